@@ -1,0 +1,81 @@
+"""Read-only lists of alerts and of every attempt to deliver their mails."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from alerts.library import policy
+from alerts.models import Alert, DeliveryAttempt
+from labs.admin import RecordAdmin
+from labs.models import Patient
+
+
+@admin.register(Alert)
+class AlertAdmin(RecordAdmin):
+    """Alerts; each opens on the page where it is acknowledged."""
+
+    list_display = ["ref", "severity_word", "kind", "person", "state", "raised_at", "acked_by"]
+    list_filter = ["state", "severity", "kind"]
+    search_fields = ["ref"]
+    name_search = ("course__patient__family", "course__patient__given", "course__patient__mrn")
+    ordering = ["-raised_at", "-pk"]
+    list_select_related = ["course__patient", "acked_by"]
+
+    def patient_of(self, record: Any) -> Patient | None:
+        """The patient of the alert's course; technical alerts have none."""
+        found: Patient | None = record.course.patient if record.course else None
+        return found
+
+    @admin.display(description="Severity", ordering="severity")
+    def severity_word(self, alert: Alert) -> str:
+        """The policy's word for how severe it is."""
+        return policy().words.get(alert.severity, str(alert.severity)).capitalize()
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """An alert is read and acknowledged on its own page."""
+        alert = self.get_object(request, object_id)
+        if not self.has_view_permission(request, alert):
+            raise PermissionDenied
+        if alert is None:
+            raise Http404("There is no such alert.")
+        return HttpResponseRedirect(reverse("alerts:alert", args=[alert.public_id]))
+
+
+@admin.register(DeliveryAttempt)
+class DeliveryAttemptAdmin(RecordAdmin):
+    """Every try to hand a mail to the mail server."""
+
+    list_display = ["alert_ref", "to", "n", "outcome", "smtp_code", "started_at", "finished_at"]
+    list_filter = ["outcome"]
+    ordering = ["-pk"]
+    list_select_related = ["notification__alert", "notification__person"]
+    fields = [
+        ("alert_ref", "to", "n"),
+        ("outcome", "smtp_code", "error_class"),
+        ("started_at", "finished_at"),
+    ]
+    readonly_fields = ["alert_ref", "to"]
+
+    def patient_of(self, record: Any) -> Patient | None:
+        """A mail names no patient, and neither does the list of mails."""
+        return None
+
+    @admin.display(description="Alert")
+    def alert_ref(self, attempt: DeliveryAttempt) -> str:
+        """The alert's reference."""
+        return attempt.notification.alert.ref
+
+    @admin.display(description="To")
+    def to(self, attempt: DeliveryAttempt) -> str:
+        """Who was to be told, and where."""
+        person = attempt.notification.person
+        return f"{person.get_full_name() or person.get_username()}, {attempt.notification.endpoint}"

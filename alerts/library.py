@@ -1,0 +1,207 @@
+"""Read policy.toml once and hand out the alert policy; refuse what is unclear in it."""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from alerts.rules import Kind, Plan, Step
+
+POLICY_FILE = Path(__file__).parent / "policy.toml"
+ROLES = frozenset({"nurse", "physician", "pharmacist", "physicist", "on-call", "auditor", "administrator"})
+
+
+class BadPolicy(Exception):
+    """The policy file says something that cannot be followed; one sentence per fault."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindPolicy:
+    """What the policy says of one kind of alert."""
+
+    kind: Kind
+    severity: int
+    plan: Plan
+    ends_with_cause: bool
+    repeat_reopens: bool
+    technical: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """One version of the alert policy."""
+
+    version: str
+    approved_by: str
+    words: Mapping[int, str]
+    kinds: Mapping[Kind, KindPolicy]
+
+
+@cache
+def policy() -> Policy:
+    """The policy this installation follows."""
+    return read_policy(POLICY_FILE.read_bytes())
+
+
+def read_policy(raw: bytes) -> Policy:
+    """Check a policy text and return it as values; raise BadPolicy naming every fault."""
+    try:
+        data = tomllib.loads(raw.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadPolicy([f"policy.toml cannot be read: {error}"]) from error
+    return _Reader().policy(data)
+
+
+def plan_as_data(plan: Plan) -> dict[str, Any]:
+    """A ladder as plain data, to be frozen into the alert that follows it."""
+    return {
+        "steps": [
+            {"audience": list(step.audience), "after_seconds": int(step.after.total_seconds())}
+            for step in plan.steps
+        ],
+        "repeat_seconds": int(plan.repeat.total_seconds()),
+        "decide_within_seconds": int(plan.decide_within.total_seconds()),
+    }
+
+
+def plan_from_data(data: Mapping[str, Any]) -> Plan:
+    """The inverse of plan_as_data."""
+    return Plan(
+        steps=tuple(
+            Step(audience=tuple(step["audience"]), after=timedelta(seconds=step["after_seconds"]))
+            for step in data["steps"]
+        ),
+        repeat=timedelta(seconds=data["repeat_seconds"]),
+        decide_within=timedelta(seconds=data["decide_within_seconds"]),
+    )
+
+
+class _Reader:
+    """Walk the parsed file, noting every fault before refusing it as a whole."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+
+    def policy(self, data: Mapping[str, Any]) -> Policy:
+        """The whole file."""
+        self._keys(data, {"version", "approved_by", "severity", "ladder", "kind"}, "the file")
+        words = self._rows(data, "severity", "level", self._word)
+        ladders = self._rows(data, "ladder", "id", self._plan)
+        kinds = self._rows(data, "kind", "id", lambda row: self._kind(row, words=words, ladders=ladders))
+        for missing in sorted(set(Kind) - set(kinds)):
+            self.faults.append(f"kind {missing.value!r} is missing; every kind of alert needs its entry.")
+        for level in sorted({1, 2, 3} - set(words)):
+            self.faults.append(f"severity {level} has no word.")
+        version = self._text(data, "version", "the file")
+        approved_by = self._text(data, "approved_by", "the file")
+        if self.faults:
+            raise BadPolicy([f"policy.toml: {fault}" for fault in self.faults])
+        return Policy(version=version, approved_by=approved_by, words=words, kinds=kinds)
+
+    def _rows(
+        self, data: Mapping[str, Any], table: str, key: str, read: Callable[[Mapping[str, Any]], Any]
+    ) -> dict[Any, Any]:
+        """Every row of one array of tables by its identity; twice the same identity is a fault."""
+        found: dict[Any, Any] = {}
+        rows = data.get(table)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            self.faults.append(f"[[{table}]] is missing.")
+            return found
+        for row in rows:
+            identity = row.get(key)
+            if identity in found:
+                self.faults.append(f"{table} {identity!r} appears twice.")
+            elif (value := read(row)) is not None:
+                found[identity if table != "kind" else Kind(identity)] = value
+        return found
+
+    def _word(self, row: Mapping[str, Any]) -> str | None:
+        self._keys(row, {"level", "word"}, f"severity {row.get('level')!r}")
+        if row.get("level") not in (1, 2, 3):
+            self.faults.append(f"severity level {row.get('level')!r} is not 1, 2 or 3.")
+        return self._text(row, "word", f"severity {row.get('level')!r}")
+
+    def _plan(self, row: Mapping[str, Any]) -> Plan | None:
+        where = f"ladder {row.get('id')!r}"
+        self._keys(row, {"id", "decide_within_minutes", "repeat_every_minutes", "steps"}, where)
+        self._text(row, "id", where)
+        rows = row.get("steps")
+        if not isinstance(rows, list) or not rows:
+            self.faults.append(f"{where}: steps must hold at least one step.")
+            return None
+        steps = tuple(self._step(step, number, where) for number, step in enumerate(rows, start=1))
+        return Plan(
+            steps=steps,
+            repeat=self._minutes(row, "repeat_every_minutes", where, least=1),
+            decide_within=self._minutes(row, "decide_within_minutes", where, least=1),
+        )
+
+    def _step(self, row: Mapping[str, Any], number: int, ladder: str) -> Step:
+        where = f"{ladder}, step {number}"
+        self._keys(row, {"audience", "after_minutes"}, where)
+        audience = row.get("audience")
+        if not isinstance(audience, list) or not audience:
+            self.faults.append(f"{where}: audience must name at least one group.")
+            audience = []
+        for role in audience:
+            if role not in ROLES:
+                self.faults.append(f"{where}: {role!r} is not a group of this service.")
+        after = self._minutes(row, "after_minutes", where, least=0 if number == 1 else 1)
+        if number == 1 and after:
+            self.faults.append(f"{where}: the first step is taken at once; after_minutes must be 0.")
+        return Step(audience=tuple(str(role) for role in audience), after=after)
+
+    def _kind(
+        self, row: Mapping[str, Any], *, words: Mapping[int, str], ladders: Mapping[str, Plan]
+    ) -> KindPolicy | None:
+        where = f"kind {row.get('id')!r}"
+        self._keys(row, {"id", "severity", "ladder", "ends", "repeat_reopens", "technical"}, where)
+        before = len(self.faults)
+        if row.get("id") not in set(Kind):
+            self.faults.append(f"{where}: no such kind of alert.")
+        if row.get("severity") not in words or isinstance(row.get("severity"), bool):
+            self.faults.append(f"{where}: severity {row.get('severity')!r} is not defined.")
+        if row.get("ladder") not in ladders:
+            self.faults.append(f"{where}: ladder {row.get('ladder')!r} is not defined.")
+        if row.get("ends") not in ("person", "cause"):
+            self.faults.append(f"{where}: ends must be 'person' or 'cause'.")
+        for flag in ("repeat_reopens", "technical"):
+            if not isinstance(row.get(flag), bool):
+                self.faults.append(f"{where}: {flag} must be true or false.")
+        if len(self.faults) > before:
+            return None
+        return KindPolicy(
+            kind=Kind(row["id"]),
+            severity=row["severity"],
+            plan=ladders[row["ladder"]],
+            ends_with_cause=row["ends"] == "cause",
+            repeat_reopens=row["repeat_reopens"],
+            technical=row["technical"],
+        )
+
+    def _keys(self, row: Mapping[str, Any], wanted: set[str], where: str) -> None:
+        for key in sorted(set(row) - wanted):
+            self.faults.append(f"{where}: unknown key {key!r}.")
+        for key in sorted(wanted - set(row)):
+            self.faults.append(f"{where}: {key} is missing.")
+
+    def _text(self, row: Mapping[str, Any], key: str, where: str) -> str:
+        value = row.get(key)
+        if not isinstance(value, str) or not value.strip():
+            self.faults.append(f"{where}: {key} must be a text.")
+            return ""
+        return value
+
+    def _minutes(self, row: Mapping[str, Any], key: str, where: str, *, least: int) -> timedelta:
+        value = row.get(key)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            self.faults.append(f"{where}: {key} must be a whole number, at least {least}.")
+            return timedelta(0)
+        return timedelta(minutes=value)

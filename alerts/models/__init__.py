@@ -1,0 +1,16 @@
+"""The tables of alerts, one module for each noun; Django finds models here, so this file names them."""
+
+from alerts.models.alert import Acknowledgement, Alert, AlertEvent
+from alerts.models.heartbeat import Heartbeat
+from alerts.models.notification import DeliveryAttempt, Notification
+from alerts.models.triage import Triage
+
+__all__ = [
+    "Acknowledgement",
+    "Alert",
+    "AlertEvent",
+    "DeliveryAttempt",
+    "Heartbeat",
+    "Notification",
+    "Triage",
+]

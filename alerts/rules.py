@@ -1,0 +1,208 @@
+"""Say who must know: which decision needs an alert, when the next step is due, how long to wait."""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from labs.clinic_days import add_days
+
+
+class Kind(StrEnum):
+    """What an alert is about."""
+
+    STOP = "stop"
+    DELAY = "delay"
+    HOLD = "hold"
+    REDUCE = "reduce"
+    LABS_OVERDUE = "labs-overdue"
+    LAB_QUARANTINE = "lab-quarantine"
+    NOBODY_ON_CALL = "nobody-on-call"
+    ADDRESS_REFUSED = "address-refused"
+
+
+# The kinds a later decision on the same course can put an end to.
+DECISION_KINDS = (Kind.STOP, Kind.DELAY, Kind.HOLD, Kind.REDUCE, Kind.LABS_OVERDUE)
+
+
+class Outcome(StrEnum):
+    """What triage found."""
+
+    ALERT = "alert"
+    NONE = "none"
+    WAITING = "waiting"
+
+
+class State(StrEnum):
+    """Where an alert stands (after ISA 18.2)."""
+
+    OPEN = "open"
+    ACKED = "acked"
+    CLEARED_UNACKED = "cleared_unacked"
+    CLOSED = "closed"
+
+
+NEEDS_SOMEBODY = (State.OPEN, State.CLEARED_UNACKED)
+
+LEGAL_TRANSITIONS: Mapping[State, tuple[State, ...]] = {
+    State.OPEN: (State.ACKED, State.CLEARED_UNACKED, State.CLOSED),
+    State.CLEARED_UNACKED: (State.OPEN, State.ACKED, State.CLOSED),
+    State.ACKED: (State.OPEN, State.CLOSED),
+    State.CLOSED: (),
+}
+
+
+def is_legal(*, before: State, after: State) -> bool:
+    """Whether an alert may go from one state to the other."""
+    return after in LEGAL_TRANSITIONS[before]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActingRule:
+    """One reason of a decision: its rule and what that rule alone would do."""
+
+    rule: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What triage needs to know of one decision."""
+
+    action: str
+    awaiting_labs: bool
+    labs_due: date | None
+    reasons: tuple[ActingRule, ...]
+    today: date
+    # It repeats the verdict of an earlier decision.
+    confirms: bool = False
+    # That earlier decision is still being waited on for labs that were not yet due.
+    origin_waits: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Triaged:
+    """What follows from a decision: an alert of a kind, nothing and why, or a day on which to look again."""
+
+    outcome: Outcome
+    reason: str
+    kind: Kind | None = None
+    rule: str = ""
+    review_on: date | None = None
+
+
+_STRENGTH = ("proceed", "reduce", "hold", "delay", "stop")
+_KIND_OF_ACTION = {"reduce": Kind.REDUCE, "hold": Kind.HOLD, "delay": Kind.DELAY, "stop": Kind.STOP}
+UNNAMED_RULE = "unnamed"
+
+
+def strongest_rule(reasons: tuple[ActingRule, ...]) -> str:
+    """The rule that weighs most; among equals the one the decision names first."""
+    known = [reason for reason in reasons if reason.action in _STRENGTH]
+    if not known:
+        return UNNAMED_RULE
+    return max(known, key=lambda reason: _STRENGTH.index(reason.action)).rule
+
+
+def alerts_for(judged: Judged) -> Triaged:
+    """Whether a decision needs an alert, and if not, why not.
+
+    An action this module does not know alerts as a hold does: unknown is never normal.
+    """
+    if judged.action == "proceed":
+        return Triaged(outcome=Outcome.NONE, reason="The next cycle may proceed; nobody needs waking.")
+    if judged.action == "hold" and judged.awaiting_labs and judged.labs_due is not None:
+        return _awaiting(judged, due=judged.labs_due)
+    if judged.confirms and judged.action == "hold" and judged.origin_waits:
+        return _overdue("The labs that were being waited for are due now and still missing.")
+    if judged.confirms:
+        return Triaged(outcome=Outcome.NONE, reason="New evidence, same verdict: nothing has changed.")
+    kind = _KIND_OF_ACTION.get(judged.action, Kind.HOLD)
+    return Triaged(
+        outcome=Outcome.ALERT,
+        reason=f"The decision is {judged.action}.",
+        kind=kind,
+        rule=strongest_rule(judged.reasons),
+    )
+
+
+def _awaiting(judged: Judged, *, due: date) -> Triaged:
+    """Labs not yet due alert nobody; the due day itself is still in time."""
+    if judged.today > due:
+        return _overdue(f"Labs were due by {due.isoformat()} and have not come.")
+    if judged.confirms:
+        return Triaged(outcome=Outcome.NONE, reason="New evidence, same verdict: labs are still awaited.")
+    return Triaged(
+        outcome=Outcome.WAITING,
+        reason=f"Waiting for labs due by {due.isoformat()}.",
+        review_on=add_days(due, 1),
+    )
+
+
+def _overdue(reason: str) -> Triaged:
+    return Triaged(outcome=Outcome.ALERT, reason=reason, kind=Kind.LABS_OVERDUE, rule=Kind.LABS_OVERDUE.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One rung: who is told, and how long after the rung before."""
+
+    audience: tuple[str, ...]
+    after: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The whole ladder of an alert, frozen when the alert begins; the last rung repeats without end."""
+
+    steps: tuple[Step, ...]
+    repeat: timedelta
+    decide_within: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A rung to take now: its number from one, its round, who is told, and when the next is due."""
+
+    step: int
+    loop: int
+    audience: tuple[str, ...]
+    next_step_at: datetime
+    # Told nobody on this rung? Then the next is taken at once, unless this was the last one.
+    last: bool
+
+
+def escalation_due(
+    *, plan: Plan, step: int, loop: int, next_step_at: datetime | None, now: datetime
+) -> Due | None:
+    """The rung that is due, or none yet. `step` is the last one taken, 0 before the first."""
+    if next_step_at is None or next_step_at > now:
+        return None
+    repeating = step >= len(plan.steps)
+    number = len(plan.steps) if repeating else step + 1
+    last = number == len(plan.steps)
+    wait = plan.repeat if last else plan.steps[number].after
+    return Due(
+        step=number,
+        loop=loop + 1 if repeating else loop,
+        audience=plan.steps[number - 1].audience,
+        next_step_at=now + wait,
+        last=last,
+    )
+
+
+_WAITS = (5, 10, 20, 40, 60)
+
+
+def backoff(attempt: int, *, seed: int = 0) -> timedelta:
+    """How long to wait after the n-th failed attempt: doubling to one minute, never giving up.
+
+    Up to a fifth is taken off by a jitter that follows from the seed, so that a recovering mail server does
+    not meet everybody in the same second.
+    """
+    if attempt < 1:
+        raise ValueError("attempts are counted from one")
+    whole = _WAITS[min(attempt, len(_WAITS)) - 1] * 1000
+    jitter = zlib.crc32(f"{seed}:{attempt}".encode()) % (whole // 5 + 1)
+    return timedelta(milliseconds=whole - jitter)

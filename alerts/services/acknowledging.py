@@ -1,0 +1,101 @@
+"""Take an alert over: who may, what they must have seen, and what that stops."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.db import transaction
+
+from alerts.library import plan_from_data
+from alerts.models import Acknowledgement, Alert
+from alerts.models.alert import MUST_BE_SEEN, EventKind
+from alerts.rules import State
+from alerts.services.raising import move, note, withdraw_mails
+from labs.clock import database_now
+
+
+class MayNotAcknowledge(Exception):
+    """This person's role does not acknowledge this kind of alert; the text says so plainly."""
+
+
+class AlertHasChanged(Exception):
+    """The page that was acknowledged no longer shows what the alert has become."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledged:
+    """The acknowledgement that counts, and whether it is the one just made."""
+
+    acknowledgement: Acknowledgement
+    first: bool
+
+
+def may_read(person: User | AnonymousUser, alert: Alert) -> bool:
+    """Whether somebody may open an alert's page: who reads alerts, or who could take this one over."""
+    return person.has_perm("alerts.view_alert") or may_acknowledge(person, alert)
+
+
+def may_acknowledge(person: User | AnonymousUser, alert: Alert) -> bool:
+    """Whether somebody may take an alert over; a technical one also with the technical right."""
+    if person.has_perm("alerts.acknowledge_alert"):
+        return True
+    return alert.technical and person.has_perm("alerts.acknowledge_technical_alert")
+
+
+def acknowledge(
+    *,
+    alert: Alert,
+    person: User,
+    seen_severity: int,
+    seen_event: int,
+    note_text: str = "",
+    now: datetime | None = None,
+) -> Acknowledged:
+    """Record that this person takes the alert over, and stop telling others.
+
+    1. the right; 2. lock the alert; 3. somebody was first: theirs counts, nothing is written; 4. refuse what
+    the page did not show; 5. acknowledge, withdraw the mails that have not left.
+
+    Raises MayNotAcknowledge or AlertHasChanged. Doing it twice changes nothing.
+    """
+    if not may_acknowledge(person, alert):
+        raise MayNotAcknowledge("Your role may read this alert but not acknowledge it.")
+    now = now or database_now()
+    with transaction.atomic():
+        locked = Alert.objects.select_for_update().get(pk=alert.pk)
+        if locked.state == State.ACKED:
+            standing = locked.acknowledgements.select_related("person").latest("pk")
+            return Acknowledged(acknowledgement=standing, first=False)
+        if locked.state == State.CLOSED:
+            raise AlertHasChanged("This alert has been closed since you opened the page.")
+        if _is_stale(locked, seen_severity=seen_severity, seen_event=seen_event):
+            raise AlertHasChanged("This alert has changed since you opened the page.")
+        made = Acknowledgement.objects.create(
+            alert=locked,
+            person=person,
+            at=now,
+            loop=locked.loop,
+            seen_severity=seen_severity,
+            note=note_text.strip(),
+        )
+        move(locked, State.ACKED)
+        locked.next_step_at = None
+        locked.acked_at = now
+        locked.acked_by = person
+        locked.ack_due_at = now + plan_from_data(locked.plan).decide_within
+        locked.save()
+        withdraw_mails(locked, now=now)
+        note(locked, EventKind.ACKNOWLEDGED, now=now, actor=person, detail={"acknowledgement": made.pk})
+    return Acknowledged(acknowledgement=made, first=True)
+
+
+def _is_stale(alert: Alert, *, seen_severity: int, seen_event: int) -> bool:
+    """Whether the alert became another one after the page was made."""
+    if seen_severity != alert.severity:
+        return True
+    return alert.events.filter(kind__in=MUST_BE_SEEN, pk__gt=seen_event).exists()
+
+
+def record_view(*, alert: Alert, person: User, now: datetime | None = None) -> None:
+    """Note who read the page: an access event, nothing about the alert changes."""
+    note(alert, EventKind.VIEWED, now=now or database_now(), actor=person)

@@ -1,0 +1,141 @@
+"""Take the steps of the ladder that are due: who is told now, and when the next are told."""
+
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from alerts.library import plan_from_data
+from alerts.models import Alert, Notification
+from alerts.models.alert import EventKind
+from alerts.models.notification import NotificationState
+from alerts.rules import NEEDS_SOMEBODY, Due, Kind, escalation_due
+from alerts.services.raising import Subject, note, raise_alert
+from labs.clock import database_now
+
+BATCH = 100
+
+
+def run_due_steps(*, now: datetime | None = None, older_than: timedelta | None = None) -> int:
+    """Take every step that is due, one transaction per alert; return how many alerts moved on.
+
+    Safe to run any number of times at once: a row that another runner holds is left to it.
+    """
+    now = now or database_now()
+    due_before = now - (older_than or timedelta(0))
+    tried: set[int] = set()
+    moved = 0
+    while batch := list(
+        Alert.objects.needing_somebody()
+        .filter(next_step_at__lte=due_before)
+        .exclude(pk__in=tried)
+        .order_by("severity", "next_step_at")
+        .values_list("pk", flat=True)[:BATCH]
+    ):
+        tried.update(batch)
+        for alert_id in batch:
+            with transaction.atomic():
+                alert = Alert.objects.select_for_update(skip_locked=True).filter(pk=alert_id).first()
+                if alert is not None and take_due_step(alert, now=now):
+                    moved += 1
+    return moved
+
+
+def take_due_step(alert: Alert, *, now: datetime) -> bool:
+    """Take the step that is due, and at once the following ones while a step has nobody to tell.
+
+    The caller holds the transaction and the alert's row lock.
+    """
+    if alert.state not in NEEDS_SOMEBODY:
+        return False
+    plan = plan_from_data(alert.plan)
+    taken = False
+    while due := escalation_due(
+        plan=plan, step=alert.step, loop=alert.loop, next_step_at=alert.next_step_at, now=now
+    ):
+        taken = True
+        told = _tell(alert, due, now=now)
+        alert.step, alert.loop = due.step, due.loop
+        alert.next_step_at = due.next_step_at if told or due.last else now
+        if not told:
+            _report_empty_step(alert, due, now=now)
+    if taken:
+        alert.save(update_fields=["step", "loop", "next_step_at"])
+    return taken
+
+
+def people_for(roles: Iterable[str]) -> list[User]:
+    """Everybody who is active, belongs to one of the groups and has an e-mail address; each once."""
+    return list(
+        User.objects.filter(is_active=True, groups__name__in=list(roles))
+        .exclude(email="")
+        .distinct()
+        .order_by("pk")
+    )
+
+
+def _tell(alert: Alert, due: Due, *, now: datetime) -> bool:
+    """Owe a mail to everybody of this step; a reminder replaces the person's older unsent mail."""
+    people = people_for(due.audience)
+    if not people:
+        return False
+    Notification.objects.filter(alert=alert, person__in=people, state=NotificationState.PENDING).update(
+        state=NotificationState.SUPERSEDED, next_attempt_at=None, ended_at=now
+    )
+    Notification.objects.bulk_create(
+        [
+            Notification(
+                alert=alert,
+                loop=due.loop,
+                step=due.step,
+                person=person,
+                endpoint=person.email,
+                next_attempt_at=now,
+                message_id=f"<{secrets.token_hex(16)}@{mail_domain()}>",
+                message_date=now,
+                escalates_at=due.next_step_at,
+            )
+            for person in people
+        ],
+        ignore_conflicts=True,
+    )
+    note(
+        alert,
+        EventKind.STEP,
+        now=now,
+        detail={
+            "step": due.step,
+            "loop": due.loop,
+            "roles": list(due.audience),
+            "people": [person.pk for person in people],
+        },
+    )
+    return True
+
+
+def _report_empty_step(alert: Alert, due: Due, *, now: datetime) -> None:
+    """Nobody to tell: write it down and raise the alarm about that, except about the alarm itself."""
+    note(
+        alert,
+        EventKind.EMPTY_STEP,
+        now=now,
+        detail={"step": due.step, "loop": due.loop, "roles": list(due.audience)},
+    )
+    if alert.kind == Kind.NOBODY_ON_CALL:
+        return
+    alarm = raise_alert(
+        kind=Kind.NOBODY_ON_CALL,
+        condition_key=f"{Kind.NOBODY_ON_CALL.value}:{'+'.join(due.audience)}",
+        subject=Subject(roles=due.audience),
+        now=now,
+    )
+    take_due_step(alarm, now=now)
+
+
+def mail_domain() -> str:
+    """The domain that message ids carry."""
+    return urlsplit(settings.SITE_URL).hostname or "localhost"

@@ -1,0 +1,171 @@
+"""Begin an alert, recognise one that is standing already, and end what has lost its cause."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+
+from alerts.library import KindPolicy, plan_as_data, policy
+from alerts.models import Alert, AlertEvent, Notification
+from alerts.models.alert import EventKind
+from alerts.models.notification import NotificationState
+from alerts.rules import DECISION_KINDS, Kind, State, is_legal
+from courses.models import Course, Cycle, Decision
+from labs.models import LabMessage
+
+
+class IllegalTransition(Exception):
+    """An alert was asked to go where its state does not lead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What an alert is about; every link may be absent."""
+
+    course: Course | None = None
+    cycle: Cycle | None = None
+    decision: Decision | None = None
+    message: LabMessage | None = None
+    person: User | None = None
+    roles: tuple[str, ...] = ()
+
+
+def raise_alert(*, kind: Kind, condition_key: str, subject: Subject, now: datetime) -> Alert:
+    """Begin an alert for a condition, or note that the one standing for it was seen again.
+
+    The caller holds the transaction. A condition that became more severe opens its alert again from the first
+    step; so does the return of one that had been cleared, and a repeat where the policy says so.
+    """
+    entry = policy().kinds[kind]
+    standing = Alert.objects.standing().select_for_update().filter(condition_key=condition_key)
+    alert = standing.first()
+    if alert is None:
+        try:
+            with transaction.atomic():
+                return _begin(entry=entry, condition_key=condition_key, subject=subject, now=now)
+        except IntegrityError:
+            # Somebody else began it between our look and our insert: then it is standing now.
+            alert = standing.get()
+    _see_again(alert, entry=entry, subject=subject, now=now)
+    return alert
+
+
+def _begin(*, entry: KindPolicy, condition_key: str, subject: Subject, now: datetime) -> Alert:
+    alert = Alert.objects.create(
+        kind=entry.kind.value,
+        condition_key=condition_key,
+        severity=entry.severity,
+        state=State.OPEN.value,
+        technical=entry.technical,
+        policy_version=policy().version,
+        plan=plan_as_data(entry.plan),
+        next_step_at=now,
+        raised_at=now,
+        course=subject.course,
+        cycle=subject.cycle,
+        decision=subject.decision,
+        message=subject.message,
+        person=subject.person,
+    )
+    note(alert, EventKind.RAISED, now=now, detail={"severity": alert.severity, **_links(subject)})
+    return alert
+
+
+def _see_again(alert: Alert, *, entry: KindPolicy, subject: Subject, now: datetime) -> None:
+    """The condition of a standing alert came up once more."""
+    alert.decision = subject.decision or alert.decision
+    alert.message = subject.message or alert.message
+    note(alert, EventKind.SEEN_AGAIN, now=now, detail=_links(subject))
+    if entry.severity < alert.severity:
+        detail = {"from": alert.severity, "to": entry.severity}
+        alert.severity = entry.severity
+        alert.plan = plan_as_data(entry.plan)
+        alert.policy_version = policy().version
+        note(alert, EventKind.WORSENED, now=now, detail=detail)
+        _open_again(alert, now=now)
+    elif alert.state == State.CLEARED_UNACKED:
+        note(alert, EventKind.RETURNED, now=now)
+        move(alert, State.OPEN)
+    elif alert.state == State.ACKED and entry.repeat_reopens:
+        note(alert, EventKind.REOPENED, now=now)
+        _open_again(alert, now=now)
+    alert.save()
+
+
+def _open_again(alert: Alert, *, now: datetime) -> None:
+    """Start the ladder anew, in a new round; mails of the old round that have not left stay behind."""
+    if alert.state != State.OPEN:
+        move(alert, State.OPEN)
+    alert.loop += 1
+    alert.step = 0
+    alert.next_step_at = now
+    alert.acked_at = alert.acked_by = alert.ack_due_at = None
+    withdraw_mails(alert, now=now)
+
+
+def clear_others(*, course: Course, keep: str | None, now: datetime) -> None:
+    """The newest decision of a course says something else: end or mark what it no longer says.
+
+    The caller holds the course's row lock. Only a person ends what the policy leaves to people: such an alert
+    is marked as cleared, keeps escalating, and keeps waiting for its acknowledgement.
+    """
+    kinds = [kind.value for kind in DECISION_KINDS]
+    others = Alert.objects.standing().select_for_update().filter(course=course, kind__in=kinds)
+    for alert in others.exclude(condition_key=keep or "").order_by("pk"):
+        if policy().kinds[Kind(alert.kind)].ends_with_cause:
+            close(alert, why="cause gone", now=now)
+        elif alert.state == State.OPEN:
+            move(alert, State.CLEARED_UNACKED)
+            note(alert, EventKind.CLEARED, now=now)
+            alert.save(update_fields=["state"])
+
+
+def close(alert: Alert, *, why: str, now: datetime, actor: User | None = None) -> None:
+    """End an alert; the caller holds its row lock."""
+    move(alert, State.CLOSED)
+    alert.next_step_at = None
+    alert.closed_at = now
+    alert.save()
+    withdraw_mails(alert, now=now)
+    note(alert, EventKind.CLOSED, now=now, actor=actor, detail={"why": why})
+
+
+def move(alert: Alert, after: State) -> None:
+    """Set the state along the one table of legal transitions."""
+    before = State(alert.state)
+    if not is_legal(before=before, after=after):
+        raise IllegalTransition(f"An alert that is {before.value} cannot become {after.value}.")
+    alert.state = after.value
+
+
+def withdraw_mails(alert: Alert, *, now: datetime) -> None:
+    """Mails of this alert that wait to be sent are no longer needed."""
+    Notification.objects.filter(alert=alert, state=NotificationState.PENDING).update(
+        state=NotificationState.SUPERSEDED, next_attempt_at=None, ended_at=now
+    )
+
+
+def note(
+    alert: Alert,
+    kind: EventKind,
+    *,
+    now: datetime,
+    actor: User | None = None,
+    detail: dict[str, Any] | None = None,
+) -> AlertEvent:
+    """Write down what happened to an alert."""
+    return AlertEvent.objects.create(alert=alert, kind=kind, actor=actor, at=now, detail=detail or {})
+
+
+def _links(subject: Subject) -> dict[str, Any]:
+    """The ids and roles an event keeps of what it was about."""
+    links: dict[str, Any] = {}
+    if subject.decision is not None:
+        links["decision"] = subject.decision.pk
+    if subject.message is not None:
+        links["message"] = subject.message.pk
+    if subject.roles:
+        links["roles"] = list(subject.roles)
+    return links

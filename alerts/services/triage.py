@@ -1,0 +1,261 @@
+"""Consider every decision, and every message kept apart, once; look again when time has made it ripe."""
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+
+from alerts.models import Alert, Triage
+from alerts.rules import ActingRule, Judged, Kind, Outcome, Triaged, alerts_for
+from alerts.services.escalation import take_due_step
+from alerts.services.raising import Subject, clear_others, raise_alert
+from courses.models import Course, Decision
+from labs.clinic_days import clinic_day, start_of_day
+from labs.clock import database_now
+from labs.models import LabMessage, MessageOutcome, QuarantinedResult
+
+log = logging.getLogger(__name__)
+
+LIMIT = 500
+
+
+class TriageFailed(Exception):
+    """Some rows could not be considered; the others were. They are tried again on the next pass."""
+
+
+def triage(*, ids: Iterable[int] | None = None) -> int:
+    """Triage these decisions; without ids all that waits, messages too. Raises TriageFailed."""
+    now = database_now()
+    if ids is not None:
+        return triage_decisions(now=now, ids=ids)
+    try:
+        return triage_decisions(now=now)
+    finally:
+        triage_quarantine(now=now)
+
+
+def triage_decisions(
+    *,
+    now: datetime | None = None,
+    ids: Iterable[int] | None = None,
+    limit: int = LIMIT,
+    older_than: timedelta | None = None,
+) -> int:
+    """Triage decisions that have none yet, and those whose day to look again has come; return how many.
+
+    `ids` narrows the work to the courses of these decisions: their decisions are taken in order, so that none
+    is judged before the one it follows. One transaction each. Raises TriageFailed after the rest is done.
+    """
+    now = now or database_now()
+    before = now - (older_than or timedelta(0))
+    untriaged = Decision.objects.filter(triage__isnull=True, made_at__lte=before)
+    ripe = Triage.objects.filter(outcome=Outcome.WAITING.value, review_at__lte=before)
+    if ids is not None:
+        courses = list(Decision.objects.filter(pk__in=list(ids)).values_list("course", flat=True))
+        untriaged = untriaged.filter(course__in=courses)
+        ripe = ripe.filter(decision__course__in=courses)
+    return _each(
+        untriaged.order_by("pk").values_list("pk", flat=True)[:limit], _triage_decision, now=now
+    ) + _each(ripe.order_by("review_at").values_list("pk", flat=True)[:limit], _review, now=now)
+
+
+def triage_quarantine(
+    *, now: datetime | None = None, limit: int = LIMIT, older_than: timedelta | None = None
+) -> int:
+    """Triage messages of which something waits for a person; return how many. Raises TriageFailed."""
+    now = now or database_now()
+    before = now - (older_than or timedelta(0))
+    waiting = MessageOutcome.objects.filter(triage__isnull=True, at__lte=before).filter(
+        Q(state__in=[MessageOutcome.State.QUARANTINED, MessageOutcome.State.REJECTED]) | Q(held__gt=0)
+    )
+    return _each(waiting.order_by("pk").values_list("pk", flat=True)[:limit], _triage_message, now=now)
+
+
+def _each(ids: Iterable[int], consider: Callable[..., bool], *, now: datetime) -> int:
+    """Consider each row in its own transaction; one that fails keeps no other waiting."""
+    done = 0
+    failed = []
+    for row_id in list(ids):
+        try:
+            with transaction.atomic():
+                done += consider(row_id, now=now)
+        except Exception:
+            # Whatever is wrong with one row, the alerts of the others must go out; raised again below.
+            log.exception("%s failed for row %s.", consider.__name__, row_id)
+            failed.append(row_id)
+    if failed:
+        raise TriageFailed(f"{len(failed)} of {len(failed) + done} rows could not be triaged: {failed[:20]}")
+    return done
+
+
+def _triage_decision(decision_id: int, *, now: datetime) -> bool:
+    """One decision: what it asks for, and what it ends."""
+    # The course row is the lock: two runners cannot consider one course's decisions at once.
+    course = Course.objects.select_for_update(of=("self",)).get(decisions=decision_id)
+    if Triage.objects.filter(decision=decision_id).exists():
+        return False
+    decision = Decision.objects.select_related("cycle").get(pk=decision_id)
+    origin = _waiting_origin(decision)
+    found = alerts_for(
+        _judged(
+            decision,
+            confirms=decision.confirms_id is not None,
+            origin_waits=origin is not None,
+            today=_today(now),
+        )
+    )
+    alert = _raise(found, course=course, decision=decision, now=now)
+    if decision.confirms_id is None:
+        _let_go_of_earlier(course, decision, now=now)
+        clear_others(course=course, keep=alert.condition_key if alert else None, now=now)
+    elif origin is not None:
+        _follow(origin, decision, answered=alert is not None, now=now)
+    Triage.objects.create(decision=decision, **_columns(found, alert=alert, now=now))
+    return True
+
+
+def _review(triage_id: int, *, now: datetime) -> bool:
+    """One decision that waited for labs: its day has come."""
+    course = Course.objects.select_for_update(of=("self",)).get(decisions__triage=triage_id)
+    waiting = Triage.objects.select_related("decision").get(pk=triage_id)
+    if waiting.outcome != Outcome.WAITING or waiting.decision is None:
+        return False
+    newest = (
+        Decision.objects.select_related("cycle")
+        .filter(Q(pk=waiting.decision.pk) | Q(confirms=waiting.decision))
+        .latest("pk")
+    )
+    if not Course.objects.open().filter(pk=course.pk).exists():
+        found = Triaged(outcome=Outcome.NONE, reason="The course is over; no labs are waited for.")
+    elif course.decisions.filter(pk__gt=waiting.decision.pk, confirms__isnull=True).exists():
+        found = Triaged(outcome=Outcome.NONE, reason="A newer decision has taken its place.")
+    else:
+        ripened = not newest.awaiting_labs
+        found = alerts_for(_judged(newest, confirms=ripened, origin_waits=ripened, today=_today(now)))
+    alert = _raise(found, course=course, decision=newest, now=now)
+    Triage.objects.filter(pk=waiting.pk).update(**_columns(found, alert=alert, now=now))
+    return True
+
+
+def _triage_message(outcome_id: int, *, now: datetime) -> bool:
+    """One message of which something waits for a person."""
+    outcome = (
+        MessageOutcome.objects.select_for_update(skip_locked=True, of=("self",))
+        .select_related("message")
+        .filter(pk=outcome_id, triage__isnull=True)
+        .first()
+    )
+    if outcome is None:
+        return False
+    kept = outcome.state in (MessageOutcome.State.QUARANTINED, MessageOutcome.State.REJECTED)
+    message = outcome.message
+    if not kept and not message.quarantined.filter(state=QuarantinedResult.State.OPEN).exists():
+        found = Triaged(outcome=Outcome.NONE, reason="Everything kept apart was resolved before.")
+    else:
+        found = Triaged(
+            outcome=Outcome.ALERT,
+            reason="Something of this message waits for a person.",
+            kind=Kind.LAB_QUARANTINE,
+        )
+    alert = None
+    if found.kind is not None:
+        alert = raise_alert(
+            kind=found.kind,
+            condition_key=f"{found.kind.value}:{_source(message)}"[:200],
+            subject=Subject(message=message),
+            now=now,
+        )
+        take_due_step(alert, now=now)
+    Triage.objects.create(message_outcome=outcome, **_columns(found, alert=alert, now=now))
+    return True
+
+
+def _raise(found: Triaged, *, course: Course, decision: Decision, now: datetime) -> Alert | None:
+    """The alert that a decision asks for, with its first step taken in the same commit."""
+    if found.kind is None:
+        return None
+    alert = raise_alert(
+        kind=found.kind,
+        condition_key=f"{found.kind.value}:course-{course.pk}:cycle-{decision.cycle_id}:{found.rule}"[:200],
+        subject=Subject(course=course, cycle=decision.cycle, decision=decision),
+        now=now,
+    )
+    take_due_step(alert, now=now)
+    return alert
+
+
+def _judged(decision: Decision, *, confirms: bool, origin_waits: bool, today: date) -> Judged:
+    """The plain facts of a decision that triage goes by."""
+    return Judged(
+        action=decision.action,
+        awaiting_labs=decision.awaiting_labs,
+        labs_due=decision.labs_due,
+        reasons=tuple(
+            ActingRule(rule=str(reason["rule"]), action=str(reason["action"]))
+            for reason in decision.answer.get("reasons", [])
+        ),
+        today=today,
+        confirms=confirms,
+        origin_waits=origin_waits,
+    )
+
+
+def _waiting_origin(decision: Decision) -> Triage | None:
+    """The triage of the decision this one confirms, while that one waits for labs."""
+    if decision.confirms_id is None:
+        return None
+    return Triage.objects.filter(decision=decision.confirms_id, outcome=Outcome.WAITING.value).first()
+
+
+def _follow(origin: Triage, decision: Decision, *, answered: bool, now: datetime) -> None:
+    """A confirming decision may move the day labs are due, or answer for the one it confirms."""
+    if answered:
+        origin.outcome = Outcome.NONE.value
+        origin.review_at = None
+        origin.reason = "The decision that confirms this one has been alerted."
+    elif decision.labs_due is not None:
+        moved = alerts_for(_judged(decision, confirms=False, origin_waits=False, today=_today(now)))
+        if moved.review_on is not None:
+            origin.review_at = start_of_day(moved.review_on, _zone())
+            origin.reason = moved.reason
+    origin.save(update_fields=["outcome", "review_at", "reason"])
+
+
+def _let_go_of_earlier(course: Course, decision: Decision, *, now: datetime) -> None:
+    """Earlier decisions of the course wait for nothing any more: a new verdict stands."""
+    Triage.objects.filter(
+        decision__course=course, decision__lt=decision.pk, outcome=Outcome.WAITING.value
+    ).update(
+        outcome=Outcome.NONE.value,
+        reason="A newer decision has taken its place.",
+        review_at=None,
+        triaged_at=now,
+    )
+
+
+def _columns(found: Triaged, *, alert: Alert | None, now: datetime) -> dict[str, object]:
+    """A triage's columns for what was found."""
+    return {
+        "outcome": found.outcome.value,
+        "reason": found.reason,
+        "alert": alert,
+        "review_at": start_of_day(found.review_on, _zone()) if found.review_on else None,
+        "triaged_at": now,
+    }
+
+
+def _source(message: LabMessage) -> str:
+    """What names the place a message came from; one alert stands for each."""
+    return message.sender or f"{message.msh3}/{message.msh4}".strip("/") or message.door
+
+
+def _zone() -> ZoneInfo:
+    return ZoneInfo(settings.CLINIC_TIME_ZONE)
+
+
+def _today(now: datetime) -> date:
+    return clinic_day(now, _zone())

@@ -1,0 +1,232 @@
+"""The page an alert mail links to: read what happened and why, then acknowledge by a button."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.contrib.auth.views import redirect_to_login
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.cache import add_never_cache_headers
+from django.views.decorators.http import require_POST, require_safe
+
+from alerts.library import plan_from_data, policy
+from alerts.models import Alert, Notification
+from alerts.rules import Kind, State
+from alerts.services.acknowledging import (
+    AlertHasChanged,
+    MayNotAcknowledge,
+    acknowledge,
+    may_acknowledge,
+    may_read,
+    record_view,
+)
+from courses.models import Decision, OrderEvent
+from labs.library import by_loinc
+from labs.models import QuarantinedResult
+
+HELD_SHOWN = 50
+NOTE_LENGTH = 2000
+
+# What happened, and what to do next, in words for somebody who was asleep a minute ago.
+WORDS: Mapping[str, tuple[str, str]] = {
+    Kind.STOP: (
+        "The protocol says: stop this course.",
+        "Do not treat. Read the reasons, acknowledge, and bring the case to a physician to decide and sign.",
+    ),
+    Kind.DELAY: (
+        "The protocol says: delay this cycle.",
+        "Do not treat on the planned day. Read the reasons, acknowledge, and tell those who prepare it.",
+    ),
+    Kind.HOLD: (
+        "This cycle is on hold: the evidence does not allow a judgement.",
+        "Do not treat until the missing or doubtful evidence is complete. Acknowledge, then arrange for it.",
+    ),
+    Kind.REDUCE: (
+        "The protocol says: reduce the activity of this cycle.",
+        "A physician reads the reasons, acknowledges, decides and signs.",
+    ),
+    Kind.LABS_OVERDUE: (
+        "Laboratory results that were due have not come.",
+        "Ask the patient or the laboratory for the draw. The cycle cannot be decided without them.",
+    ),
+    Kind.LAB_QUARANTINE: (
+        "Laboratory results wait for a person.",
+        "Something the laboratory sent could not be taken in without guessing. Look at it and resolve it.",
+    ),
+    Kind.NOBODY_ON_CALL: (
+        "There was nobody to tell.",
+        "Give at least one active person with an e-mail address the role that was empty.",
+    ),
+    Kind.ADDRESS_REFUSED: (
+        "A mail server refused somebody's address for good.",
+        "Correct the address of the person named below, and make sure that they know of their open alerts.",
+    ),
+}
+
+
+@require_safe
+@login_required
+def alert_page(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Show one alert. Reading it is noted as an access and changes nothing else."""
+    alert = _alert(public_id)
+    person = _person(request)
+    if not may_read(person, alert):
+        return _refuse(request, "Your role does not read this alert.", status=403)
+    context = _context(alert, person)
+    if request.method == "GET":
+        record_view(alert=alert, person=person)
+    response = render(request, "alerts/alert.html", context)
+    add_never_cache_headers(response)
+    return response
+
+
+@require_POST
+def acknowledge_alert(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Take the alert over, as the page that was shown stood."""
+    if not request.user.is_authenticated:
+        return redirect_to_login(f"/alerts/{public_id}")
+    alert = _alert(public_id)
+    seen = {name: request.POST.get(name, "") for name in ("seen_severity", "seen_event")}
+    if not all(value.isascii() and value.isdigit() and len(value) < 19 for value in seen.values()):
+        return _refuse(request, "The page was incomplete. Open the alert again.", status=400, alert=alert)
+    try:
+        acknowledge(
+            alert=alert,
+            person=_person(request),
+            seen_severity=int(seen["seen_severity"]),
+            seen_event=int(seen["seen_event"]),
+            note_text=request.POST.get("note", "")[:NOTE_LENGTH],
+        )
+    except MayNotAcknowledge as error:
+        sentence = f"{error} The people who can have been told; nothing was changed."
+        return _refuse(request, sentence, status=403, alert=alert)
+    except AlertHasChanged as error:
+        sentence = f"{error} Nothing was acknowledged. Read it again as it stands now, then acknowledge."
+        return _refuse(request, sentence, status=409, alert=alert)
+    return redirect("alerts:alert", public_id=public_id)
+
+
+def _alert(public_id: str) -> Alert:
+    related = ("course__patient", "cycle", "decision", "message", "acked_by", "person")
+    return get_object_or_404(Alert.objects.select_related(*related), public_id=public_id)
+
+
+def _person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def _refuse(request: HttpRequest, sentence: str, *, status: int, alert: Alert | None = None) -> HttpResponse:
+    readable = alert is not None and request.user.is_authenticated and may_read(request.user, alert)
+    context = {"sentence": sentence, "alert": alert if readable else None, "clinic": settings.CLINIC_NAME}
+    return render(request, "alerts/refused.html", context, status=status)
+
+
+def _context(alert: Alert, person: User) -> dict[str, Any]:
+    """Everything the page shows, in a fixed number of queries."""
+    happened, to_do = WORDS[alert.kind]
+    events = list(alert.events.select_related("actor"))
+    patient = alert.course.patient if alert.course else None
+    return {
+        "clinic": settings.CLINIC_NAME,
+        "phone": settings.CLINIC_PHONE,
+        "zone": settings.CLINIC_TIME_ZONE,
+        "alert": alert,
+        "word": policy().words[alert.severity],
+        "happened": happened,
+        "to_do": to_do,
+        "cleared": alert.state == State.CLEARED_UNACKED,
+        "patient": patient if person.has_perm("labs.view_patient") else None,
+        "reasons": _reasons(alert.decision),
+        "missing": _missing(alert.decision),
+        "orders": _orders(alert.decision),
+        "held": _held(alert) if person.has_perm("labs.view_quarantinedresult") else [],
+        "told": _told(alert),
+        "events": events,
+        "empty_roles": events[0].detail.get("roles", []) if events else [],
+        "next_roles": _next_roles(alert),
+        "acknowledgement": alert.acknowledgements.select_related("person").last(),
+        "may_acknowledge": alert.needs_somebody and may_acknowledge(person, alert),
+        "seen_event": events[-1].pk if events else 0,
+    }
+
+
+def _reasons(decision: Decision | None) -> list[dict[str, Any]]:
+    """Why: each reason of the decision with its evidence, threshold and source."""
+    if decision is None:
+        return []
+    return [
+        {
+            "action": reason.get("action", ""),
+            "rule": reason.get("rule", ""),
+            "sentence": reason.get("sentence", ""),
+            "threshold": reason.get("threshold", ""),
+            "source": reason.get("source", ""),
+            "evidence": [_evidence(item) for item in reason.get("evidence", [])],
+        }
+        for reason in decision.answer.get("reasons", [])
+        if reason.get("action") != "proceed"
+    ]
+
+
+def _missing(decision: Decision | None) -> list[dict[str, Any]]:
+    """What evidence is missing, why it counts as missing, and what would resolve it."""
+    if decision is None:
+        return []
+    return [{**item, "name": _name(item.get("code", ""))} for item in decision.answer.get("missing", [])]
+
+
+def _evidence(item: Mapping[str, Any]) -> dict[str, Any]:
+    collected = item.get("collected_at")
+    return {
+        "name": _name(str(item.get("code", ""))),
+        "value": f"{item.get('comparator') or ''}{item.get('value', '')} {item.get('unit', '')}".strip(),
+        "collected_at": datetime.fromisoformat(collected) if collected else None,
+    }
+
+
+def _name(code: str) -> str:
+    """An analyte by its name where the code is known."""
+    analyte = by_loinc(code)
+    return analyte.name if analyte else code
+
+
+def _orders(decision: Decision | None) -> QuerySet[OrderEvent] | list[OrderEvent]:
+    """What was done to the cycle's orders when the decision was made."""
+    if decision is None:
+        return []
+    return OrderEvent.objects.filter(decision__in=[decision.pk, decision.verdict_origin_id]).select_related(
+        "order__cycle"
+    )
+
+
+def _held(alert: Alert) -> QuerySet[QuarantinedResult] | list[QuarantinedResult]:
+    """What else from the same laboratory waits for a person."""
+    if alert.message is None:
+        return []
+    return (
+        QuarantinedResult.objects.filter(
+            state=QuarantinedResult.State.OPEN,
+            message__sender=alert.message.sender,
+            message__msh3=alert.message.msh3,
+            message__msh4=alert.message.msh4,
+        )
+        .select_related("patient")
+        .order_by("-opened_at")[:HELD_SHOWN]
+    )
+
+
+def _told(alert: Alert) -> QuerySet[Notification]:
+    """Who was owed a mail, and how each attempt went."""
+    return alert.notifications.select_related("person").prefetch_related("attempts")
+
+
+def _next_roles(alert: Alert) -> tuple[str, ...]:
+    """Who is told next if nobody acknowledges."""
+    steps = plan_from_data(alert.plan).steps
+    return steps[min(alert.step, len(steps) - 1)].audience

@@ -1,0 +1,242 @@
+"""Read-only lists of courses, decisions and orders; a course and a decision have pages of their own."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from unfold.decorators import display
+
+from courses.models import Course, Decision, Order
+from courses.overview import (
+    course_for_page,
+    cycles_of,
+    history_of,
+    latest_labs,
+    latest_weight,
+    signatures_on_verdict,
+)
+from courses.templatetags.course_words import activity, item_words, words
+from labs.admin import NAMES, RecordAdmin
+from labs.models import Patient
+from labs.templatetags.clinic_text import day, instant, visible
+
+# unfold's colours for a state; the word stands beside the colour.
+_TONES = {
+    "proceed": "success",
+    "reduce": "info",
+    "hold": "warning",
+    "delay": "warning",
+    "stop": "danger",
+    "suspended": "warning",
+    "active": "info",
+    "void": "danger",
+    "done": "success",
+}
+
+
+@admin.register(Course)
+class CourseAdmin(RecordAdmin):
+    """Courses; each opens on its own page."""
+
+    list_display = ["person", "status", "decision_word", "next_cycle", "planned", "protocol_id"]
+    list_filter = ["status", "current_decision__action", "current_decision__awaiting_labs"]
+    search_fields = ["public_id"]
+    name_search = ("patient__family", "patient__given", "patient__mrn")
+    ordering = ["-pk"]
+    list_select_related = ["patient", "current_decision__cycle"]
+
+    @display(description="Decision", label=_TONES, ordering="current_decision__action")  # type: ignore[untyped-decorator]  # unfold ships no types
+    def decision_word(self, course: Course) -> tuple[str, str]:
+        """The action of the decision that stands; awaiting labs is not a hold anybody must act on."""
+        decision = course.current_decision
+        if decision is None:
+            return "none", "Not assessed"
+        return (
+            ("waiting", "Waiting for labs")
+            if decision.awaiting_labs
+            else (decision.action, decision.action.capitalize())
+        )
+
+    @admin.display(description="Next cycle", ordering="current_decision__cycle__number")
+    def next_cycle(self, course: Course) -> str:
+        """The cycle the decision is about."""
+        return str(course.current_decision.cycle.number) if course.current_decision else "–"
+
+    @admin.display(description="Planned", ordering="current_decision__cycle__planned_on")
+    def planned(self, course: Course) -> str:
+        """The day that cycle is planned for."""
+        return day(course.current_decision.cycle.planned_on) if course.current_decision else "–"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The course whole: decision, alerts, cycles, orders, results, history."""
+        course = course_for_page(int(object_id)) if object_id.isdigit() else None
+        if not self.has_view_permission(request, course):
+            raise PermissionDenied
+        if course is None or request.method != "GET":
+            raise Http404("There is no such course.")
+        may = request.user.has_perm
+        decision = course.current_decision
+        cycles = cycles_of(course)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Course",
+            "course": course,
+            "patient": course.patient,
+            "decision": decision,
+            "signatures": list(signatures_on_verdict(decision)) if decision else [],
+            "cycles": cycles,
+            "has_orders": any(cycle.orders.all() for cycle in cycles),
+            "labs": latest_labs(course) if may("labs.view_result") else [],
+            "weight": latest_weight(course) if may("labs.view_bodyweight") else None,
+            "history": history_of(course),
+            "may_see_patient": may(NAMES),
+            "may_see_orders": may("courses.view_order"),
+            "may_see_results": may("labs.view_result"),
+            "may_see_decisions": may("courses.view_decision"),
+            "may_sign": may("courses.sign_decision"),
+        }
+        return TemplateResponse(request, "admin/courses/course/page.html", context)
+
+
+@admin.register(Decision)
+class DecisionAdmin(RecordAdmin):
+    """Decisions; each opens on its own page."""
+
+    list_display = ["made", "person", "cycle", "action_word", "activity_words", "is_new"]
+    list_filter = ["action", "awaiting_labs"]
+    search_fields = ["public_id"]
+    name_search = ("course__patient__family", "course__patient__given", "course__patient__mrn")
+    ordering = ["-pk"]
+    list_select_related = ["course__patient", "cycle"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Decision]:
+        """A list needs no charts."""
+        found: QuerySet[Decision] = super().get_queryset(request)
+        return found.defer("situation", "answer")
+
+    def patient_of(self, record: Any) -> Patient | None:
+        """The course's patient."""
+        found: Patient = record.course.patient
+        return found
+
+    @admin.display(description="Made", ordering="pk")
+    def made(self, decision: Decision) -> str:
+        """When it was recorded."""
+        return instant(decision.made_at)
+
+    @display(description="Action", label=_TONES, ordering="action")  # type: ignore[untyped-decorator]  # unfold ships no types
+    def action_word(self, decision: Decision) -> tuple[str, str]:
+        """The action as a word."""
+        return decision.action, "Waiting for labs" if decision.awaiting_labs else decision.action.capitalize()
+
+    @admin.display(description="Activity")
+    def activity_words(self, decision: Decision) -> str:
+        """The proposed activity in both units."""
+        return activity(decision.activity_gbq)
+
+    @admin.display(description="New or confirmed")
+    def is_new(self, decision: Decision) -> str:
+        """Whether the verdict was new, or new evidence confirmed it."""
+        return "confirmed" if decision.confirms_id else "new"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """A decision is read on its own page."""
+        decision = self.get_object(request, object_id)
+        if not self.has_view_permission(request, decision):
+            raise PermissionDenied
+        if decision is None:
+            raise Http404("There is no such decision.")
+        return HttpResponseRedirect(reverse("courses:decision", args=[decision.public_id]))
+
+
+@admin.register(Order)
+class OrderAdmin(RecordAdmin):
+    """Orders and every change of their state."""
+
+    list_display = ["kind_words", "person", "cycle", "planned", "state_word", "reason", "updated_at"]
+    list_filter = ["state", "kind"]
+    search_fields = ["public_id", "reason_code"]
+    name_search = (
+        "cycle__course__patient__family",
+        "cycle__course__patient__given",
+        "cycle__course__patient__mrn",
+    )
+    ordering = ["-updated_at", "-pk"]
+    list_select_related = ["cycle__course__patient", "directive"]
+    fields = [
+        ("kind_words", "state_word", "reason"),
+        ("cycle", "planned", "activity_words"),
+        "items_words",
+        ("placed_at", "updated_at", "version"),
+        "events_words",
+    ]
+    readonly_fields = [
+        "kind_words",
+        "state_word",
+        "reason",
+        "planned",
+        "activity_words",
+        "items_words",
+        "events_words",
+    ]
+
+    def patient_of(self, record: Any) -> Patient | None:
+        """The course's patient."""
+        found: Patient = record.cycle.course.patient
+        return found
+
+    @admin.display(description="Order", ordering="kind")
+    def kind_words(self, order: Order) -> str:
+        """What the order asks for."""
+        return order.get_kind_display().capitalize()
+
+    @display(description="State", label=_TONES, ordering="state")  # type: ignore[untyped-decorator]  # unfold ships no types
+    def state_word(self, order: Order) -> tuple[str, str]:
+        """The state as a word."""
+        return order.state, order.state.capitalize()
+
+    @admin.display(description="Reason", ordering="reason_code")
+    def reason(self, order: Order) -> str:
+        """The code that pharmacy and other systems also see."""
+        return visible(order.reason_code) or "–"
+
+    @admin.display(description="Planned", ordering="cycle__planned_on")
+    def planned(self, order: Order) -> str:
+        """The planned day of its cycle."""
+        return day(order.cycle.planned_on)
+
+    @admin.display(description="Activity")
+    def activity_words(self, order: Order) -> str:
+        """The directive's activity: an order has none of its own."""
+        return activity(order.directive.activity_gbq) if order.directive else "no directive"
+
+    @admin.display(description="What")
+    def items_words(self, order: Order) -> str:
+        """The lines of the order."""
+        return "; ".join(visible(item_words(item)) for item in order.items) or "–"
+
+    @admin.display(description="What happened")
+    def events_words(self, order: Order) -> str:
+        """Every change of state, the newest first."""
+        return "\n".join(
+            f"{instant(event.at)}: {event.to_state}"
+            f"{f' ({words(event.reason_code)})' if event.reason_code else ''}"
+            f"{f', {visible(event.actor.get_full_name() or event.actor.get_username())}' if event.actor else ''}"
+            for event in order.events.select_related("actor").order_by("-pk")
+        )

@@ -1,0 +1,183 @@
+"""The REST doors of this app: orders for pharmacy, schedules, and decisions with their reasons."""
+
+import hashlib
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, QuerySet
+from django.utils.dateparse import parse_date, parse_datetime
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.generics import get_object_or_404
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from courses.models import Course, Decision, Order
+from courses.rules.order_states import OrderState
+from courses.serializers import DecisionShape, OrderShape, ScheduleShape
+
+
+class OrderPages(CursorPagination):
+    """Pages by change time, so that a page costs the same however deep it lies."""
+
+    page_size = 50
+    ordering = ("updated_at", "id")
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """`next` is the address of the next page, null on the last."""
+        return Response({"next": self.get_next_link(), "results": data})
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The same shape, for the OpenAPI schema."""
+        return {
+            "type": "object",
+            "required": ["next", "results"],
+            "properties": {
+                "next": {"type": "string", "nullable": True, "format": "uri"},
+                "results": schema,
+            },
+        }
+
+
+def etag_of(*, public_id: UUID, version: int) -> str:
+    """The entity tag of one version of one resource."""
+    return f'"{hashlib.sha256(f"{public_id}:{version}".encode()).hexdigest()[:24]}"'
+
+
+class OrderList(APIView):
+    """Orders, oldest change first; follow `next`, then poll with `updated_since`."""
+
+    queryset = Order.objects.select_related(
+        "cycle__course__patient", "directive__signature", "directive__voided"
+    )
+
+    @extend_schema(
+        operation_id="orders_list",
+        parameters=[
+            OpenApiParameter("state", str, description="one state or several, separated by commas"),
+            OpenApiParameter("day", date, description="the planned day, YYYY-MM-DD"),
+            OpenApiParameter("updated_since", datetime, description="an instant with its offset"),
+            OpenApiParameter("cursor", str, description="from `next`"),
+        ],
+        responses={
+            200: {
+                "type": "object",
+                "required": ["next", "results"],
+                "properties": {
+                    "next": {"type": "string", "nullable": True},
+                    "results": {"type": "array", "items": {"$ref": "#/components/schemas/OrderShape"}},
+                },
+            }
+        },
+    )
+    def get(self, request: Request) -> Response:
+        """List orders."""
+        orders = _filtered(self.queryset.all(), request)
+        pages = OrderPages()
+        page = pages.paginate_queryset(orders, request, view=self)
+        return pages.get_paginated_response(OrderShape(page, many=True).data)
+
+
+def _filtered(orders: QuerySet[Order], request: Request) -> QuerySet[Order]:
+    """Apply the query's filters; an unknown filter or an unreadable value is an error."""
+    unknown = set(request.query_params) - {"state", "day", "updated_since", "cursor", "format"}
+    if unknown:
+        raise ValidationError({name: ["There is no such filter."] for name in sorted(unknown)})
+    if state := request.query_params.get("state"):
+        states = state.split(",")
+        known = [one.value for one in OrderState]
+        if wrong := [one for one in states if one not in known]:
+            raise ValidationError({"state": [f"{', '.join(wrong)} is none of: {', '.join(known)}."]})
+        orders = orders.filter(state__in=states)
+    if day := request.query_params.get("day"):
+        orders = orders.filter(cycle__planned_on=_day(day))
+    if since := request.query_params.get("updated_since"):
+        orders = orders.filter(updated_at__gte=_instant(since))
+    return orders
+
+
+def _day(text: str) -> date:
+    try:
+        day = parse_date(text)
+    except ValueError:
+        day = None
+    if day is None:
+        raise ValidationError({"day": [f"{text!r} is not a day; write YYYY-MM-DD."]})
+    return day
+
+
+def _instant(text: str) -> datetime:
+    try:
+        # In a query string a bare "+" arrives as a blank.
+        instant = parse_datetime(text.replace(" ", "+") if "T" in text else text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise ValidationError(
+            {
+                "updated_since": [
+                    f"{text!r} is not an instant with its offset; write 2026-05-04T08:00:00+02:00."
+                ]
+            }
+        )
+    return instant
+
+
+class OrderDetail(APIView):
+    """One order; its ETag is what a later change must present as If-Match."""
+
+    queryset = Order.objects.select_related(
+        "cycle__course__patient", "directive__signature", "directive__voided"
+    )
+
+    @extend_schema(operation_id="orders_read", responses=OrderShape)
+    def get(self, request: Request, public_id: UUID) -> Response:
+        """Read one order."""
+        order = get_object_or_404(self.queryset.all(), public_id=public_id)
+        tag = etag_of(public_id=order.public_id, version=order.version)
+        return Response(OrderShape(order).data, headers={"ETag": tag})
+
+
+class CourseSchedule(APIView):
+    """A course's planned and given cycles."""
+
+    queryset = Course.objects.select_related("patient", "current_decision").prefetch_related(
+        "cycles__administration"
+    )
+
+    @extend_schema(operation_id="courses_schedule", responses=ScheduleShape)
+    def get(self, request: Request, public_id: UUID) -> Response:
+        """Read one course's schedule."""
+        course = get_object_or_404(self.queryset.all(), public_id=public_id)
+        return Response(ScheduleShape(course).data)
+
+
+class DecisionDetail(APIView):
+    """One decision with its reasons."""
+
+    queryset = Decision.objects.select_related("course", "cycle", "confirms")
+
+    @extend_schema(operation_id="decisions_read", responses=DecisionShape)
+    def get(self, request: Request, public_id: UUID) -> Response:
+        """Read one decision."""
+        decision = get_object_or_404(self.queryset.all(), public_id=public_id)
+        return Response(DecisionShape(decision).data)
+
+
+class CourseDecision(APIView):
+    """The decision that stands for a course now."""
+
+    queryset = Decision.objects.select_related("course", "cycle", "confirms")
+
+    @extend_schema(operation_id="courses_decision", responses=DecisionShape)
+    def get(self, request: Request, public_id: UUID) -> Response:
+        """Read a course's current decision."""
+        decision = get_object_or_404(
+            self.queryset.all(),
+            course__public_id=public_id,
+            course__current_decision_id=F("pk"),
+        )
+        return Response(DecisionShape(decision).data)

@@ -1,0 +1,121 @@
+"""The one translation from database rows to the rules' Chart."""
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from django.db.models import Sum
+
+from courses.models import Administration, Course, PeritonealDisease
+from courses.rules.values import Chart, GivenCycle, Measurement, Sex, Status, Weight
+from labs.clinic_days import clinic_day
+from labs.models import BodyWeight, Observation, Result
+from labs.zones import clinic_zone
+
+DISEASE = {PeritonealDisease.YES: True, PeritonealDisease.NO: False, PeritonealDisease.UNKNOWN: None}
+
+
+def read_chart(*, course: Course, planned_on: date, today: date) -> Chart:
+    """Everything the rules may know of one course on one day, in a fixed order.
+
+    Five queries whatever the length of the history. What lies after `today` is not yet known and left out.
+    """
+    patient = course.patient
+    zone = clinic_zone()
+    return Chart(
+        birth_date=patient.birth_date,
+        sex=Sex(patient.sex) if patient.sex in set(Sex) else None,
+        measurements=_measurements(patient_id=patient.pk, zone=zone, today=today),
+        weights=_weights(patient_id=patient.pk, today=today),
+        cycles=_given(course=course, today=today),
+        planned_on=planned_on,
+        prior_activity_gbq=_prior_activity(course=course),
+        peritoneal_or_mesenteric_disease=DISEASE[PeritonealDisease(course.peritoneal_disease)],
+    )
+
+
+def _measurements(*, patient_id: int, zone: ZoneInfo, today: date) -> tuple[Measurement, ...]:
+    """The current version of every result; of contradicting versions, each one, so that the rules see it."""
+    results = Result.objects.filter(patient_id=patient_id, current__isnull=False)
+    current: list[Observation] = []
+    disputed: list[int] = []
+    for result in results.select_related("current"):
+        if result.in_conflict:
+            disputed.append(result.pk)
+        elif result.current is not None:
+            current.append(result.current)
+    if disputed:
+        current.extend(Observation.objects.filter(result_id__in=disputed))
+    return _in_order(current, zone=zone, today=today)
+
+
+def _in_order(observations: Iterable[Observation], *, zone: ZoneInfo, today: date) -> tuple[Measurement, ...]:
+    """Measurements by time, analyte and identity, so that equal evidence always reads the same."""
+    known = [_measurement(each, zone=zone) for each in observations]
+    return tuple(
+        sorted(
+            (each for each in known if each.collected_on <= today),
+            key=lambda each: (each.collected_at, each.analyte, each.ref),
+        )
+    )
+
+
+def _measurement(observation: Observation, *, zone: ZoneInfo) -> Measurement:
+    return Measurement(
+        analyte=observation.analyte,
+        code=observation.loinc,
+        value=_plain(observation.value),
+        unit=observation.unit,
+        collected_at=observation.collected_at,
+        collected_on=clinic_day(observation.collected_at, zone),
+        comparator=observation.comparator,
+        status=Status(observation.status),
+        low=_plain(observation.ref_low),
+        high=_plain(observation.ref_high),
+        quality=tuple(observation.quality),
+        ref=str(observation.public_id),
+    )
+
+
+def _plain(number: Decimal | None) -> Decimal | None:
+    """The same number without the column's trailing zeros: databases pad, people do not."""
+    if number is None:
+        return None
+    normal = number.normalize()
+    return normal.quantize(Decimal(1)) if normal == normal.to_integral_value() else normal
+
+
+def _weights(*, patient_id: int, today: date) -> tuple[Weight, ...]:
+    """One weight a day: a mistake is answered by a newer row for the same day."""
+    newest: dict[date, BodyWeight] = {}
+    rows = BodyWeight.objects.filter(patient_id=patient_id, measured_on__lte=today)
+    for row in rows.order_by("measured_on", "recorded_at", "pk"):
+        newest[row.measured_on] = row
+    return tuple(
+        Weight(on=day, kg=_plain(row.kg) or row.kg, ref=f"weight-{row.pk}")
+        for day, row in sorted(newest.items())
+    )
+
+
+def _given(*, course: Course, today: date) -> tuple[GivenCycle, ...]:
+    """The administrations of this course that took place."""
+    rows = Administration.objects.filter(cycle__course=course, administered_on__lte=today)
+    return tuple(
+        GivenCycle(
+            number=row.cycle.number,
+            on=row.administered_on,
+            activity_gbq=_plain(row.administered_gbq) or row.administered_gbq,
+        )
+        for row in rows.select_related("cycle").order_by("cycle__number")
+    )
+
+
+def _prior_activity(*, course: Course) -> Decimal:
+    """What earlier courses of the same patient administered, in GBq."""
+    total = (
+        Administration.objects.filter(cycle__course__patient_id=course.patient_id)
+        .exclude(cycle__course=course)
+        .aggregate(total=Sum("administered_gbq"))["total"]
+    )
+    return _plain(total) or Decimal(0)

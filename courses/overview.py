@@ -1,0 +1,154 @@
+"""One course or one decision, read whole for the page that shows it; nothing is judged or written here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
+
+from courses.models import Course, Cycle, Decision, Directive, Order, OrderEvent, Signature
+from labs.library import analytes
+from labs.models import BodyWeight, Observation, Result
+
+HISTORY = 50  # decisions shown below a course; older ones stand on the full list
+
+Lab = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabLine:
+    """The newest result of one analyte, with its grade where the current decision gave one."""
+
+    analyte: str
+    name: str
+    result: Result
+    observation: Observation
+    grade: str
+    term: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What lies between two decisions: what is said, and the evidence that came, went or changed."""
+
+    verdict_changed: bool
+    arrived: tuple[Lab, ...]
+    gone: tuple[Lab, ...]
+    changed: tuple[tuple[Lab, Lab], ...]
+
+    @property
+    def evidence_changed(self) -> bool:
+        """Whether any laboratory result differs."""
+        return bool(self.arrived or self.gone or self.changed)
+
+
+def course_for_page(course_id: int) -> Course | None:
+    """A course with what every part of its page reads."""
+    return Course.objects.select_related("patient", "current_decision__cycle").filter(pk=course_id).first()
+
+
+def cycles_of(course: Course) -> list[Cycle]:
+    """The cycles with their administration, valid and void directives, and orders."""
+    directives = Directive.objects.select_related("signature", "voided").order_by("-revision")
+    events = OrderEvent.objects.select_related("actor").order_by("pk")
+    orders = Order.objects.select_related("directive").prefetch_related(Prefetch("events", queryset=events))
+    return list(
+        Cycle.objects.filter(course=course)
+        .select_related("administration")
+        .prefetch_related(
+            Prefetch("directives", queryset=directives), Prefetch("orders", queryset=orders.order_by("-pk"))
+        )
+        .order_by("number")
+    )
+
+
+def decision_for_page(public_id: object) -> Decision | None:
+    """A decision with what its page reads."""
+    return (
+        Decision.objects.select_related("course__patient", "course__current_decision", "cycle", "confirms")
+        .filter(public_id=public_id)
+        .first()
+    )
+
+
+def signatures_on_verdict(decision: Decision) -> QuerySet[Signature]:
+    """Signatures on this decision's verdict, also those given before it was confirmed by newer evidence."""
+    origin = decision.verdict_origin_id
+    return Signature.objects.filter(Q(decision_id=origin) | Q(decision__confirms_id=origin)).order_by("pk")
+
+
+def history_of(course: Course) -> list[Decision]:
+    """The newest decisions of a course, each with its signatures."""
+    signatures = Signature.objects.order_by("pk")
+    return list(
+        Decision.objects.filter(course=course)
+        .select_related("cycle")
+        .prefetch_related(Prefetch("signatures", queryset=signatures))
+        .order_by("-pk")[:HISTORY]
+    )
+
+
+def latest_labs(course: Course) -> list[LabLine]:
+    """The newest result of each analyte, in the library's order, beside its grade."""
+    newest = Result.objects.filter(patient=OuterRef("patient"), analyte=OuterRef("analyte")).order_by(
+        "-collected_at", "-pk"
+    )
+    results = Result.objects.filter(
+        patient_id=course.patient_id, current__isnull=False, pk=Subquery(newest.values("pk")[:1])
+    ).select_related("current")
+    found = {result.analyte: result for result in results}
+    grades = _grades(course.current_decision)
+    lines = []
+    for short, analyte in analytes().items():
+        result = found.get(short)
+        if result is None or result.current is None:
+            continue
+        grade, term = grades.get(short, ("", ""))
+        lines.append(
+            LabLine(
+                analyte=short,
+                name=analyte.name,
+                result=result,
+                observation=result.current,
+                grade=grade,
+                term=term,
+            )
+        )
+    return lines
+
+
+def latest_weight(course: Course) -> BodyWeight | None:
+    """The newest body weight."""
+    return (
+        BodyWeight.objects.filter(patient_id=course.patient_id)
+        .order_by("-measured_on", "-recorded_at", "-pk")
+        .first()
+    )
+
+
+def _grades(decision: Decision | None) -> dict[str, tuple[str, str]]:
+    """By analyte: the worst grade of its terms as words, and the term."""
+    found: dict[str, tuple[int, str, str]] = {}
+    for line in decision.answer.get("grades", []) if decision else []:
+        grade, short = line.get("grade"), line.get("analyte", "")
+        # An ungradable term is shown before a graded one: not knowing is what a reader must see.
+        weight = 99 if grade is None else int(grade)
+        text = f"not gradable: {line.get('ungradable', '')}" if grade is None else f"grade {grade}"
+        if short not in found or weight > found[short][0]:
+            found[short] = (weight, text, str(line.get("term", "")))
+    return {short: (text, term) for short, (_, text, term) in found.items()}
+
+
+def difference(*, before: Decision, after: Decision) -> Difference:
+    """What changed between the decision a form was made from and the one that stands now."""
+    old, new = _labs(before.situation), _labs(after.situation)
+    return Difference(
+        verdict_changed=before.verdict != after.verdict,
+        arrived=tuple(new[key] for key in new if key not in old),
+        gone=tuple(old[key] for key in old if key not in new),
+        changed=tuple((old[key], new[key]) for key in new if key in old and old[key] != new[key]),
+    )
+
+
+def _labs(situation: Mapping[str, Any]) -> dict[tuple[str, str], Lab]:
+    return {(str(lab.get("code")), str(lab.get("collected_at"))): lab for lab in situation.get("labs", [])}

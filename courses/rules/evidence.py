@@ -1,0 +1,184 @@
+"""Which reported results count, and how: the life cycle of a result, its reliability, and the baseline."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import Enum
+
+from courses.rules.intervals import Interval, compared
+from courses.rules.values import Chart, Measurement, Status
+
+_RANK = {
+    Status.PRELIMINARY: 0,
+    Status.FINAL: 1,
+    Status.CORRECTED: 2,
+    Status.AMENDED: 2,
+    Status.CANCELLED: 3,
+    Status.ENTERED_IN_ERROR: 4,
+}
+_WITHDRAWN = (Status.CANCELLED, Status.ENTERED_IN_ERROR)
+
+
+class Standing(Enum):
+    """How far a sample may be relied on."""
+
+    DECISIVE = "reliable and final"
+    ALARM = "may hold, never clears"
+    CONFLICT = "two different results for one specimen"
+    EMPTY = "no number"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What one specimen says of one analyte, after its life cycle has been applied."""
+
+    measurement: Measurement
+    value: Interval | None
+    standing: Standing
+    why: str = ""
+
+    @property
+    def analyte(self) -> str:
+        """The analyte's short name."""
+        return self.measurement.analyte
+
+    @property
+    def at(self) -> datetime:
+        """When the specimen was taken."""
+        return self.measurement.collected_at
+
+    @property
+    def day(self) -> date:
+        """The clinic day on which the specimen was taken."""
+        return self.measurement.collected_on
+
+
+def sift(measurements: Iterable[Measurement]) -> tuple[Sample, ...]:
+    """One sample per code and instant, oldest first: order and repetition of the input do not matter."""
+    groups: dict[tuple[str, datetime], list[Measurement]] = defaultdict(list)
+    for measurement in measurements:
+        groups[measurement.code, measurement.collected_at].append(measurement)
+    found = [sample for group in groups.values() for sample in _effective(group)]
+    return tuple(sorted(_merged(found), key=lambda sample: (sample.at, sample.analyte, sample.measurement.code)))
+
+
+def _effective(group: list[Measurement]) -> Iterator[Sample]:
+    """The sample a group of versions leaves behind; none when the result was withdrawn."""
+    rank = max(_RANK[m.status] for m in group)
+    top = sorted((m for m in group if _RANK[m.status] == rank), key=_stable)
+    if top[0].status in _WITHDRAWN:
+        return
+    lows = [m.low for m in top if m.low is not None]
+    highs = [m.high for m in top if m.high is not None]
+    chosen = replace(
+        top[0],
+        # Where two copies give different limits the stricter counts.
+        low=max(lows, default=None),
+        high=min(highs, default=None),
+        quality=tuple(sorted({flag for m in top for flag in m.quality})),
+        baseline=any(m.baseline for m in group),
+    )
+    yield _sample(chosen, top)
+
+
+def _stable(m: Measurement) -> tuple[str, str, str, str, str, str, str]:
+    """An order of versions that does not depend on how they were listed."""
+    value = "" if m.value is None else f"{m.value.normalize():f}"
+    return (m.status, value, m.comparator, m.ref, str(m.low), str(m.high), ",".join(m.quality))
+
+
+def _sample(chosen: Measurement, top: list[Measurement]) -> Sample:
+    if any(m.value is None for m in top):
+        return Sample(measurement=chosen, value=None, standing=Standing.EMPTY, why="it holds no number")
+    values = [compared(m.value, m.comparator) for m in top if m.value is not None]
+    value = values[0]
+    for other in values[1:]:
+        if other != value:
+            value = value.hull(other)
+    if any(other != values[0] for other in values):
+        why = "two different results are reported for one specimen"
+        return Sample(measurement=chosen, value=value, standing=Standing.CONFLICT, why=why)
+    if chosen.status is Status.PRELIMINARY:
+        return Sample(measurement=chosen, value=value, standing=Standing.ALARM, why="it is preliminary")
+    if chosen.quality:
+        why = f"the specimen is unreliable ({', '.join(chosen.quality)})"
+        return Sample(measurement=chosen, value=value, standing=Standing.ALARM, why=why)
+    return Sample(measurement=chosen, value=value, standing=Standing.DECISIVE)
+
+
+def _merged(samples: list[Sample]) -> Iterator[Sample]:
+    """Two decisive results of one analyte and instant under different codes become one within bounds."""
+    seen: dict[tuple[str, datetime], Sample] = {}
+    for sample in sorted(samples, key=lambda s: s.measurement.code):
+        if sample.standing is not Standing.DECISIVE or sample.value is None:
+            yield sample
+            continue
+        place = (sample.analyte, sample.at)
+        first = seen.get(place)
+        if first is None or first.value is None:
+            seen[place] = sample
+        elif first.value != sample.value:
+            seen[place] = replace(first, value=first.value.hull(sample.value))
+    yield from seen.values()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """All samples of a chart, oldest first, with the days that part the cycles and the baseline of each analyte."""
+
+    decisive: tuple[Sample, ...]
+    doubtful: tuple[Sample, ...]
+    baselines: Mapping[str, Sample]
+    cycle_days: tuple[date, ...]
+
+    @property
+    def given(self) -> int:
+        """How many cycles have been given: the number of the present interval."""
+        return len(self.cycle_days)
+
+    def interval_of(self, day: date) -> int:
+        """How many administrations lie before a specimen: one of the same day was drawn before the infusion."""
+        return bisect_left(self.cycle_days, day)
+
+    def present(self, sample: Sample) -> bool:
+        """Whether a sample was collected since the last administration."""
+        return self.interval_of(sample.day) == self.given
+
+    def newest(self, analyte: str) -> Sample | None:
+        """The newest decisive sample of an analyte since the last administration."""
+        of = (s for s in reversed(self.decisive) if s.analyte == analyte and self.present(s))
+        return next(of, None)
+
+
+def read_history(chart: Chart) -> History:
+    """Sift a chart's results and find the baselines."""
+    samples = sift(chart.measurements)
+    cycle_days = tuple(sorted(cycle.on for cycle in chart.cycles))
+    return History(
+        decisive=tuple(s for s in samples if s.standing is Standing.DECISIVE),
+        doubtful=tuple(s for s in samples if s.standing is not Standing.DECISIVE),
+        baselines=_baselines(samples, cycle_days),
+        cycle_days=cycle_days,
+    )
+
+
+def _baselines(samples: tuple[Sample, ...], cycle_days: tuple[date, ...]) -> dict[str, Sample]:
+    """The newest marked result of each analyte; without a mark, the newest usable one before the first cycle.
+
+    A mark on a result that is unusable, or was collected after the first administration, gives no baseline.
+    """
+    first = cycle_days[0] if cycle_days else None
+    marked = {s.analyte for s in samples if s.measurement.baseline}
+    found: dict[str, Sample] = {}
+    for sample in samples:
+        if sample.standing is not Standing.DECISIVE:
+            continue
+        if sample.measurement.baseline:
+            usable = first is None or sample.day <= first
+        else:
+            usable = sample.analyte not in marked and (first is None or sample.day < first)
+        if usable:
+            found[sample.analyte] = sample
+    return found

@@ -1,0 +1,72 @@
+"""The states of an order, and the one table of transitions that are legal."""
+
+from enum import StrEnum
+
+
+class OrderKind(StrEnum):
+    """What an order asks for."""
+
+    RADIOPHARMACEUTICAL = "radiopharmaceutical"
+    AMINO_ACIDS = "amino_acids"
+    ANTIEMETIC = "antiemetic"
+    STEROID_COVER = "steroid_cover"
+
+
+class OrderState(StrEnum):
+    """Where an order stands."""
+
+    PROPOSED = "proposed"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    ACCEPTED = "accepted"
+    PREPARED = "prepared"
+    DISPENSED = "dispensed"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    VOID = "void"
+
+
+LIVE_STATES = (
+    OrderState.PROPOSED,
+    OrderState.ACTIVE,
+    OrderState.SUSPENDED,
+    OrderState.ACCEPTED,
+    OrderState.PREPARED,
+    OrderState.DISPENSED,
+)
+
+# A suspended order goes back to active only through a new signature; nothing returns from done, cancelled or void.
+LEGAL_TRANSITIONS: dict[OrderState, tuple[OrderState, ...]] = {
+    OrderState.PROPOSED: (OrderState.ACTIVE, OrderState.SUSPENDED, OrderState.CANCELLED, OrderState.VOID),
+    OrderState.ACTIVE: (
+        OrderState.ACCEPTED,
+        OrderState.SUSPENDED,
+        OrderState.DONE,
+        OrderState.CANCELLED,
+        OrderState.VOID,
+    ),
+    OrderState.SUSPENDED: (OrderState.ACTIVE, OrderState.CANCELLED, OrderState.VOID),
+    OrderState.ACCEPTED: (
+        OrderState.PREPARED,
+        OrderState.SUSPENDED,
+        OrderState.DONE,
+        OrderState.CANCELLED,
+        OrderState.VOID,
+    ),
+    OrderState.PREPARED: (
+        OrderState.DISPENSED,
+        OrderState.SUSPENDED,
+        OrderState.DONE,
+        OrderState.CANCELLED,
+        OrderState.VOID,
+    ),
+    OrderState.DISPENSED: (OrderState.DONE, OrderState.CANCELLED, OrderState.VOID),
+    OrderState.DONE: (),
+    OrderState.CANCELLED: (),
+    OrderState.VOID: (),
+}
+
+
+def is_legal(*, before: OrderState, after: OrderState) -> bool:
+    """Whether an order may go from one state to the other."""
+    return after in LEGAL_TRANSITIONS[before]

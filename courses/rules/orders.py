@@ -1,0 +1,121 @@
+"""From a recommendation and the cycle's open orders: which orders to place, suspend, void or recall."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from courses.rules.order_states import LIVE_STATES, OrderKind, OrderState
+from courses.rules.values import Action, OrderLine, Recommendation
+
+ACTIVITY_CHANGED = "activity-changed"
+DATE_CHANGED = "date-changed"
+_SUSPENDABLE = (OrderState.PROPOSED, OrderState.ACTIVE, OrderState.ACCEPTED, OrderState.PREPARED)
+
+
+class ChangeKind(StrEnum):
+    """What is to be done about an order."""
+
+    PLACE = "place"
+    SUSPEND = "suspend"
+    VOID = "void"
+    RECALL = "recall"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenOrder:
+    """One order of the recommended cycle as it stands.
+
+    `activity_gbq` and `planned_on` are those of its directive, or of the recommendation it was proposed under;
+    None where the order has none.
+    """
+
+    ref: str
+    kind: OrderKind
+    state: OrderState
+    activity_gbq: Decimal | None = None
+    planned_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderChange:
+    """One change: place a new order (`line`) as proposed, or move the order `ref` to `to`; a recall moves nothing."""
+
+    change: ChangeKind
+    kind: OrderKind
+    reason_code: str
+    ref: str = ""
+    to: OrderState | None = None
+    line: OrderLine | None = None
+
+
+def plan_orders(
+    *, recommendation: Recommendation, open_orders: tuple[OpenOrder, ...]
+) -> tuple[OrderChange, ...]:
+    """The changes the recommendation asks for; none while labs are merely awaited."""
+    live = [order for order in open_orders if order.state in LIVE_STATES]
+    if recommendation.awaiting_labs:
+        return ()
+    if recommendation.action.is_go:
+        return _for_go(recommendation, live)
+    code = recommendation.strongest.rule if recommendation.strongest else recommendation.action.word
+    found = [_withdraw(order, stop=recommendation.action is Action.STOP, code=code) for order in live]
+    return tuple(change for change in found if change is not None)
+
+
+def _withdraw(order: OpenOrder, *, stop: bool, code: str) -> OrderChange | None:
+    """Stop at once: void on a stop, suspend otherwise; what was dispensed is called back."""
+    if order.state is OrderState.DISPENSED:
+        if order.kind is not OrderKind.RADIOPHARMACEUTICAL:
+            return None
+        return OrderChange(change=ChangeKind.RECALL, kind=order.kind, reason_code=code, ref=order.ref)
+    if stop:
+        return _void(order, code)
+    if order.state not in _SUSPENDABLE:
+        return None
+    return OrderChange(
+        change=ChangeKind.SUSPEND, kind=order.kind, reason_code=code, ref=order.ref, to=OrderState.SUSPENDED
+    )
+
+
+def _for_go(recommendation: Recommendation, live: list[OpenOrder]) -> tuple[OrderChange, ...]:
+    """Void what no longer fits, and propose what the order set has and the cycle lacks.
+
+    A suspended order stays suspended: only a new signature makes it active again.
+    """
+    changes: list[OrderChange] = []
+    kept: set[OrderKind] = set()
+    for order in live:
+        misfit = _misfit(order, recommendation)
+        if not misfit:
+            kept.add(order.kind)
+        elif order.state is OrderState.DISPENSED:
+            kept.add(order.kind)
+            changes.append(
+                OrderChange(change=ChangeKind.RECALL, kind=order.kind, reason_code=misfit, ref=order.ref)
+            )
+        else:
+            changes.append(_void(order, misfit))
+    if OrderKind.RADIOPHARMACEUTICAL not in kept:
+        changes += [
+            OrderChange(change=ChangeKind.PLACE, kind=line.kind, reason_code="placed", line=line)
+            for line in recommendation.order_set
+            if line.kind not in kept
+        ]
+    return tuple(changes)
+
+
+def _misfit(order: OpenOrder, recommendation: Recommendation) -> str:
+    """Why an order for the radiopharmaceutical no longer says what the protocol says; empty when it does."""
+    if order.kind is not OrderKind.RADIOPHARMACEUTICAL:
+        return ""
+    if order.activity_gbq is not None and order.activity_gbq != recommendation.activity_gbq:
+        return ACTIVITY_CHANGED
+    both = order.planned_on is not None and recommendation.planned_on is not None
+    return DATE_CHANGED if both and order.planned_on != recommendation.planned_on else ""
+
+
+def _void(order: OpenOrder, code: str) -> OrderChange:
+    return OrderChange(
+        change=ChangeKind.VOID, kind=order.kind, reason_code=code, ref=order.ref, to=OrderState.VOID
+    )

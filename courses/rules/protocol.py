@@ -1,0 +1,275 @@
+"""The words of a protocol version and of CTCAE criteria: what the data files say, as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+
+from courses.rules.order_states import OrderKind
+from courses.rules.values import Action, Source
+
+CREATININE_CLEARANCE = "creatinine_clearance"
+CORRECTED_CALCIUM = "corrected_calcium"
+DERIVED = {CREATININE_CLEARANCE: "mL/min", CORRECTED_CALCIUM: "mmol/L"}
+
+
+class Test(StrEnum):
+    """How a value is compared with its limit."""
+
+    __test__ = False  # the name is the domain's; pytest shall not collect it
+
+    BELOW = "below"
+    AT_MOST = "at_most"
+    ABOVE = "above"
+    AT_LEAST = "at_least"
+
+
+class Reference(StrEnum):
+    """What a limit is a multiple of."""
+
+    LLN = "lln"
+    ULN = "uln"
+    BASELINE = "baseline"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """One comparison of one quantity: with a number, or with a multiple of a reference."""
+
+    quantity: str
+    test: Test
+    limit: Decimal
+    exact: Fraction
+    reference: Reference | None = None
+
+    @property
+    def is_low(self) -> bool:
+        """Whether falling values meet the bound."""
+        return self.test in (Test.BELOW, Test.AT_MOST)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradeRow:
+    """One line of a criterion: the bound that makes a grade; `grade_to` when symptoms decide up to which."""
+
+    grade: int
+    grade_to: int
+    bound: Bound
+    baseline_normal: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Criterion:
+    """One CTCAE term: published bounds beside the comparisons, most severe first."""
+
+    term: str
+    quantity: str
+    unit: str
+    published: Mapping[int, str]
+    rows: tuple[GradeRow, ...]
+    source: Source
+    graded_by_people: tuple[int, ...] = ()
+    also_reported_as: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Criteria:
+    """One version of CTCAE, by term."""
+
+    version: str
+    title: str
+    by_term: Mapping[str, Criterion]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """How many cycles, how much activity, how far apart; days count from the last administration."""
+
+    cycles: int
+    activity_gbq: Decimal
+    reduced_activity_gbq: Decimal
+    interval_days: int
+    window_first_day: int
+    window_last_day: int
+    reduced_counts_as_cycle: bool
+    source: Source
+    window_source: Source
+    reduced_source: Source
+
+
+class ClockStart(StrEnum):
+    """From which day the limit of a delay is counted."""
+
+    LAST_ADMINISTRATION = "last_administration"
+    NOMINAL_DAY = "nominal_day"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelayLimit:
+    """How long a toxicity may delay the next cycle before the course stops."""
+
+    days: int
+    counted_from: ClockStart
+    stops_on_limit_day: bool
+    subtract_other_delay: bool
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabRow:
+    """One analyte before each administration: how fresh, when it is due, and whether it is always needed."""
+
+    analyte: str
+    always: bool
+    validity_days: int
+    due_days_before: int
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightRule:
+    """How fresh a body weight must be, and what stands in where none was taken near the baseline."""
+
+    validity_days: int
+    due_days_before: int
+    nearest_for_baseline: bool
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CockcroftGault:
+    """The constants of the creatinine clearance formula."""
+
+    age_constant: Fraction
+    divisor: Fraction
+    female_factor: Fraction
+    umol_per_l_in_mg_per_dl: Fraction
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalciumCorrection:
+    """The constants of calcium corrected for albumin."""
+
+    mmol_per_g: Fraction
+    albumin_g_per_l: Fraction
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradeBound:
+    """A grade of another term that explains a toxicity away."""
+
+    term: str
+    at_least: int
+    at_most: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exemption:
+    """A term that does not count while all these grades hold."""
+
+    term: str
+    explained_by: tuple[GradeBound, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToxicityCriterion:
+    """Bounds that trigger together, and the quantities whose recovery resolves them (with whether they fall)."""
+
+    name: str
+    bounds: tuple[Bound, ...]
+    resolves_by: tuple[tuple[str, bool], ...]
+
+
+class RecurrenceBy(StrEnum):
+    """Whether a second occurrence is counted within the family or within the term."""
+
+    FAMILY = "family"
+    TERM = "term"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToxicityFamily:
+    """One row of the dose-modification table: what triggers it, what resolves it, what follows.
+
+    Graded families name CTCAE terms; bounded ones carry criteria; both may be reported by people as events.
+    """
+
+    id: str
+    name: str
+    terms: tuple[str, ...]
+    reported_terms: tuple[str, ...]
+    trigger_grade: int
+    resolved_grade: int
+    criteria: tuple[ToxicityCriterion, ...]
+    tolerance_percent: Decimal
+    on_first: Action
+    on_recurrence: Action
+    recurrence_by: RecurrenceBy
+    other_events: bool
+    milder_note: str
+    spare_baseline_grade: bool
+    exemptions: tuple[Exemption, ...]
+    source: Source
+    resolution_source: Source
+
+    @property
+    def never_acts(self) -> bool:
+        """Whether this family is only ever a note."""
+        return self.on_first is Action.PROCEED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """What must hold before the first cycle; the rule acts while all its bounds are met."""
+
+    id: str
+    name: str
+    bounds: tuple[Bound, ...]
+    explained_by: tuple[GradeBound, ...]
+    action: Action
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRow:
+    """One order of the cycle's order set."""
+
+    kind: OrderKind
+    when_peritoneal_disease: bool
+    items: tuple[tuple[tuple[str, str], ...], ...]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """One dated, cited version of the rules a course follows, together with the criteria it grades by."""
+
+    id: str
+    title: str
+    in_force_from: date
+    product: str
+    route: str
+    schedule: Schedule
+    delay_limit: DelayLimit
+    labs: tuple[LabRow, ...]
+    weight: WeightRule
+    minimum_age: int
+    minimum_age_source: Source
+    count_interim_occurrences: bool
+    interim_source: Source
+    clearance: CockcroftGault
+    calcium: CalciumCorrection
+    families: tuple[ToxicityFamily, ...]
+    floors: tuple[Floor, ...]
+    orders: tuple[OrderRow, ...]
+    criteria: Criteria
+    names: Mapping[str, str]
+    units: Mapping[str, str]
+
+    def lab(self, analyte: str) -> LabRow | None:
+        """The row of an analyte, or none when the protocol does not ask for it."""
+        return next((row for row in self.labs if row.analyte == analyte), None)

@@ -1,0 +1,95 @@
+"""Dates of the next administration: nominal day, window, delay so far, and the first day on which a delay stops."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from courses.rules.protocol import ClockStart, Protocol
+from courses.rules.values import Chart, Delay, DelayCause, DelaySoFar, GivenCycle, Window
+from labs.clinic_days import add_days, days_between
+
+Span = tuple[date, date | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dates:
+    """The calendar of the next cycle. `judged_for` is the day of treatment: the planned day, or today when later."""
+
+    cycle: int
+    last: GivenCycle | None
+    nominal: date | None
+    planned_on: date | None
+    judged_for: date
+    window: Window | None
+
+
+def dates_of(*, chart: Chart, protocol: Protocol, today: date) -> Dates:
+    """Work out the next cycle's dates from the last administration and the planned day."""
+    last = max(chart.cycles, key=lambda cycle: cycle.on, default=None)
+    rule = protocol.schedule
+    nominal = window = None
+    if last is not None:
+        nominal = add_days(last.on, rule.interval_days)
+        window = Window(
+            earliest=add_days(last.on, rule.window_first_day), latest=add_days(last.on, rule.window_last_day)
+        )
+    planned_on = chart.planned_on or nominal
+    return Dates(
+        cycle=len(chart.cycles) + 1,
+        last=last,
+        nominal=nominal,
+        planned_on=planned_on,
+        judged_for=max(planned_on or today, today),
+        window=window,
+    )
+
+
+def clock_start(*, last: GivenCycle, protocol: Protocol) -> date:
+    """The day from which a delay's limit is counted."""
+    if protocol.delay_limit.counted_from is ClockStart.LAST_ADMINISTRATION:
+        return last.on
+    return add_days(last.on, protocol.schedule.interval_days)
+
+
+def stop_day(*, last: GivenCycle, protocol: Protocol, spared_days: int) -> date:
+    """The first day on which an unresolved toxicity stops the course; `spared_days` do not count toward it."""
+    limit = protocol.delay_limit
+    days = limit.days if limit.stops_on_limit_day else limit.days + 1
+    return add_days(clock_start(last=last, protocol=protocol), days + spared_days)
+
+
+def other_delay_days(*, delays: Iterable[Delay], cycle: int, nominal: date, until: date) -> int:
+    """Days past the nominal day that were recorded as delay by another cause than toxicity."""
+    spans = [(d.began_on, d.ended_on) for d in delays if d.cycle == cycle and d.cause is not DelayCause.TOXICITY]
+    return len(_days(spans, nominal, until))
+
+
+def delay_so_far(*, dates: Dates, chart: Chart, protocol: Protocol, toxic: Iterable[Span]) -> DelaySoFar | None:
+    """How far the planned day lies past the nominal one, and how many of those days toxicity caused.
+
+    A day counts as toxicity's when it was recorded so, or when a toxicity was open and no other cause is recorded.
+    """
+    if dates.last is None or dates.nominal is None or dates.planned_on is None:
+        return None
+    mine = [d for d in chart.delays if d.cycle == dates.cycle]
+    recorded = [(d.began_on, d.ended_on) for d in mine if d.cause is DelayCause.TOXICITY]
+    other = [(d.began_on, d.ended_on) for d in mine if d.cause is not DelayCause.TOXICITY]
+    open_days = _days(toxic, dates.nominal, dates.planned_on) - _days(other, dates.nominal, dates.planned_on)
+    toxic_days = open_days | _days(recorded, dates.nominal, dates.planned_on)
+    return DelaySoFar(
+        days=days_between(dates.nominal, dates.planned_on),
+        toxicity_days=len(toxic_days),
+        limit_days=protocol.delay_limit.days,
+        counted_from=clock_start(last=dates.last, protocol=protocol),
+    )
+
+
+def _days(spans: Iterable[Span], first: date, end: date) -> set[int]:
+    """Which days from `first` up to, not including, `end` the spans cover, counted from `first`."""
+    length = days_between(first, end)
+    found: set[int] = set()
+    for began_on, ended_on in spans:
+        start = max(0, days_between(first, began_on))
+        stop = length if ended_on is None else min(length, days_between(first, ended_on))
+        found |= set(range(start, stop))
+    return found

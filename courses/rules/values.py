@@ -1,0 +1,304 @@
+"""The words of the decision core: what goes into a recommendation, and what comes out."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum, IntEnum, StrEnum
+
+from courses.rules.order_states import OrderKind
+
+
+class Action(IntEnum):
+    """What the protocol says to do, mildest first: several reasons combine by the largest."""
+
+    PROCEED = 0
+    REDUCE = 1
+    HOLD = 2
+    DELAY = 3
+    STOP = 4
+
+    @property
+    def word(self) -> str:
+        """The word other programs see."""
+        return self.name.lower()
+
+    @property
+    def is_go(self) -> bool:
+        """Whether activity may be given."""
+        return self <= Action.REDUCE
+
+
+class Sex(StrEnum):
+    """Sex as the creatinine clearance formula knows it; anything else is unknown."""
+
+    FEMALE = "female"
+    MALE = "male"
+
+
+class Status(StrEnum):
+    """The life of a result, in the words of contracts and FHIR."""
+
+    PRELIMINARY = "preliminary"
+    FINAL = "final"
+    CORRECTED = "corrected"
+    AMENDED = "amended"
+    CANCELLED = "cancelled"
+    ENTERED_IN_ERROR = "entered-in-error"
+
+
+class DelayCause(StrEnum):
+    """Why a cycle was put off."""
+
+    TOXICITY = "toxicity"
+    SUPPLY = "supply"
+    PATIENT = "patient"
+    CAPACITY = "capacity"
+    OTHER = "other"
+
+
+class Occurrence(StrEnum):
+    """Whether a toxicity is the first of its family in the course, or came again after treatment resumed."""
+
+    FIRST = "first"
+    RECURRENT = "recurrent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """One reported value of one analyte, in its canonical unit. `ref` names the stored evidence."""
+
+    analyte: str
+    code: str
+    value: Decimal | None
+    unit: str
+    collected_at: datetime
+    collected_on: date
+    comparator: str = ""
+    status: Status = Status.FINAL
+    low: Decimal | None = None
+    high: Decimal | None = None
+    quality: tuple[str, ...] = ()
+    baseline: bool = False
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """A body weight and the day it was measured."""
+
+    on: date
+    kg: Decimal
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenCycle:
+    """An administration that took place."""
+
+    number: int
+    on: date
+    activity_gbq: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdverseEvent:
+    """An adverse event graded by a person; `related` is None until attribution is recorded."""
+
+    term: str
+    grade: int
+    began_on: date
+    ended_on: date | None = None
+    related: bool | None = None
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delay:
+    """A recorded span of delay of one cycle, and its cause."""
+
+    cycle: int
+    cause: DelayCause
+    began_on: date
+    ended_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """Everything the rules may know of one course at one moment."""
+
+    birth_date: date | None
+    sex: Sex | None
+    measurements: tuple[Measurement, ...] = ()
+    weights: tuple[Weight, ...] = ()
+    cycles: tuple[GivenCycle, ...] = ()
+    adverse_events: tuple[AdverseEvent, ...] = ()
+    delays: tuple[Delay, ...] = ()
+    planned_on: date | None = None
+    prior_activity_gbq: Decimal = Decimal(0)
+    peritoneal_or_mesenteric_disease: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a number comes from, how sure we are of it, and when it was last checked."""
+
+    document: str
+    section: str
+    confidence: str
+    checked: date
+    to_be_confirmed: bool = False
+
+    def __str__(self) -> str:
+        suffix = " (to be confirmed by the clinic)" if self.to_be_confirmed else ""
+        return f"{self.document}, {self.section}{suffix}"
+
+
+class EvidenceKind(Enum):
+    """What a piece of evidence is."""
+
+    LAB = "lab"
+    WEIGHT = "weight"
+    ADVERSE_EVENT = "adverse event"
+    DERIVED = "derived"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One fact a reason rests on, as it was used."""
+
+    kind: EvidenceKind
+    name: str
+    value: str
+    unit: str = ""
+    code: str = ""
+    collected_at: datetime | None = None
+    on: date | None = None
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One rule's say, as a sentence with its evidence, threshold and source; action proceed makes it a note."""
+
+    rule: str
+    action: Action
+    sentence: str
+    threshold: str
+    source: str
+    occurrence: Occurrence | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingEvidence:
+    """Evidence that is not there: what (an analyte's short name, `weight`, `sex`, `birth_date`), why, and the cure.
+
+    `due_on` is the day by which it was to be drawn; None when it is not a matter of waiting.
+    """
+
+    item: str
+    rule: str
+    why: str
+    resolve: str
+    due_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradeLine:
+    """One CTCAE term with its grade, or why it cannot be graded."""
+
+    term: str
+    analyte: str
+    version: str
+    grade: int | None
+    ungradable: str = ""
+    collected_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The first and last day the next administration may take place."""
+
+    earliest: date
+    latest: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelaySoFar:
+    """How far the planned day lies past the nominal one, and the limit of a delay by toxicity."""
+
+    days: int
+    toxicity_days: int
+    limit_days: int
+    counted_from: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderLine:
+    """One order the protocol wants for the cycle: its kind and what it holds, in words and numbers."""
+
+    kind: OrderKind
+    items: tuple[tuple[tuple[str, str], ...], ...]
+
+    def items_as_dicts(self) -> list[dict[str, str]]:
+        """The items as plain JSON-ready dictionaries."""
+        return [dict(item) for item in self.items]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What must change for anybody to be told: action, activity, acting rules, missing evidence, and waiting."""
+
+    action: Action
+    activity_gbq: Decimal | None
+    rules: frozenset[str]
+    missing: frozenset[str]
+    awaiting_labs: bool
+
+    @property
+    def key(self) -> str:
+        """One canonical text, equal exactly when the verdicts are equal."""
+        activity = "-" if self.activity_gbq is None else f"{self.activity_gbq.normalize():f}"
+        word = "awaiting" if self.awaiting_labs else self.action.word
+        return "|".join([word, activity, ",".join(sorted(self.rules)), ",".join(sorted(self.missing))])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """What the protocol says of one chart on one day, and why."""
+
+    protocol_id: str
+    action: Action
+    activity_gbq: Decimal | None
+    cycle: int
+    planned_on: date | None
+    window: Window | None
+    reasons: tuple[Reason, ...]
+    missing: tuple[MissingEvidence, ...] = ()
+    grades: tuple[GradeLine, ...] = ()
+    delay: DelaySoFar | None = None
+    stops_on: date | None = None
+    awaiting_labs: bool = False
+    labs_due: date | None = None
+    not_considered: tuple[str, ...] = ()
+    order_set: tuple[OrderLine, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The part of this recommendation that people act on (rulings: a verdict)."""
+        return Verdict(
+            action=self.action,
+            activity_gbq=self.activity_gbq,
+            rules=frozenset(reason.rule for reason in self.reasons if reason.action > Action.PROCEED),
+            missing=frozenset(gap.item for gap in self.missing),
+            awaiting_labs=self.awaiting_labs,
+        )
+
+    @property
+    def strongest(self) -> Reason | None:
+        """The first reason of the most severe kind; None when every reason is a note."""
+        acting = [reason for reason in self.reasons if reason.action is self.action]
+        return acting[0] if acting and self.action > Action.PROCEED else None

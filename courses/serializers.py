@@ -1,0 +1,159 @@
+"""The API's shapes of orders, schedules and decisions."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from courses.models import Course, Cycle, Decision, Order
+from labs.models import Patient
+
+
+def gigabecquerel(value: Any) -> str:
+    """An activity as people read it: no trailing zero, never an exponent."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+class PatientShape(serializers.ModelSerializer[Patient]):
+    """Whom an order is for: the minimum to identify the patient."""
+
+    class Meta:
+        model = Patient
+        fields = ["mrn", "family", "given", "birth_date"]
+
+
+class ActivityShape(serializers.Serializer[Any]):
+    """An activity with its unit; a bare number would be refused anywhere in this service."""
+
+    value = serializers.CharField(help_text="decimal text, for example 7.4")
+    unit = serializers.ChoiceField(choices=["GBq"])
+
+
+class DirectiveShape(serializers.Serializer[Any]):
+    """The signed written directive an order rests on."""
+
+    id = serializers.UUIDField(source="public_id")
+    revision = serializers.IntegerField()
+    signed_by = serializers.CharField(source="signature.printed_name")
+    signed_at = serializers.DateTimeField(source="signature.signed_at")
+    void = serializers.SerializerMethodField(help_text="true when the directive no longer holds")
+
+    @extend_schema_field(serializers.BooleanField)
+    def get_void(self, directive: Any) -> bool:
+        """Whether a void record stands beside the directive."""
+        return hasattr(directive, "voided")
+
+
+class OrderShape(serializers.ModelSerializer[Order]):
+    """One order as pharmacy reads it; the activity comes from the directive, its one place."""
+
+    id = serializers.UUIDField(source="public_id")
+    course = serializers.UUIDField(source="cycle.course.public_id")
+    cycle = serializers.IntegerField(source="cycle.number")
+    patient = PatientShape(source="cycle.course.patient")
+    product = serializers.SerializerMethodField()
+    activity = serializers.SerializerMethodField(
+        help_text="null until a directive is signed, and for orders that carry no activity"
+    )
+    planned_on = serializers.DateField(source="cycle.planned_on")
+    directive = DirectiveShape(allow_null=True)
+    items = serializers.ListField(child=serializers.DictField())
+
+    class Meta:
+        model = Order
+        fields = [
+            "id",
+            "version",
+            "kind",
+            "state",
+            "reason_code",
+            "course",
+            "cycle",
+            "patient",
+            "product",
+            "activity",
+            "planned_on",
+            "directive",
+            "items",
+            "updated_at",
+        ]
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_product(self, order: Order) -> str | None:
+        """The directive's product, null where no directive is signed."""
+        return order.directive.product if order.directive else None
+
+    @extend_schema_field(ActivityShape(allow_null=True))
+    def get_activity(self, order: Order) -> dict[str, str] | None:
+        """The directive's activity; an order has none of its own."""
+        if order.directive is None:
+            return None
+        return {"value": gigabecquerel(order.directive.activity_gbq), "unit": "GBq"}
+
+
+class CycleShape(serializers.ModelSerializer[Cycle]):
+    """One cycle of a schedule."""
+
+    administered_on = serializers.DateField(source="administration.administered_on", default=None)
+    administered = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Cycle
+        fields = ["number", "planned_on", "administered_on", "administered"]
+
+    @extend_schema_field(ActivityShape(allow_null=True))
+    def get_administered(self, cycle: Cycle) -> dict[str, str] | None:
+        """The administered activity, null while the cycle has not been given."""
+        if not hasattr(cycle, "administration"):
+            return None
+        return {"value": gigabecquerel(cycle.administration.administered_gbq), "unit": "GBq"}
+
+
+class ScheduleShape(serializers.ModelSerializer[Course]):
+    """A course with its planned and given cycles."""
+
+    id = serializers.UUIDField(source="public_id")
+    patient = PatientShape()
+    protocol = serializers.CharField(source="protocol_id")
+    cycles = CycleShape(many=True)
+    labs_due = serializers.DateField(source="current_decision.labs_due", default=None)
+    awaiting_labs = serializers.BooleanField(source="current_decision.awaiting_labs", default=None)
+
+    class Meta:
+        model = Course
+        fields = ["id", "status", "patient", "protocol", "cycles", "labs_due", "awaiting_labs"]
+
+
+class DecisionShape(serializers.ModelSerializer[Decision]):
+    """A recorded recommendation with its reasons, evidence and sources."""
+
+    id = serializers.UUIDField(source="public_id")
+    course = serializers.UUIDField(source="course.public_id")
+    cycle = serializers.IntegerField(source="cycle.number")
+    current = serializers.SerializerMethodField(help_text="false when a newer decision stands")
+    confirms = serializers.UUIDField(source="confirms.public_id", default=None)
+    answer = serializers.JSONField(help_text="the recommendation as `manage.py assess` prints it")
+
+    class Meta:
+        model = Decision
+        fields = [
+            "id",
+            "course",
+            "cycle",
+            "current",
+            "confirms",
+            "action",
+            "activity_gbq",
+            "as_of",
+            "made_at",
+            "awaiting_labs",
+            "labs_due",
+            "evidence_sha256",
+            "answer",
+        ]
+
+    @extend_schema_field(serializers.BooleanField)
+    def get_current(self, decision: Decision) -> bool:
+        """Whether the course's newest decision is this one."""
+        return decision.course.current_decision_id == decision.pk

@@ -1,0 +1,255 @@
+"""Assess a course: read its chart, ask the core, record what changed, move its orders."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Coalesce
+
+from courses.answer import answer
+from courses.chart import read_chart
+from courses.library import engine, protocol, protocol_sha256
+from courses.models import Course, Cycle, Decision, Order
+from courses.rules.order_states import OrderKind, OrderState
+from courses.rules.orders import ChangeKind, OpenOrder, OrderChange, plan_orders
+from courses.rules.recommend import recommend_or_hold
+from courses.rules.values import Chart, Recommendation
+from courses.services.orders import move_order, place_order, recall_order
+from courses.signals import decision_recorded
+from courses.situation import situation_of
+from labs.clinic_days import clinic_day
+from labs.clock import database_now
+from labs.models import BodyWeight, Observation
+from labs.zones import clinic_zone
+
+log = logging.getLogger(__name__)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def sweep_courses(*, now: datetime | None = None, older_than: timedelta | None = None) -> int:
+    """Assess every open course; with `older_than`, only those whose newer evidence has waited that long.
+
+    Returns how many courses were assessed. No marks and no cursors: a lost nudge, a crash, a late correction
+    or time passing are all cured by the next sweep.
+    """
+    now = now or database_now()
+    courses = Course.objects.open()
+    if older_than is not None:
+        courses = courses.filter(_evidence_waits(until=now - older_than))
+    return assess_courses(list(courses.values_list("pk", flat=True)), now=now)
+
+
+def _evidence_waits(*, until: datetime) -> Q:
+    """Courses with evidence newer than their decision that arrived before an instant."""
+    seen = Coalesce(OuterRef("current_decision__made_at"), EPOCH)
+    return (
+        Q(
+            Exists(
+                Observation.objects.filter(
+                    patient=OuterRef("patient"), received_at__gte=seen, received_at__lte=until
+                )
+            )
+        )
+        | Q(
+            Exists(
+                BodyWeight.objects.filter(
+                    patient=OuterRef("patient"), recorded_at__gte=seen, recorded_at__lte=until
+                )
+            )
+        )
+        | Q(current_decision__isnull=True, started_at__lte=until)
+    )
+
+
+def course_ids_of_patients(patient_ids: Iterable[int]) -> list[int]:
+    """The open courses of these patients."""
+    return list(Course.objects.open().filter(patient_id__in=list(patient_ids)).values_list("pk", flat=True))
+
+
+def assess_courses(course_ids: Iterable[int], *, now: datetime | None = None) -> int:
+    """Assess these courses, one transaction each; a course that fails is logged and the others go on.
+
+    Returns how many were assessed without failing. Raises AssessmentFailed at the end if any failed.
+    """
+    done, failed = 0, []
+    for course_id in course_ids:
+        try:
+            assess_course(course_id=course_id, now=now)
+            done += 1
+        except Exception:
+            log.exception("course %s could not be assessed; the next sweep tries again", course_id)
+            failed.append(course_id)
+    if failed:
+        raise AssessmentFailed(
+            f"{len(failed)} of {done + len(failed)} courses could not be assessed: {failed}"
+        )
+    return done
+
+
+class AssessmentFailed(Exception):
+    """Some courses could not be assessed; they keep their last decision and are tried again."""
+
+
+def assess_course(*, course_id: int, now: datetime | None = None) -> Decision | None:
+    """Assess one course as of now, in one transaction.
+
+    1. lock the course row; 2. read the chart; 3. ask the core; 4. where evidence or verdict is new, append a
+    decision, a confirming one when the verdict stands; 5. move the orders; 6. nudge the next stage on commit.
+
+    Returns the decision that now stands; None when the course is no longer open.
+    """
+    now = now or database_now()
+    with transaction.atomic():
+        return assess_in_transaction(course_id=course_id, now=now)
+
+
+def assess_in_transaction(*, course_id: int, now: datetime) -> Decision | None:
+    """The same inside the caller's transaction: for a gate that must judge live data before it acts."""
+    course = _locked_open_course(course_id)
+    if course is None:
+        return None
+    cycle = _next_cycle(course)
+    if cycle is None:
+        return None
+    return _assess(course=course, cycle=cycle, now=now)
+
+
+def _locked_open_course(course_id: int) -> Course | None:
+    return (
+        Course.objects.open()
+        .select_for_update(of=("self",))
+        .select_related("patient", "current_decision")
+        .filter(pk=course_id)
+        .first()
+    )
+
+
+def _next_cycle(course: Course) -> Cycle | None:
+    """The first cycle that has not been given."""
+    return Cycle.objects.filter(course=course, administration__isnull=True).order_by("number").first()
+
+
+def _assess(*, course: Course, cycle: Cycle, now: datetime) -> Decision:
+    """Steps 2 to 6; the caller holds the course's lock."""
+    today = clinic_day(now, clinic_zone())
+    chart = read_chart(course=course, planned_on=cycle.planned_on, today=today)
+    recommendation = recommend_or_hold(chart=chart, protocol=protocol(course.protocol_id), today=today)
+    evidence = evidence_sha256(chart=chart, protocol_id=course.protocol_id)
+    decision = course.current_decision
+    if _is_news(decision, cycle=cycle, recommendation=recommendation, evidence=evidence):
+        decision = _record(
+            course=course, cycle=cycle, chart=chart, recommendation=recommendation, evidence=evidence, now=now
+        )
+    assert decision is not None
+    _move_orders(cycle=cycle, recommendation=recommendation, decision=decision, now=now)
+    return decision
+
+
+def _is_news(
+    decision: Decision | None, *, cycle: Cycle, recommendation: Recommendation, evidence: str
+) -> bool:
+    """Same evidence and same verdict: nothing to write."""
+    return (
+        decision is None
+        or decision.cycle_id != cycle.pk
+        or decision.verdict != recommendation.verdict.key
+        or decision.evidence_sha256 != evidence
+    )
+
+
+def evidence_sha256(*, chart: Chart, protocol_id: str) -> str:
+    """The digest of what a decision rests on: chart and protocol file, but not the day it was read."""
+    facts = situation_of(chart=chart, protocol_id=protocol_id, today=date.min, time_zone=clinic_zone())
+    text = json.dumps([facts, protocol_sha256(protocol_id)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _record(
+    *,
+    course: Course,
+    cycle: Cycle,
+    chart: Chart,
+    recommendation: Recommendation,
+    evidence: str,
+    now: datetime,
+) -> Decision:
+    """Append the decision and make it the one that stands."""
+    before = course.current_decision
+    today = clinic_day(now, clinic_zone())
+    same_verdict = (
+        before is not None and before.cycle_id == cycle.pk and before.verdict == recommendation.verdict.key
+    )
+    decision = Decision.objects.create(
+        course=course,
+        cycle=cycle,
+        action=recommendation.action.word,
+        activity_gbq=recommendation.activity_gbq,
+        verdict=recommendation.verdict.key,
+        confirms_id=before.verdict_origin_id if before is not None and same_verdict else None,
+        evidence_sha256=evidence,
+        situation=situation_of(
+            chart=chart, protocol_id=course.protocol_id, today=today, time_zone=clinic_zone()
+        ),
+        answer=answer(recommendation, sha256=protocol_sha256(course.protocol_id)),
+        awaiting_labs=recommendation.awaiting_labs,
+        labs_due=recommendation.labs_due,
+        as_of=today,
+        protocol_id=course.protocol_id,
+        protocol_sha256=protocol_sha256(course.protocol_id),
+        engine=engine(),
+        made_at=now,
+    )
+    course.current_decision = decision
+    course.save(update_fields=["current_decision"])
+    transaction.on_commit(
+        lambda: decision_recorded.send(sender=Decision, decision_ids=[decision.pk]), robust=True
+    )
+    return decision
+
+
+def _move_orders(*, cycle: Cycle, recommendation: Recommendation, decision: Decision, now: datetime) -> None:
+    """Carry out what the recommendation asks of this cycle's orders."""
+    orders = {
+        str(order.pk): order
+        for order in Order.objects.live().filter(cycle=cycle).select_related("directive", "decision")
+    }
+    open_orders = tuple(_open_order(order) for order in orders.values())
+    for change in plan_orders(recommendation=recommendation, open_orders=open_orders):
+        _carry_out(change, orders=orders, cycle=cycle, decision=decision, now=now)
+
+
+def _open_order(order: Order) -> OpenOrder:
+    """The order as the rules see it: its directive's figures, or those it was proposed under."""
+    directive = order.directive
+    return OpenOrder(
+        ref=str(order.pk),
+        kind=OrderKind(order.kind),
+        state=OrderState(order.state),
+        activity_gbq=directive.activity_gbq if directive else order.decision.activity_gbq,
+        planned_on=directive.administer_on if directive else None,
+    )
+
+
+def _carry_out(
+    change: OrderChange, *, orders: dict[str, Order], cycle: Cycle, decision: Decision, now: datetime
+) -> None:
+    """One planned change of one order, written down."""
+    if change.change is ChangeKind.PLACE and change.line is not None:
+        place_order(
+            cycle=cycle, kind=change.kind, items=change.line.items_as_dicts(), decision=decision, now=now
+        )
+    elif change.change is ChangeKind.RECALL:
+        recall_order(order=orders[change.ref], reason_code=change.reason_code, decision=decision, now=now)
+    elif change.to is not None:
+        move_order(
+            order=orders[change.ref],
+            to=change.to,
+            reason_code=change.reason_code,
+            actor=None,
+            decision=decision,
+            now=now,
+        )

@@ -1,0 +1,170 @@
+"""Sign a decision: the one way by which anything may be given."""
+
+import hashlib
+import json
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from courses.library import protocol
+from courses.models import Course, CourseStatus, Cycle, Decision, Directive, Order, Signature
+from courses.rules.order_states import OrderKind, OrderState
+from courses.services.assess import assess_in_transaction
+from courses.services.orders import move_order, void_directive
+from labs.clock import database_now
+
+GO = ("proceed", "reduce")
+MEANINGS = (*GO, "delay", "stop")
+
+
+class NotAllowed(Exception):
+    """The signature is refused; the text says why and what to do."""
+
+
+class StaleDecision(Exception):
+    """What the signer saw no longer stands; `current` is the decision that does."""
+
+    def __init__(self, current: Decision | None) -> None:
+        super().__init__("The results or the plan have changed since this page was opened.")
+        self.current = current
+
+
+def sign_decision(
+    *,
+    decision_public_id: UUID,
+    evidence_sha256: str,
+    meaning: str,
+    signer: User,
+    authenticated_at: datetime,
+    now: datetime | None = None,
+) -> Signature:
+    """Sign the decision that the signer saw, if it still stands on live data.
+
+    1. check the right and that the password is fresh; 2. lock the course and assess it anew; 3. refuse if
+    that gives anything but what was shown; 4. append the signature; 5. for a go, write the directive and
+    activate the cycle's orders; for a stop, end the course.
+
+    Raises NotAllowed, StaleDecision. What step 2 found is kept even when the signature is refused.
+    """
+    now = now or database_now()
+    _check_signer(signer=signer, meaning=meaning, authenticated_at=authenticated_at, now=now)
+    stale = False
+    with transaction.atomic():
+        shown = Decision.objects.select_related("course").get(public_id=decision_public_id)
+        course = Course.objects.select_for_update().get(pk=shown.course_id)
+        current = assess_in_transaction(course_id=course.pk, now=now)
+        if current is None or current.pk != shown.pk or current.evidence_sha256 != evidence_sha256:
+            stale = True
+        else:
+            _check_decision(current, meaning=meaning)
+            signature = _sign(
+                decision=current, meaning=meaning, signer=signer, authenticated_at=authenticated_at, now=now
+            )
+            _follow(course=course, decision=current, signature=signature, signer=signer, now=now)
+    if stale:
+        raise StaleDecision(current)
+    return signature
+
+
+def current_signature(decision: Decision) -> Signature | None:
+    """The newest signature on this verdict: on this decision or on one that it confirms."""
+    origin = decision.verdict_origin_id
+    return (
+        Signature.objects.filter(decision_id=origin).order_by("-pk").first()
+        or Signature.objects.filter(decision__confirms_id=origin).order_by("-pk").first()
+    )
+
+
+def _check_signer(*, signer: User, meaning: str, authenticated_at: datetime, now: datetime) -> None:
+    """The right to sign, and a password given within the last moments."""
+    if meaning not in MEANINGS:
+        raise NotAllowed(f"{meaning!r} cannot be signed; it is one of: {', '.join(MEANINGS)}.")
+    if not signer.has_perm("courses.sign_decision"):
+        raise NotAllowed("Only a physician signs decisions. Ask the physician in charge.")
+    if meaning in GO and not signer.has_perm("courses.sign_directive"):
+        raise NotAllowed(
+            "Signing this writes a directive; only a physician marked as authorised user may do that."
+        )
+    if now - authenticated_at > timedelta(seconds=settings.ACCOUNT_REAUTHENTICATION_TIMEOUT):
+        raise NotAllowed("Your log-in is not fresh enough to sign. Enter your password again.")
+
+
+def _check_decision(decision: Decision, *, meaning: str) -> None:
+    """Only what the decision says can be signed, and only once."""
+    if decision.action == "hold":
+        raise NotAllowed("A hold cannot be signed: complete the missing evidence, and the decision follows.")
+    if decision.action != meaning:
+        raise NotAllowed(
+            f"This decision says {decision.action}; signing {meaning} instead is not offered here."
+        )
+    signed = current_signature(decision)
+    if signed is not None:
+        raise NotAllowed(f"Already signed by {signed.printed_name} at {signed.signed_at:%Y-%m-%d %H:%M} UTC.")
+
+
+def _sign(
+    *, decision: Decision, meaning: str, signer: User, authenticated_at: datetime, now: datetime
+) -> Signature:
+    """Append the signature, bound to the record it signs."""
+    printed = signer.get_full_name() or signer.get_username()
+    record = {
+        "decision": str(decision.public_id),
+        "evidence": decision.evidence_sha256,
+        "verdict": decision.verdict,
+        "meaning": meaning,
+        "printed_name": printed,
+        "signed_at": now.isoformat(),
+    }
+    return Signature.objects.create(
+        decision=decision,
+        meaning=meaning,
+        signer=signer,
+        printed_name=printed,
+        signed_at=now,
+        authenticated_at=authenticated_at,
+        record_sha256=hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest(),
+    )
+
+
+def _follow(*, course: Course, decision: Decision, signature: Signature, signer: User, now: datetime) -> None:
+    """What a signature sets in motion."""
+    if decision.action in GO:
+        directive = _write_directive(course=course, decision=decision, signature=signature, now=now)
+        _activate(cycle=decision.cycle, decision=decision, directive=directive, signer=signer, now=now)
+    elif decision.action == "stop":
+        course.status = CourseStatus.STOPPED
+        course.save(update_fields=["status"])
+
+
+def _write_directive(*, course: Course, decision: Decision, signature: Signature, now: datetime) -> Directive:
+    """The next revision of the cycle's directive; the one before no longer holds."""
+    assert decision.activity_gbq is not None
+    plan = protocol(course.protocol_id)
+    before = Directive.objects.filter(cycle=decision.cycle).order_by("-revision").first()
+    if before is not None:
+        void_directive(directive_id=before.pk, reason_code="superseded", decision=decision, now=now)
+    return Directive.objects.create(
+        cycle=decision.cycle,
+        revision=before.revision + 1 if before else 1,
+        decision=decision,
+        signature=signature,
+        product=plan.product,
+        activity_gbq=decision.activity_gbq,
+        route=plan.route,
+        administer_on=decision.cycle.planned_on,
+    )
+
+
+def _activate(*, cycle: Cycle, decision: Decision, directive: Directive, signer: User, now: datetime) -> None:
+    """Proposed and suspended orders of the cycle become active; the radioactive one carries the directive."""
+    waiting = [OrderState.PROPOSED.value, OrderState.SUSPENDED.value]
+    for order in Order.objects.select_for_update().filter(cycle=cycle, state__in=waiting).order_by("pk"):
+        order.decision = decision
+        if order.kind == OrderKind.RADIOPHARMACEUTICAL.value:
+            order.directive = directive
+        move_order(
+            order=order, to=OrderState.ACTIVE, reason_code="", actor=signer, decision=decision, now=now
+        )

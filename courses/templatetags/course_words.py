@@ -1,0 +1,70 @@
+"""Template filters and tags for the words of a course: actions, states, activities, reason codes."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import template
+
+from labs.templatetags.clinic_text import NOTHING, number
+
+register = template.Library()
+
+# The curie's definition (3.7 × 10^10 decays a second), not a clinical choice: 1 mCi is 0.037 GBq exactly.
+_GBQ_PER_MCI = Decimal("0.037")
+
+_ACTIONS = {
+    "proceed": ("Proceed", "check_circle"),
+    "reduce": ("Reduce", "arrow_circle_down"),
+    "hold": ("Hold", "pause_circle"),
+    "delay": ("Delay", "schedule"),
+    "stop": ("Stop", "dangerous"),
+    "waiting": ("Waiting", "hourglass_empty"),
+    "none": ("Not assessed", "help"),
+}
+_STATES = {
+    "proposed": "edit_note",
+    "active": "check_circle",
+    "suspended": "pause_circle",
+    "accepted": "inventory",
+    "prepared": "science",
+    "dispensed": "local_shipping",
+    "done": "task_alt",
+    "cancelled": "cancel",
+    "void": "block",
+}
+
+
+@register.inclusion_tag("courses/_badge.html")
+def action_badge(action: str) -> dict[str, str]:
+    """An action as a word with its icon."""
+    word, icon = _ACTIONS.get(action, (action, "help"))
+    return {"kind": action, "word": word, "icon": icon}
+
+
+@register.inclusion_tag("courses/_badge.html")
+def state_badge(state: str) -> dict[str, str]:
+    """An order's state as a word with its icon."""
+    return {"kind": state, "word": state.capitalize(), "icon": _STATES.get(state, "help")}
+
+
+@register.filter
+def activity(gbq: Decimal | str | None) -> str:
+    """An activity in both units: `7.4 GBq (200 mCi)`."""
+    if gbq is None or gbq == "":
+        return NOTHING
+    millicuries = (Decimal(gbq) / _GBQ_PER_MCI).quantize(Decimal("0.1"))
+    return f"{number(gbq)} GBq ({number(millicuries)} mCi)"
+
+
+@register.filter
+def words(code: str) -> str:
+    """A code as words: `steroid_cover` becomes `steroid cover`."""
+    return str(code).replace("_", " ").replace("-", " ")
+
+
+@register.filter
+def item_words(item: Any) -> str:
+    """One line of an order's items, as the protocol states it."""
+    if not isinstance(item, dict):
+        return str(item)
+    return ", ".join(f"{words(key)}: {value}" for key, value in item.items() if value not in ("", None))

@@ -1,0 +1,298 @@
+"""Read-only lists of laboratory records, and the admin base that every clinical record uses."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from unfold.admin import ModelAdmin
+
+from labs.library import analytes
+from labs.models import LabMessage, Patient, QuarantinedResult, Result
+from labs.templatetags.clinic_text import birth, instant, number, visible
+
+NAMES = "labs.view_patient"
+
+
+class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
+    """Clinical records are read here; whatever changes them is a named act elsewhere."""
+
+    actions = None
+    list_per_page = 50
+    show_full_result_count = False
+    change_form_outer_before_template = "labs/_record_head.html"
+    # Search words for those who may read names.
+    name_search: tuple[str, ...] = ()
+
+    def has_add_permission(self, request: HttpRequest, *_: Any) -> bool:
+        """Records are not made here."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Records are not changed here."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Records are not deleted."""
+        return False
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        """Whoever may not read names meets patients by a stand-in number."""
+        columns = list(super().get_list_display(request))
+        if request.user.has_perm(NAMES):
+            return columns
+        return ["stand_in" if column == "person" else column for column in columns]
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """Nobody finds by name whom they may not see by name."""
+        fields = tuple(super().get_search_fields(request))
+        return (*fields, *self.name_search) if request.user.has_perm(NAMES) else fields
+
+    def patient_of(self, record: Any) -> Patient | None:
+        """Whose record it is."""
+        found: Patient | None = record.patient
+        return found
+
+    @admin.display(description="Patient")
+    def person(self, record: Any) -> str:
+        """Full name, birth date and number."""
+        patient = self.patient_of(record)
+        if patient is None:
+            return "no patient"
+        name = f"{patient.family}, {patient.given}" if patient.given else patient.family
+        return f"{visible(name)}, born {birth(patient.birth_date)}, no. {visible(patient.mrn)}"
+
+    @admin.display(description="Patient")
+    def stand_in(self, record: Any) -> str:
+        """The number that stands for a name."""
+        patient = self.patient_of(record)
+        return "no patient" if patient is None else f"Patient {str(patient.public_id)[:8]}"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The record, below a banner that says whose it is."""
+        record = self.get_object(request, object_id)
+        context = {"may_see_patient": request.user.has_perm(NAMES), **(extra_context or {})}
+        if record is not None:
+            context |= {"patient": self.patient_of(record), **self.page_context(record)}
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
+
+    def page_context(self, record: Any) -> dict[str, Any]:
+        """What this kind of record adds to its page."""
+        return {}
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The admin's own log knows no clinical record; what changed stands on the record's page."""
+        raise Http404("The history of this record stands on its page.")
+
+
+@admin.register(Patient)
+class PatientAdmin(RecordAdmin):
+    """Patients and what changed in their demographics."""
+
+    list_display = ["family", "given", "birth_date", "sex", "mrn"]
+    search_fields = ["family", "given", "mrn", "alt_id"]
+    fields = [
+        ("family", "given"),
+        ("birth_date", "sex"),
+        ("mrn", "assigning_authority", "id_type"),
+        ("alt_id", "alt_authority"),
+        ("fhir_system", "registered_at"),
+    ]
+    readonly_fields = ["registered_at"]
+    change_form_outer_after_template = "labs/_patient_history.html"
+
+    def patient_of(self, record: Any) -> Patient | None:
+        """The patient."""
+        found: Patient = record
+        return found
+
+    def page_context(self, record: Any) -> dict[str, Any]:
+        """Every recorded change, the newest first."""
+        versions = list(
+            record.history.select_related("history_user").order_by("-history_date", "-history_id")
+        )
+        entries = []
+        for version, before in zip(versions, [*versions[1:], None], strict=True):
+            user = version.history_user
+            changes = version.diff_against(before).changes if before is not None else []
+            entries.append(
+                {
+                    "at": version.history_date,
+                    "by": (user.get_full_name() or user.get_username()) if user else "the system",
+                    "kind": version.get_history_type_display(),
+                    "changes": [
+                        {
+                            "name": Patient._meta.get_field(each.field).verbose_name,
+                            "old": each.old,
+                            "new": each.new,
+                        }
+                        for each in changes
+                    ],
+                }
+            )
+        return {"changes": entries}
+
+
+@admin.register(Result)
+class ResultAdmin(RecordAdmin):
+    """Results by their current version."""
+
+    list_display = ["analyte_words", "person", "value", "as_sent", "status", "collected"]
+    list_filter = ["analyte", "current__status", "in_conflict"]
+    search_fields = ["filler_order"]
+    name_search = ("patient__family", "patient__given", "patient__mrn")
+    ordering = ["-collected_at", "-pk"]
+    fields = [
+        ("analyte_words", "value", "as_sent"),
+        ("reference", "status", "collected"),
+        ("sender", "filler_order", "in_conflict"),
+        ("comment", "versions"),
+    ]
+    readonly_fields = [
+        "analyte_words",
+        "value",
+        "as_sent",
+        "reference",
+        "status",
+        "collected",
+        "comment",
+        "versions",
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Result]:
+        """With what every row shows."""
+        found: QuerySet[Result] = super().get_queryset(request).select_related("patient", "current")
+        return found
+
+    @admin.display(description="Analyte", ordering="analyte")
+    def analyte_words(self, result: Result) -> str:
+        """The analyte's name."""
+        analyte = analytes().get(result.analyte)
+        return analyte.name if analyte else visible(result.analyte)
+
+    @admin.display(description="Value")
+    def value(self, result: Result) -> str:
+        """Value and canonical unit of the current version."""
+        current = result.current
+        if current is None or current.value is None:
+            return "withdrawn"
+        return f"{current.comparator}{number(current.value)} {current.unit}"
+
+    @admin.display(description="As sent")
+    def as_sent(self, result: Result) -> str:
+        """Value and unit in the laboratory's own words."""
+        current = result.current
+        return visible(f"{current.sent_value} {current.sent_unit}".strip()) if current else "–"
+
+    @admin.display(description="Reference range")
+    def reference(self, result: Result) -> str:
+        """The reference range of the same report."""
+        current = result.current
+        if current is None or (current.ref_low is None and current.ref_high is None):
+            return "not given"
+        return f"{number(current.ref_low)} to {number(current.ref_high)} {current.unit}"
+
+    @admin.display(description="Status", ordering="current__status")
+    def status(self, result: Result) -> str:
+        """The life-cycle word, and what makes the result unusable."""
+        if result.current is None:
+            return "no version"
+        faults = [result.current.get_status_display(), *map(visible, result.current.quality)]
+        return ", ".join([*faults, "contradicts another version"] if result.in_conflict else faults)
+
+    @admin.display(description="Collected", ordering="collected_at")
+    def collected(self, result: Result) -> str:
+        """When the specimen was taken, on the clinic's clock."""
+        return instant(result.collected_at, result.current.time_precision if result.current else "minute")
+
+    @admin.display(description="Laboratory's comment")
+    def comment(self, result: Result) -> str:
+        """The comment of the current version."""
+        return visible(result.current.comment) if result.current and result.current.comment else "–"
+
+    @admin.display(description="Versions")
+    def versions(self, result: Result) -> str:
+        """Every version that ever arrived, the newest first."""
+        return "; ".join(
+            visible(
+                f"version {each.version}: {each.comparator}{number(each.value)} {each.unit}, {each.get_status_display()},"
+                f" received {instant(each.received_at)}"
+            )
+            for each in result.versions.order_by("-version")
+        )
+
+
+@admin.register(QuarantinedResult)
+class QuarantinedResultAdmin(RecordAdmin):
+    """Results kept apart, and why."""
+
+    list_display = ["analyte", "person", "reason_shown", "state", "opened_at"]
+    list_filter = ["state", "reason_code"]
+    name_search = ("patient__family", "patient__given", "patient__mrn")
+    fields = [
+        ("analyte", "state", "reason_code"),
+        "reason_shown",
+        "sent_shown",
+        ("collected_at", "opened_at"),
+        ("resolved_at", "resolved_by", "resolution"),
+    ]
+    readonly_fields = ["reason_shown", "sent_shown"]
+    list_select_related = ["patient"]
+
+    @admin.display(description="Why it waits")
+    def reason_shown(self, result: QuarantinedResult) -> str:
+        """The reason as a sentence."""
+        return visible(result.reason)
+
+    @admin.display(description="As sent")
+    def sent_shown(self, result: QuarantinedResult) -> str:
+        """The laboratory's own text, with hidden characters written out."""
+        return visible(result.sent)
+
+
+@admin.register(LabMessage)
+class LabMessageAdmin(RecordAdmin):
+    """Messages as they arrived, and what became of them."""
+
+    list_display = ["control_shown", "sender", "door", "outcome_words", "received_at"]
+    list_filter = ["door", "outcome__state"]
+    search_fields = ["control_id", "sender"]
+    list_select_related = ["outcome"]
+    fields = [
+        ("control_shown", "sender", "door", "peer"),
+        ("received_at", "ack_code", "outcome_words"),
+        "sha256",
+    ]
+    readonly_fields = ["control_shown", "outcome_words"]
+    change_form_outer_after_template = "labs/_message_text.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LabMessage]:
+        """Lists do not load the messages themselves."""
+        found: QuerySet[LabMessage] = super().get_queryset(request)
+        match = request.resolver_match
+        one = match is not None and "object_id" in match.kwargs
+        return found if one else found.defer("body", "ack", "application_ack")
+
+    def patient_of(self, record: Any) -> Patient | None:
+        """A message may speak of several patients or of none."""
+        return None
+
+    @admin.display(description="Control id", ordering="control_id")
+    def control_shown(self, message: LabMessage) -> str:
+        """The sender's own number of the message."""
+        return visible(message.control_id) or f"message {message.pk}"
+
+    @admin.display(description="What became of it")
+    def outcome_words(self, message: LabMessage) -> str:
+        """The outcome, or that it is still to be read."""
+        outcome = getattr(message, "outcome", None)
+        return "not read yet" if outcome is None else visible(str(outcome))

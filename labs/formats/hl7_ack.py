@@ -1,0 +1,190 @@
+"""Judge an HL7 v2 header and build the acknowledgement for it; content is judged elsewhere, later."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from labs.formats.hl7_syntax import Segment, Separators, escape, read_separators, split_lines
+from labs.formats.parsed import Rejected
+
+VERSIONS = frozenset({"2.3", "2.3.1", "2.4", "2.5", "2.5.1"})
+# Newer senders add to these segments and change none of the fields read here.
+NEWER_VERSIONS = frozenset({"2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2"})
+LONGEST_CONTROL_ID = 199
+_ERRORS = {
+    100: "Segment sequence error",
+    101: "Required field missing",
+    102: "Data type error",
+    103: "Table value not found",
+    200: "Unsupported message type",
+    201: "Unsupported event code",
+    202: "Unsupported processing id",
+    203: "Unsupported version id",
+    207: "Application internal error",
+}
+_ENHANCED = {"AA": "CA", "AE": "CE", "AR": "CR"}
+_WANTED = {"AA": {"AL", "SU"}, "AE": {"AL", "ER"}, "AR": {"AL", "ER"}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What an acknowledgement needs of a message: its MSH segment and the names of all segments."""
+
+    msh: Segment
+    segment_names: tuple[str, ...]
+
+    @property
+    def application(self) -> str:
+        """MSH-3: the namespace, else the universal id."""
+        return self.msh.component(3) or self.msh.component(3, 2)
+
+    @property
+    def facility(self) -> str:
+        """MSH-4: the namespace, else the universal id."""
+        return self.msh.component(4) or self.msh.component(4, 2)
+
+    @property
+    def control_id(self) -> str:
+        """MSH-10."""
+        return self.msh.text(self.msh.raw(10)).strip()
+
+    @property
+    def version(self) -> str:
+        """MSH-12, the version id."""
+        return self.msh.component(12)
+
+    @property
+    def charset(self) -> str:
+        """MSH-18, the first repetition."""
+        return self.msh.component(18)
+
+    @property
+    def is_enhanced(self) -> bool:
+        """Either of MSH-15 and MSH-16 asks for the enhanced mode."""
+        return bool(self.msh.component(15) or self.msh.component(16))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """How a message is acknowledged: AA, AE or AR, and for the last two an HL7 error code and the reason."""
+
+    code: str
+    error: int = 0
+    reason_code: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acks:
+    """The acknowledgements to send, in order; either may be empty."""
+
+    first: bytes
+    second: bytes = b""
+
+
+ACCEPTED = Verdict(code="AA")
+
+
+def read_header(body: bytes) -> Header | Rejected:
+    """Read MSH and the segment names without decoding anything but ASCII structure."""
+    text = body.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
+    separators = read_separators(text[:64])
+    if isinstance(separators, Rejected):
+        return separators
+    lines = split_lines(text)
+    fields = tuple(lines[0].split(separators.field))
+    msh = Segment(name="MSH", fields=fields, position=1, separators=separators, codec="latin-1")
+    return Header(msh=msh, segment_names=tuple(line[:3] for line in lines))
+
+
+def judge(header: Header | Rejected) -> Verdict:
+    """Decide the acknowledgement from the header alone, once the bytes are kept."""
+    if isinstance(header, Rejected):
+        return Verdict(code="AR", error=100, reason_code=header.code, reason=header.reason)
+    return next((verdict for applies, verdict in _objections(header) if applies), ACCEPTED)
+
+
+def _objections(header: Header) -> Iterator[tuple[bool, Verdict]]:
+    """Every reason to refuse a header, the weightiest first."""
+    msh, names = header.msh, header.segment_names
+    only_results = "Only result messages (ORU^R01) are taken here."
+    yield (
+        names.count("MSH") > 1,
+        _no("AR", 100, "several-messages", "More than one MSH segment in one frame."),
+    )
+    yield msh.component(9) != "ORU", _no("AR", 200, "wrong-type", only_results)
+    yield msh.component(9, 2) != "R01", _no("AR", 201, "wrong-event", only_results)
+    yield (
+        header.version not in VERSIONS | NEWER_VERSIONS,
+        _no("AR", 203, "wrong-version", "The version in MSH-12 is not taken; use 2.3 to 2.5.1."),
+    )
+    yield (
+        msh.component(11) != "P",
+        _no("AR", 202, "not-production", "MSH-11 must be P: this door takes live results only."),
+    )
+    yield not header.control_id, _no("AE", 101, "no-control-id", "MSH-10, the control id, is empty.")
+    yield (
+        len(header.control_id) > LONGEST_CONTROL_ID,
+        _no("AE", 102, "long-control-id", "MSH-10, the control id, has more than 199 characters."),
+    )
+    yield "PID" not in names, _no("AE", 101, "no-patient", "There is no PID segment.")
+
+
+def build_ack(
+    header: Header | Rejected, *, verdict: Verdict, control_ids: tuple[str, str], at: datetime
+) -> Acks:
+    """The acknowledgement in the mode the sender asked for; the two control ids are our own."""
+    if isinstance(header, Rejected) or not header.is_enhanced:
+        return Acks(first=_ack(header, verdict, verdict.code, control_ids[0], at))
+    wanted = _WANTED[verdict.code]
+    first = second = b""
+    if header.msh.component(15) in wanted:
+        first = _ack(header, verdict, _ENHANCED[verdict.code], control_ids[0], at)
+    if header.msh.component(16) in wanted and verdict.code == "AA":
+        second = _ack(header, verdict, verdict.code, control_ids[1], at)
+    elif header.msh.component(16) in wanted and not first:
+        first = _ack(header, verdict, verdict.code, control_ids[0], at)
+    return Acks(first=first or second, second=second if first else b"")
+
+
+def _no(code: str, error: int, reason_code: str, reason: str) -> Verdict:
+    return Verdict(code=code, error=error, reason_code=reason_code, reason=reason)
+
+
+def _ack(header: Header | Rejected, verdict: Verdict, code: str, control_id: str, at: datetime) -> bytes:
+    """One ACK message: the parties swapped, the sender's control id echoed exactly as it came."""
+    if isinstance(header, Rejected):
+        marks = Separators(
+            field="|", component="^", repetition="~", escape="\\", subcomponent="&", declared="^~\\&"
+        )
+        swapped, echoed, version, charset = ("", "", "", ""), "", "2.5.1", ""
+    else:
+        msh, marks = header.msh, header.msh.separators
+        swapped = (msh.raw(5), msh.raw(6), msh.raw(3), msh.raw(4))
+        echoed, version, charset = msh.raw(10), msh.raw(12) or "2.5.1", msh.raw(18)
+    f, c = marks.field, marks.component
+    stamp = at.strftime("%Y%m%d%H%M%S+0000")
+    msh_fields = [
+        f"MSH{f}{marks.declared}",
+        *swapped,
+        stamp,
+        "",
+        f"ACK{c}R01{c}ACK",
+        control_id,
+        "P",
+        version,
+    ]
+    if charset:
+        msh_fields += ["", "", "", "", "", charset]
+    said = [escape(verdict.reason, separators=marks)] if verdict.reason else []
+    lines = [f.join(msh_fields), f.join(["MSA", code, echoed, *said])]
+    if verdict.error:
+        lines.append(_error_segment(verdict, f, c, version.split(c)[0], marks.subcomponent))
+    return ("\r".join(lines) + "\r").encode("latin-1")
+
+
+def _error_segment(verdict: Verdict, f: str, c: str, version: str, sub: str) -> str:
+    text = _ERRORS[verdict.error]
+    if version in {"2.3", "2.3.1", "2.4"}:
+        return f.join(["ERR", f"{c}{c}{c}{verdict.error}{sub}{text}{sub}HL70357"])
+    return f.join(["ERR", "", "", f"{verdict.error}{c}{text}{c}HL70357", "E"])

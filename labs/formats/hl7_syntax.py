@@ -1,0 +1,218 @@
+"""Split HL7 v2 bytes into segments, fields, repetitions and components; unescape each leaf."""
+
+import re
+from dataclasses import dataclass
+
+from labs.formats.parsed import Rejected
+
+_CODECS = {
+    "": "",
+    "ASCII": "ascii",
+    "ISO IR6": "ascii",
+    "UNICODE": "utf-8",
+    "UNICODE UTF-8": "utf-8",
+    "UTF-8": "utf-8",
+    "UTF8": "utf-8",
+    "GB 18030-2000": "gb18030",
+    "GB 18030": "gb18030",
+    "KS X 1001": "euc_kr",
+    "WINDOWS-1252": "cp1252",
+    "CP1252": "cp1252",
+    **{f"8859/{part}": f"iso8859_{part}" for part in (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)},
+    **{f"ISO-8859-{part}": f"iso8859_{part}" for part in (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)},
+}
+_SEGMENT_NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
+_LEADING_FEED = re.compile(r"\n+(?=[A-Z][A-Z0-9]{2})")
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Separators:
+    """The delimiters a message declares in MSH-1 and MSH-2."""
+
+    field: str
+    component: str
+    repetition: str
+    escape: str
+    subcomponent: str
+    declared: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """One segment: its name, its raw fields (the first is the name), its place in the message."""
+
+    name: str
+    fields: tuple[str, ...]
+    position: int
+    separators: Separators
+    codec: str
+
+    def raw(self, number: int) -> str:
+        """Field n as sent, counted as HL7 counts (MSH-1 is the field separator itself)."""
+        if self.name in {"MSH", "BHS", "FHS"}:
+            if number == 1:
+                return self.separators.field
+            number -= 1
+        return self.fields[number] if number < len(self.fields) else ""
+
+    def repetitions(self, number: int) -> tuple[str, ...]:
+        """The repetitions of a field; none of an empty one."""
+        raw = self.raw(number)
+        return tuple(raw.split(self.separators.repetition)) if raw else ()
+
+    def components(self, number: int, *, repetition: int = 0) -> tuple[str, ...]:
+        """The unescaped components of one repetition; a component keeps its first subcomponent only."""
+        repetitions = self.repetitions(number)
+        return self.split(repetitions[repetition]) if repetition < len(repetitions) else ()
+
+    def split(self, repetition: str) -> tuple[str, ...]:
+        """The unescaped components of a repetition."""
+        parts = repetition.split(self.separators.component)
+        return tuple(self.text(part.split(self.separators.subcomponent, 1)[0]) for part in parts)
+
+    def subcomponents(self, repetition: str, which: int) -> tuple[str, ...]:
+        """The unescaped subcomponents of one component of a repetition."""
+        parts = repetition.split(self.separators.component)
+        if which > len(parts):
+            return ()
+        return tuple(self.text(leaf).strip() for leaf in parts[which - 1].split(self.separators.subcomponent))
+
+    def component(self, number: int, which: int = 1) -> str:
+        """One component of the first repetition, or nothing."""
+        parts = self.components(number)
+        return parts[which - 1].strip() if which <= len(parts) else ""
+
+    def text(self, leaf: str) -> str:
+        """One leaf with its escapes resolved."""
+        return unescape(leaf, separators=self.separators, codec=self.codec)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Syntax:
+    """A message split into segments, and remarks about how it had to be read."""
+
+    segments: tuple[Segment, ...]
+    notes: tuple[str, ...] = ()
+
+
+def read_separators(head: str) -> Separators | Rejected:
+    """The delimiters after `MSH`: one field separator and at least four more, all different."""
+    if not head.startswith("MSH") or len(head) < 8:
+        return Rejected(code="not-hl7", reason="The message does not begin with an MSH segment.")
+    field = head[3]
+    declared = head[4:].split(field, 1)[0]
+    marks = field + declared
+    if not 4 <= len(declared) <= 5 or len(set(marks)) != len(marks):
+        return Rejected(code="bad-delimiters", reason="MSH-2 must declare four different delimiters.")
+    if any(mark.isalnum() or mark.isspace() or not mark.isprintable() for mark in marks):
+        return Rejected(code="bad-delimiters", reason="A delimiter is a letter, digit, blank or control.")
+    component, repetition, escape, subcomponent = declared[:4]
+    return Separators(
+        field=field,
+        component=component,
+        repetition=repetition,
+        escape=escape,
+        subcomponent=subcomponent,
+        declared=declared,
+    )
+
+
+def codec_of(charset: str) -> str | None:
+    """The codec a character set name stands for: empty where none is named, none where it is unknown."""
+    return _CODECS.get(charset.strip().upper())
+
+
+def split_lines(text: str) -> tuple[str, ...]:
+    """The segments as text. Where any CR stands only CR ends a segment, and a line feed may be data."""
+    if "\r" not in text:
+        return tuple(line for line in text.split("\n") if line.strip())
+    lines = (_LEADING_FEED.sub("", line, count=1) if line[:1] == "\n" else line for line in text.split("\r"))
+    return tuple(line for line in lines if line.strip())
+
+
+def read_syntax(body: bytes, *, charset: str, fallback: str) -> Syntax | Rejected:
+    """Decode and split a message; never drop a byte to make it readable."""
+    decoded = _decode(body.removeprefix(_BOM), charset=charset, fallback=fallback)
+    if isinstance(decoded, Rejected):
+        return decoded
+    text, codec, notes = decoded
+    if "\0" in text:
+        return Rejected(
+            code="nul-character", reason="The message holds NUL characters: it was damaged on the way."
+        )
+    separators = read_separators(text[:64])
+    if isinstance(separators, Rejected):
+        return separators
+    segments = []
+    for position, line in enumerate(split_lines(text), start=1):
+        fields = tuple(line.split(separators.field))
+        if not _SEGMENT_NAME.fullmatch(fields[0]):
+            return Rejected(
+                code="not-a-segment", reason=f"Line {position} does not begin with a segment name."
+            )
+        segments.append(
+            Segment(name=fields[0], fields=fields, position=position, separators=separators, codec=codec)
+        )
+    return Syntax(segments=tuple(segments), notes=notes)
+
+
+def unescape(leaf: str, *, separators: Separators, codec: str) -> str:
+    """Resolve known escapes from left to right; an unknown one, and a lone escape character, stay as sent."""
+    mark = separators.escape
+    if mark not in leaf:
+        return leaf
+    known = {
+        "F": separators.field,
+        "S": separators.component,
+        "T": separators.subcomponent,
+        "R": separators.repetition,
+        "E": separators.escape,
+        "H": "",
+        "N": "",
+        ".br": "\n",
+    }
+    quoted = re.escape(mark)
+    pattern = re.compile(rf"{quoted}(F|S|T|R|E|H|N|\.br|\.sp[0-9]*|X(?:[0-9A-Fa-f]{{2}})+){quoted}")
+
+    def resolve(match: re.Match[str]) -> str:
+        name = match[1]
+        if name in known:
+            return known[name]
+        if name.startswith(".sp"):
+            return "\n" * min(int(name[3:] or 1), 100)
+        try:
+            decoded = bytes.fromhex(name[1:]).decode(codec)
+        except UnicodeDecodeError:
+            return match[0]
+        return match[0] if "\0" in decoded else decoded
+
+    return pattern.sub(resolve, leaf)
+
+
+def escape(text: str, *, separators: Separators) -> str:
+    """Text of ours made safe for a leaf of a message with these delimiters."""
+    mark = separators.escape
+    names = {
+        mark: "E",
+        separators.field: "F",
+        separators.component: "S",
+        separators.subcomponent: "T",
+        separators.repetition: "R",
+    }
+    return "".join(f"{mark}{names[char]}{mark}" if char in names else char for char in text)
+
+
+def _decode(body: bytes, *, charset: str, fallback: str) -> tuple[str, str, tuple[str, ...]] | Rejected:
+    named = codec_of(charset)
+    notes: list[str] = []
+    if named is None:
+        notes.append(f"MSH-18 names an unknown character set; the sender's own ({fallback}) was used.")
+    for codec in dict.fromkeys(filter(None, (named, codec_of(fallback) or fallback))):
+        try:
+            return body.decode(codec), codec, tuple(notes)
+        except LookupError:
+            return Rejected(code="unknown-charset", reason=f"The character set {codec} is not known here.")
+        except UnicodeDecodeError:
+            notes.append(f"The bytes are not {codec}, the character set that was announced.")
+    return Rejected(code="undecodable", reason="The bytes fit no character set named for them.")

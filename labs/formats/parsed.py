@@ -1,0 +1,151 @@
+"""The words every format is read into: messages, reports, observations, or exactly why not."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """A whole message that cannot be read, and why."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One part of a message that cannot be read, and why."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderProfile:
+    """What a sender leaves unsaid: the zone of times without offset, the character set without MSH-18."""
+
+    zone: ZoneInfo
+    charset: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedTime:
+    """An instant, how precisely it was stated, the text it came from, and where its zone came from."""
+
+    instant: datetime
+    precision: str
+    text: str
+    zone_source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedNumber:
+    """A measured number with its comparator; `<10` is not 10."""
+
+    value: Decimal
+    comparator: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedRange:
+    """A reference range as sent; either bound may be absent."""
+
+    low: Decimal | None = None
+    high: Decimal | None = None
+
+
+class Act(Enum):
+    """What a result status asks the receiver to do."""
+
+    STORE = "store"
+    PROMOTE = "promote"
+    WITHDRAW = "withdraw"
+    NO_RESULT = "no result"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedStatus:
+    """A result status: the word of our doors and what it asks for."""
+
+    word: str
+    act: Act
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """One way a test was named: code, text, coding system."""
+
+    code: str
+    text: str = ""
+    system: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientNumber:
+    """One number of a patient, with everything that says who gave it."""
+
+    number: str
+    authorities: tuple[str, ...] = ()
+    type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedPatient:
+    """Whom a message says it is about."""
+
+    numbers: tuple[PatientNumber, ...]
+    family: str
+    given: str
+    birth_date: date | None
+    sex: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedObservation:
+    """One result as sent, read but not yet judged."""
+
+    position: int
+    part: str = ""
+    codes: tuple[Code, ...]
+    sub_id: str = ""
+    number: ParsedNumber | Problem
+    sent_value: str
+    units: tuple[str, ...]
+    sent_unit: str
+    range: ParsedRange
+    ref_text: str = ""
+    flags: str = ""
+    status: ParsedStatus | None
+    status_sent: str
+    collected: ParsedTime | Problem
+    quality: tuple[str, ...] = ()
+    comment: str = ""
+    raw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedReport:
+    """The observations of one order for one patient."""
+
+    position: int
+    patient: ParsedPatient
+    filler_order: str = ""
+    placer_order: str = ""
+    panel: str = ""
+    status: str = ""
+    ordered_at: datetime | None = None
+    ordered_by: str = ""
+    observations: tuple[ParsedObservation, ...]
+    damage: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedMessage:
+    """A message read whole."""
+
+    reports: tuple[ParsedReport, ...]
+    sent_at: datetime | None = None
+    notes: tuple[str, ...] = ()

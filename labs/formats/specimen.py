@@ -1,0 +1,63 @@
+"""Find specimen faults in a laboratory's words and codes; a doubt about a negation keeps the fault."""
+
+import re
+
+_FAULTS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (fault, re.compile(pattern, re.IGNORECASE))
+    for fault, pattern in (
+        ("haemolysed", r"\bha?emoly[sz]\w*"),
+        ("clotted", r"\b(?:micro-?)?clot(?:s|ted)?\b|\bfibrin strands?\b"),
+        ("platelet clumps", r"\bclump\w*|\baggregat\w*"),
+        ("lipaemic", r"\blipa?emi\w*"),
+        ("icteric", r"\bicter\w*"),
+        ("insufficient", r"\binsufficient\b|\bqns\b"),
+        (
+            "aged",
+            r"\baged (?:specimen|sample)\b|\b(?:specimen|sample) (?:is |was )?(?:too )?(?:aged|old)\b",
+        ),
+        ("contaminated", r"\bcontaminat\w*"),
+        ("drip arm", r"\bdrip[- ]arm\b"),
+        ("unlabelled", r"\bun-?label\w*"),
+        ("mislabelled", r"\bmis-?label\w*"),
+    )
+)
+_CODES = {
+    "HEM": "haemolysed",
+    "CLOT": "clotted",
+    "CON": "contaminated",
+    "RH": "haemolysed",
+    "RC": "clotted",
+    "RN": "contaminated",
+    "QS": "insufficient",
+}
+_CLAUSE_END = re.compile(
+    r"[.;!?,\n]|\b(?:but|however|although|though|except|and sample|and specimen)\b", re.I
+)
+_REACH = 80  # characters either side of a word in which a negation can stand
+_BEFORE = re.compile(
+    r"\b(?:no|not|non|without|nil|free of|free from|negative for|absence of|none)\b[\s-]*"
+    r"(?:(?!\b(?:only|longer|just)\b)[\w/-]+[\s-]+){0,5}$",
+    re.I,
+)
+_AFTER = re.compile(
+    r"^[\s:=-]*(?:(?:was|were|is|are|check|index|seen)\s*[:=-]?\s*)?"
+    r"(?:none|nil|absent|negative|not\s+(?:seen|present|detected|observed|found|noted)|no)\b",
+    re.I,
+)
+
+
+def faults_in_text(text: str) -> tuple[str, ...]:
+    """Every fault the words state and do not deny."""
+    found = [fault for fault, pattern in _FAULTS if any(_stated(text, m) for m in pattern.finditer(text))]
+    return tuple(found)
+
+
+def faults_in_codes(codes: tuple[str, ...]) -> tuple[str, ...]:
+    """The faults that condition and rejection codes stand for."""
+    return tuple(_CODES[code] for code in codes if code in _CODES)
+
+
+def _stated(text: str, match: re.Match[str]) -> bool:
+    before = _CLAUSE_END.split(text[max(0, match.start() - _REACH) : match.start()])[-1]
+    after = _CLAUSE_END.split(text[match.end() : match.end() + _REACH])[0]
+    return not (_BEFORE.search(before) or _AFTER.search(after))

@@ -1,0 +1,88 @@
+"""Read times with their precision and zone; nothing coarser than a day and nothing that did not exist."""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+from labs.clinic_days import start_of_day
+from labs.formats.numbers import shown
+from labs.formats.parsed import ParsedTime, Problem
+
+_HL7 = re.compile(
+    r"([0-9]{4})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(\.[0-9]{1,4})?)?)?)?)?)?"
+    r"([+-][0-9]{4})?"
+)
+_STATED = {"D": "day", "H": "hour", "M": "minute", "S": "second"}
+_ORDER = ("day", "hour", "minute", "second")
+_WIDEST_OFFSET = timedelta(hours=14)
+
+
+def read_hl7_time(text: str, *, zone: ZoneInfo, stated_precision: str = "") -> ParsedTime | Problem:
+    """An HL7 time stamp; where it carries no offset it is the sender's local time."""
+    match = _HL7.fullmatch(text.strip())
+    if match is None:
+        return Problem(code="bad-time", reason=f"{shown(text)} is not an HL7 time.")
+    year, month, day, hour, minute, second, fraction, offset = match.groups()
+    if day is None:
+        return Problem(code="coarse-time", reason=f"{shown(text)} does not name a day.")
+    precision = "second" if second else "minute" if minute else "hour" if hour else "day"
+    stated = _STATED.get(stated_precision.strip())
+    if stated and _ORDER.index(stated) < _ORDER.index(precision):
+        precision = stated
+    micro = int((fraction or ".0")[1:].ljust(6, "0"))
+    try:
+        local = datetime(  # noqa: DTZ001  (the zone is attached below, from the text or from the sender)
+            int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), micro
+        )
+    except ValueError:
+        return Problem(code="bad-time", reason=f"{shown(text)} is not a real date and time.")
+    if offset is None:
+        return place(local, zone=zone, precision=precision, text=text.strip())
+    return _with_offset(local, offset=offset, precision=precision, text=text.strip())
+
+
+def read_hl7_day(text: str) -> date | None:
+    """The day of a date or time stamp, exactly as written; none where it does not name one."""
+    match = _HL7.fullmatch(text.strip())
+    if match is None or match[3] is None:
+        return None
+    try:
+        return date(int(match[1]), int(match[2]), int(match[3]))
+    except ValueError:
+        return None
+
+
+def place(local: datetime, *, zone: ZoneInfo, precision: str, text: str) -> ParsedTime | Problem:
+    """A local time put into its zone. The earlier of two readings is taken; a skipped hour is refused."""
+    if precision == "day":
+        try:
+            instant = start_of_day(local.date(), zone)
+        except (ValueError, OverflowError):
+            return Problem(code="bad-time", reason=f"{shown(text)} is no day in {zone.key}.")
+        return ParsedTime(instant=instant, precision=precision, text=text, zone_source=zone.key)
+    try:
+        first = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+        second = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
+        back = first.astimezone(zone).replace(tzinfo=None)
+    except OverflowError:
+        return Problem(code="bad-time", reason=f"{shown(text)} lies outside the calendar.")
+    if back != local:
+        return Problem(
+            code="skipped-hour", reason=f"{shown(text)} did not exist in {zone.key}: clocks jumped."
+        )
+    source = zone.key if first == second else f"{zone.key}, hour occurred twice"
+    return ParsedTime(instant=first, precision=precision, text=text, zone_source=source)
+
+
+def _with_offset(local: datetime, *, offset: str, precision: str, text: str) -> ParsedTime | Problem:
+    shift = timedelta(hours=int(offset[1:3]), minutes=int(offset[3:5]))
+    if int(offset[3:5]) > 59 or shift > _WIDEST_OFFSET:
+        return Problem(code="bad-time", reason=f"{shown(text)} has an impossible offset.")
+    fixed = timezone(-shift if offset[0] == "-" else shift)
+    if precision == "day":
+        local = datetime.combine(local.date(), time.min)
+    try:
+        instant = local.replace(tzinfo=fixed).astimezone(UTC)
+    except OverflowError:
+        return Problem(code="bad-time", reason=f"{shown(text)} lies outside the calendar.")
+    return ParsedTime(instant=instant, precision=precision, text=text, zone_source="sent")

@@ -1,0 +1,87 @@
+"""Say which version of a result counts, from all its versions, in whatever order they arrived."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+_RANKS = {"preliminary": 1, "final": 2, "corrected": 3, "amended": 3}
+_WITHDRAWALS = {"cancelled": 1, "entered-in-error": 2}
+# Fields in which a laboratory dates the status itself; a message's own time moves with every resend.
+DATED = frozenset({"OBR-22", "ORC-9", "reported"})
+_UNDATED = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """What the life cycle looks at in one version."""
+
+    key: int
+    status: str
+    ordered_at: datetime
+    ordered_by: str
+    digest: str
+
+    @property
+    def at(self) -> datetime:
+        """When it was given its status; our own time of receipt orders nothing."""
+        return _UNDATED if self.ordered_by == "received" else self.ordered_at
+
+    @property
+    def is_withdrawal(self) -> bool:
+        """Whether it takes the result back."""
+        return self.status in _WITHDRAWALS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The version that counts, and whether another contradicts it undecidably."""
+
+    current: Version
+    in_conflict: bool
+
+
+def is_news(version: Version, known: Iterable[Version]) -> bool:
+    """Whether a version says anything that the known ones do not.
+
+    The same content sent again is old, however often: a result counts from the first time it was stated, a
+    withdrawal from the last, so that neither order nor number of messages changes what stands.
+    """
+    same = [other.at for other in known if other.digest == version.digest]
+    if not same:
+        return True
+    return version.at > max(same) if version.is_withdrawal else version.at < min(same)
+
+
+def standing(versions: Sequence[Version]) -> Standing:
+    """The version that counts: corrected over final over preliminary, the newest within a rank.
+
+    A withdrawal ends all of them; only a later correction, or a final that the laboratory itself dates later,
+    comes after it. Two different contents of one rank and one time contradict each other.
+    """
+    stated = _stated(versions)
+    withdrawals = [version for version in stated if version.is_withdrawal]
+    ended = max((version.at for version in withdrawals), default=None)
+    alive = [version for version in stated if not version.is_withdrawal and _outlives(version, ended)]
+    if not alive:
+        last = max(withdrawals, key=lambda v: (v.at, _WITHDRAWALS[v.status], v.digest))
+        return Standing(current=last, in_conflict=False)
+    best = max(alive, key=lambda v: (_RANKS[v.status], v.at, v.digest))
+    rivals = [v for v in alive if _RANKS[v.status] == _RANKS[best.status] and v.at == best.at]
+    return Standing(current=best, in_conflict=len({rival.digest for rival in rivals}) > 1)
+
+
+def _stated(versions: Sequence[Version]) -> list[Version]:
+    """Each content once: a value from its first statement, a withdrawal from its last."""
+    chosen: dict[str, Version] = {}
+    for version in sorted(versions, key=lambda v: (v.at, v.key)):
+        if version.is_withdrawal or version.digest not in chosen:
+            chosen[version.digest] = version
+    return list(chosen.values())
+
+
+def _outlives(version: Version, ended: datetime | None) -> bool:
+    if ended is None:
+        return True
+    if version.status in {"corrected", "amended"}:
+        return version.at > ended
+    return version.status == "final" and version.ordered_by in DATED and version.at > ended

@@ -1,0 +1,59 @@
+"""Results kept apart until a person has looked: what was sent, why it waits, and how it ended."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+from labs.models.message import LabMessage
+from labs.models.patient import Patient
+
+
+class QuarantinedResult(models.Model):
+    """One result that could not be taken in without guessing. It never reaches a chart from here."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        RESOLVED = "resolved", "Resolved"
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    message = models.ForeignKey(LabMessage, on_delete=models.PROTECT, related_name="quarantined")
+    position = models.PositiveIntegerField("place in the message")
+    part = models.CharField("column in the row", max_length=64, blank=True, default="")
+    patient = models.ForeignKey(
+        Patient, on_delete=models.PROTECT, null=True, blank=True, related_name="quarantined_results"
+    )
+    analyte = models.CharField(max_length=8, blank=True, default="")
+    reason_code = models.CharField(max_length=40)
+    reason = models.TextField()
+    sent = models.TextField("as sent")
+    collected_at = models.DateTimeField(null=True, blank=True)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
+    opened_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolved_by = models.CharField(max_length=150, blank=True, default="")
+    resolution = models.TextField(blank=True, default="")
+
+    class Meta:
+        ordering = ["-opened_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["message", "position", "part", "reason_code"], name="quarantined_once_per_reason"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["open", "resolved"]), name="quarantine_state_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(reason_code="") & ~Q(reason=""), name="quarantine_reason_given"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="open", resolved_at__isnull=True, resolved_by="", resolution="")
+                | (Q(state="resolved", resolved_at__isnull=False) & ~Q(resolved_by="") & ~Q(resolution="")),
+                name="quarantine_resolution_whole",
+            ),
+        ]
+        indexes = [models.Index(fields=["state", "opened_at"], name="quarantine_by_state")]
+        permissions = [("resolve_quarantine", "Can resolve quarantined results")]
+
+    def __str__(self) -> str:
+        return f"{self.analyte or 'Result'}: {self.reason}"

@@ -1,0 +1,17 @@
+"""The only writers of labs, one module for each noun; callers use the names given here."""
+
+from labs.services.keep import KeptMessage, keep_message, keep_refused
+from labs.services.patients import record_weight, register_patient
+from labs.services.read import read_waiting_messages
+from labs.services.setup import SetupRow, load_setup
+
+__all__ = [
+    "KeptMessage",
+    "SetupRow",
+    "keep_message",
+    "keep_refused",
+    "load_setup",
+    "read_waiting_messages",
+    "record_weight",
+    "register_patient",
+]

@@ -1,0 +1,209 @@
+"""Judge one read observation: which analyte, how much in canonical units, or why a person must look."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from labs import library
+from labs.clinic_days import add_days
+from labs.formats.numbers import MOST_DIGITS, shown
+from labs.formats.parsed import Act, Code, ParsedNumber, ParsedObservation, ParsedRange, ParsedTime, Problem
+from labs.life_cycle import DATED
+from labs.models import LocalCode
+from labs.units import Analyte, convert, fold_unit, is_plausible
+
+_LOINC_SYSTEMS = frozenset({"LN", "LOINC", "HTTP://LOINC.ORG"})
+_MOST_DECIMALS = 9
+_WIDEST = Decimal(10) ** 11
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Understood:
+    """One observation, judged fit to be stored as a version of its result."""
+
+    sent: ParsedObservation
+    analyte: Analyte
+    loinc: str
+    status: str
+    act: Act
+    collected: ParsedTime
+    value: Decimal | None
+    comparator: str
+    range: ParsedRange
+
+    def digest(self, *, ordered_at: datetime, ordered_by: str) -> str:
+        """A fingerprint of the content; the status time is part of it only where the laboratory dated it."""
+        content = [
+            self.status,
+            plain(self.value),
+            self.comparator,
+            plain(self.range.low),
+            plain(self.range.high),
+            sorted(self.sent.quality),
+            ordered_at.isoformat() if ordered_by in DATED else "",
+        ]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What judging one observation needs to know beside it."""
+
+    local_codes: Mapping[str, Sequence[LocalCode]]
+    birth_date: date
+    sent_at: datetime | None
+    received_at: datetime
+
+
+def plain(value: Decimal | None) -> str:
+    """A decimal without exponent and without trailing zeros; nothing for none."""
+    return "" if value is None else f"{value.normalize():f}"
+
+
+def local_codes_of(sender: str) -> Mapping[str, Sequence[LocalCode]]:
+    """A sender's own codes, in one query."""
+    found: dict[str, list[LocalCode]] = {}
+    for row in LocalCode.objects.filter(sender=sender):
+        found.setdefault(row.code, []).append(row)
+    return found
+
+
+def understand(sent: ParsedObservation, *, context: Context) -> Understood | Problem | None:
+    """The observation's meaning, the reason it must wait, or none where the sender reports no result yet."""
+    if sent.status is None:
+        letter = sent.status_sent or "(blank)"
+        return Problem(
+            code="unknown-status", reason=f"The result status {letter} is not known; nothing is assumed."
+        )
+    if sent.status.act is Act.NO_RESULT:
+        return None
+    named = name_analyte(sent.codes, local_codes=context.local_codes)
+    if isinstance(named, Problem):
+        return named
+    if isinstance(sent.collected, Problem):
+        return sent.collected
+    if fault := _time_fault(sent.collected.instant, context):
+        return fault
+    analyte, loinc = named
+    understood = Understood(
+        sent=sent,
+        analyte=analyte,
+        loinc=loinc,
+        status=sent.status.word,
+        act=sent.status.act,
+        collected=sent.collected,
+        value=None,
+        comparator="",
+        range=ParsedRange(),
+    )
+    return understood if sent.status.act is Act.WITHDRAW else _with_value(understood)
+
+
+def name_analyte(
+    codes: tuple[Code, ...], *, local_codes: Mapping[str, Sequence[LocalCode]]
+) -> tuple[Analyte, str] | Problem:
+    """The analyte all codings of a test agree on, and its LOINC code."""
+    found: dict[str, str] = {}
+    for code in codes:
+        analyte = _by_loinc(code) or _by_local_code(code, local_codes)
+        if analyte is not None:
+            loinc = code.code if code.code in analyte.codes else analyte.loinc
+            found.setdefault(analyte.short, loinc)
+    sent = ", ".join(code.code or code.text for code in codes) or "(none)"
+    if not found:
+        return Problem(code="unmapped-code", reason=f"The test code {sent} stands for no analyte known here.")
+    never = {code.code for code in codes if code.system in _LOINC_SYSTEMS}
+    if len(found) > 1 or any(never & set(library.analytes()[short].loinc_never) for short in found):
+        return Problem(code="code-conflict", reason=f"The test codes {sent} contradict each other.")
+    [(short, loinc)] = found.items()
+    return library.analytes()[short], loinc
+
+
+def _by_loinc(code: Code) -> Analyte | None:
+    if code.system not in _LOINC_SYSTEMS or not library.loinc_check_digit_holds(code.code):
+        return None
+    return library.by_loinc(code.code)
+
+
+def _by_local_code(code: Code, local_codes: Mapping[str, Sequence[LocalCode]]) -> Analyte | None:
+    """By the sender's table: the coding system must agree where both sides name one."""
+    rows = [
+        row
+        for row in local_codes.get(code.code, ())
+        if not row.coding_system or not code.system or row.coding_system.upper() == code.system
+    ]
+    shorts = {row.analyte for row in rows}
+    return library.analytes().get(shorts.pop()) if len(shorts) == 1 else None
+
+
+def _time_fault(instant: datetime, context: Context) -> Problem | None:
+    limits = library.limits()
+    newest = min(filter(None, (context.sent_at, context.received_at)))
+    if instant > newest + timedelta(minutes=limits.newest_minutes_ahead):
+        return Problem(code="future-time", reason="The collection time lies in the future.")
+    if instant.date() < add_days(context.received_at.date(), -366 * limits.oldest_years):
+        return Problem(
+            code="old-time", reason=f"The collection time lies more than {limits.oldest_years} years back."
+        )
+    if instant.date() < add_days(context.birth_date, -1):
+        return Problem(code="before-birth", reason="The collection time lies before the patient's birth.")
+    return None
+
+
+def _with_value(understood: Understood) -> Understood | Problem:
+    sent, analyte = understood.sent, understood.analyte
+    if isinstance(sent.number, Problem):
+        if understood.act is Act.PROMOTE and sent.number.code == "no-value":
+            return understood
+        return sent.number
+    unit = _unit(sent, analyte)
+    if isinstance(unit, Problem):
+        return unit
+    value = convert(analyte=analyte, value=sent.number.value, unit=unit)
+    if not is_plausible(analyte=analyte, value=value):
+        reason = f"{plain(value)} {analyte.unit} is outside what is plausible for {analyte.name}."
+        return Problem(code="implausible", reason=reason)
+    if not _fits(value):
+        return Problem(
+            code="too-many-digits", reason="The value has more digits than a measurement can have."
+        )
+    return replace(
+        understood,
+        value=value,
+        comparator=sent.number.comparator,
+        range=_range(sent.range, analyte, unit),
+    )
+
+
+def _unit(sent: ParsedObservation, analyte: Analyte) -> str | Problem:
+    """The one unit all known spellings agree on; unknown spellings beside a known one are descriptions."""
+    spellings = sent.units or ("",)
+    known = [spelling for spelling in spellings if fold_unit(spelling) in analyte.units]
+    if not known:
+        if sent.sent_unit:
+            reason = f"The unit {shown(sent.sent_unit)} is not known for {analyte.name}."
+            return Problem(code="unknown-unit", reason=reason)
+        return Problem(code="no-unit", reason=f"{analyte.name} came without a unit.")
+    if len({analyte.units[fold_unit(spelling)] for spelling in known}) > 1:
+        return Problem(code="unit-conflict", reason="The units named for this result contradict each other.")
+    return known[0]
+
+
+def _range(sent: ParsedRange, analyte: Analyte, unit: str) -> ParsedRange:
+    """The reference range in the canonical unit; a bound that cannot be stored exactly is left out."""
+
+    def bound(value: Decimal | None) -> Decimal | None:
+        converted = None if value is None else convert(analyte=analyte, value=value, unit=unit)
+        return converted if converted is not None and _fits(converted) else None
+
+    return ParsedRange(low=bound(sent.low), high=bound(sent.high))
+
+
+def _fits(value: Decimal) -> bool:
+    """Whether a number survives storage digit for digit on both databases."""
+    _sign, digits, exponent = value.normalize().as_tuple()
+    assert isinstance(exponent, int)
+    return len(digits) <= MOST_DIGITS and -exponent <= _MOST_DECIMALS and abs(value) < _WIDEST

@@ -1,0 +1,309 @@
+"""Store understood observations as versions of their results, and what must wait as quarantined results."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from labs.formats.parsed import (
+    Act,
+    ParsedMessage,
+    ParsedObservation,
+    ParsedPatient,
+    ParsedRange,
+    ParsedReport,
+    Problem,
+)
+from labs.life_cycle import Standing, Version, is_news, standing
+from labs.models import LabMessage, LabReport, LocalCode, Observation, Patient, QuarantinedResult, Result
+from labs.services.meaning import Context, Understood, plain, understand
+
+Identity = tuple[int, str, str, str, datetime]
+_LONGEST_ORDER = 200
+_LONGEST_SUB_ID = 64
+_SHOWN = 4000
+
+
+@dataclass(slots=True)
+class Tally:
+    """What recording one message came to."""
+
+    stored: int = 0
+    unchanged: int = 0
+    held: int = 0
+    patient_ids: set[int] = field(default_factory=set)
+    first_problem: Problem | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Entry:
+    """One understood observation with the report it came in."""
+
+    report: ParsedReport
+    patient: Patient
+    understood: Understood
+
+    @property
+    def identity(self) -> Identity:
+        sent = self.understood
+        return (
+            self.patient.pk,
+            self.report.filler_order or self.report.placer_order,
+            sent.analyte.short,
+            sent.sent.sub_id,
+            sent.collected.instant,
+        )
+
+
+@dataclass(slots=True)
+class _History:
+    """One locked result with all its versions, the new ones included."""
+
+    result: Result
+    observations: list[Observation]
+    new: list[Observation] = field(default_factory=list)
+
+    def versions(self) -> list[Version]:
+        return [_version(place, row) for place, row in enumerate(self.observations)]
+
+    def standing(self) -> Standing | None:
+        return standing(self.versions()) if self.observations else None
+
+
+class Recorder:
+    """Records one message inside the caller's transaction, with a number of queries that does not grow."""
+
+    def __init__(self, *, message: LabMessage, now: datetime) -> None:
+        self.message = message
+        self.now = now
+        self.tally = Tally()
+        self.quarantined: list[QuarantinedResult] = []
+
+    def record(
+        self,
+        parsed: ParsedMessage,
+        *,
+        people: Mapping[ParsedPatient, Patient | Problem],
+        local_codes: Mapping[str, Sequence[LocalCode]],
+    ) -> Tally:
+        """Judge every observation, store what is fit, keep the rest apart, and say what came of it."""
+        entries: list[_Entry] = []
+        for report in parsed.reports:
+            person = report.damage or people[report.patient]
+            for sent in report.observations:
+                if isinstance(person, Problem):
+                    self.hold(sent, person)
+                    continue
+                context = Context(
+                    local_codes=local_codes,
+                    birth_date=person.birth_date,
+                    sent_at=parsed.sent_at,
+                    received_at=self.message.received_at,
+                )
+                judged = _too_long(report, sent) or understand(sent, context=context)
+                if isinstance(judged, Problem):
+                    self.hold(sent, judged, patient=person)
+                elif judged is not None:
+                    entries.append(_Entry(report=report, patient=person, understood=judged))
+        if entries:
+            self._store(entries)
+        QuarantinedResult.objects.bulk_create(self.quarantined)
+        self.tally.held = len(self.quarantined)
+        return self.tally
+
+    def hold(self, sent: ParsedObservation, problem: Problem, *, patient: Patient | None = None) -> None:
+        """Keep one observation apart with its reason."""
+        self.tally.first_problem = self.tally.first_problem or problem
+        self.quarantined.append(
+            QuarantinedResult(
+                message=self.message,
+                position=sent.position,
+                part=sent.part[:64],
+                patient=patient,
+                analyte=_guessless_label(sent),
+                reason_code=problem.code,
+                reason=problem.reason,
+                sent=sent.raw[:_SHOWN],
+                collected_at=None if isinstance(sent.collected, Problem) else sent.collected.instant,
+                opened_at=self.now,
+            )
+        )
+
+    def _store(self, entries: list[_Entry]) -> None:
+        histories = _lock_histories(entries, sender=self.message.sender)
+        reports = self._reports(entries)
+        for entry in entries:
+            self._append(entry, histories[entry.identity], reports[entry.report.position])
+        changed = [history for history in histories.values() if history.new]
+        for generation in range(max((len(history.new) for history in changed), default=0)):
+            Observation.objects.bulk_create(
+                [history.new[generation] for history in changed if generation < len(history.new)]
+            )
+        for history in changed:
+            stands = history.standing()
+            assert stands is not None
+            history.result.current = history.observations[stands.current.key]
+            history.result.in_conflict = stands.in_conflict
+            self.tally.patient_ids.add(history.result.patient_id)
+        Result.objects.bulk_update([history.result for history in changed], ["current", "in_conflict"])
+
+    def _reports(self, entries: list[_Entry]) -> dict[int, LabReport]:
+        rows = {
+            entry.report.position: LabReport(
+                message=self.message,
+                patient=entry.patient,
+                position=entry.report.position,
+                filler_order=entry.report.filler_order[:_LONGEST_ORDER],
+                placer_order=entry.report.placer_order[:_LONGEST_ORDER],
+                panel=entry.report.panel[:200],
+                status=entry.report.status[:8],
+                status_changed_at=entry.report.ordered_at,
+                received_at=self.message.received_at,
+            )
+            for entry in entries
+        }
+        LabReport.objects.bulk_create(rows.values())
+        return rows
+
+    def _append(self, entry: _Entry, history: _History, report: LabReport) -> None:
+        """Add one version to its result's history, unless it says nothing new."""
+        understood = entry.understood
+        if understood.act is Act.PROMOTE:
+            promoted = _promoted(understood, history)
+            if isinstance(promoted, Problem):
+                self.hold(understood.sent, promoted, patient=entry.patient)
+                return
+            understood = promoted
+        row = self._row(entry, understood, history, report)
+        known = history.versions()
+        if not is_news(_version(len(known), row), known):
+            self.tally.unchanged += 1
+            return
+        before = history.standing()
+        history.observations.append(row)
+        history.new.append(row)
+        after = history.standing()
+        assert after is not None
+        if before is not None and after.current.key == len(known):
+            row.supersedes = history.observations[before.current.key]
+        if after.in_conflict and not (before and before.in_conflict):
+            reason = "Two results for one specimen and time differ, and neither is marked as the correction."
+            self.hold(understood.sent, Problem(code="conflict", reason=reason), patient=entry.patient)
+        self.tally.stored += 1
+
+    def _row(
+        self, entry: _Entry, understood: Understood, history: _History, report: LabReport
+    ) -> Observation:
+        sent = understood.sent
+        ordered_at = entry.report.ordered_at or self.message.received_at
+        ordered_by = entry.report.ordered_by if entry.report.ordered_at else "received"
+        codes = " / ".join("^".join((code.code, code.text, code.system)) for code in sent.codes)
+        return Observation(
+            result=history.result,
+            version=1 + max((row.version for row in history.observations), default=0),
+            position=sent.position,
+            part=sent.part[:64],
+            patient=entry.patient,
+            message=self.message,
+            report=report,
+            analyte=understood.analyte.short,
+            loinc=understood.loinc,
+            code_sent=codes[:200],
+            value=understood.value,
+            comparator=understood.comparator,
+            unit=understood.analyte.unit,
+            sent_value=sent.sent_value[:255],
+            sent_unit=sent.sent_unit[:64],
+            ref_low=understood.range.low,
+            ref_high=understood.range.high,
+            ref_text=sent.ref_text[:255],
+            flags=sent.flags[:64],
+            collected_at=understood.collected.instant,
+            collected_text=understood.collected.text[:64],
+            time_precision=understood.collected.precision,
+            zone_source=understood.collected.zone_source[:64],
+            status=understood.status,
+            status_sent=sent.status_sent[:8],
+            quality=list(sent.quality),
+            comment=sent.comment,
+            ordered_at=ordered_at,
+            ordered_by=ordered_by,
+            digest=understood.digest(ordered_at=ordered_at, ordered_by=ordered_by),
+            received_at=self.message.received_at,
+        )
+
+
+def _lock_histories(entries: list[_Entry], *, sender: str) -> dict[Identity, _History]:
+    """The result rows of these entries, created where missing, locked in one order, with all versions."""
+    wanted = {entry.identity for entry in entries}
+    times = sorted(identity[4] for identity in wanted)
+    rows = Result.objects.filter(
+        sender=sender,
+        patient_id__in={identity[0] for identity in wanted},
+        collected_at__range=(times[0], times[-1]),
+    ).order_by("id")
+    found = {_identity(row): row for row in rows.select_for_update()}
+    missing = sorted(wanted - found.keys())
+    if missing:
+        Result.objects.bulk_create(
+            [_new_result(identity, sender) for identity in missing], ignore_conflicts=True
+        )
+        found = {_identity(row): row for row in rows.all().select_for_update()}
+    histories = {identity: _History(result=found[identity], observations=[]) for identity in wanted}
+    by_result = {history.result.pk: history for history in histories.values()}
+    for observation in Observation.objects.filter(result_id__in=by_result.keys()).order_by("version"):
+        by_result[observation.result_id].observations.append(observation)
+    return histories
+
+
+def _identity(row: Result) -> Identity:
+    return (row.patient_id, row.filler_order, row.analyte, row.sub_id, row.collected_at)
+
+
+def _new_result(identity: Identity, sender: str) -> Result:
+    patient_id, order, analyte, sub_id, collected_at = identity
+    return Result(
+        patient_id=patient_id,
+        sender=sender,
+        filler_order=order,
+        analyte=analyte,
+        sub_id=sub_id,
+        collected_at=collected_at,
+    )
+
+
+def _version(place: int, row: Observation) -> Version:
+    return Version(
+        key=place, status=row.status, ordered_at=row.ordered_at, ordered_by=row.ordered_by, digest=row.digest
+    )
+
+
+def _promoted(understood: Understood, history: _History) -> Understood | Problem:
+    """The stored value a status-only update makes final; a different value is a contradiction."""
+    rows = [row for row in history.observations if row.value is not None]
+    if not rows:
+        return Problem(code="nothing-to-promote", reason="A result was declared final that was never sent.")
+    row = max(rows, key=lambda row: (row.ordered_at, row.version))
+    sent = (plain(understood.value), understood.comparator)
+    if understood.value is not None and sent != (plain(row.value), row.comparator):
+        reason = "A result was declared final with another value than the one sent before."
+        return Problem(code="promotion-differs", reason=reason)
+    return replace(
+        understood,
+        act=Act.STORE,
+        value=row.value,
+        comparator=row.comparator,
+        range=ParsedRange(low=row.ref_low, high=row.ref_high),
+    )
+
+
+def _too_long(report: ParsedReport, sent: ParsedObservation) -> Problem | None:
+    """An identity that does not fit its column must not be cut: two could become one."""
+    order = report.filler_order or report.placer_order
+    if len(order) > _LONGEST_ORDER or len(sent.sub_id) > _LONGEST_SUB_ID:
+        return Problem(code="long-identity", reason="The order number or sub-id is longer than can be kept.")
+    return None
+
+
+def _guessless_label(sent: ParsedObservation) -> str:
+    """What the sender called the test, cut to the column; no mapping is tried here."""
+    return next((code.code or code.text for code in sent.codes), "")[:8]

@@ -1,0 +1,62 @@
+"""Convert a value to its analyte's canonical unit by a closed table; refuse every unit that is not in it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Context, Decimal, Inexact
+
+_EXACT = Context(prec=60, traps=[Inexact])
+_ALIKE = str.maketrans({"\u00b5": "u", "\u03bc": "u", "\u00d7": "x", "\u2215": "/", "\u2044": "/"})
+_BLANK_BETWEEN_DIGITS = re.compile(r"(?<=\d)\s+(?=\d)")
+_BLANKS = re.compile(r"\s+")
+
+
+class UnknownUnit(ValueError):
+    """The unit is not in the analyte's table."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analyte:
+    """What is measured: its codes, its canonical unit, and every unit it may arrive in."""
+
+    short: str
+    name: str
+    loinc: str
+    loinc_also: tuple[str, ...] = ()
+    loinc_never: tuple[str, ...] = ()
+    unit: str
+    units: Mapping[str, Decimal] = field(hash=False)
+    plausible_low: Decimal
+    plausible_high: Decimal
+    source: str
+    confidence: str
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Every LOINC code this analyte answers to, the preferred one first."""
+        return (self.loinc, *self.loinc_also)
+
+
+def fold_unit(unit: str) -> str:
+    """One form for the spellings that differ only by case, blanks, micro sign or multiplication sign.
+
+    A blank between two digits stays: `10 9/L` is a lost exponent, `109/L` is not a unit.
+    """
+    text = _BLANK_BETWEEN_DIGITS.sub("\0", unit.strip().translate(_ALIKE))
+    return _BLANKS.sub("", text).replace("\0", " ").casefold()
+
+
+def convert(*, analyte: Analyte, value: Decimal, unit: str) -> Decimal:
+    """The value in the analyte's canonical unit, exactly."""
+    factor = analyte.units.get(fold_unit(unit))
+    if factor is None:
+        shown = unit.strip() or "(no unit)"
+        raise UnknownUnit(f"{shown} is not a known unit of {analyte.name}; known: {analyte.unit}")
+    if not value.is_finite():
+        raise ValueError(f"{value} is not a measured value")
+    return _EXACT.multiply(value, factor)
+
+
+def is_plausible(*, analyte: Analyte, value: Decimal) -> bool:
+    """Whether a canonical value can have been measured in a living patient."""
+    return analyte.plausible_low <= value <= analyte.plausible_high

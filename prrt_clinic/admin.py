@@ -1,0 +1,59 @@
+"""Which of the libraries' admin pages exist here: people to look at, and none of the technical tables."""
+
+from typing import Any
+
+from allauth.account import admin as allauth_admin
+from allauth.account.models import EmailAddress
+from django.contrib import admin
+from django.contrib.auth import admin as auth_admin
+from django.contrib.auth.models import Group, User
+from django.db.models import Model
+from django.http import HttpRequest
+from knox import admin as knox_admin
+from knox.models import AuthToken
+from unfold.admin import ModelAdmin
+
+# Importing a library's admin module registers its tables; what the clinic has no use for goes away again.
+LIBRARIES = (auth_admin, allauth_admin, knox_admin)
+OUT_OF_SIGHT = (User, Group, EmailAddress, AuthToken)
+
+admin.site.unregister([model for model in OUT_OF_SIGHT if admin.site.is_registered(model)])
+
+
+@admin.register(User)
+class UserAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
+    """People and their roles, to be read; no form here can give a right to anybody."""
+
+    actions = None
+    list_display = ["username", "last_name", "first_name", "role_words", "is_active", "last_login"]
+    list_filter = ["is_active", "groups"]
+    search_fields = ["username", "last_name", "first_name"]
+    fields = [
+        ("username", "is_active"),
+        ("first_name", "last_name", "email"),
+        "role_words",
+        ("last_login", "date_joined"),
+    ]
+    readonly_fields = ["role_words"]
+    ordering = ["username"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """With the roles every row shows."""
+        return super().get_queryset(request).prefetch_related("groups")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """People are entered by whoever runs the service, not in the browser."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Roles and passwords are not changed here."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """People who signed or saw something are never deleted."""
+        return False
+
+    @admin.display(description="Roles")
+    def role_words(self, user: User) -> str:
+        """The roles of the matrix this person has."""
+        return ", ".join(sorted(group.name for group in user.groups.all())) or "none"

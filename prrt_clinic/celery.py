@@ -1,0 +1,80 @@
+"""The Celery app and the beat table: which task runs how often."""
+
+import os
+
+from celery import Celery
+from celery.schedules import schedule
+from django.conf import settings
+from kombu import Queue
+
+from prrt_clinic.file_broker import SCHEME, file_options
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "prrt_clinic.settings")
+
+app = Celery("prrt_clinic")
+
+# Static intervals. Every duty is a row in the database: a lost message costs seconds, until the next tick.
+TICK_SECONDS = {
+    "labs.tasks.read_messages": 10,
+    "courses.tasks.sweep_courses": 20,
+    "alerts.tasks.triage_decisions": 10,
+    "alerts.tasks.run_due_steps": 10,
+    "alerts.tasks.dispatch_due": 10,
+    "alerts.tasks.beat_heartbeat": 10,
+}
+TASK_LIMIT_SECONDS = 300
+VISIBILITY_SECONDS = 3600  # far above the limit of a task: only a killed worker's message comes back
+
+# A web request must not hang on the broker. Few tries, short waits.
+FEW_TRIES = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
+
+if settings.REDIS_URL:
+    broker_url = settings.REDIS_URL
+    broker_options = {
+        **FEW_TRIES,
+        "visibility_timeout": VISIBILITY_SECONDS,
+        "socket_connect_timeout": 2,
+        "socket_timeout": 3,  # longer than the one second a worker waits for a message
+        "socket_keepalive": True,
+    }
+elif settings.TESTING:
+    broker_url, broker_options = "memory://", {}
+else:
+    broker_url, broker_options = f"{SCHEME}://localhost", file_options(settings.VAR_DIR / "broker")
+
+app.conf.update(
+    broker_url=broker_url,
+    broker_transport_options=broker_options,
+    broker_connection_timeout=2,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,  # a worker waits for its broker as long as it takes
+    task_publish_retry=True,
+    task_publish_retry_policy=FEW_TRIES,
+    timezone="UTC",
+    enable_utc=True,
+    task_serializer="json",
+    accept_content=["json"],
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    task_time_limit=TASK_LIMIT_SECONDS,
+    task_soft_time_limit=TASK_LIMIT_SECONDS - 30,
+    task_default_queue="default",
+    task_create_missing_queues=False,
+    task_queues=[Queue("critical-mail"), Queue("mail"), Queue("default")],
+    # Waking people comes before everything else.
+    task_routes={"alerts.tasks.*": {"queue": "critical-mail"}},
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+    worker_enable_remote_control=bool(settings.REDIS_URL),  # over files, each ping would leave files behind
+    worker_cancel_long_running_tasks_on_connection_loss=True,
+    beat_scheduler="celery.beat:Scheduler",  # nothing to remember: all intervals are static
+    beat_max_loop_interval=5,
+    beat_schedule={
+        # A tick that nobody took in time is worthless; without `expires` a dead worker would build a pile.
+        name: {"task": name, "schedule": schedule(run_every=seconds), "options": {"expires": seconds}}
+        for name, seconds in TICK_SECONDS.items()
+    },
+)
+app.autodiscover_tasks()

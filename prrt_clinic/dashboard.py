@@ -1,0 +1,75 @@
+"""The admin's first page: what needs doing today, gathered from every app for whoever is looking."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Max
+from django.http import HttpRequest
+from django.utils import timezone
+
+from alerts.models import Alert
+from courses.chart import clinic_zone
+from courses.worklist import SHOWN, pharmacy_orders, worklist
+from labs.clinic_days import clinic_day
+from labs.clock import database_now
+from labs.models import LabMessage, MessageOutcome, QuarantinedResult
+
+Context = dict[str, Any]
+
+
+def first_page(request: HttpRequest, context: Context) -> Context:
+    """Fill the first page with the parts this person's roles may read."""
+    now = database_now()
+    may: Callable[[str], bool] = request.user.has_perm
+    today = clinic_day(now, clinic_zone())
+    context |= {
+        "title": "Today",
+        "now": now,
+        "today": today,
+        "zone": timezone.get_current_timezone_name(),
+        "clinic_zone": settings.CLINIC_TIME_ZONE,
+        "shown": SHOWN,
+        "has_worklist": may("labs.view_patient") and may("courses.view_decision"),
+        "orders_first": may("courses.handle_order"),
+        "may_sign": may("courses.sign_decision"),
+    }
+    if context["has_worklist"]:
+        context["work"] = worklist(today=today)
+    if context["orders_first"] and may("courses.view_order"):
+        context["orders"] = pharmacy_orders()[:SHOWN]
+    if may("alerts.view_alert"):
+        context["alerts"] = _alerts()
+    if may("labs.view_quarantinedresult"):
+        context["quarantine"] = _quarantine()
+    if may("labs.view_result"):
+        context["feed"] = _feed(now)
+    return context
+
+
+def _alerts() -> list[Alert]:
+    """Alerts that are not over, the most severe first."""
+    standing = Alert.objects.standing().select_related("course__patient", "cycle", "decision", "acked_by")
+    return list(standing[:SHOWN])
+
+
+def _quarantine() -> Context:
+    """What waits for a person before it can reach a chart."""
+    results = QuarantinedResult.objects.filter(state=QuarantinedResult.State.OPEN).select_related("patient")
+    messages = MessageOutcome.objects.filter(
+        state__in=[MessageOutcome.State.QUARANTINED, MessageOutcome.State.REJECTED]
+    ).select_related("message")
+    # A message whose results wait one by one stands in the first list already.
+    whole = messages.filter(message__quarantined__isnull=True)
+    return {"results": list(results[:SHOWN]), "messages": list(whole[:SHOWN])}
+
+
+def _feed(now: datetime) -> Context:
+    """When the laboratory last spoke, and how much of it is still unread."""
+    last = LabMessage.objects.aggregate(last=Max("received_at"))["last"]
+    return {
+        "last": last,
+        "minutes": None if last is None else max(0, int((now - last).total_seconds() // 60)),
+        "unread": LabMessage.objects.filter(outcome__isnull=True).count(),
+    }

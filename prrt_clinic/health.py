@@ -1,0 +1,84 @@
+"""Tell whether this process lives and whether the service may be used, with each problem by name.
+
+A module of its own, because readiness here means append-only triggers and protocol files, which no package
+knows; what is left (one query, the migration plan, one socket) is shorter than its configuration would be.
+"""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
+from kombu.exceptions import OperationalError
+
+from courses.library import protocol, protocol_ids
+from prrt_clinic.append_only import missing_triggers
+from prrt_clinic.celery import app
+
+
+@require_safe
+def live(request: HttpRequest) -> JsonResponse:
+    """This process answers; it says nothing of the database."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def ready(request: HttpRequest) -> JsonResponse:
+    """200 when the service may be used, else 503; "problems" stop it, "warnings" only slow it."""
+    problems = _problems()
+    # Without the broker the second runner still does every duty, within a minute.
+    warnings = [] if _broker_answers() else ["broker: not reachable; work waits for the second runner"]
+    status = "not ready" if problems else "ok"
+    body = {"status": status, "problems": problems, "warnings": warnings}
+    return JsonResponse(body, status=503 if problems else 200)
+
+
+def _problems() -> list[str]:
+    checks: dict[str, Callable[[], list[str]]] = {
+        "database": _database,
+        "migrations": _migrations,
+        "append-only": lambda: missing_triggers(connection),
+        "protocols": _protocols,
+    }
+    found: list[str] = []
+    for name, check in checks.items():
+        try:
+            found += [f"{name}: {problem}" for problem in check()]
+        except DatabaseError as error:
+            # The kind of error only: its words may quote the address and the user of the database.
+            return [*found, f"{name}: not reachable ({type(error).__name__})"]
+    return found
+
+
+def _database() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return []
+
+
+def _migrations() -> list[str]:
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [f"{migration.app_label}.{migration.name} not applied" for migration, _backwards in plan]
+
+
+def _protocols() -> list[str]:
+    try:
+        for protocol_id in protocol_ids():
+            protocol(protocol_id)
+    except (OSError, ValueError) as error:
+        return [str(error)]  # our own files: it names file, key and reason
+    return []
+
+
+def _broker_answers() -> bool:
+    if not settings.REDIS_URL:
+        return True  # files beside the database
+    try:
+        with app.connection_for_write() as broker:
+            broker.ensure_connection(max_retries=1, interval_start=0, timeout=2)
+    except (OperationalError, OSError):
+        return False
+    return True

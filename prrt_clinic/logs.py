@@ -1,0 +1,27 @@
+"""How log lines are written: where something failed is kept, the values it failed on are not."""
+
+import logging
+import traceback
+from types import TracebackType
+
+from django.core.exceptions import ImproperlyConfigured
+
+# Their words come from the operating system or from our own settings, never from a patient's record.
+HARMLESS = (OSError, ImproperlyConfigured)
+
+type_and_trace = tuple[type[BaseException], BaseException, TracebackType | None]
+
+
+class PlainFormatter(logging.Formatter):
+    """A traceback without exception messages: a database error quotes the row it refused."""
+
+    def formatException(self, ei: type_and_trace | tuple[None, None, None]) -> str:
+        """The call stack and the kinds of error, outermost cause first."""
+        error = ei[1]
+        lines: list[str] = []
+        while error is not None:
+            said = f": {error}" if isinstance(error, HARMLESS) else ""
+            frames = "".join(traceback.format_tb(error.__traceback__)).rstrip()
+            lines.insert(0, f"{frames}\n{type(error).__name__}{said}".lstrip())
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        return "\nled to\n".join(lines)

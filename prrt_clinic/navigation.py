@@ -1,0 +1,59 @@
+"""The sidebar: each person sees what their roles may read, in the order of their work."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+Item = dict[str, Any]
+
+# Title, icon, address, and the right without which the entry does not exist.
+_COURSES = ("Courses", "event_repeat", "admin:courses_course_changelist", "courses.view_course")
+_ORDERS = ("Orders", "assignment", "admin:courses_order_changelist", "courses.view_order")
+_PATIENTS = ("Patients", "person", "admin:labs_patient_changelist", "labs.view_patient")
+_DECISIONS = ("Decisions", "balance", "admin:courses_decision_changelist", "courses.view_decision")
+_LABORATORY = (
+    ("Results", "labs", "admin:labs_result_changelist", "labs.view_result"),
+    ("Quarantine", "report", "admin:labs_quarantinedresult_changelist", "labs.view_quarantinedresult"),
+    ("Messages", "mail", "admin:labs_labmessage_changelist", "labs.view_labmessage"),
+)
+_ALERTS = (
+    ("Alerts", "notifications", "admin:alerts_alert_changelist", "alerts.view_alert"),
+    ("Deliveries", "outgoing_mail", "admin:alerts_deliveryattempt_changelist", "alerts.view_deliveryattempt"),
+)
+_PEOPLE = (("Users", "group", "admin:auth_user_changelist", "auth.view_user"),)
+
+
+def clinic_name(request: HttpRequest) -> str:
+    """The clinic's own name, at the top of every page."""
+    return settings.CLINIC_NAME
+
+
+def environment(request: HttpRequest) -> list[str] | None:
+    """The label that keeps a demonstration from being taken for the clinic."""
+    return None if settings.PRRT_ENV == "production" else ["Demonstration, no real patients", "warning"]
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """The groups of the sidebar for this person; empty groups are left out."""
+    patients = (_COURSES, _PATIENTS, _DECISIONS, _ORDERS)
+    if request.user.has_perm("courses.handle_order"):
+        patients = (_ORDERS, _COURSES, _PATIENTS, _DECISIONS)
+    today: Item = {"title": "Today", "icon": "today", "link": reverse("admin:index")}
+    groups = [
+        {"title": "", "items": [today]},
+        {"title": "Patients", "items": _allowed(request, patients)},
+        {"title": "Laboratory", "items": _allowed(request, _LABORATORY)},
+        {"title": "Alerts", "items": _allowed(request, _ALERTS)},
+        {"title": "Administration", "items": _allowed(request, _PEOPLE)},
+    ]
+    return [group for group in groups if group["items"]]
+
+
+def _allowed(request: HttpRequest, entries: tuple[tuple[str, str, str, str], ...]) -> list[Item]:
+    return [
+        {"title": title, "icon": icon, "link": reverse(address)}
+        for title, icon, address, right in entries
+        if request.user.has_perm(right)
+    ]

@@ -1,0 +1,52 @@
+"""How errors are told to machines: application/problem+json (RFC 9457)."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.views import defaults
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+PROBLEM = "application/problem+json"
+
+
+def problem(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Tell an error as application/problem+json (RFC 9457); None for one that nobody foresaw."""
+    response = exception_handler(error, context)
+    if response is None:
+        return None
+    body: dict[str, Any] = _body(response.status_code)
+    if isinstance(response.data, dict) and set(response.data) == {"detail"}:
+        body["detail"] = str(response.data["detail"])
+    else:
+        body["errors"] = response.data
+    code = getattr(error, "default_code", None)
+    if isinstance(error, exceptions.APIException) and isinstance(error.get_codes(), str):
+        code = error.get_codes()
+    if code:
+        body["code"] = code
+    response.data = body
+    response.content_type = PROBLEM
+    return response
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """404: a problem document under /api/ and /fhir/, a page elsewhere."""
+    return _machine_problem(request, 404) or defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    """500: a problem document under /api/ and /fhir/, a page elsewhere."""
+    return _machine_problem(request, 500) or defaults.server_error(request)
+
+
+def _machine_problem(request: HttpRequest, status: int) -> HttpResponse | None:
+    if request.path.startswith(("/api/", "/fhir/")):
+        return JsonResponse(_body(status), status=status, content_type=PROBLEM)
+    return None
+
+
+def _body(status: int) -> dict[str, Any]:
+    return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}

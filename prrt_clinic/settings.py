@@ -1,0 +1,351 @@
+"""All settings, read from the environment; a bad or unsafe value raises ImproperlyConfigured."""
+
+import os
+import secrets
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from prrt_clinic.unfold import UNFOLD  # noqa: F401  # the looks, which unfold reads from here
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+# Tests see only what they set themselves: a developer's .env would make them depend on the machine.
+if os.environ.get("PRRT_ENV") != "test" and (BASE_DIR / ".env").is_file():
+    environ.Env.read_env(BASE_DIR / ".env")
+
+
+def _whole_number(name: str, default: int) -> int:
+    """A non-negative whole number from the environment, or a message that names the variable."""
+    text = env.str(name, default=str(default))
+    if not text.isascii() or not text.isdigit():
+        raise ImproperlyConfigured(f"{name} is {text!r}; it must be a whole number such as {default}.")
+    return int(text)
+
+
+# --- Which installation this is --------------------------------------------------------------
+
+PRRT_ENV = env.str("PRRT_ENV", default="demo")
+if PRRT_ENV not in {"demo", "test", "production"}:
+    raise ImproperlyConfigured(f"PRRT_ENV is {PRRT_ENV!r}; it must be demo, test or production.")
+PRODUCTION = PRRT_ENV == "production"
+TESTING = PRRT_ENV == "test"
+DEBUG = env.bool("DEBUG", default=False)
+
+VAR_DIR = Path(env.str("PRRT_VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+
+def _embedded_secret() -> str:
+    """One random key per embedded installation, kept beside its database."""
+    path = VAR_DIR / "secret_key"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(50), encoding="ascii")
+    return path.read_text(encoding="ascii").strip()
+
+
+SECRET_KEY = env.str("SECRET_KEY", default="")
+if not SECRET_KEY and not PRODUCTION:
+    SECRET_KEY = _embedded_secret()
+
+CLINIC_NAME = env.str("CLINIC_NAME", default="Demonstration clinic")
+CLINIC_PHONE = env.str("CLINIC_PHONE", default="")
+CLINIC_TIME_ZONE = env.str("CLINIC_TIME_ZONE", default="Europe/Berlin")
+try:
+    ZoneInfo(CLINIC_TIME_ZONE)
+except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+    raise ImproperlyConfigured(
+        f"CLINIC_TIME_ZONE is {CLINIC_TIME_ZONE!r}; use an IANA name such as Europe/Berlin."
+    ) from error
+
+# --- Doors -----------------------------------------------------------------------------------
+
+WEB_HOST = env.str("WEB_HOST", default="127.0.0.1")
+WEB_PORT = _whole_number("WEB_PORT", 8000)
+MLLP_HOST = env.str("MLLP_HOST", default="127.0.0.1")
+MLLP_PORT = _whole_number("MLLP_PORT", 2575)
+SITE_URL = env.str("SITE_URL", default=f"http://127.0.0.1:{WEB_PORT}").rstrip("/")
+if urlsplit(SITE_URL).scheme not in {"http", "https"} or not urlsplit(SITE_URL).hostname:
+    raise ImproperlyConfigured(
+        f"SITE_URL is {SITE_URL!r}; it must be an address such as https://prrt.example.org."
+    )
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# How many reverse proxies of our own stand before the web server; their headers are believed, no others.
+TRUSTED_PROXY_COUNT = _whole_number("TRUSTED_PROXY_COUNT", 1 if PRODUCTION else 0)
+
+# --- Applications ----------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "prrt_clinic.apps.WiringConfig",  # before unfold, so that its templates win
+    "alerts.apps.AlertsConfig",
+    "courses.apps.CoursesConfig",
+    "labs.apps.LabsConfig",
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "simple_history",
+    "rest_framework",
+    "knox",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "allauth",
+    "allauth.account",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "prrt_clinic.headers.SafeHeaders",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
+ROOT_URLCONF = "prrt_clinic.urls"
+WSGI_APPLICATION = "prrt_clinic.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "prrt_clinic" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- Database, cache, broker -----------------------------------------------------------------
+
+
+def _database() -> dict[str, Any]:
+    """PostgreSQL from DATABASE_URL, else the embedded SQLite file made safe for several processes."""
+    config: dict[str, Any] = env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'clinic.sqlite3'}")
+    if config["ENGINE"].endswith("sqlite3"):
+        config["OPTIONS"] = {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
+            "PRAGMA recursive_triggers=ON;",  # so that REPLACE fires the append-only triggers
+        }
+        # A file, because tests with real commits copy it.
+        config["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
+    elif config["ENGINE"].endswith("postgresql"):
+        config["CONN_MAX_AGE"] = 60
+        config["CONN_HEALTH_CHECKS"] = True
+        # A lost server must be noticed; a lock must not be waited for without end.
+        config.setdefault("OPTIONS", {})
+        config["OPTIONS"].setdefault("connect_timeout", 10)
+        config["OPTIONS"].setdefault("application_name", "prrt_clinic")
+    else:
+        raise ImproperlyConfigured(
+            "DATABASE_URL must begin with postgres:// or sqlite:///; nothing else is tested."
+        )
+    return config
+
+
+DATABASES = {"default": _database()}
+EMBEDDED = DATABASES["default"]["ENGINE"].endswith("sqlite3")
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Only the log-in rate limits live here. In the database, so that nobody is locked out, and no limit is
+# lost, when Redis is down; the table is made after migrate.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "rate_limit"}}
+
+REDIS_URL = env.str("REDIS_URL", default="")  # the broker; absent: files under var/
+if REDIS_URL and urlsplit(REDIS_URL).scheme not in {"redis", "rediss"}:
+    raise ImproperlyConfigured("REDIS_URL must begin with redis:// or rediss://.")
+
+# --- E-mail ----------------------------------------------------------------------------------
+
+EMAIL_TIMEOUT = 10  # a mail server that does not answer must not hold a runner
+MAIL_DIR = VAR_DIR / "mail"
+EMAIL_URL = env.str("EMAIL_URL", default="")
+EMAIL_BACKEND = "prrt_clinic.maildir.EmailBackend"
+if EMAIL_URL:
+    if (
+        urlsplit(EMAIL_URL).scheme not in {"smtp", "smtps", "smtp+tls", "smtp+ssl"}
+        or not urlsplit(EMAIL_URL).hostname
+    ):
+        raise ImproperlyConfigured(
+            "EMAIL_URL must look like smtp://host:25 or smtp+tls://user:password@host:587."
+        )
+    _mail: dict[str, Any] = env.email_url("EMAIL_URL")
+    EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+    EMAIL_HOST = _mail["EMAIL_HOST"]
+    EMAIL_PORT = _mail["EMAIL_PORT"] or 25
+    EMAIL_HOST_USER = _mail["EMAIL_HOST_USER"] or ""
+    EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_PASSWORD"] or ""
+    EMAIL_USE_TLS = bool(_mail.get("EMAIL_USE_TLS"))
+    EMAIL_USE_SSL = bool(_mail.get("EMAIL_USE_SSL"))
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="prrt-clinic@localhost")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+# --- Log-in ----------------------------------------------------------------------------------
+
+AUTHENTICATION_BACKENDS = [
+    "allauth.account.auth_backends.AuthenticationBackend"
+]  # permissions through groups too
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+if TESTING:  # a slow hash per log-in would be most of the suite's time
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "admin:index"
+ACCOUNT_ADAPTER = "prrt_clinic.accounts.ClosedAccounts"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds a fresh sign-in lasts for a signature
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
+SESSION_COOKIE_AGE = 12 * 60 * 60  # one long shift
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+
+# --- What the browser is told ----------------------------------------------------------------
+
+_HTTPS = SITE_URL.startswith("https://")
+SESSION_COOKIE_SECURE = _HTTPS
+CSRF_COOKIE_SECURE = _HTTPS
+SECURE_SSL_REDIRECT = PRODUCTION
+SECURE_REDIRECT_EXEMPT = [r"^health/"]  # the container's own check speaks plain HTTP to 127.0.0.1
+SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
+SECURE_HSTS_PRELOAD = PRODUCTION
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_COUNT else None
+X_FRAME_OPTIONS = "DENY"
+
+# --- API -------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "prrt_clinic.api.ServiceToken",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["prrt_clinic.api.ModelRights"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "prrt_clinic.problems.problem",
+    "COERCE_DECIMAL_TO_STRING": True,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+REST_KNOX = {
+    "AUTH_HEADER_PREFIX": "Bearer",
+    "TOKEN_TTL": timedelta(days=90),
+    "AUTO_REFRESH": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "PRRT clinic service",
+    "DESCRIPTION": "Orders, courses and decisions with their reasons, for pharmacy and other systems.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],  # the schema holds no patient
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# --- Language, time, files -------------------------------------------------------------------
+
+USE_TZ = True
+TIME_ZONE = CLINIC_TIME_ZONE  # display only; storage is UTC
+USE_I18N = True
+LANGUAGE_CODE = "en-gb"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
+_STATIC_STORAGE = (
+    "django.contrib.staticfiles.storage.StaticFilesStorage"  # tests need no collectstatic
+    if TESTING
+    else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": _STATIC_STORAGE},
+}
+SIMPLE_HISTORY_REVERT_DISABLED = True  # a record of the past is read, not put back
+
+# --- Logging: what happened and where, never whose data it was -------------------------------
+
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+    raise ImproperlyConfigured(f"LOG_LEVEL is {LOG_LEVEL!r}; it must be DEBUG, INFO, WARNING or ERROR.")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "plain": {
+            "()": "prrt_clinic.logs.PlainFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {
+        "django": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        # SQL with its parameters is patient data, whatever level was asked for.
+        "django.db.backends": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        **{
+            name: {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False}
+            for name in ("prrt_clinic", "labs", "courses", "alerts")
+        },
+    },
+}
+
+# --- Production refuses to start on an unsafe value -------------------------------------------
+
+
+def _unsafe() -> list[str]:
+    """What stands between these settings and a real clinic, one sentence each."""
+    faults = []
+    if len(SECRET_KEY) < 50:
+        faults.append("SECRET_KEY is missing or short; set a random value of at least 50 characters.")
+    if DEBUG:
+        faults.append("DEBUG is on; it shows patient data on error pages.")
+    if "ALLOWED_HOSTS" not in os.environ or any(host.startswith("*") for host in ALLOWED_HOSTS):
+        faults.append("ALLOWED_HOSTS must name the service's own host names, without '*'.")
+    if EMBEDDED:
+        faults.append("DATABASE_URL must name a PostgreSQL database; SQLite is for the demonstration.")
+    if not REDIS_URL:
+        faults.append("REDIS_URL must name the Redis server that carries work to the workers.")
+    if not EMAIL_URL:
+        faults.append("EMAIL_URL must name the mail server; without it no alert leaves the building.")
+    if not _HTTPS:
+        faults.append("SITE_URL must begin with https://; log-ins and patient data cross the network.")
+    return faults
+
+
+if PRODUCTION and _unsafe():
+    raise ImproperlyConfigured(
+        "Not started, because PRRT_ENV is production and:\n- " + "\n- ".join(_unsafe())
+    )

@@ -1,0 +1,18 @@
+"""Template tags for pages outside the admin's frame: the clinic's name and what kind of installation this is."""
+
+from django import template
+from django.conf import settings
+
+register = template.Library()
+
+
+@register.simple_tag
+def clinic_name() -> str:
+    """The clinic's own name."""
+    return settings.CLINIC_NAME
+
+
+@register.simple_tag
+def is_demonstration() -> bool:
+    """Whether this is the demonstration clinic, where log-ins are handed out."""
+    return settings.PRRT_ENV == "demo"

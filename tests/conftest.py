@@ -1,0 +1,278 @@
+"""The ground every test stands on: the test environment, its databases, and what this machine can run."""
+
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+# Before Django's settings load. A directory of its own, so that runs side by side do not meet.
+os.environ["PRRT_ENV"] = "test"
+os.environ["DJANGO_SETTINGS_MODULE"] = "prrt_clinic.settings"
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["PRRT_VAR_DIR"] = tempfile.mkdtemp(prefix="prrt-tests-")
+    os.environ["PRRT_TEST_RUN"] = str(os.getpid())
+for name in (
+    "SECRET_KEY",
+    "REDIS_URL",
+    "EMAIL_URL",
+    "SITE_URL",
+    "ALLOWED_HOSTS",
+    "CLINIC_TIME_ZONE",
+    "CLINIC_NAME",
+):
+    os.environ.pop(name, None)
+
+import django
+
+django.setup()
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+from django.db import connections
+from psycopg import sql
+
+ON_POSTGRES = settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
+SERVER = os.environ.get("PRRT_TEST_DATABASE_URL") or (
+    os.environ["DATABASE_URL"] if ON_POSTGRES else "postgres://postgres@127.0.0.1:5432/postgres"
+)
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+TOGETHER = os.environ.get("PRRT_REQUIRE_SERVICES") == "1"
+
+
+# --- What this machine can run ---------------------------------------------------------------
+
+
+def _postgres_answers() -> bool:
+    try:
+        psycopg.connect(SERVER, connect_timeout=3).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _has_redis() -> bool:
+    return shutil.which("redis-server") is not None
+
+
+def _has_chromium() -> bool:
+    return any(shutil.which(name) for name in CHROMIUM)
+
+
+# Each marker: what it needs of the machine, and in words.
+NEEDS: dict[str, tuple[tuple[Callable[[], bool], str], ...]] = {
+    "postgres": ((_postgres_answers, "a PostgreSQL server"),),
+    "redis": ((_has_redis, "redis-server"),),
+    "services": ((_postgres_answers, "a PostgreSQL server"), (_has_redis, "redis-server")),
+    "chromium": ((_postgres_answers, "a PostgreSQL server"), (_has_chromium, "Chromium")),
+    "fuzz": ((_postgres_answers, "a PostgreSQL server"),),
+    "load": ((_postgres_answers, "a PostgreSQL server"),),
+}
+ONLY_ON_POSTGRES = ("postgres", "chromium", "fuzz", "load")
+OTHER_DATABASE = "the other database"
+left_out: Counter[str] = Counter()
+
+
+def _why_not(item: pytest.Item, present: dict[Callable[[], bool], bool]) -> str:
+    """Why this test does not run here: a missing service, the other database's run, or nothing."""
+    for marker, needs in NEEDS.items():
+        if item.get_closest_marker(marker):
+            for probe, words in needs:
+                if probe not in present:
+                    present[probe] = probe()
+                if not present[probe]:
+                    return words
+    if ON_POSTGRES:
+        return OTHER_DATABASE if item.get_closest_marker("sqlite") else ""
+    return OTHER_DATABASE if any(item.get_closest_marker(name) for name in ONLY_ON_POSTGRES) else ""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect and count what cannot run here; with PRRT_REQUIRE_SERVICES=1 its absence is an error."""
+    present: dict[Callable[[], bool], bool] = {}
+    kept: list[pytest.Item] = []
+    dropped: list[pytest.Item] = []
+    for item in items:
+        marker = item.get_closest_marker("django_db")
+        if marker and marker.kwargs.get("transaction"):
+            raise pytest.UsageError(f"{item.nodeid}: append-only tables cannot be flushed; use real_commits.")
+        why = _why_not(item, present)
+        if why:
+            left_out[why] += 1
+        (dropped if why else kept).append(item)
+    missing = sorted(set(left_out) - {OTHER_DATABASE})
+    if missing and TOGETHER:
+        raise pytest.UsageError(f"PRRT_REQUIRE_SERVICES=1, but this machine lacks: {', '.join(missing)}.")
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = kept
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["left_out"] = dict(left_out)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the count from a worker process; every worker collected the same tests."""
+    left_out.update(
+        Counter(node.workeroutput.get("left_out", {})) - left_out if hasattr(node, "workeroutput") else {}
+    )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for everything that was left out."""
+    if left_out:
+        why = ", ".join(f"{count} for want of {words}" for words, count in sorted(left_out.items()))
+        why = why.replace(f"for want of {OTHER_DATABASE}", f"belong to {OTHER_DATABASE}'s run")
+        terminalreporter.write_line(f"Left out here: {sum(left_out.values())} test(s) ({why}).")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the run's own directory."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ["PRRT_VAR_DIR"], ignore_errors=True)
+
+
+# --- Databases -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """On PostgreSQL, a test database per run, so that runs side by side do not meet."""
+    if ON_POSTGRES:
+        wanted = connections.settings["default"]["TEST"]
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+        wanted["NAME"] = f"test_prrt_{os.environ['PRRT_TEST_RUN']}_{worker}"
+
+
+def _server_does(statement: str, *names: str) -> None:
+    with psycopg.connect(SERVER, autocommit=True) as server:
+        server.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+def _file_copy(source: str | Path, target: Path) -> None:
+    """A copy that also holds what still stands in the write-ahead log."""
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    """The migrated test database, and a pristine twin that tests with real commits are copied from."""
+    name = str(connections.settings["default"]["NAME"])
+    twin = f"{name}_twin"
+    with django_db_blocker.unblock():
+        connections.close_all()
+        if ON_POSTGRES:
+            _server_does("DROP DATABASE IF EXISTS {} WITH (FORCE)", twin)
+            _server_does("CREATE DATABASE {} TEMPLATE {}", twin, name)
+        else:
+            _file_copy(name, Path(twin))
+    yield twin
+    if ON_POSTGRES:
+        _server_does("DROP DATABASE IF EXISTS {} WITH (FORCE)", twin)
+
+
+def _on_server(name: str) -> str:
+    return urlunsplit(urlsplit(SERVER)._replace(path=f"/{quote(name)}"))
+
+
+@pytest.fixture
+def real_commits(django_db_setup: str, django_db_blocker: Any, tmp_path: Path) -> Iterator[str]:
+    """A database of this test's own, with real commits, open to other processes; yields its DATABASE_URL.
+
+    Django's connection points at it until the test ends. Append-only tables cannot be emptied, so this
+    takes the place of `transaction=True`. The test needs no `django_db` mark.
+    """
+    if ON_POSTGRES:
+        name = f"prrt_copy_{uuid.uuid4().hex[:12]}"
+        _server_does("CREATE DATABASE {} TEMPLATE {}", name, django_db_setup)
+        url = _on_server(name)
+    else:
+        name = str(tmp_path / "copy.sqlite3")
+        _file_copy(django_db_setup, Path(name))
+        url = f"sqlite:///{name}"
+    usual_settings, usual = connections.settings["default"], connections["default"]
+    connections.settings["default"] = usual_settings | {"NAME": name}
+    connections["default"] = connections.create_connection("default")
+    try:
+        with django_db_blocker.unblock():
+            yield url
+    finally:
+        with django_db_blocker.unblock():
+            connections["default"].close()
+        connections.settings["default"] = usual_settings
+        connections["default"] = usual
+        if ON_POSTGRES:
+            _server_does("DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture
+def scratch_postgres() -> Iterator[str]:
+    """An empty PostgreSQL database for other processes; yields its DATABASE_URL. Mark: services."""
+    name = f"prrt_scratch_{uuid.uuid4().hex[:12]}"
+    _server_does("CREATE DATABASE {}", name)
+    yield _on_server(name)
+    _server_does("DROP DATABASE {} WITH (FORCE)", name)
+
+
+# --- Other servers ---------------------------------------------------------------------------
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Hands out ports of 127.0.0.1 on which nothing listens."""
+    return _free_port
+
+
+@pytest.fixture(scope="session")
+def private_redis() -> Iterator[str]:
+    """A Redis server of this run alone; yields its REDIS_URL. Marks: redis or services."""
+    port = _free_port()
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--maxmemory-policy"]
+    server = subprocess.Popen([*command, "noeviction"], stdout=subprocess.DEVNULL, cwd=tempfile.gettempdir())
+    try:
+        for _ in range(100):
+            with closing(socket.socket()) as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+# --- People ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def person() -> Callable[..., User]:
+    """Makes a person with roles of the matrix: person("nurse"), person("physician", "authorised-user")."""
+
+    def make(*roles: str, username: str = "") -> User:
+        user = User.objects.create_user(
+            username or "-".join(roles) or "stranger", password="a long pass phrase"
+        )
+        user.is_staff = bool(roles)
+        user.save(update_fields=["is_staff"])
+        user.groups.set([Group.objects.get(name=role) for role in roles])
+        return user
+
+    return make

@@ -1,0 +1,95 @@
+"""Settings: every variable is documented, and production does not start on an unsafe one."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SAFE = {
+    "PRRT_ENV": "production",
+    "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz-0123456789abcdefghijklmnopqrstuvwxyz",
+    "ALLOWED_HOSTS": "prrt.example.org",
+    "DATABASE_URL": "postgres://clinic:secret@db.example.org:5432/clinic",
+    "REDIS_URL": "redis://redis.example.org:6379/0",
+    "EMAIL_URL": "smtp+tls://clinic:secret@mail.example.org:587",
+    "SITE_URL": "https://prrt.example.org",
+}
+
+
+def load(tmp_path, **environment):
+    """Load the settings in a process of their own and say how that went."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    script = "from prrt_clinic import settings as s; print(s.EMAIL_BACKEND, s.EMAIL_TIMEOUT, s.SESSION_COOKIE_SECURE)"
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=kept | {"PRRT_VAR_DIR": str(tmp_path), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_every_variable_that_is_read_stands_in_the_example_and_no_other():
+    source = (ROOT / "prrt_clinic" / "settings.py").read_text(encoding="utf-8")
+    read = set(re.findall(r"(?:env\.\w+|_whole_number)\(\s*\"([A-Z_]+)\"", source))
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    named = set(re.findall(r"^(?:# )?([A-Z_]+)=", example, flags=re.MULTILINE))
+    assert read == named
+
+
+def test_production_starts_with_safe_values(tmp_path):
+    loaded = load(tmp_path, **SAFE)
+    assert loaded.stdout.split() == ["django.core.mail.backends.smtp.EmailBackend", "10", "True"], (
+        loaded.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("SECRET_KEY", None, "SECRET_KEY"),
+        ("SECRET_KEY", "short", "SECRET_KEY"),
+        ("DEBUG", "true", "DEBUG"),
+        ("ALLOWED_HOSTS", "*", "ALLOWED_HOSTS"),
+        ("ALLOWED_HOSTS", None, "ALLOWED_HOSTS"),
+        ("DATABASE_URL", None, "DATABASE_URL"),
+        ("DATABASE_URL", "sqlite:////tmp/clinic.sqlite3", "DATABASE_URL"),
+        ("REDIS_URL", None, "REDIS_URL"),
+        ("EMAIL_URL", None, "EMAIL_URL"),
+        ("SITE_URL", "http://prrt.example.org", "SITE_URL"),
+    ],
+)
+def test_production_refuses_each_unsafe_value_by_name(tmp_path, name, value, says):
+    environment = {**SAFE, name: value}
+    loaded = load(tmp_path, **{key: text for key, text in environment.items() if text is not None})
+    assert loaded.returncode != 0
+    assert says in loaded.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PRRT_ENV", "staging"),
+        ("WEB_PORT", "eighty"),
+        ("MLLP_PORT", "-1"),
+        ("CLINIC_TIME_ZONE", "Berlin"),
+        ("DATABASE_URL", "mysql://a:b@host/name"),
+        ("REDIS_URL", "localhost:6379"),
+        ("EMAIL_URL", "mail.example.org"),
+        ("SITE_URL", "prrt.example.org"),
+        ("LOG_LEVEL", "LOUD"),
+    ],
+)
+def test_a_value_nobody_can_read_is_refused_by_name_everywhere(tmp_path, name, value):
+    loaded = load(tmp_path, **{name: value})
+    assert loaded.returncode != 0
+    assert name in loaded.stderr.strip().splitlines()[-1]
+
+
+def test_without_a_mail_server_mail_is_delivered_into_a_directory(tmp_path):
+    assert load(tmp_path).stdout.split()[0] == "prrt_clinic.maildir.EmailBackend"

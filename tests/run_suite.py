@@ -1,0 +1,83 @@
+"""Run the whole suite on SQLite, then on PostgreSQL where one answers, and say plainly how each went."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+
+HERE = Path(__file__).parent
+DEFAULT_SERVER = "postgres://postgres@127.0.0.1:5432/postgres"
+SUITE = ("-q", "-n", "2", "--ignore", "tests/benchmarks")  # two processes, as the smallest machine has cores
+NOTHING_COLLECTED = 5  # pytest's own exit code
+
+
+def pytest(*arguments: str, database: str = "") -> int:
+    """One run of pytest; its lines go to the terminal as they come."""
+    environment = dict(os.environ)
+    environment.pop("DATABASE_URL", None)
+    if database:
+        environment["DATABASE_URL"] = database
+    command = [sys.executable, "-m", "pytest", *arguments]
+    return subprocess.run(command, cwd=HERE.parent, env=environment, check=False).returncode
+
+
+def server() -> str:
+    """The PostgreSQL server to test on, or nothing when none answers."""
+    url = os.environ.get("PRRT_TEST_DATABASE_URL") or DEFAULT_SERVER
+    try:
+        psycopg.connect(url, connect_timeout=3).close()
+    except psycopg.OperationalError:
+        return ""
+    return url
+
+
+def suite() -> int:
+    """Both databases, two processes each; the worse exit code."""
+    print("== The suite on SQLite ==", flush=True)
+    results = {"SQLite": pytest(*SUITE)}
+    url = server()
+    required = os.environ.get("PRRT_REQUIRE_SERVICES") == "1"
+    if url:
+        print("\n== The suite on PostgreSQL ==", flush=True)
+        results["PostgreSQL"] = pytest(*SUITE, database=url)
+    print()
+    for name, code in results.items():
+        print(f"{name}: {'passed' if code == 0 else f'FAILED (pytest exit code {code})'}")
+    if not url:
+        where = urlsplit(os.environ.get("PRRT_TEST_DATABASE_URL") or DEFAULT_SERVER)
+        failed = "FAILED, " if required else ""
+        print(f"PostgreSQL: {failed}not run, none answers at {where.hostname}:{where.port}")
+        results["PostgreSQL"] = int(required)
+    return max(results.values())
+
+
+def folder(name: str, what: str) -> int:
+    """Run what lies in one folder of the tests, in order and alone; say so when it is empty."""
+    files = sorted((HERE / name).glob("*.py")) if (HERE / name).is_dir() else []
+    if not any(file.name != "__init__.py" for file in files):
+        print(f"{what}: nothing in tests/{name} yet.")
+        return 0
+    print(f"== {what} ==", flush=True)
+    code = pytest("-q", "-s", "-p", "no:randomly", *map(str, files), database=server())
+    return 0 if code == NOTHING_COLLECTED else code
+
+
+def main() -> int:
+    """No argument: the suite; --long: the long profiles; --bench: the benchmarks."""
+    match sys.argv[1:]:
+        case []:
+            return suite()
+        case ["--long"]:
+            return max(folder("faults", "Faults"), folder("soak", "Soak"), folder("fuzz", "Fuzz"))
+        case ["--bench"]:
+            return folder("benchmarks", "Benchmarks")
+        case _:
+            print("Use: run_suite.py [--long | --bench]")
+            return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
