@@ -9,7 +9,7 @@ TOOLS := $(VENV)/.installed-$(shell cksum < requirements-dev.txt | cut -d' ' -f1
 # Installs $(1) and shows each package as it comes; the pipe must not hide pip's own exit code.
 define install
 @{ $(PY) -m pip --disable-pip-version-check install --require-hashes --progress-bar off -r $(1) 2>&1; \
-   echo $$? > $(VENV)/.pip-exit; } | sed -n -e 's/^Collecting \([^ ]*\).*/  \1/p' -e '/^ERROR/p' -e '/^WARNING/p'; \
+   echo $$? > $(VENV)/.pip-exit; } | sed -n -e 's/^Collecting \([^ ]*\).*/  \1/p' -e '/^ERROR/p'; \
 test "$$(cat $(VENV)/.pip-exit)" = 0 || { echo "pip could not install $(1); see above. Is the network there?"; exit 1; }
 endef
 

@@ -234,9 +234,9 @@ class OrderAdmin(RecordAdmin):
     @admin.display(description="What happened")
     def events_words(self, order: Order) -> str:
         """Every change of state, the newest first."""
-        return "\n".join(
-            f"{instant(event.at)}: {event.to_state}"
-            f"{f' ({words(event.reason_code)})' if event.reason_code else ''}"
-            f"{f', {visible(event.actor.get_full_name() or event.actor.get_username())}' if event.actor else ''}"
-            for event in order.events.select_related("actor").order_by("-pk")
-        )
+        lines = []
+        for event in order.events.select_related("actor").order_by("-pk"):
+            why = f" ({words(event.reason_code)})" if event.reason_code else ""
+            who = f", {event.actor.get_full_name() or event.actor.get_username()}" if event.actor else ""
+            lines.append(visible(f"{instant(event.at)}: {event.to_state}{why}{who}"))
+        return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Read one JSON object strictly: known keys only, exact decimals, real dates, and one clear line per fault."""
+"""Read one JSON object strictly: known keys, exact decimals, real dates, one clear line per fault."""
 
 import json
 import re
@@ -67,7 +67,9 @@ class JsonTable:
         self._data: Mapping[str, Any] = data
         unknown = [str(key) for key in data if key not in required | optional]
         if unknown:
-            raise Fault(f"{self.at(unknown[0])}: unknown key; known: {', '.join(sorted(required | optional))}")
+            raise Fault(
+                f"{self.at(unknown[0])}: unknown key; known: {', '.join(sorted(required | optional))}"
+            )
         missing = sorted(required - data.keys())
         if missing:
             raise Fault(f"{self.at(missing[0])}: is missing")

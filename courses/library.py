@@ -8,9 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from courses.rules.criteria_reader import read_criteria
 from courses.rules.data_reader import DataError
 from courses.rules.protocol import Criteria, Protocol
-from courses.rules.protocol_reader import criteria_version, read_criteria, read_protocol
+from courses.rules.protocol_reader import read_protocol
 from labs.library import analytes
 
 FOLDER = Path(__file__).parent / "protocols"
@@ -43,10 +44,10 @@ class Shelf:
         files = sorted(path for folder in folders for path in folder.glob("*.toml"))
         loaded = [(path, *_load(path)) for path in files]
         for path, data, _ in loaded:
-            if criteria_version(data):
+            if "ctcae_version" in data:
                 self._add_criteria(path, data)
         for path, data, digest in loaded:
-            if not criteria_version(data):
+            if "ctcae_version" not in data:
                 self._add_protocol(path, data, digest)
 
     def _add_criteria(self, path: Path, data: dict[str, Any]) -> None:
@@ -54,19 +55,25 @@ class Shelf:
         try:
             found = read_criteria(data, units=units)
             if found.version in self.criteria:
-                raise DataError(key="version", reason=f"{found.version} stands in two files", remedy="keep one")
+                raise DataError(
+                    key="ctcae_version", reason=f"{found.version} stands in two files", remedy="keep one"
+                )
         except DataError as error:
             raise LibraryError(file=path.name, error=error) from error
         self.criteria[found.version] = found
 
     def _add_protocol(self, path: Path, data: dict[str, Any], digest: str) -> None:
-        units = {short: analyte.unit for short, analyte in analytes().items()}
+        known = analytes()
+        names = {short: analyte.name for short, analyte in known.items()}
+        units = {short: analyte.unit for short, analyte in known.items()}
         try:
-            found = read_protocol(data, criteria=self.criteria, units=units)
+            found = read_protocol(data, criteria=self.criteria, names=names, units=units)
             if found.id in self.protocols:
                 raise DataError(key="id", reason=f"{found.id} stands in two files", remedy="keep one")
             if found.id != path.stem:
-                raise DataError(key="id", reason="differs from the file's name", remedy=f"write {path.stem!r}")
+                raise DataError(
+                    key="id", reason="differs from the file's name", remedy=f"write {path.stem!r}"
+                )
         except DataError as error:
             raise LibraryError(file=path.name, error=error) from error
         self.protocols[found.id] = found

@@ -1,9 +1,10 @@
 """A situation as JSON: read it strictly into a chart, judge it, and write a chart back as a situation."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -98,11 +99,11 @@ def _read(data: object, faults: list[str]) -> Situation:
     chart = Chart(
         birth_date=patient.day("birth_date"),
         sex=None if patient.get("sex") in _UNKNOWN_SEX else patient.choice("sex", Sex),
-        measurements=tuple(_each(table, "labs", faults, lambda t, p: _measurement(t, p, zone))),
-        weights=tuple(_each(table, "weights", faults, _weight)),
-        cycles=tuple(_each(table, "cycles", faults, _cycle)),
-        adverse_events=tuple(_each(table, "adverse_events", faults, _adverse_event)),
-        delays=tuple(_each(table, "delays", faults, _delay)),
+        measurements=_each(table, "labs", faults, lambda item, path: _measurement(item, path, zone)),
+        weights=_each(table, "weights", faults, _weight),
+        cycles=_each(table, "cycles", faults, _cycle),
+        adverse_events=_each(table, "adverse_events", faults, _adverse_event),
+        delays=_each(table, "delays", faults, _delay),
         planned_on=table.day("planned_on"),
         prior_activity_gbq=prior,
         peritoneal_or_mesenteric_disease=_facts(table),
@@ -112,11 +113,13 @@ def _read(data: object, faults: list[str]) -> Situation:
 
 def _each(
     table: JsonTable, key: str, faults: list[str], read: Callable[[object, str], _Item]
-) -> Iterator[_Item]:
+) -> tuple[_Item, ...]:
     """Read every item of a list; a faulty one goes on the list of faults instead."""
+    found: list[_Item] = []
     for path, item in table.items(key):
         with collecting(faults):
-            yield read(item, path)
+            found.append(read(item, path))
+    return tuple(found)
 
 
 def _zone(table: JsonTable) -> ZoneInfo:
@@ -257,7 +260,7 @@ def _faults_of_cycles(situation: Situation, *, extra: Path | None) -> list[str]:
     faults: list[str] = []
     if [cycle.number for cycle in cycles] != list(range(1, len(cycles) + 1)):
         faults.append("cycles: numbers must run 1, 2, 3 … without a gap or a repetition")
-    if any(later.on <= earlier.on for earlier, later in zip(cycles, cycles[1:], strict=False)):
+    if any(later.on <= earlier.on for earlier, later in pairwise(cycles)):
         faults.append("cycles: each must lie after the one before it")
     try:
         planned = library.protocol(situation.protocol_id, extra=extra).schedule.cycles

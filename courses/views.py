@@ -44,12 +44,8 @@ def sign(request: HttpRequest, public_id: UUID) -> HttpResponse:
     assert isinstance(user, User)
     meaning = request.POST.get("meaning", "")
     if not meaning:
-        return _page(
-            request,
-            decision,
-            status=400,
-            fault="Nothing was signed: the statement above the button was not ticked.",
-        )
+        unticked = "Nothing was signed: the statement above the button was not ticked."
+        return _page(request, decision, status=400, fault=unticked)
     try:
         sign_decision(
             decision_public_id=decision.public_id,

@@ -98,22 +98,37 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
 class PatientAdmin(RecordAdmin):
     """Patients and what changed in their demographics."""
 
-    list_display = ["family", "given", "birth_date", "sex", "mrn"]
+    list_display = ["family_shown", "given_shown", "birth_date", "sex", "number_shown"]
     search_fields = ["family", "given", "mrn", "alt_id"]
-    fields = [
-        ("family", "given"),
-        ("birth_date", "sex"),
-        ("mrn", "assigning_authority", "id_type"),
-        ("alt_id", "alt_authority"),
-        ("fhir_system", "registered_at"),
-    ]
-    readonly_fields = ["registered_at"]
+    ordering = ["family", "given", "pk"]
+    fields = [("number_shown", "other_number"), "registered_at"]
+    readonly_fields = ["number_shown", "other_number", "registered_at"]
     change_form_outer_after_template = "labs/_patient_history.html"
 
     def patient_of(self, record: Any) -> Patient | None:
         """The patient."""
         found: Patient = record
         return found
+
+    @admin.display(description="Family name", ordering="family")
+    def family_shown(self, patient: Patient) -> str:
+        """The family name, with hidden characters written out."""
+        return visible(patient.family)
+
+    @admin.display(description="Given name", ordering="given")
+    def given_shown(self, patient: Patient) -> str:
+        """The given name, with hidden characters written out."""
+        return visible(patient.given)
+
+    @admin.display(description="Number", ordering="mrn")
+    def number_shown(self, patient: Patient) -> str:
+        """The number and who gave it."""
+        return visible(f"{patient.mrn} ({patient.assigning_authority})")
+
+    @admin.display(description="Other number")
+    def other_number(self, patient: Patient) -> str:
+        """A second number and who gave it."""
+        return visible(f"{patient.alt_id} ({patient.alt_authority})") if patient.alt_id else "none"
 
     def page_context(self, record: Any) -> dict[str, Any]:
         """Every recorded change, the newest first."""
@@ -222,13 +237,11 @@ class ResultAdmin(RecordAdmin):
     @admin.display(description="Versions")
     def versions(self, result: Result) -> str:
         """Every version that ever arrived, the newest first."""
-        return "; ".join(
-            visible(
-                f"version {each.version}: {each.comparator}{number(each.value)} {each.unit}, {each.get_status_display()},"
-                f" received {instant(each.received_at)}"
-            )
-            for each in result.versions.order_by("-version")
-        )
+        lines = []
+        for each in result.versions.order_by("-version"):
+            shown = f"{each.comparator}{number(each.value)} {each.unit}, {each.get_status_display()}"
+            lines.append(visible(f"version {each.version}: {shown}, received {instant(each.received_at)}"))
+        return "\n".join(lines)
 
 
 @admin.register(QuarantinedResult)
@@ -263,16 +276,16 @@ class QuarantinedResultAdmin(RecordAdmin):
 class LabMessageAdmin(RecordAdmin):
     """Messages as they arrived, and what became of them."""
 
-    list_display = ["control_shown", "sender", "door", "outcome_words", "received_at"]
+    list_display = ["control_shown", "sender_shown", "door", "outcome_words", "received_at"]
     list_filter = ["door", "outcome__state"]
     search_fields = ["control_id", "sender"]
     list_select_related = ["outcome"]
     fields = [
-        ("control_shown", "sender", "door", "peer"),
+        ("control_shown", "sender_shown", "door", "peer"),
         ("received_at", "ack_code", "outcome_words"),
         "sha256",
     ]
-    readonly_fields = ["control_shown", "outcome_words"]
+    readonly_fields = ["control_shown", "sender_shown", "outcome_words"]
     change_form_outer_after_template = "labs/_message_text.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LabMessage]:
@@ -290,6 +303,11 @@ class LabMessageAdmin(RecordAdmin):
     def control_shown(self, message: LabMessage) -> str:
         """The sender's own number of the message."""
         return visible(message.control_id) or f"message {message.pk}"
+
+    @admin.display(description="Sender", ordering="sender")
+    def sender_shown(self, message: LabMessage) -> str:
+        """The sender or feed, where it is known."""
+        return visible(message.sender or message.msh3) or "not known"
 
     @admin.display(description="What became of it")
     def outcome_words(self, message: LabMessage) -> str:

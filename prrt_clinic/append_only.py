@@ -86,10 +86,7 @@ def _wanted(connection: BaseDatabaseWrapper) -> list[Trigger]:
     make = _postgres_triggers if connection.vendor == "postgresql" else _sqlite_triggers
     found = []
     for label in (*APPEND_ONLY, *ONE_FINISH):
-        try:
-            table = apps.get_model(label)._meta.db_table
-        except LookupError:
-            continue
+        table = apps.get_model(label)._meta.db_table
         if table in tables:
             found += make(table=table, finishes=label in ONE_FINISH)
     return found

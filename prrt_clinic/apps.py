@@ -34,7 +34,5 @@ class WiringConfig(AppConfig):
         # Once, after the last app has its content types and permissions.
         last = [config for config in apps.get_app_configs() if config.models_module][-1]
         post_migrate.connect(furnish, sender=last, dispatch_uid="prrt_clinic.furnish")
-        try:  # WHILE-UNFINISHED
-            autodiscover_modules("nudges")  # it needs the models, which this module is loaded before
-        except ImportError:
-            pass
+        # They need the models, which this module is loaded before.
+        autodiscover_modules("nudges", "schema")

@@ -62,7 +62,8 @@ def _quarantine() -> Context:
     ).select_related("message")
     # A message whose results wait one by one stands in the first list already.
     whole = messages.filter(message__quarantined__isnull=True)
-    return {"results": list(results[:SHOWN]), "messages": list(whole[:SHOWN])}
+    waiting = {"results": list(results[:SHOWN]), "messages": list(whole[:SHOWN])}
+    return {**waiting, "count": sum(map(len, waiting.values()))}
 
 
 def _feed(now: datetime) -> Context:

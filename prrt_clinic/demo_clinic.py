@@ -1,182 +1,131 @@
-"""The demonstration clinic: 40 plainly synthetic patients at every stage, built through the services."""
+"""Build the demonstration clinic: play each story through the services, as the clinic would have."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import User
 
+from alerts.models import Alert
+from alerts.rules import State
+from alerts.services.acknowledging import acknowledge
+from alerts.services.triage import triage_decisions, triage_quarantine
+from courses.library import protocol
 from courses.models import Course, Cycle, Decision, PeritonealDisease
 from courses.services.assess import assess_course
 from courses.services.course import record_administration, start_course
 from courses.services.sign import sign_decision
 from labs.clinic_days import add_days, clinic_day
-from labs.models import Patient, Sex
+from labs.formats.hl7_write import Sample, SampleResult, write_sample
+from labs.library import analytes
+from labs.models import LabMessage, Patient, Sender
+from labs.models.patient import Sex
+from labs.services.keep import keep_message
 from labs.services.patients import record_weight, register_patient
+from labs.services.read import read_waiting_messages
 from labs.zones import clinic_zone
+from prrt_clinic.demo_stories import FAMILIES, NORMAL, STORIES, Draw, Story, before
 
 AUTHORITY = "DEMO"
+MSH3, MSH4 = "DEMOLIS", "DEMOLAB"
 PROTOCOL = "lutathera_us_2024_04"
-FULL, REDUCED = Decimal("7.4"), Decimal("3.7")
-INTERVAL = 56
-
-# (value, unit, low, high): a healthy blood panel in the units of the demonstration laboratory.
-NORMAL: Mapping[str, tuple[str, str, str, str]] = {
-    "PLT": ("228", "10*9/L", "150", "400"),
-    "ANC": ("4.1", "10*9/L", "1.8", "7.5"),
-    "WBC": ("6.3", "10*9/L", "4.0", "10.0"),
-    "LYMPH": ("1.6", "10*9/L", "1.0", "4.0"),
-    "HGB": ("13.4", "g/dL", "12.0", "16.0"),
-    "CREAT": ("78", "umol/L", "50", "104"),
-    "BILI": ("11", "umol/L", "3", "21"),
-    "ALB": ("41", "g/L", "35", "52"),
-    "ALT": ("24", "U/L", "0", "45"),
-    "AST": ("27", "U/L", "0", "40"),
-    "K": ("4.2", "mmol/L", "3.5", "5.1"),
-}
+GIVEN_NAMES = (("Testa", Sex.FEMALE), ("Testo", Sex.MALE))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draw:
-    """One blood panel, days before (negative) or after a cycle's planned day, with what differs from normal."""
-
-    cycle: int
-    days: int
-    differs: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
-    """One kind of patient: how far the course is, and what the blood said on the way.
-
-    `next_in` is the planned day of the cycle that comes next, counted from today.
-    """
-
-    name: str
-    count: int
-    given: int
-    next_in: int
-    draws: tuple[Draw, ...] = ()
-    last_draw: bool = True
-    sign_last: bool = False
-    peritoneal: bool = False
-
-
-def before(cycle: int, *, days: int = 4, **differs: str) -> Draw:
-    """The panel drawn some days before a cycle."""
-    return Draw(cycle=cycle, days=-days, differs=differs)
-
-
-LOW_FIRST = Draw(cycle=1, days=35, differs={"PLT": "60"})
-# The first five are the ones the README's tour sends a message for.
-STORIES = (
-    Story(name="cycle 3 next week, signed", count=5, given=2, next_in=6, sign_last=True, peritoneal=True),
-    Story(name="before cycle 1, waiting for blood", count=4, given=0, next_in=20, last_draw=False),
-    Story(name="before cycle 1, ready to sign", count=3, given=0, next_in=5),
-    Story(name="between cycles", count=9, given=2, next_in=34, last_draw=False),
-    Story(name="between cycles, one to go", count=3, given=3, next_in=27, last_draw=False),
-    Story(name="labs missing", count=2, given=1, next_in=3, last_draw=False),
-    Story(name="low platelets in recovery", count=3, given=2, next_in=4, draws=(before(3, PLT="61"),)),
-    Story(name="recovered, reduced cycle to sign", count=2, given=1, next_in=4, draws=(LOW_FIRST, before(2))),
-    Story(
-        name="reduced cycle behind them", count=3, given=2, next_in=30, draws=(LOW_FIRST,), last_draw=False
-    ),
-    Story(
-        name="stopped after recurrence",
-        count=2,
-        given=2,
-        next_in=3,
-        draws=(LOW_FIRST, before(3, PLT="48")),
-        sign_last=True,
-    ),
-    Story(name="completed", count=4, given=4, next_in=0, last_draw=False),
-)
-
-FAMILY = (
-    "Ahorn Birke Buche Eiche Erle Esche Fichte Hasel Holunder Kastanie Kiefer Lärche Linde Pappel Robinie Tanne "
-    "Ulme Wacholder Weide Zeder Amsel Drossel Elster Falke Fink Habicht Kiebitz Kranich Lerche Meise Möwe Pirol "
-    "Reiher Schwalbe Specht Sperling Star Storch Zaunkönig Zeisig"
-).split()
-GIVEN = (("Testa", Sex.FEMALE), ("Testo", Sex.MALE))
+def patients_planned() -> int:
+    """How many patients the stories make."""
+    return sum(story.count for story in STORIES)
 
 
 class DemoClinic:
-    """Plays each patient's story through the services, day by day, as the clinic would have."""
+    """The clinic's past, played day by day up to now."""
 
     def __init__(self, *, people: Mapping[str, User], now: datetime) -> None:
         self.people = people
         self.now = now
         self.zone: ZoneInfo = clinic_zone()
         self.today = clinic_day(now, self.zone)
+        self.schedule = protocol(PROTOCOL).schedule
 
     def build(self, *, told: Callable[[str], None]) -> int:
         """Build all patients, calling `told` with a line for each; returns how many."""
+        Sender.objects.get_or_create(
+            msh3=MSH3, msh4=MSH4, defaults={"name": "demolab", "zone": self.zone.key}
+        )
         number = 0
         for story in STORIES:
             for _ in range(story.count):
                 number += 1
                 self._play(story, number=number)
-                told(f"DEMO-{number:04d}  {story.name}")
+                told(story.name)
+        self._keep_one_result_apart()
+        triage_decisions(now=self.now)
+        triage_quarantine(now=self.now)
         return number
 
-    def _at(self, day: date, hour: int = 9) -> datetime:
-        """An instant on a clinic day, never later than now."""
-        return min(datetime.combine(day, time(hour), tzinfo=self.zone), self.now)
-
     def _play(self, story: Story, *, number: int) -> None:
+        """One patient from registration to today."""
         patient = self._register(number)
         following = add_days(self.today, story.next_in)
-        first = add_days(following, -INTERVAL * story.given)
-        if story.given == 4:
-            first = add_days(self.today, -INTERVAL * 3 - 40)
+        first = add_days(following, -self.schedule.interval_days * min(story.given, self.schedule.cycles - 1))
         course = start_course(
             patient=patient,
             protocol_id=PROTOCOL,
             first_planned_on=first,
             peritoneal_disease=PeritonealDisease.YES if story.peritoneal else PeritonealDisease.NO,
             by=self.people["physician"],
-            now=self._at(add_days(min(first, self.today), -20)),
+            now=self._at(add_days(first, -25)),
         )
-        for cycle in list(course.cycles.order_by("number")[: story.given + 1]):
+        for cycle in course.cycles.order_by("number")[: story.given + 1]:
             cycle.refresh_from_db()
             self._cycle(story, course=course, cycle=cycle)
 
     def _register(self, number: int) -> Patient:
-        given, sex = GIVEN[number % 2]
+        given, sex = GIVEN_NAMES[number % 2]
         return register_patient(
             mrn=f"DEMO-{number:04d}",
             assigning_authority=AUTHORITY,
-            family=f"Test-{FAMILY[number - 1]}",
+            family=f"Test-{FAMILIES[number - 1]}",
             given=given,
             birth_date=date(1946 + number % 30, 1 + number % 12, 1 + number % 28),
             sex=sex,
-            now=self.now,
         )
 
     def _cycle(self, story: Story, *, course: Course, cycle: Cycle) -> None:
-        """Bloods, decision, signature, infusion: as far as today allows."""
-        to_be_given = cycle.number <= story.given
+        """Bloods, decision, alert, signature, infusion, nadir: as far as today allows."""
+        behind = cycle.number <= story.given
         panels = [draw for draw in story.draws if draw.cycle == cycle.number]
-        if (to_be_given or story.last_draw) and not any(draw.days < 0 for draw in panels):
+        if (behind or story.last_draw) and not any(draw.days < 0 for draw in panels):
             panels.append(before(cycle.number))
-        for draw in sorted((draw for draw in panels if draw.days < 0), key=lambda draw: draw.days):
-            self._draw(course.patient, draw, planned_on=cycle.planned_on)
+        for draw in panels:
+            if draw.days < 0:
+                self._draw(course.patient, draw, planned_on=cycle.planned_on)
         day = min(add_days(cycle.planned_on, -2), self.today)
         decision = assess_course(course_id=course.pk, now=self._at(day, hour=14))
-        if decision is not None and (to_be_given or story.sign_last):
+        if decision is None:
+            return
+        if behind or story.sign_last:
+            self._answer_for(decision, at=self._at(day, hour=14))
             self._sign(decision, at=self._at(day, hour=15))
-        if to_be_given and decision is not None and decision.activity_gbq is not None:
-            record_administration(
-                cycle=cycle,
-                administered_on=cycle.planned_on,
-                administered_gbq=decision.activity_gbq,
-                by=self.people["nurse"],
-                now=self._at(cycle.planned_on, hour=16),
+        if behind:
+            self._give(cycle, decision)
+        for draw in panels:
+            if draw.days > 0:
+                self._draw(course.patient, draw, planned_on=cycle.planned_on)
+
+    def _answer_for(self, decision: Decision, *, at: datetime) -> None:
+        """What is over was told and acknowledged at the time."""
+        triage_decisions(now=at, ids=[decision.pk])
+        for alert in Alert.objects.filter(decision=decision, state=State.OPEN.value):
+            newest = alert.events.order_by("-pk").values_list("pk", flat=True)[0]
+            acknowledge(
+                alert=alert,
+                person=self.people["oncall"],
+                seen_severity=alert.severity,
+                seen_event=newest,
+                now=at + timedelta(minutes=6),
             )
-        for draw in (draw for draw in panels if draw.days > 0):
-            self._draw(course.patient, draw, planned_on=cycle.planned_on)
 
     def _sign(self, decision: Decision, *, at: datetime) -> None:
         sign_decision(
@@ -186,4 +135,76 @@ class DemoClinic:
             signer=self.people["physician"],
             authenticated_at=at - timedelta(seconds=20),
             now=at,
+        )
+
+    def _give(self, cycle: Cycle, decision: Decision) -> None:
+        """The infusion on its planned day, as directed."""
+        if decision.activity_gbq is None:
+            raise AssertionError(f"the story of {cycle} asks for an infusion, its decision is {decision}")
+        record_administration(
+            cycle=cycle,
+            administered_on=cycle.planned_on,
+            administered_gbq=decision.activity_gbq,
+            by=self.people["nurse"],
+            now=self._at(cycle.planned_on, hour=16),
+        )
+
+    def _at(self, day: date, hour: int = 9) -> datetime:
+        """An instant on a clinic day, never later than now."""
+        return min(datetime.combine(day, time(hour), tzinfo=self.zone), self.now)
+
+    def _draw(self, patient: Patient, draw: Draw, *, planned_on: date) -> None:
+        """A blood panel through the laboratory's own door, and a weighing on the same day."""
+        day = min(add_days(planned_on, draw.days), self.today)
+        drawn_at = min(self._at(day, hour=8), self.now - timedelta(hours=3))
+        self._send(patient, drawn_at=drawn_at, differs=draw.differs, family=patient.family)
+        record_weight(
+            patient=patient,
+            measured_on=clinic_day(drawn_at, self.zone),
+            kg=Decimal(62 + int(patient.mrn[-2:]) % 30),
+            recorded_by="demonstration",
+        )
+
+    def _send(self, patient: Patient, *, drawn_at: datetime, differs: Mapping[str, str], family: str) -> None:
+        """One message through the door, read at once."""
+        number = f"D{patient.mrn[-4:]}{drawn_at:%y%m%d}{family[:1]}"
+        body = write_sample(
+            Sample(
+                application=MSH3,
+                facility=MSH4,
+                control_id=number,
+                order=number,
+                mrn=patient.mrn,
+                authority=patient.assigning_authority,
+                id_type=patient.id_type,
+                family=family,
+                given=patient.given,
+                birth_date=patient.birth_date,
+                sex=patient.sex,
+                results=tuple(_results(differs)),
+                status="F",
+                collected_at=drawn_at,
+                sent_at=drawn_at + timedelta(hours=2),
+            )
+        )
+        kept = keep_message(body=body, door=LabMessage.Door.MLLP, peer="demonstration")
+        read_waiting_messages(ids=[kept.message_id])
+
+    def _keep_one_result_apart(self) -> None:
+        """A report whose name contradicts its number: it waits for somebody to look."""
+        patient = Patient.objects.get(mrn="DEMO-0010", assigning_authority=AUTHORITY)
+        self._send(patient, drawn_at=self.now - timedelta(hours=5), differs={}, family="Verwechselt")
+
+
+def _results(differs: Mapping[str, str]) -> Iterator[SampleResult]:
+    """A healthy panel but for what differs."""
+    for short, (healthy, unit, low, high) in NORMAL.items():
+        analyte = analytes()[short]
+        yield SampleResult(
+            loinc=analyte.loinc,
+            name=analyte.name,
+            value=differs.get(short, healthy),
+            unit=unit,
+            low=low,
+            high=high,
         )

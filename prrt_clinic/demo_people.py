@@ -1,4 +1,4 @@
-"""The demonstration clinic's people and tokens: one log-in for each role, with a password of this installation."""
+"""The demonstration clinic's people: one log-in for each role, with a password of this installation."""
 
 import json
 import secrets

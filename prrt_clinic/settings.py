@@ -282,7 +282,8 @@ USE_I18N = True
 LANGUAGE_CODE = "en-gb"
 
 STATIC_URL = "/static/"
-STATIC_ROOT = VAR_DIR / "static"
+# Apart from the data, so that an image can bring its own.
+STATIC_ROOT = Path(env.str("PRRT_STATIC_DIR", default=str(VAR_DIR / "static")))
 STATIC_ROOT.mkdir(exist_ok=True)
 _STATIC_STORAGE = (
     "django.contrib.staticfiles.storage.StaticFilesStorage"  # tests need no collectstatic

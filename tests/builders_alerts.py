@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 from django.contrib.auth.models import Group, User
+from django.db import transaction
 
 from alerts.models import Alert
 from alerts.rules import Kind
@@ -23,12 +24,14 @@ CANARIES = (
     "Kanarienvogel",
     "Zuckmayerin",
     "MRN-77Q41",
-    "1961",
+    "1961-03-02",
+    "March 1961",
     "777-3",
     "61.5",
     "DM-PLT",
+    "Platelet",
     "Lutathera",
-    "dotatate",
+    "therapy",
 )
 
 _numbers = count(1)
@@ -120,8 +123,11 @@ def make_alert(course: Course | None = None, *, kind: Kind = Kind.DELAY, now: da
     course = course or make_course()
     decision = make_decision(course)
     subject = Subject(course=course, cycle=decision.cycle, decision=decision)
-    alert = raise_alert(kind=kind, condition_key=f"{kind.value}:course-{course.pk}", subject=subject, now=now)
-    take_due_step(alert, now=now)
+    with transaction.atomic():
+        alert = raise_alert(
+            kind=kind, condition_key=f"{kind.value}:course-{course.pk}", subject=subject, now=now
+        )
+        take_due_step(alert, now=now)
     return alert
 
 

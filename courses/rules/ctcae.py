@@ -2,15 +2,21 @@
 
 from dataclasses import dataclass
 
-from courses.rules.derived import Case, Gap, GapKind, Moment, gap
+from courses.rules.derived import (
+    Case,
+    Gap,
+    GapKind,
+    Moment,
+    gap,
+    quantity_at,
+    quantity_at_baseline,
+)
 from courses.rules.intervals import Tri, exactly
 from courses.rules.judging import (
     Judged,
     bound_holds,
     compare,
     normal_limit,
-    quantity_at,
-    quantity_at_baseline,
     unless,
 )
 from courses.rules.protocol import Criterion, GradeRow, Reference, Test
@@ -65,7 +71,7 @@ def grade(criterion: Criterion, moment: Moment, case: Case) -> GradeRange:
     high: int | None = None
     gaps: set[Gap] = set()
     for row in criterion.rows:
-        judged = _row_holds(row, criterion, moment, case)
+        judged = row_holds(row, criterion, moment, case)
         if judged.holds is False:
             continue
         high = row.grade_to if high is None else max(high, row.grade_to)
@@ -78,7 +84,7 @@ def grade(criterion: Criterion, moment: Moment, case: Case) -> GradeRange:
     return GradeRange(0, high or 0, frozenset(gaps))
 
 
-def _row_holds(row: GradeRow, criterion: Criterion, moment: Moment, case: Case) -> Judged:
+def row_holds(row: GradeRow, criterion: Criterion, moment: Moment, case: Case) -> Judged:
     """A row holds when its bound is met, and the baseline is as the row wants it."""
     if row.baseline_normal is None:
         return bound_holds(row.bound, moment, case)
@@ -100,7 +106,7 @@ def _baseline_abnormal(criterion: Criterion, case: Case) -> Judged:
 
 
 def _bound_against_abnormal_baseline(row: GradeRow, moment: Moment, case: Case) -> Judged:
-    """A multiple of an unknown abnormal baseline is more than the same multiple of the upper limit of normal."""
+    """A multiple of an unknown abnormal baseline exceeds the same multiple of the upper limit of normal."""
     if row.bound.reference is not Reference.BASELINE:
         return bound_holds(row.bound, moment, case)
     known = quantity_at_baseline(row.bound.quantity, case)

@@ -1,4 +1,4 @@
-"""Read one table of a data file strictly: every key known, typed and used, or refused with its path and a remedy."""
+"""Read one table of a data file strictly: every key known and typed, or refused with path and remedy."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -47,7 +47,7 @@ class TableReader:
         """Whether the table has the key."""
         return key in self._data
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         """The keys of the table, as they stand."""
         return list(self._data)
 
@@ -112,7 +112,7 @@ class TableReader:
         """A list of texts, none twice."""
         value = self.raw(key)
         if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
-            raise self.fault(key, "must be a list of texts", "write it as [\"…\", \"…\"]")
+            raise self.fault(key, "must be a list of texts", 'write it as ["…", "…"]')
         if len(set(value)) != len(value):
             raise self.fault(key, "names something twice", "keep one")
         return tuple(value)
@@ -131,7 +131,9 @@ class TableReader:
     def source(self, key: str = "source") -> Source:
         """The citation every number needs."""
         if not self.has(key):
-            raise self.fault(key, "every number names its source", "add document, section, confidence, checked")
+            raise self.fault(
+                key, "every number names its source", "add document, section, confidence, checked"
+            )
         table = self.table(key)
         confidence = table.text("confidence")
         if confidence not in CONFIDENCES:

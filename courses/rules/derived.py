@@ -107,7 +107,9 @@ def weight_for(day: date, *, case: Case, baseline: bool = False) -> Weight | Non
     """
     rule = case.protocol.weight
     nearest = min(
-        case.chart.weights, key=lambda weight: (abs(days_between(weight.on, day)), weight.on, weight.kg), default=None
+        case.chart.weights,
+        key=lambda weight: (abs(days_between(weight.on, day)), weight.on, weight.kg),
+        default=None,
     )
     if nearest is None or (baseline and rule.nearest_for_baseline):
         return nearest

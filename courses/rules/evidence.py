@@ -61,7 +61,9 @@ def sift(measurements: Iterable[Measurement]) -> tuple[Sample, ...]:
     for measurement in measurements:
         groups[measurement.code, measurement.collected_at].append(measurement)
     found = [sample for group in groups.values() for sample in _effective(group)]
-    return tuple(sorted(_merged(found), key=lambda sample: (sample.at, sample.analyte, sample.measurement.code)))
+    return tuple(
+        sorted(_merged(found), key=lambda sample: (sample.at, sample.analyte, sample.measurement.code))
+    )
 
 
 def _effective(group: list[Measurement]) -> Iterator[Sample]:
@@ -126,7 +128,7 @@ def _merged(samples: list[Sample]) -> Iterator[Sample]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """All samples of a chart, oldest first, with the days that part the cycles and the baseline of each analyte."""
+    """All samples of a chart, oldest first, with the cycle days and the baseline of each analyte."""
 
     decisive: tuple[Sample, ...]
     doubtful: tuple[Sample, ...]
@@ -139,7 +141,7 @@ class History:
         return len(self.cycle_days)
 
     def interval_of(self, day: date) -> int:
-        """How many administrations lie before a specimen: one of the same day was drawn before the infusion."""
+        """How many infusions lie before a specimen: one of the same day was drawn before the infusion."""
         return bisect_left(self.cycle_days, day)
 
     def present(self, sample: Sample) -> bool:

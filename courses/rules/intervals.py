@@ -61,7 +61,7 @@ def exactly(value: Decimal | Fraction) -> Interval:
 
 
 def compared(value: Decimal, comparator: str) -> Interval:
-    """What a result may be that was reported with `<`, `<=`, `>` or `>=`; nothing measured lies below zero."""
+    """What a result reported with `<`, `<=`, `>` or `>=` may be; nothing measured lies below zero."""
     end = Fraction(value)
     if comparator in ("<", "<="):
         return Interval(ZERO, end, False, comparator == "<")

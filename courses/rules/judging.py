@@ -83,7 +83,7 @@ def limit_of(bound: Bound, moment: Moment, case: Case) -> Known:
 
 
 def normal_limit(quantity: str, reference: Reference, moment: Moment) -> Known:
-    """The lower or upper limit of normal that came with the result; a derived quantity borrows its first part's."""
+    """The limit of normal that came with the result; a derived quantity borrows its first part's."""
     analyte = parts_of(quantity)[0]
     sample = moment.samples.get(analyte)
     if sample is None:
@@ -112,7 +112,9 @@ def recovered(quantity: str, *, falls: bool, tolerance: Fraction, moment: Moment
     """
     return either(
         [
-            _within(quantity, falls, moment, case, normal_limit(quantity, _limit(falls), moment), Fraction(1)),
+            _within(
+                quantity, falls, moment, case, normal_limit(quantity, _limit(falls), moment), Fraction(1)
+            ),
             _within(
                 quantity,
                 falls,
@@ -129,9 +131,7 @@ def _limit(falls: bool) -> Reference:
     return Reference.LLN if falls else Reference.ULN
 
 
-def _within(
-    quantity: str, falls: bool, moment: Moment, case: Case, limit: Known, factor: Fraction
-) -> Judged:
+def _within(quantity: str, falls: bool, moment: Moment, case: Case, limit: Known, factor: Fraction) -> Judged:
     known = quantity_at(quantity, moment, case)
     if known.value is None or limit.value is None:
         return Judged(None, known.gaps | limit.gaps)

@@ -35,7 +35,8 @@ LIVE_STATES = (
     OrderState.DISPENSED,
 )
 
-# A suspended order goes back to active only through a new signature; nothing returns from done, cancelled or void.
+# A suspended order becomes active only through a new signature; nothing returns from done, cancelled or void.
+# What has been given is recorded as done from any state that may lead to giving it.
 LEGAL_TRANSITIONS: dict[OrderState, tuple[OrderState, ...]] = {
     OrderState.PROPOSED: (OrderState.ACTIVE, OrderState.SUSPENDED, OrderState.CANCELLED, OrderState.VOID),
     OrderState.ACTIVE: (

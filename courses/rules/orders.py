@@ -26,8 +26,8 @@ class ChangeKind(StrEnum):
 class OpenOrder:
     """One order of the recommended cycle as it stands.
 
-    `activity_gbq` and `planned_on` are those of its directive, or of the recommendation it was proposed under;
-    None where the order has none.
+    `activity_gbq` and `planned_on` are those of its directive, or of the recommendation it was proposed
+    under; None where the order has none.
     """
 
     ref: str
@@ -39,7 +39,7 @@ class OpenOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderChange:
-    """One change: place a new order (`line`) as proposed, or move the order `ref` to `to`; a recall moves nothing."""
+    """Place a new order (`line`) as proposed, or move the order `ref` to `to`; a recall moves nothing."""
 
     change: ChangeKind
     kind: OrderKind

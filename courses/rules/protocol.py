@@ -177,7 +177,7 @@ class Exemption:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToxicityCriterion:
-    """Bounds that trigger together, and the quantities whose recovery resolves them (with whether they fall)."""
+    """Bounds that trigger together; the quantities whose recovery resolves them, and whether they fall."""
 
     name: str
     bounds: tuple[Bound, ...]

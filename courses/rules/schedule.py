@@ -1,4 +1,4 @@
-"""Dates of the next administration: nominal day, window, delay so far, and the first day on which a delay stops."""
+"""Dates of the next cycle: nominal day, window, delay so far, and the first day on which a delay stops."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Span = tuple[date, date | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dates:
-    """The calendar of the next cycle. `judged_for` is the day of treatment: the planned day, or today when later."""
+    """The calendar of the next cycle; `judged_for` is the planned day, or today when that is later."""
 
     cycle: int
     last: GivenCycle | None
@@ -44,30 +44,35 @@ def dates_of(*, chart: Chart, protocol: Protocol, today: date) -> Dates:
     )
 
 
-def clock_start(*, last: GivenCycle, protocol: Protocol) -> date:
+def clock_start(*, last_on: date, protocol: Protocol) -> date:
     """The day from which a delay's limit is counted."""
     if protocol.delay_limit.counted_from is ClockStart.LAST_ADMINISTRATION:
-        return last.on
-    return add_days(last.on, protocol.schedule.interval_days)
+        return last_on
+    return add_days(last_on, protocol.schedule.interval_days)
 
 
-def stop_day(*, last: GivenCycle, protocol: Protocol, spared_days: int) -> date:
-    """The first day on which an unresolved toxicity stops the course; `spared_days` do not count toward it."""
+def stop_day(*, last_on: date, protocol: Protocol, spared_days: int) -> date:
+    """The first day on which an unresolved toxicity stops the course; `spared_days` do not count."""
     limit = protocol.delay_limit
     days = limit.days if limit.stops_on_limit_day else limit.days + 1
-    return add_days(clock_start(last=last, protocol=protocol), days + spared_days)
+    return add_days(clock_start(last_on=last_on, protocol=protocol), days + spared_days)
 
 
 def other_delay_days(*, delays: Iterable[Delay], cycle: int, nominal: date, until: date) -> int:
     """Days past the nominal day that were recorded as delay by another cause than toxicity."""
-    spans = [(d.began_on, d.ended_on) for d in delays if d.cycle == cycle and d.cause is not DelayCause.TOXICITY]
+    spans = [
+        (d.began_on, d.ended_on) for d in delays if d.cycle == cycle and d.cause is not DelayCause.TOXICITY
+    ]
     return len(_days(spans, nominal, until))
 
 
-def delay_so_far(*, dates: Dates, chart: Chart, protocol: Protocol, toxic: Iterable[Span]) -> DelaySoFar | None:
+def delay_so_far(
+    *, dates: Dates, chart: Chart, protocol: Protocol, toxic: Iterable[Span]
+) -> DelaySoFar | None:
     """How far the planned day lies past the nominal one, and how many of those days toxicity caused.
 
-    A day counts as toxicity's when it was recorded so, or when a toxicity was open and no other cause is recorded.
+    A day counts as toxicity's when it was recorded so, or when a toxicity was open and no other cause is
+    recorded.
     """
     if dates.last is None or dates.nominal is None or dates.planned_on is None:
         return None
@@ -80,7 +85,7 @@ def delay_so_far(*, dates: Dates, chart: Chart, protocol: Protocol, toxic: Itera
         days=days_between(dates.nominal, dates.planned_on),
         toxicity_days=len(toxic_days),
         limit_days=protocol.delay_limit.days,
-        counted_from=clock_start(last=dates.last, protocol=protocol),
+        counted_from=clock_start(last_on=dates.last.on, protocol=protocol),
     )
 
 

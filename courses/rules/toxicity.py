@@ -65,7 +65,7 @@ class Episode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """A moment since the last administration at which a track could not be judged, and nothing later has settled it."""
+    """A present moment at which a track could not be judged, and which nothing later has settled."""
 
     track: Track
     moment: Moment
@@ -103,7 +103,10 @@ def _excuses(family: ToxicityFamily, term: str) -> tuple[GradeBound, ...]:
 
 
 def moments(case: Case) -> Iterator[tuple[Moment, frozenset[str]]]:
-    """Each draw, with the samples still valid then and the analytes it brought; nothing is carried over an infusion."""
+    """Each draw, with the samples still valid then and the analytes it brought.
+
+    Nothing is carried over an infusion.
+    """
     carried: dict[str, Sample] = {}
     interval = -1
     for _, group in groupby(case.history.decisive, key=lambda sample: sample.at):
@@ -204,7 +207,7 @@ def _follow_track(track: Track, own: list[Moment], case: Case) -> Course:
         if finding.triggered.holds is None:
             pending.append(Unknown(track=track, moment=moment, finding=finding))
             continue
-        # A result that is only known within bounds stays in doubt; a missing companion is settled by the next draw.
+        # A result known only within bounds stays in doubt; a missing companion is settled by the next draw.
         pending = [u for u in pending if any(g.kind is GapKind.BOUNDS for g in u.finding.triggered.gaps)]
         if finding.triggered.holds:
             _worsen(episodes, track, moment, finding)
@@ -255,7 +258,12 @@ def reported(case: Case) -> Iterator[Episode]:
     lookup = _terms(case)
     for event in sorted(case.chart.adverse_events, key=_event_order):
         family, track = family_of(event, lookup, case)
-        if family is None or event.related is False or event.grade < family.trigger_grade or family.never_acts:
+        if (
+            family is None
+            or event.related is False
+            or event.grade < family.trigger_grade
+            or family.never_acts
+        ):
             continue
         yield Episode(
             family=family,

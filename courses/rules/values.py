@@ -178,7 +178,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """One rule's say, as a sentence with its evidence, threshold and source; action proceed makes it a note."""
+    """One rule's say: a sentence with evidence, threshold and source; action proceed makes it a note."""
 
     rule: str
     action: Action
@@ -194,7 +194,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingEvidence:
-    """Evidence that is not there: what (an analyte's short name, `weight`, `sex`, `birth_date`), why, and the cure.
+    """Evidence that is not there: an analyte's short name, `weight`, `sex` or `birth_date`; why; the cure.
 
     `due_on` is the day by which it was to be drawn; None when it is not a matter of waiting.
     """
@@ -250,7 +250,7 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What must change for anybody to be told: action, activity, acting rules, missing evidence, and waiting."""
+    """What must change for anybody to be told: action, activity, acting rules, missing evidence, waiting."""
 
     action: Action
     activity_gbq: Decimal | None

@@ -1,4 +1,4 @@
-"""The plain words of sentences: days, numbers that never cross their limit, quantities, bounds and thresholds."""
+"""The plain words of sentences: days, quantities, bounds, and numbers that never cross their limit."""
 
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -11,9 +11,20 @@ from courses.rules.judging import limit_of, parts_of
 from courses.rules.protocol import CREATININE_CLEARANCE, DERIVED, Bound, Protocol, Reference, Test
 from courses.rules.values import AdverseEvent, Evidence, EvidenceKind
 
-_MONTHS = (
-    "January February March April May June July August September October November December".split()
-)
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 _TESTS = {
     Test.BELOW: "below",
     Test.AT_MOST: "at or below",
@@ -55,7 +66,9 @@ def shown(value: Fraction, *, beside: Fraction | None = None, places: int = 1) -
             Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN
         )
         text = Fraction(rounded)
-        same_side = beside is None or ((text < beside) == (value < beside) and (text > beside) == (value > beside))
+        same_side = beside is None or (
+            (text < beside) == (value < beside) and (text > beside) == (value > beside)
+        )
         if same_side or places >= 12:
             return plain(rounded)
         places += 1

@@ -80,8 +80,6 @@ def current_signature(decision: Decision) -> Signature | None:
 
 def _check_signer(*, signer: User, meaning: str, authenticated_at: datetime, now: datetime) -> None:
     """The right to sign, and a password given within the last moments."""
-    if meaning not in MEANINGS:
-        raise NotAllowed(f"{meaning!r} cannot be signed; it is one of: {', '.join(MEANINGS)}.")
     if not signer.has_perm("courses.sign_decision"):
         raise NotAllowed("Only a physician signs decisions. Ask the physician in charge.")
     if meaning in GO and not signer.has_perm("courses.sign_directive"):
@@ -96,6 +94,8 @@ def _check_decision(decision: Decision, *, meaning: str) -> None:
     """Only what the decision says can be signed, and only once."""
     if decision.action == "hold":
         raise NotAllowed("A hold cannot be signed: complete the missing evidence, and the decision follows.")
+    if meaning not in MEANINGS:
+        raise NotAllowed(f"{meaning!r} cannot be signed; it is one of: {', '.join(MEANINGS)}.")
     if decision.action != meaning:
         raise NotAllowed(
             f"This decision says {decision.action}; signing {meaning} instead is not offered here."

@@ -107,13 +107,12 @@ def read_separators(head: str) -> Separators | Rejected:
         return Rejected(code="bad-delimiters", reason="MSH-2 must declare four different delimiters.")
     if any(mark.isalnum() or mark.isspace() or not mark.isprintable() for mark in marks):
         return Rejected(code="bad-delimiters", reason="A delimiter is a letter, digit, blank or control.")
-    component, repetition, escape, subcomponent = declared[:4]
     return Separators(
         field=field,
-        component=component,
-        repetition=repetition,
-        escape=escape,
-        subcomponent=subcomponent,
+        component=declared[0],
+        repetition=declared[1],
+        escape=declared[2],
+        subcomponent=declared[3],
         declared=declared,
     )
 

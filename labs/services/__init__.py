@@ -3,10 +3,11 @@
 from labs.services.keep import KeptMessage, keep_message, keep_refused
 from labs.services.patients import record_weight, register_patient
 from labs.services.read import read_waiting_messages
-from labs.services.setup import SetupRow, load_setup
+from labs.services.setup import SetupRefused, SetupRow, load_setup
 
 __all__ = [
     "KeptMessage",
+    "SetupRefused",
     "SetupRow",
     "keep_message",
     "keep_refused",

@@ -10,7 +10,7 @@ from decimal import Decimal
 from labs import library
 from labs.clinic_days import add_days
 from labs.formats.numbers import MOST_DIGITS, shown
-from labs.formats.parsed import Act, Code, ParsedNumber, ParsedObservation, ParsedRange, ParsedTime, Problem
+from labs.formats.parsed import Act, Code, ParsedObservation, ParsedRange, ParsedTime, Problem
 from labs.life_cycle import DATED
 from labs.models import LocalCode
 from labs.units import Analyte, convert, fold_unit, is_plausible

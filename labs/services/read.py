@@ -57,8 +57,8 @@ def _read_one(message_id: int, now: datetime) -> bool:
 def _claim(message_id: int) -> LabMessage | None:
     """The message, if it is still waiting and nobody else is reading it.
 
-    On PostgreSQL by an advisory lock that ends with the transaction (the table itself grants no update, so its
-    rows cannot be locked); on SQLite the transaction itself is the lock.
+    On PostgreSQL by an advisory lock that ends with the transaction (the table grants no update, so its rows
+    cannot be locked); on SQLite the transaction itself is the lock.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -109,7 +109,10 @@ def _read_hl7(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | R
     if isinstance(parsed, Rejected):
         return parsed
     notes = [*parsed.notes, *_reused_control_id(message)]
-    return _record(message, parsed, now, bare_number_ok=sender.bare_mrn_ok, codes=sender.name), notes
+    tally = _record(
+        message, parsed, now, sender=sender.name, codes=sender.name, bare_number_ok=sender.bare_mrn_ok
+    )
+    return tally, notes
 
 
 def _read_csv(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | Rejected:
@@ -129,15 +132,22 @@ def _read_csv(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | R
     parsed = csv_rows.parse(bytes(message.body), feed=profile)
     if isinstance(parsed, Rejected):
         return parsed
-    return _record(message, parsed, now, bare_number_ok=True, codes=feed.codes), list(parsed.notes)
+    tally = _record(message, parsed, now, sender=feed.name, codes=feed.codes, bare_number_ok=True)
+    return tally, list(parsed.notes)
 
 
 def _record(
-    message: LabMessage, parsed: ParsedMessage, now: datetime, *, bare_number_ok: bool, codes: str
+    message: LabMessage,
+    parsed: ParsedMessage,
+    now: datetime,
+    *,
+    sender: str,
+    codes: str,
+    bare_number_ok: bool,
 ) -> Tally:
     people = match_patients((report.patient for report in parsed.reports), bare_number_ok=bare_number_ok)
-    recorder = Recorder(message=message, now=now)
-    return recorder.record(parsed, people=people, local_codes=local_codes_of(codes))
+    recorder = Recorder(message=message, sender=sender, local_codes=local_codes_of(codes), now=now)
+    return recorder.record(parsed, people=people)
 
 
 def _state(tally: Tally) -> str:
@@ -157,7 +167,7 @@ def _reused_control_id(message: LabMessage) -> list[str]:
 
 
 def _keep_apart(message: LabMessage, why: Rejected, now: datetime) -> None:
-    """Give a whole message that cannot be read its outcome: a file is refused, a message waits for a person."""
+    """Give a message that cannot be read its outcome: a file is refused, a message waits for a person."""
     is_file = message.door == LabMessage.Door.CSV
     MessageOutcome.objects.create(
         message=message,

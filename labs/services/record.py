@@ -15,7 +15,7 @@ from labs.formats.parsed import (
 )
 from labs.life_cycle import Standing, Version, is_news, standing
 from labs.models import LabMessage, LabReport, LocalCode, Observation, Patient, QuarantinedResult, Result
-from labs.services.meaning import Context, Understood, plain, understand
+from labs.services.meaning import Context, Understood, name_analyte, plain, understand
 
 Identity = tuple[int, str, str, str, datetime]
 _LONGEST_ORDER = 200
@@ -72,19 +72,22 @@ class _History:
 class Recorder:
     """Records one message inside the caller's transaction, with a number of queries that does not grow."""
 
-    def __init__(self, *, message: LabMessage, now: datetime) -> None:
+    def __init__(
+        self,
+        *,
+        message: LabMessage,
+        sender: str,
+        local_codes: Mapping[str, Sequence[LocalCode]],
+        now: datetime,
+    ) -> None:
         self.message = message
+        self.sender = sender
+        self.local_codes = local_codes
         self.now = now
         self.tally = Tally()
         self.quarantined: list[QuarantinedResult] = []
 
-    def record(
-        self,
-        parsed: ParsedMessage,
-        *,
-        people: Mapping[ParsedPatient, Patient | Problem],
-        local_codes: Mapping[str, Sequence[LocalCode]],
-    ) -> Tally:
+    def record(self, parsed: ParsedMessage, *, people: Mapping[ParsedPatient, Patient | Problem]) -> Tally:
         """Judge every observation, store what is fit, keep the rest apart, and say what came of it."""
         entries: list[_Entry] = []
         for report in parsed.reports:
@@ -94,7 +97,7 @@ class Recorder:
                     self.hold(sent, person)
                     continue
                 context = Context(
-                    local_codes=local_codes,
+                    local_codes=self.local_codes,
                     birth_date=person.birth_date,
                     sent_at=parsed.sent_at,
                     received_at=self.message.received_at,
@@ -112,6 +115,7 @@ class Recorder:
 
     def hold(self, sent: ParsedObservation, problem: Problem, *, patient: Patient | None = None) -> None:
         """Keep one observation apart with its reason."""
+        named = name_analyte(sent.codes, local_codes=self.local_codes)
         self.tally.first_problem = self.tally.first_problem or problem
         self.quarantined.append(
             QuarantinedResult(
@@ -119,7 +123,7 @@ class Recorder:
                 position=sent.position,
                 part=sent.part[:64],
                 patient=patient,
-                analyte=_guessless_label(sent),
+                analyte="" if isinstance(named, Problem) else named[0].short,
                 reason_code=problem.code,
                 reason=problem.reason,
                 sent=sent.raw[:_SHOWN],
@@ -129,7 +133,7 @@ class Recorder:
         )
 
     def _store(self, entries: list[_Entry]) -> None:
-        histories = _lock_histories(entries, sender=self.message.sender)
+        histories = _lock_histories(entries, sender=self.sender)
         reports = self._reports(entries)
         for entry in entries:
             self._append(entry, histories[entry.identity], reports[entry.report.position])
@@ -302,8 +306,3 @@ def _too_long(report: ParsedReport, sent: ParsedObservation) -> Problem | None:
     if len(order) > _LONGEST_ORDER or len(sent.sub_id) > _LONGEST_SUB_ID:
         return Problem(code="long-identity", reason="The order number or sub-id is longer than can be kept.")
     return None
-
-
-def _guessless_label(sent: ParsedObservation) -> str:
-    """What the sender called the test, cut to the column; no mapping is tried here."""
-    return next((code.code or code.text for code in sent.codes), "")[:8]

@@ -72,6 +72,12 @@ def instant(value: datetime | str | None, precision: str = "minute") -> str:
 
 
 @register.filter
+def clock(value: datetime) -> str:
+    """The time of day on the clinic's clock, with the zone: `08:00 CEST`."""
+    return f"{timezone.localtime(value):%H:%M %Z}"
+
+
+@register.filter
 def number(value: Decimal | str | None) -> str:
     """A number with a point, a leading zero and no trailing ones: `0.5`, `60`, never `.5` or `60.000`."""
     if value is None or value == "":

@@ -1,4 +1,4 @@
-"""Template tags for pages outside the admin's frame: the clinic's name and what kind of installation this is."""
+"""Template tags for pages outside the admin's frame: the clinic's name, and whether it is a demonstration."""
 
 from django import template
 from django.conf import settings

@@ -81,7 +81,7 @@ def test_a_failure_inside_the_api_is_a_problem_document_without_its_words(
     def fails(*_, **__):
         raise RuntimeError("Key (mrn)=(4711)")
 
-    monkeypatch.setattr("courses.api._orders", fails)
+    monkeypatch.setattr("prrt_clinic.api.ServiceToken.validate_user", fails)
     client.raise_request_exception = False
     answer = client.get(ORDERS, **bearer(pharmacy_system))
     assert answer.status_code == 500

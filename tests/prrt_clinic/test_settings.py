@@ -23,7 +23,8 @@ SAFE = {
 def load(tmp_path, **environment):
     """Load the settings in a process of their own and say how that went."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    script = "from prrt_clinic import settings as s; print(s.EMAIL_BACKEND, s.EMAIL_TIMEOUT, s.SESSION_COOKIE_SECURE)"
+    wanted = "s.EMAIL_BACKEND, s.EMAIL_TIMEOUT, s.SESSION_COOKIE_SECURE"
+    script = f"from prrt_clinic import settings as s; print({wanted})"
     return subprocess.run(
         [sys.executable, "-c", script],
         cwd=ROOT,

@@ -1,0 +1,79 @@
+"""Judge situations given as JSON and print the recommendations as JSON; needs no database."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from django.core.management.base import BaseCommand
+
+from courses.json_table import Fault, parse_json
+from courses.situation import BadSituation, assess
+
+
+class Command(BaseCommand):
+    """One situation, or with --jsonl one per line."""
+
+    help = "Judge the situation in FILE (- reads standard input) and print the recommendation as JSON."
+    requires_system_checks: list[str] = []  # a check may ask the database; this command must not need one
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """One file, and whether it holds one situation per line."""
+        parser.add_argument("file", metavar="FILE", help="a JSON file, or - for standard input")
+        parser.add_argument(
+            "--jsonl", action="store_true", help="one situation per line in, one answer per line out"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Read, judge, print; faults go to standard error and make the exit status 2."""
+        try:
+            if options["jsonl"]:
+                self._answer_lines(options["file"])
+            else:
+                self._answer_one(options["file"])
+        except (OSError, UnicodeDecodeError) as error:
+            self._refuse([f"{options['file']}: {getattr(error, 'strerror', None) or error}"])
+
+    def _answer_one(self, file: str) -> None:
+        try:
+            found = assess(parse_json("".join(_lines(file))))
+        except Fault as fault:
+            self._refuse([str(fault)])
+        except BadSituation as bad:
+            self._refuse(bad.faults)
+        else:
+            self.stdout.write(json.dumps(found, indent=2, ensure_ascii=False))
+
+    def _answer_lines(self, file: str) -> None:
+        """Every line gets its answer or its error; the exit status stays 0."""
+        for line in _lines(file):
+            if line.strip():
+                self.stdout.write(json.dumps(_answer_or_error(line), ensure_ascii=False))
+
+    def _refuse(self, faults: list[str]) -> None:
+        for fault in faults:
+            self.stderr.write(fault)
+        sys.exit(2)
+
+
+def _answer_or_error(line: str) -> dict[str, Any]:
+    try:
+        return assess(parse_json(line))
+    except Fault as fault:
+        return {"error": str(fault)}
+    except BadSituation as bad:
+        return {"error": "; ".join(bad.faults)}
+
+
+def _lines(file: str) -> Iterator[str]:
+    if file == "-":
+        yield from _decoded(sys.stdin)
+        return
+    with Path(file).open(encoding="utf-8-sig") as stream:
+        yield from stream
+
+
+def _decoded(stream: TextIO) -> Iterator[str]:
+    yield from stream

@@ -1,0 +1,103 @@
+"""What must hold before the first cycle, and the age on the day of every cycle."""
+
+from collections.abc import Iterator
+
+from courses.rules.derived import Case, Moment
+from courses.rules.judging import Judged, both, bound_holds, parts_of, unless
+from courses.rules.protocol import Floor
+from courses.rules.required import Lack, gap_lacks
+from courses.rules.schedule import Dates
+from courses.rules.toxicity import explained
+from courses.rules.values import Action, Reason
+from courses.rules.wording import bound_words, day_words, lab_evidence, quantity_words
+from labs.clinic_days import age_on
+
+AGE_RULE = "ELIG-AGE"
+
+
+def age_reasons(*, case: Case, dates: Dates) -> Iterator[Reason]:
+    """Too young on the day of treatment; an unknown birth date is the business of the evidence rules."""
+    birth_date, least = case.chart.birth_date, case.protocol.minimum_age
+    if birth_date is None:
+        return
+    age = age_on(birth_date, max(birth_date, dates.judged_for))
+    if age < least:
+        yield Reason(
+            rule=AGE_RULE,
+            action=Action.DELAY,
+            sentence=f"The patient, born on {day_words(birth_date)}, is younger than {least} years on the "
+            "planned day: not eligible yet.",
+            threshold=f"{least} years or older",
+            source=str(case.protocol.minimum_age_source),
+        )
+
+
+def newest_moment(case: Case, dates: Dates) -> Moment:
+    """The newest reliable result of every analyte since the last administration."""
+    samples = {s.analyte: s for s in case.history.decisive if case.history.present(s)}
+    return Moment(day=dates.judged_for, interval=case.history.given, samples=samples)
+
+
+def judge_floor(floor: Floor, moment: Moment, case: Case) -> Judged:
+    """Whether a floor acts at a moment."""
+    met = both([bound_holds(bound, moment, case) for bound in floor.bounds])
+    if met.holds is False:
+        return met
+    return unless(met, explained(floor.explained_by, moment, case))
+
+
+def floors_act(moment: Moment, analyte: str, case: Case) -> bool:
+    """Whether a floor that looks at this analyte acts, or might."""
+    return any(
+        judge_floor(floor, moment, case).holds is not False
+        for floor in case.protocol.floors
+        if any(analyte in parts_of(bound.quantity) for bound in floor.bounds)
+    )
+
+
+def floor_reasons(*, case: Case, dates: Dates) -> Iterator[Reason]:
+    """The floors that act before the first cycle, and those that could not be looked at."""
+    moment = newest_moment(case, dates)
+    for floor in case.protocol.floors:
+        judged = judge_floor(floor, moment, case)
+        if judged.holds:
+            yield _floor_reason(floor, moment, case)
+        elif judged.holds is None and not _measured(floor, moment):
+            names = " and ".join(case.protocol.names[bound.quantity] for bound in floor.bounds)
+            yield Reason(
+                rule=floor.id,
+                action=Action.PROCEED,
+                sentence=f"{names}: not measured, so the floor before cycle 1 ({floor.name}) was not judged.",
+                threshold=" and ".join(bound_words(bound, None, case) for bound in floor.bounds),
+                source=str(floor.source),
+            )
+
+
+def floor_lacks(*, case: Case, dates: Dates) -> Iterator[Lack]:
+    """What floors that could not be judged still need."""
+    moment = newest_moment(case, dates)
+    for floor in case.protocol.floors:
+        judged = judge_floor(floor, moment, case)
+        if judged.holds is None and _measured(floor, moment):
+            yield from gap_lacks(
+                gaps=judged.gaps, holds=True, rule=floor.id, source=str(floor.source), case=case, dates=dates
+            )
+
+
+def _measured(floor: Floor, moment: Moment) -> bool:
+    """Whether the first quantity a floor looks at was measured at all."""
+    return parts_of(floor.bounds[0].quantity)[0] in moment.samples
+
+
+def _floor_reason(floor: Floor, moment: Moment, case: Case) -> Reason:
+    found = " and ".join(quantity_words(bound, moment, case) for bound in floor.bounds)
+    condition = " and ".join(bound_words(bound, moment, case) for bound in floor.bounds)
+    parts = dict.fromkeys(part for bound in floor.bounds for part in parts_of(bound.quantity))
+    return Reason(
+        rule=floor.id,
+        action=floor.action,
+        sentence=f"{found}, {condition}: the first cycle is not to be given with this ({floor.name}).",
+        threshold=condition,
+        source=str(floor.source),
+        evidence=tuple(lab_evidence(moment.samples[part], case.protocol) for part in parts),
+    )

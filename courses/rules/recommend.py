@@ -1,0 +1,252 @@
+"""Put the rules together: one recommendation for one chart on one day; the most severe reason wins."""
+
+import traceback
+from collections.abc import Iterable, Iterator
+from datetime import date
+from itertools import groupby
+
+from courses.rules.ctcae import grade
+from courses.rules.derived import Case, Moment
+from courses.rules.dosing import Dosing, judge_families
+from courses.rules.eligibility import (
+    age_reasons,
+    floor_lacks,
+    floor_reasons,
+    floors_act,
+    newest_moment,
+)
+from courses.rules.evidence import read_history
+from courses.rules.judging import parts_of
+from courses.rules.protocol import Protocol
+from courses.rules.required import Lack, doubtful_lacks, lab_lacks, unknown_lacks, weight_lacks
+from courses.rules.schedule import Dates, dates_of, delay_so_far
+from courses.rules.toxicity import Track, follow, tracks
+from courses.rules.values import (
+    Action,
+    Chart,
+    GradeLine,
+    MissingEvidence,
+    OrderLine,
+    Reason,
+    Recommendation,
+)
+from courses.rules.wording import day_words
+
+WINDOW_RULE = "SCH-WINDOW"
+FAULT_RULE = "SYS-FAULT"
+NOT_CONSIDERED = (
+    "pregnancy",
+    "sstr_imaging",
+    "analogue_injections",
+    "allergy_review",
+    "disease_flags",
+)
+
+
+def recommend(*, chart: Chart, protocol: Protocol, today: date) -> Recommendation:
+    """What the protocol says of this chart on this day.
+
+    1. sift the results and follow every toxicity over the whole chart; 2. ask each family; 3. look for
+    evidence that is missing; 4. look at the calendar; 5. take the most severe action.
+    """
+    case = Case(chart=chart, history=read_history(chart), protocol=protocol)
+    dates = dates_of(chart=chart, protocol=protocol, today=today)
+    course = follow(case)
+    dosing = judge_families(case=case, course=course, today=today)
+    lacks = _distinct(
+        [
+            *_doubts(case),
+            *lab_lacks(case=case, dates=dates),
+            *weight_lacks(case=case, dates=dates),
+            *unknown_lacks(unknowns=course.unknowns, case=case, dates=dates),
+            *(floor_lacks(case=case, dates=dates) if dates.last is None else ()),
+        ]
+    )
+    reasons = [
+        *dosing.reasons,
+        *(floor_reasons(case=case, dates=dates) if dates.last is None else ()),
+        *age_reasons(case=case, dates=dates),
+        *_window_reasons(dates, dosing, protocol),
+        *_lack_reasons(lacks),
+    ]
+    return _combined(case=case, dates=dates, dosing=dosing, reasons=reasons, lacks=lacks, today=today)
+
+
+def recommend_or_hold(*, chart: Chart, protocol: Protocol, today: date) -> Recommendation:
+    """The same, but a fault of the core itself becomes HOLD with a technical reason: the one outer guard."""
+    try:
+        return recommend(chart=chart, protocol=protocol, today=today)
+    except Exception as fault:  # any fault whatever must hold the cycle, and is told as a reason
+        return _fault(fault, chart=chart, protocol=protocol)
+
+
+def _fault(fault: Exception, *, chart: Chart, protocol: Protocol) -> Recommendation:
+    """HOLD, naming the place of the fault and nothing of the patient."""
+    frame = traceback.extract_tb(fault.__traceback__)[-1]
+    place = f"{type(fault).__name__} in {frame.name}, line {frame.lineno}"
+    reason = Reason(
+        rule=FAULT_RULE,
+        action=Action.HOLD,
+        sentence=f"The decision core failed on this chart ({place}): nothing can be recommended. "
+        "Report this to the people who run the service, and decide from the chart by hand.",
+        threshold="no fault",
+        source="this service's own rule: a fault never lets a cycle proceed",
+    )
+    return Recommendation(
+        protocol_id=protocol.id,
+        action=Action.HOLD,
+        activity_gbq=None,
+        cycle=len(chart.cycles) + 1,
+        planned_on=chart.planned_on,
+        window=None,
+        reasons=(reason,),
+        not_considered=NOT_CONSIDERED,
+    )
+
+
+def _doubts(case: Case) -> Iterator[Lack]:
+    """Doubtful results that would act on the rules of the present interval."""
+    followed = tracks(case)
+
+    def alarms(moment: Moment, analyte: str) -> bool:
+        if not case.history.given:
+            return floors_act(moment, analyte, case)
+        return any(_might_act(track, moment, case) for track in followed if analyte in track.analytes)
+
+    return doubtful_lacks(alarms=alarms, case=case)
+
+
+def _might_act(track: Track, moment: Moment, case: Case) -> bool:
+    if track.family.never_acts:
+        return False
+    finding = track.judge(moment, case)
+    return finding.weighty if finding.triggered.holds is None else finding.triggered.holds
+
+
+def _distinct(lacks: list[Lack]) -> list[Lack]:
+    """One lack per thing and rule; one that holds goes before one that does not."""
+    found: dict[tuple[str, str], Lack] = {}
+    for lack in lacks:
+        key = (lack.gap.rule, lack.gap.item)
+        if key not in found or (lack.holds and not found[key].holds):
+            found[key] = lack
+    return list(found.values())
+
+
+def _lack_reasons(lacks: list[Lack]) -> Iterator[Reason]:
+    """One reason per rule and force: a hold, or a note where the evidence is not required."""
+    ordered = sorted(lacks, key=lambda lack: (lack.gap.rule, not lack.holds))
+    for (rule, holds), group in groupby(ordered, key=lambda lack: (lack.gap.rule, lack.holds)):
+        of = list(group)
+        yield Reason(
+            rule=rule,
+            action=Action.HOLD if holds else Action.PROCEED,
+            sentence=_lack_sentence(of),
+            threshold="usable evidence for the day of treatment",
+            source="; ".join(dict.fromkeys(lack.source for lack in of)),
+            evidence=tuple(item for lack in of for item in lack.evidence),
+        )
+
+
+def _lack_sentence(lacks: list[Lack]) -> str:
+    """Things lacking for the same cause are named together."""
+    causes: dict[str, list[str]] = {}
+    for lack in lacks:
+        causes.setdefault(lack.gap.why, []).append(lack.name)
+    return "; ".join(f"{', '.join(names)}: {why}" for why, names in causes.items()) + "."
+
+
+def _window_reasons(dates: Dates, dosing: Dosing, protocol: Protocol) -> Iterator[Reason]:
+    """Before the window: delay. After it without a toxicity: a note."""
+    window, last = dates.window, dates.last
+    if window is None or last is None:
+        return
+    after = f"cycle {last.number} of {day_words(last.on)}"
+    first, final = day_words(window.earliest), day_words(window.latest)
+    if dates.judged_for < window.earliest:
+        action, text = (
+            Action.DELAY,
+            f"The planned day lies before {first}, the first day after {after}: delay.",
+        )
+    elif dates.judged_for > window.latest and dosing.stops_on is None:
+        action, text = (
+            Action.PROCEED,
+            f"The planned day lies after {final}, the last day of the window after {after}.",
+        )
+    else:
+        return
+    yield Reason(
+        rule=WINDOW_RULE,
+        action=action,
+        sentence=text,
+        threshold=f"{first} to {final}",
+        source=str(protocol.schedule.window_source),
+    )
+
+
+def _combined(
+    *, case: Case, dates: Dates, dosing: Dosing, reasons: list[Reason], lacks: list[Lack], today: date
+) -> Recommendation:
+    """The most severe action, with everything a reader needs to check it."""
+    schedule = case.protocol.schedule
+    action = max((reason.action for reason in reasons), default=Action.PROCEED)
+    activity = {Action.PROCEED: schedule.activity_gbq, Action.REDUCE: schedule.reduced_activity_gbq}.get(
+        action
+    )
+    missing = tuple(lack.gap for lack in lacks if lack.holds)
+    awaiting = action is Action.HOLD and _only_waiting(missing, reasons, today)
+    toxic = [(episode.onset, episode.resolved_on) for episode in dosing.current]
+    return Recommendation(
+        protocol_id=case.protocol.id,
+        action=action,
+        activity_gbq=activity,
+        cycle=dates.cycle,
+        planned_on=dates.planned_on,
+        window=dates.window,
+        reasons=tuple(sorted(reasons, key=lambda reason: -reason.action)),
+        missing=missing,
+        grades=tuple(_grades(case, dates)),
+        delay=delay_so_far(dates=dates, chart=case.chart, protocol=case.protocol, toxic=toxic),
+        stops_on=dosing.stops_on,
+        awaiting_labs=awaiting,
+        labs_due=min((gap.due_on for gap in missing if gap.due_on), default=None) if awaiting else None,
+        not_considered=NOT_CONSIDERED,
+        order_set=tuple(_order_set(case)) if action.is_go else (),
+    )
+
+
+def _only_waiting(missing: Iterable[MissingEvidence], reasons: Iterable[Reason], today: date) -> bool:
+    """Whether nothing holds but evidence that is not yet due."""
+    waiting = all(gap.due_on is not None and today <= gap.due_on for gap in missing)
+    evidence = {gap.rule for gap in missing}
+    return waiting and all(reason.rule in evidence for reason in reasons if reason.action is Action.HOLD)
+
+
+def _order_set(case: Case) -> Iterator[OrderLine]:
+    """The orders the protocol wants for a cycle; steroid cover only where the disease asks for it."""
+    for row in case.protocol.orders:
+        if not row.when_peritoneal_disease or case.chart.peritoneal_or_mesenteric_disease:
+            yield OrderLine(kind=row.kind, items=row.items)
+
+
+def _grades(case: Case, dates: Dates) -> Iterator[GradeLine]:
+    """The grade of every term measured since the last administration, and of ongoing events."""
+    moment, criteria = newest_moment(case, dates), case.protocol.criteria
+    ongoing = {event.term: event for event in case.chart.adverse_events if event.ended_on is None}
+    for criterion in criteria.by_term.values():
+        sample = moment.samples.get(parts_of(criterion.quantity)[0])
+        if sample is None:
+            continue
+        found = grade(criterion, moment, case)
+        yield GradeLine(
+            term=criterion.term,
+            analyte=sample.analyte,
+            version=criteria.version,
+            grade=found.low if found.is_exact else None,
+            ungradable=found.ungradable,
+            collected_on=sample.day,
+        )
+    for term, event in sorted(ongoing.items()):
+        yield GradeLine(
+            term=term, analyte="", version=criteria.version, grade=event.grade, collected_on=event.began_on
+        )

@@ -1,0 +1,216 @@
+"""Read the rows of a protocol that speak of analytes and graded terms: labs, toxicities, floors."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+
+from courses.rules.criteria_reader import read_bound
+from courses.rules.data_reader import TableReader
+from courses.rules.protocol import (
+    DERIVED,
+    Criteria,
+    Exemption,
+    Floor,
+    GradeBound,
+    LabRow,
+    RecurrenceBy,
+    ToxicityCriterion,
+    ToxicityFamily,
+)
+from courses.rules.values import Action
+
+_WORST = 4
+
+
+class _Needed(StrEnum):
+    ALWAYS = "always"
+    ASKED = "when_a_rule_asks"
+
+
+class _Acts(StrEnum):
+    NOTE = "note"
+    DELAY = "delay"
+    STOP = "stop"
+
+
+class _Combine(StrEnum):
+    ANY = "any"
+    ALL = "all"
+
+
+class _Pushed(StrEnum):
+    UP = "up"
+    DOWN = "down"
+
+
+_ACTIONS = {_Acts.NOTE: Action.PROCEED, _Acts.DELAY: Action.DELAY, _Acts.STOP: Action.STOP}
+
+
+class RowReader:
+    """Reads the rows that speak of analytes and graded terms."""
+
+    def __init__(self, criteria: Criteria, names: Mapping[str, str], units: Mapping[str, str]) -> None:
+        self._criteria, self._names, self._units = criteria, names, units
+
+    def labs(self, table: TableReader) -> tuple[LabRow, ...]:
+        """The evidence needed before each administration; each analyte once."""
+        found: dict[str, LabRow] = {}
+        for item in table.tables("lab"):
+            row = LabRow(
+                analyte=item.text("analyte"),
+                always=item.choice("needed", _Needed) is _Needed.ALWAYS,
+                validity_days=item.whole("validity_days", least=1),
+                due_days_before=item.whole("due_days_before"),
+                source=item.source(),
+            )
+            if row.analyte not in self._names:
+                raise item.fault(
+                    "analyte", f"{row.analyte!r} is not known", f"known: {', '.join(self._names)}"
+                )
+            if row.analyte in found:
+                raise item.fault("analyte", f"{row.analyte} stands twice", "keep one row")
+            if row.due_days_before > row.validity_days:
+                raise item.fault("due_days_before", "is longer than the validity", "correct one of the two")
+            item.finish()
+            found[row.analyte] = row
+        return tuple(found.values())
+
+    def families(self, table: TableReader) -> tuple[ToxicityFamily, ...]:
+        """The dose-modification table; no id, and no term, stands in two rows."""
+        found: list[ToxicityFamily] = []
+        owner: dict[str, str] = {}
+        for item in table.tables("toxicity"):
+            family = self._family(item)
+            if family.id in [other.id for other in found]:
+                raise item.fault("id", f"{family.id} stands twice", "keep one row")
+            for term in (*family.terms, *family.reported_terms):
+                if term in owner:
+                    raise item.fault(
+                        "terms", f"overlap: {term!r} already belongs to {owner[term]}", "keep one"
+                    )
+                owner[term] = family.id
+            if family.other_events and any(other.other_events for other in found):
+                raise item.fault("other_events", "overlap: two rows take all other events", "keep one")
+            found.append(family)
+        return tuple(found)
+
+    def _family(self, table: TableReader) -> ToxicityFamily:
+        resolution = table.table("resolution")
+        criteria = self._criteria_of(table)
+        trigger = table.whole("trigger_grade", least=1)
+        graded = not criteria
+        resolved = resolution.whole("grade") if graded else trigger - 1
+        tolerance = resolution.positive("tolerance_percent") if criteria else Decimal(0)
+        if resolved != trigger - 1:
+            word = "overlap" if resolved >= trigger else "gap"
+            raise resolution.fault(
+                "grade", f"{word}: must be one below trigger_grade", "correct one of the two"
+            )
+        found = ToxicityFamily(
+            id=table.text("id"),
+            name=table.text("name"),
+            terms=self._terms(table),
+            reported_terms=table.texts("reported_terms") if table.has("reported_terms") else (),
+            trigger_grade=trigger,
+            resolved_grade=resolved,
+            criteria=criteria,
+            tolerance_percent=tolerance,
+            on_first=_ACTIONS[table.choice("on_first", _Acts)],
+            on_recurrence=_ACTIONS[table.choice("on_recurrence", _Acts)],
+            recurrence_by=table.choice("recurrence_by", RecurrenceBy),
+            other_events=table.flag("other_events") if table.has("other_events") else False,
+            milder_note=table.text("milder_note") if table.has("milder_note") else "",
+            spare_baseline_grade=table.flag("spare_baseline_grade")
+            if table.has("spare_baseline_grade")
+            else False,
+            exemptions=self._exemptions(table),
+            source=table.source(),
+            resolution_source=resolution.source(),
+        )
+        if not (found.terms or found.reported_terms or found.criteria or found.other_events):
+            raise table.fault("terms", "nothing can trigger this row", "add terms or criteria")
+        if trigger > _WORST:
+            raise table.fault("trigger_grade", f"{trigger} is not a grade", f"use 1 to {_WORST}")
+        resolution.finish()
+        table.finish()
+        return found
+
+    def _terms(self, table: TableReader) -> tuple[str, ...]:
+        terms = table.texts("terms") if table.has("terms") else ()
+        for term in terms:
+            self._known_term(table, "terms", term)
+        return terms
+
+    def _known_term(self, table: TableReader, key: str, term: str) -> None:
+        if term not in self._criteria.by_term:
+            raise table.fault(
+                key, f"CTCAE {self._criteria.version} file has no term {term!r}", "correct the term"
+            )
+
+    def _criteria_of(self, table: TableReader) -> tuple[ToxicityCriterion, ...]:
+        if not table.has("criterion"):
+            return ()
+        found = [self._criterion(item) for item in table.tables("criterion")]
+        if table.choice("criteria", _Combine) is _Combine.ANY:
+            return tuple(found)
+        return (
+            ToxicityCriterion(
+                name=" and ".join(item.name for item in found),
+                bounds=tuple(bound for item in found for bound in item.bounds),
+                resolves_by=tuple(dict.fromkeys(pair for item in found for pair in item.resolves_by)),
+            ),
+        )
+
+    def _criterion(self, table: TableReader) -> ToxicityCriterion:
+        bounds = []
+        for item in table.tables("bounds"):
+            bounds.append(read_bound(item, quantity=item.text("quantity"), units=self._units))
+            item.finish()
+        back = []
+        for item in table.tables("resolves_by"):
+            quantity = item.text("quantity")
+            if quantity not in self._names and quantity not in DERIVED:
+                raise item.fault("quantity", f"{quantity!r} is not known", "use an analyte's short name")
+            back.append((quantity, item.choice("pushed", _Pushed) is _Pushed.DOWN))
+            item.finish()
+        found = ToxicityCriterion(name=table.text("name"), bounds=tuple(bounds), resolves_by=tuple(back))
+        table.finish()
+        return found
+
+    def _exemptions(self, table: TableReader) -> tuple[Exemption, ...]:
+        if not table.has("exemption"):
+            return ()
+        found = []
+        for item in table.tables("exemption"):
+            self._known_term(item, "term", item.text("term"))
+            bounds = tuple(self._grade_bound(bound) for bound in item.tables("explained_by"))
+            found.append(Exemption(term=item.text("term"), explained_by=bounds))
+            item.finish()
+        return tuple(found)
+
+    def _grade_bound(self, table: TableReader) -> GradeBound:
+        term = table.text("term")
+        self._known_term(table, "term", term)
+        found = GradeBound(term=term, at_least=table.whole("at_least"), at_most=table.whole("at_most"))
+        if not found.at_least <= found.at_most <= _WORST:
+            raise table.fault("at_most", "must lie between at_least and 4", "correct the grades")
+        table.finish()
+        return found
+
+    def floor(self, table: TableReader) -> Floor:
+        """One condition that must not hold before the first cycle."""
+        bounds = []
+        for item in table.tables("bounds"):
+            bounds.append(read_bound(item, quantity=item.text("quantity"), units=self._units))
+            item.finish()
+        excuses = table.tables("explained_by") if table.has("explained_by") else []
+        found = Floor(
+            id=table.text("id"),
+            name=table.text("name"),
+            bounds=tuple(bounds),
+            explained_by=tuple(self._grade_bound(item) for item in excuses),
+            action=_ACTIONS[table.choice("action", _Acts)],
+            source=table.source(),
+        )
+        table.finish()
+        return found

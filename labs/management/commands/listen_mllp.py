@@ -1,0 +1,59 @@
+"""Listen for HL7 v2 over MLLP until told to stop."""
+
+import asyncio
+import errno
+from argparse import ArgumentParser, ArgumentTypeError
+from ipaddress import ip_network
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from labs.mllp import Limits, Listener
+
+
+def network(text: str) -> Any:
+    """One address or network of the allow list."""
+    try:
+        return ip_network(text, strict=False)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is not an address or network such as 10.1.2.0/24") from error
+
+
+class Command(BaseCommand):
+    """Arguments in, the listener, one line out."""
+
+    help = "Listen for HL7 v2 results (ORU^R01) over MLLP."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default=settings.MLLP_HOST, help="address to listen on")
+        parser.add_argument(
+            "--port", type=int, default=settings.MLLP_PORT, help="port to listen on; 0 picks one"
+        )
+        parser.add_argument(
+            "--allow",
+            type=network,
+            action="append",
+            default=[],
+            help="only these networks may connect (repeat)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        host, port = options["host"], options["port"]
+        limits = Limits(allowed=tuple(options["allow"]))
+        try:
+            asyncio.run(self._serve(host=host, port=port, limits=limits))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                message = f"Port {port} on {host} is in use. Choose another with --port or MLLP_PORT."
+            else:
+                message = f"Cannot listen on {host} port {port}: {error.strerror or error}."
+            raise CommandError(message, returncode=2) from error
+
+    async def _serve(self, *, host: str, port: int, limits: Limits) -> None:
+        await Listener(host=host, port=port, limits=limits).serve(ready=self._ready)
+
+    def _ready(self, host: str, port: int) -> None:
+        self.stdout.write(f"Listening for HL7 v2 (MLLP) on {host} port {port}.")
+        self.stdout.flush()

@@ -1,0 +1,13 @@
+"""Read kept messages in the background (thin)."""
+
+from collections.abc import Sequence
+
+from celery import shared_task
+
+from labs import services
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def read_messages(message_ids: Sequence[int] | None = None) -> None:
+    """Read these messages, or all that wait."""
+    services.read_waiting_messages(ids=message_ids)

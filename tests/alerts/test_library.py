@@ -1,0 +1,92 @@
+"""The policy file: followed as written, and refused where it is unclear."""
+
+from datetime import timedelta
+
+import pytest
+
+from alerts.apps import check_policy
+from alerts.library import POLICY_FILE, BadPolicy, plan_as_data, plan_from_data, policy, read_policy
+from alerts.rules import Kind
+
+SHIPPED = POLICY_FILE.read_text(encoding="utf-8")
+
+
+def faults_of(text: str) -> str:
+    with pytest.raises(BadPolicy) as refused:
+        read_policy(text.encode())
+    return str(refused.value)
+
+
+def test_the_shipped_policy_covers_every_kind_of_alert() -> None:
+    assert set(policy().kinds) == set(Kind)
+    assert check_policy(None) == []
+
+
+def test_the_shipped_policy_says_that_nobody_approved_it_yet() -> None:
+    assert "approved by the department" in policy().approved_by
+
+
+def test_what_wakes_somebody_is_told_again_within_fifteen_minutes_then_every_thirty_at_most() -> None:
+    for kind in (Kind.STOP, Kind.DELAY):
+        entry = policy().kinds[kind]
+        assert entry.severity == 1
+        assert entry.plan.steps[0].audience == ("on-call",)
+        assert all(step.after <= timedelta(minutes=15) for step in entry.plan.steps)
+        assert entry.plan.repeat <= timedelta(minutes=30)
+
+
+def test_only_people_end_what_withholds_treatment() -> None:
+    for kind in (Kind.STOP, Kind.DELAY, Kind.REDUCE):
+        assert not policy().kinds[kind].ends_with_cause
+
+
+def test_a_ladder_frozen_into_an_alert_comes_back_the_same() -> None:
+    for entry in policy().kinds.values():
+        assert plan_from_data(plan_as_data(entry.plan)) == entry.plan
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fault"),
+    [
+        ('word = "critical"', 'word = "critical"\ncolour = "red"', "unknown key 'colour'"),
+        ('approved_by = "', 'approved = "', "approved_by is missing"),
+        (
+            'audience = ["on-call"], after_minutes = 0',
+            'audience = ["oncall"], after_minutes = 0',
+            "not a group",
+        ),
+        (
+            'audience = ["on-call"], after_minutes = 0',
+            "audience = [], after_minutes = 0",
+            "at least one group",
+        ),
+        ('["on-call"], after_minutes = 0', '["on-call"], after_minutes = 5', "must be 0"),
+        ("after_minutes = 15", "after_minutes = 0", "at least 1"),
+        ("after_minutes = 15", "after_minutes = 1.5", "whole number"),
+        ("repeat_every_minutes = 30", "repeat_every_minutes = 0", "at least 1"),
+        ('id = "stop"\nseverity = 1', 'id = "stop"\nseverity = 4', "severity 4 is not defined"),
+        ('id = "stop"\nseverity = 1', 'id = "stop"\nseverity = true', "severity True is not defined"),
+        ('id = "stop"', 'id = "halt"', "no such kind"),
+        ('id = "stop"', 'id = "delay"', "appears twice"),
+        ('ladder = "chasing"', 'ladder = "running"', "not defined"),
+        ('ends = "cause"', 'ends = "machine"', "ends must be"),
+        ("technical = true", "technical = 1", "technical must be true or false"),
+        ('version = "', "version = 3 # ", "version must be a text"),
+        ("version = ", "version ", "cannot be read"),
+    ],
+)
+def test_an_unclear_policy_is_refused_with_its_fault(before: str, after: str, fault: str) -> None:
+    assert before in SHIPPED
+    assert fault in faults_of(SHIPPED.replace(before, after))
+
+
+def test_all_faults_are_named_at_once() -> None:
+    text = SHIPPED.replace('ends = "cause"', 'ends = "machine"').replace(
+        "after_minutes = 15", "after_minutes = 0"
+    )
+    assert len(faults_of(text).splitlines()) >= 3
+
+
+def test_bytes_that_are_no_text_are_refused() -> None:
+    with pytest.raises(BadPolicy, match="cannot be read"):
+        read_policy(b"\xff\xfe")

@@ -1,0 +1,129 @@
+"""The lists of the first page: who stands on which, in which order, and why."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from courses.models import Course
+from courses.worklist import leading_reason, what_ends_it, worklist
+from tests.courses.sample_courses import LOW_PLATELETS, TODAY, decide, make_course, sign, starter
+
+pytestmark = pytest.mark.django_db
+
+
+def families(section) -> list[str]:
+    return [line.patient.family for line in section.lines]
+
+
+def test_a_delayed_cycle_stands_on_the_held_list_with_its_reason_and_suspended_order():
+    make_course(1, action="delay", family="Delayed")
+    line = worklist(today=TODAY).held.lines[0]
+    assert (line.patient.family, line.action, line.why) == ("Delayed", "delay", LOW_PLATELETS)
+    assert [order.state for order in line.orders] == ["suspended"]
+
+
+def test_a_hold_says_what_is_missing_and_how_to_end_it():
+    make_course(1, action="hold", family="Held")
+    line = worklist(today=TODAY).held.lines[0]
+    assert line.why == "No creatinine was collected."
+    assert line.next_step == "Draw creatinine."
+
+
+def test_patients_merely_between_cycles_stand_apart_and_are_not_held():
+    make_course(1, action="hold", awaiting=True, in_days=30, family="Between")
+    lists = worklist(today=TODAY)
+    assert families(lists.waiting) == ["Between"]
+    assert not lists.held.lines
+    assert not lists.therapies.lines
+
+
+def test_a_course_without_a_decision_is_shown_as_not_assessed_and_never_hidden():
+    course = make_course(1, family="New")
+    Course.objects.filter(pk=course.pk).update(current_decision=None)
+    line = worklist(today=TODAY).held.lines[0]
+    assert line.action == "none"
+    assert line.cycle is None
+
+
+def test_the_soonest_planned_day_comes_first():
+    make_course(1, in_days=6, family="Later")
+    make_course(2, in_days=2, family="Sooner")
+    assert families(worklist(today=TODAY).held) == ["Sooner", "Later"]
+
+
+def test_an_unsigned_proposal_waits_for_a_signature_and_a_signed_one_does_not():
+    make_course(1, action="proceed", family="Unsigned")
+    signed = make_course(2, action="proceed", family="Signed")
+    sign(signed.current_decision, by=starter())
+    assert families(worklist(today=TODAY).to_sign) == ["Unsigned"]
+
+
+def test_a_signature_stands_when_newer_evidence_confirmed_what_was_signed():
+    course = make_course(1, action="proceed")
+    first = course.current_decision
+    sign(first, by=starter())
+    decide(course, first.cycle, action="proceed", confirms=first)
+    assert not worklist(today=TODAY).to_sign.lines
+
+
+def test_a_signature_on_an_earlier_verdict_does_not_stand():
+    course = make_course(1, action="proceed")
+    sign(course.current_decision, by=starter())
+    cycle = course.current_decision.cycle
+    decide(course, cycle, action="delay")
+    decide(course, cycle, action="proceed")
+    assert len(worklist(today=TODAY).to_sign) == 1
+
+
+def test_a_stop_needs_confirming_until_it_is_signed():
+    course = make_course(1, action="stop", family="Stopped")
+    assert families(worklist(today=TODAY).stopped) == ["Stopped"]
+    sign(course.current_decision, by=starter())
+    assert not worklist(today=TODAY).stopped.lines
+
+
+@pytest.mark.parametrize(("in_days", "shown"), [(-1, False), (0, True), (7, True), (8, False)])
+def test_therapies_are_those_of_today_and_the_next_seven_days(in_days, shown):
+    make_course(1, action="delay", in_days=in_days)
+    lines = worklist(today=TODAY).therapies.lines
+    assert bool(lines) is shown
+    assert all(line.next_step == "Must not go ahead." for line in lines)
+
+
+def test_a_proposal_whose_day_has_passed_stays_in_sight():
+    make_course(1, action="proceed", in_days=-3)
+    assert worklist(today=TODAY).therapies.lines[0].next_step == "Waits for a physician's signature."
+
+
+def test_closed_courses_are_on_no_list():
+    course = make_course(1, action="delay")
+    Course.objects.filter(pk=course.pk).update(status="stopped")
+    lists = worklist(today=TODAY)
+    assert not any([lists.held.lines, lists.stopped.lines, lists.to_sign.lines, lists.therapies.lines])
+
+
+def test_the_number_of_queries_does_not_grow_with_patients():
+    actions = ["delay", "hold", "proceed", "reduce", "stop"]
+    for n in range(6):
+        make_course(n, action=actions[n % 5], awaiting=n == 1)
+    few = count_queries()
+    for n in range(6, 40):
+        make_course(n, action=actions[n % 5], awaiting=n % 10 == 1)
+    assert count_queries() == few
+
+
+def count_queries() -> int:
+    with CaptureQueriesContext(connection) as captured:
+        worklist(today=TODAY)
+    return len(captured)
+
+
+@pytest.mark.parametrize("answer", [{}, {"action": "delay"}, {"action": "hold", "missing": []}])
+def test_an_answer_without_reasons_gives_no_sentence_rather_than_a_wrong_one(answer):
+    assert leading_reason(answer) == ""
+    assert what_ends_it(answer) == ""
+
+
+def test_many_missing_results_are_summed_up():
+    gaps = [{"why": "w", "resolve": f"Draw {n}."} for n in range(5)]
+    assert what_ends_it({"missing": gaps}) == "Draw 0. Draw 1. And 3 more; see the decision."

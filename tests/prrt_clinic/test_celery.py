@@ -1,0 +1,87 @@
+"""The beat table and Celery's settings hold what the duties rely on."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from kombu import Connection
+
+from prrt_clinic.celery import TASK_LIMIT_SECONDS, TICK_SECONDS, VISIBILITY_SECONDS, app
+from prrt_clinic.file_broker import file_options
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_scheduled_task_is_registered():
+    app.loader.import_default_modules()
+    assert set(TICK_SECONDS) <= set(app.tasks)
+
+
+def test_every_task_that_is_nudged_is_registered():
+    app.loader.import_default_modules()
+    assert {
+        "labs.tasks.read_messages",
+        "courses.tasks.assess_courses",
+        "alerts.tasks.triage_decisions",
+    } <= set(app.tasks)
+
+
+def test_a_tick_that_nobody_took_expires_before_the_next():
+    for entry in app.conf.beat_schedule.values():
+        assert entry["options"]["expires"] <= entry["schedule"].run_every.total_seconds()
+
+
+def test_a_duty_is_noticed_within_half_a_minute():
+    assert max(TICK_SECONDS.values()) <= 30
+
+
+def test_a_killed_worker_loses_nothing_and_a_slow_one_is_not_overtaken():
+    assert app.conf.task_acks_late
+    assert app.conf.task_reject_on_worker_lost
+    assert app.conf.worker_prefetch_multiplier == 1
+    assert app.conf.task_ignore_result
+    assert VISIBILITY_SECONDS > 10 * TASK_LIMIT_SECONDS
+    assert app.conf.timezone == "UTC"
+
+
+def test_waking_people_has_a_queue_of_its_own():
+    assert {queue.name for queue in app.conf.task_queues} == {"critical-mail", "mail", "default"}
+    for task in ("alerts.tasks.dispatch_due", "alerts.tasks.run_due_steps", "alerts.tasks.triage_decisions"):
+        assert app.amqp.router.route({}, task)["queue"].name == "critical-mail"
+    assert app.amqp.router.route({}, "labs.tasks.read_messages")["queue"].name == "default"
+
+
+def test_a_message_over_the_file_broker_arrives_once_and_in_order(tmp_path):
+    with Connection("files://localhost", transport_options=file_options(tmp_path)) as broker:
+        queue = broker.SimpleQueue("default")
+        for n in range(20):
+            queue.put({"n": n})
+        got = [queue.get(timeout=2) for _ in range(20)]
+        for message in got:
+            message.ack()
+        with pytest.raises(queue.Empty):
+            queue.get(block=False)
+    assert [message.payload["n"] for message in got] == list(range(20))
+
+
+def test_a_reader_of_the_file_broker_never_meets_half_a_message(tmp_path):
+    writer = (
+        "import sys; from pathlib import Path; from kombu import Connection\n"
+        "from prrt_clinic.file_broker import file_options\n"
+        "with Connection('files://localhost', transport_options=file_options(Path(sys.argv[1]))) as broker:\n"
+        "    queue = broker.SimpleQueue('default')\n"
+        "    for n in range(300): queue.put({'n': n, 'filler': 'x' * 20000})\n"
+    )
+    options = file_options(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", writer, str(tmp_path)], cwd=ROOT) as process:
+        read = 0
+        while process.poll() is None or any((tmp_path / "queue").iterdir()):
+            for path in (tmp_path / "queue").glob("*.msg"):
+                assert json.loads(path.read_text(encoding="utf-8"))["body"]
+                path.unlink()
+                read += 1
+    assert options["data_folder_in"] == options["data_folder_out"]
+    assert read == 300
+    assert process.returncode == 0

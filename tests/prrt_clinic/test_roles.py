@@ -1,0 +1,79 @@
+"""Groups hold exactly the rights of the role matrix, and nobody stands above it."""
+
+import pytest
+from django.contrib.auth.models import Group, Permission, User
+from django.core.checks import Tags, run_checks
+
+from prrt_clinic import roles
+from prrt_clinic.roles import check_roles, check_superusers, synchronise_roles
+
+pytestmark = pytest.mark.django_db
+
+
+def rights(group):
+    return {f"{each.content_type.app_label}.{each.codename}" for each in group.permissions.all()}
+
+
+def test_after_migrate_each_group_holds_exactly_its_rights():
+    for role in roles.roles().values():
+        assert rights(Group.objects.get(name=role.name)) == role.rights
+
+
+def test_a_right_given_by_hand_does_not_survive_the_next_migrate():
+    nurse = Group.objects.get(name="nurse")
+    nurse.permissions.add(Permission.objects.get(codename="sign_decision"))
+    synchronise_roles("default")
+    assert "courses.sign_decision" not in rights(nurse)
+
+
+@pytest.mark.parametrize(
+    ("role", "right", "held"),
+    [
+        ("nurse", "labs.view_observation", True),
+        ("nurse", "courses.hold_course", True),
+        ("nurse", "courses.sign_decision", False),
+        ("physician", "courses.sign_decision", True),
+        ("physician", "courses.sign_directive", False),
+        ("authorised-user", "courses.sign_directive", True),
+        ("pharmacist", "courses.handle_order", True),
+        ("pharmacist", "labs.view_observation", False),
+        ("physicist", "courses.record_administration", True),
+        ("lab-feed", "labs.submit_message", True),
+        ("lab-feed", "labs.view_observation", False),
+        ("on-call", "alerts.acknowledge_alert", True),
+        ("on-call", "courses.sign_decision", False),
+        ("auditor", "labs.view_patient", False),
+        ("administrator", "labs.view_patient", False),
+        ("administrator", "alerts.acknowledge_technical_alert", True),
+        ("service-pharmacy", "courses.view_order", True),
+        ("service-pharmacy", "courses.view_decision", False),
+    ],
+)
+def test_the_matrix_grants_and_denies(role, right, held, person):
+    assert person(role).has_perm(right) is held
+
+
+def test_no_role_may_delete_anything_or_change_a_row_of_the_record():
+    for role in roles.roles().values():
+        for right in role.rights:
+            action = right.split(".")[1].split("_")[0]
+            assert action != "delete"
+            assert action not in {"add", "change"} or right.split("_", 1)[1] in {"patient", "bodyweight"}
+
+
+def test_a_right_that_no_model_declares_is_an_error(monkeypatch):
+    assert check_roles() == []
+    matrix = dict(roles.roles())
+    matrix["nurse"] = roles.Role(name="nurse", kind="person", rights=frozenset({"courses.sign_decisions"}))
+    monkeypatch.setattr(roles, "roles", lambda: matrix)
+    assert [error.id for error in check_roles()] == ["prrt_clinic.E002"]
+
+
+def test_production_has_no_active_superuser(settings):
+    User.objects.create_superuser("root", password="a long pass phrase")
+    assert check_superusers(databases=["default"]) == []
+    settings.PRODUCTION = True
+    found = run_checks(tags=[Tags.database], databases=["default"])
+    assert [error.id for error in found] == ["prrt_clinic.E003"]
+    User.objects.update(is_active=False)
+    assert check_superusers(databases=["default"]) == []
