@@ -9,8 +9,8 @@ from django.urls import reverse
 
 from alerts.library import policy
 from alerts.models import Alert, DeliveryAttempt
-from labs.admin import RecordAdmin
 from labs.models import Patient
+from labs.record_admin import RecordAdmin
 
 
 @admin.register(Alert)

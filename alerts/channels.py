@@ -41,8 +41,8 @@ class Sent:
     outcome: AttemptOutcome
     code: int | None = None
     error_class: str = ""
-    # The server could not be reached at all: the next letter would fare no better.
-    unreachable: bool = False
+    # The server was not there, or stopped answering: the next letter would hardly fare better.
+    silent: bool = False
 
 
 def send(letter: Letter) -> Sent:
@@ -59,12 +59,18 @@ def send(letter: Letter) -> Sent:
             outcome=AttemptOutcome.TEMPORARY,
             code=_code(error),
             error_class=type(error).__name__,
-            unreachable=True,
+            silent=True,
         )
     try:
         connection.send_messages([compose(letter)])
     except (OSError, ValueError, smtplib.SMTPException) as error:
-        return Sent(outcome=_judge(error), code=_code(error), error_class=type(error).__name__)
+        outcome = _judge(error)
+        return Sent(
+            outcome=outcome,
+            code=_code(error),
+            error_class=type(error).__name__,
+            silent=outcome == AttemptOutcome.UNKNOWN,
+        )
     finally:
         # What happens at the good-bye changes nothing about a letter that was accepted or refused before.
         with contextlib.suppress(OSError, smtplib.SMTPException):

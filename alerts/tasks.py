@@ -7,9 +7,11 @@ from alerts.services import dispatch, escalation, heartbeat, triage
 
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
 def triage_decisions(decision_ids: list[int] | None = None) -> None:
-    """Triage these decisions, or everything that waits, then ask for the mails to be sent."""
-    triage.triage(ids=decision_ids)
-    dispatch_due.delay()
+    """Triage these decisions, or everything that waits, and send what follows at once."""
+    try:
+        triage.triage(ids=decision_ids)
+    finally:
+        dispatch.dispatch_due()
 
 
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)

@@ -20,8 +20,8 @@ from courses.overview import (
     signatures_on_verdict,
 )
 from courses.templatetags.course_words import activity, item_words, words
-from labs.admin import NAMES, RecordAdmin
 from labs.models import Patient
+from labs.record_admin import NAMES, RecordAdmin
 from labs.templatetags.clinic_text import day, instant, visible
 
 # unfold's colours for a state; the word stands beside the colour.
@@ -180,15 +180,15 @@ class OrderAdmin(RecordAdmin):
     ordering = ["-updated_at", "-pk"]
     list_select_related = ["cycle__course__patient", "directive"]
     fields = [
-        ("kind_words", "state_word", "reason"),
-        ("cycle", "planned", "activity_words"),
+        ("kind_words", "state"),
+        ("reason", "activity_words"),
+        ("cycle", "planned"),
         "items_words",
-        ("placed_at", "updated_at", "version"),
+        ("placed_at", "updated_at"),
         "events_words",
     ]
     readonly_fields = [
         "kind_words",
-        "state_word",
         "reason",
         "planned",
         "activity_words",

@@ -26,6 +26,13 @@ class OrderPages(CursorPagination):
     page_size = 50
     ordering = ("updated_at", "id")
 
+    def decode_cursor(self, request: Request) -> Any:
+        """A damaged cursor is an error: read as nothing, it would silently mean the first page."""
+        cursor = super().decode_cursor(request)
+        if self.cursor_query_param in request.query_params and not _is_a_place(cursor):
+            raise ValidationError({"cursor": ["This is no cursor of ours; follow `next`, or leave it out."]})
+        return cursor
+
     def get_paginated_response(self, data: Any) -> Response:
         """`next` is the address of the next page, null on the last."""
         return Response({"next": self.get_next_link(), "results": data})
@@ -40,6 +47,16 @@ class OrderPages(CursorPagination):
                 "results": schema,
             },
         }
+
+
+def _is_a_place(cursor: Any) -> bool:
+    """Whether a decoded cursor names a place in the list."""
+    if cursor is None or (cursor.position is None and not cursor.offset):
+        return False
+    try:
+        return cursor.position is None or parse_datetime(cursor.position) is not None
+    except ValueError:
+        return False
 
 
 def etag_of(*, public_id: UUID, version: int) -> str:

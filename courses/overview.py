@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
 
@@ -62,7 +63,7 @@ def cycles_of(course: Course) -> list[Cycle]:
     )
 
 
-def decision_for_page(public_id: object) -> Decision | None:
+def decision_for_page(public_id: UUID) -> Decision | None:
     """A decision with what its page reads."""
     return (
         Decision.objects.select_related("course__patient", "course__current_decision", "cycle", "confirms")

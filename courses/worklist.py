@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from courses.models import Course, CourseQuerySet, Cycle, Decision, Directive, Order, Signature
 from courses.rules.order_states import OrderKind, OrderState
 from labs.clinic_days import add_days
+from labs.library import by_loinc
 from labs.models import Patient
 
 SHOWN = 50  # rows of one list; more are counted in words and stand on the full list
@@ -59,6 +60,7 @@ def worklist(*, today: date) -> Worklist:
     """Every list of the first page; the number of queries does not depend on the number of patients."""
     courses = _open_courses()
     decided = courses.filter(current_decision__isnull=False)
+    unsigned = decided.filter(~signature_stands())
     held = Q(current_decision__isnull=True) | Q(
         current_decision__action__in=["hold", "delay"], current_decision__awaiting_labs=False
     )
@@ -66,10 +68,12 @@ def worklist(*, today: date) -> Worklist:
     return Worklist(
         held=_section(courses.filter(held).order_by(*by_day), _held_line),
         stopped=_section(
-            decided.filter(current_decision__action="stop", is_signed=False).order_by(*by_day), _stopped_line
+            unsigned.filter(current_decision__action="stop").order_by(*by_day),
+            _stopped_line,
         ),
         to_sign=_section(
-            decided.filter(current_decision__action__in=GO, is_signed=False).order_by(*by_day), _to_sign_line
+            unsigned.filter(current_decision__action__in=GO).order_by(*by_day),
+            _to_sign_line,
         ),
         therapies=_section(_therapies(today), _therapy_line),
         waiting=_section(
@@ -106,14 +110,25 @@ def leading_reason(answer: dict[str, Any]) -> str:
 
 
 def what_ends_it(answer: dict[str, Any]) -> str:
-    """What would end a hold or delay, as far as the decision knows it."""
-    steps = list(
-        dict.fromkeys(str(gap["resolve"]) for gap in answer.get("missing", []) if gap.get("resolve"))
-    )
-    text = " ".join(steps[:2])
-    if len(steps) > 2:
-        text += f" And {len(steps) - 2} more; see the decision."
-    return text
+    """What would end a hold or delay, as far as the decision knows it; like steps are told once."""
+    alike: dict[str, list[str]] = {}
+    for gap in answer.get("missing", []):
+        name = _name(str(gap.get("code", "")))
+        step = str(gap.get("resolve", ""))
+        alike.setdefault(step.replace(name, "{}", 1) if name else step, []).append(name)
+    return " ".join(_step(step, names) for step, names in alike.items() if step)
+
+
+def _step(step: str, names: list[str]) -> str:
+    """One thing to do as a sentence; from the third name on, how many instead of which."""
+    which = " and ".join(names) if len(names) < 3 else f"these {len(names)} results"
+    told = step.replace("{}", which, 1)
+    return f"{told[:1].upper()}{told[1:]}" + ("" if told.endswith(".") else ".")
+
+
+def _name(code: str) -> str:
+    analyte = by_loinc(code)
+    return analyte.name if analyte else ""
 
 
 def _open_courses() -> CourseQuerySet:

@@ -1,97 +1,15 @@
-"""Read-only lists of laboratory records, and the admin base that every clinical record uses."""
+"""Read-only lists of laboratory records."""
 
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
-from unfold.admin import ModelAdmin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from labs.library import analytes
 from labs.models import LabMessage, Patient, QuarantinedResult, Result
-from labs.templatetags.clinic_text import birth, instant, number, visible
-
-NAMES = "labs.view_patient"
-
-
-class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
-    """Clinical records are read here; whatever changes them is a named act elsewhere."""
-
-    actions = None
-    list_per_page = 50
-    show_full_result_count = False
-    change_form_outer_before_template = "labs/_record_head.html"
-    # Search words for those who may read names.
-    name_search: tuple[str, ...] = ()
-
-    def has_add_permission(self, request: HttpRequest, *_: Any) -> bool:
-        """Records are not made here."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Records are not changed here."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Records are not deleted."""
-        return False
-
-    def get_list_display(self, request: HttpRequest) -> list[str]:
-        """Whoever may not read names meets patients by a stand-in number."""
-        columns = list(super().get_list_display(request))
-        if request.user.has_perm(NAMES):
-            return columns
-        return ["stand_in" if column == "person" else column for column in columns]
-
-    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        """Nobody finds by name whom they may not see by name."""
-        fields = tuple(super().get_search_fields(request))
-        return (*fields, *self.name_search) if request.user.has_perm(NAMES) else fields
-
-    def patient_of(self, record: Any) -> Patient | None:
-        """Whose record it is."""
-        found: Patient | None = record.patient
-        return found
-
-    @admin.display(description="Patient")
-    def person(self, record: Any) -> str:
-        """Full name, birth date and number."""
-        patient = self.patient_of(record)
-        if patient is None:
-            return "no patient"
-        name = f"{patient.family}, {patient.given}" if patient.given else patient.family
-        return f"{visible(name)}, born {birth(patient.birth_date)}, no. {visible(patient.mrn)}"
-
-    @admin.display(description="Patient")
-    def stand_in(self, record: Any) -> str:
-        """The number that stands for a name."""
-        patient = self.patient_of(record)
-        return "no patient" if patient is None else f"Patient {str(patient.public_id)[:8]}"
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """The record, below a banner that says whose it is."""
-        record = self.get_object(request, object_id)
-        context = {"may_see_patient": request.user.has_perm(NAMES), **(extra_context or {})}
-        if record is not None:
-            context |= {"patient": self.patient_of(record), **self.page_context(record)}
-        response: HttpResponse = super().change_view(request, object_id, form_url, context)
-        return response
-
-    def page_context(self, record: Any) -> dict[str, Any]:
-        """What this kind of record adds to its page."""
-        return {}
-
-    def history_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """The admin's own log knows no clinical record; what changed stands on the record's page."""
-        raise Http404("The history of this record stands on its page.")
+from labs.record_admin import RecordAdmin
+from labs.templatetags.clinic_text import instant, number, unit, visible
 
 
 @admin.register(Patient)
@@ -146,7 +64,7 @@ class PatientAdmin(RecordAdmin):
                     "kind": version.get_history_type_display(),
                     "changes": [
                         {
-                            "name": Patient._meta.get_field(each.field).verbose_name,
+                            "name": each.field.replace("_", " "),
                             "old": each.old,
                             "new": each.new,
                         }
@@ -167,10 +85,12 @@ class ResultAdmin(RecordAdmin):
     name_search = ("patient__family", "patient__given", "patient__mrn")
     ordering = ["-collected_at", "-pk"]
     fields = [
-        ("analyte_words", "value", "as_sent"),
-        ("reference", "status", "collected"),
-        ("sender", "filler_order", "in_conflict"),
-        ("comment", "versions"),
+        ("analyte_words", "status"),
+        ("value", "reference"),
+        ("as_sent", "collected"),
+        ("sender", "filler_order"),
+        "comment",
+        "versions",
     ]
     readonly_fields = [
         "analyte_words",
@@ -200,7 +120,7 @@ class ResultAdmin(RecordAdmin):
         current = result.current
         if current is None or current.value is None:
             return "withdrawn"
-        return f"{current.comparator}{number(current.value)} {current.unit}"
+        return f"{current.comparator}{number(current.value)} {unit(current.unit)}"
 
     @admin.display(description="As sent")
     def as_sent(self, result: Result) -> str:
@@ -214,7 +134,7 @@ class ResultAdmin(RecordAdmin):
         current = result.current
         if current is None or (current.ref_low is None and current.ref_high is None):
             return "not given"
-        return f"{number(current.ref_low)} to {number(current.ref_high)} {current.unit}"
+        return f"{number(current.ref_low)} to {number(current.ref_high)} {unit(current.unit)}"
 
     @admin.display(description="Status", ordering="current__status")
     def status(self, result: Result) -> str:
@@ -239,7 +159,7 @@ class ResultAdmin(RecordAdmin):
         """Every version that ever arrived, the newest first."""
         lines = []
         for each in result.versions.order_by("-version"):
-            shown = f"{each.comparator}{number(each.value)} {each.unit}, {each.get_status_display()}"
+            shown = f"{each.comparator}{number(each.value)} {unit(each.unit)}, {each.get_status_display()}"
             lines.append(visible(f"version {each.version}: {shown}, received {instant(each.received_at)}"))
         return "\n".join(lines)
 
@@ -252,11 +172,12 @@ class QuarantinedResultAdmin(RecordAdmin):
     list_filter = ["state", "reason_code"]
     name_search = ("patient__family", "patient__given", "patient__mrn")
     fields = [
-        ("analyte", "state", "reason_code"),
+        ("analyte", "state"),
         "reason_shown",
         "sent_shown",
         ("collected_at", "opened_at"),
-        ("resolved_at", "resolved_by", "resolution"),
+        ("resolved_at", "resolved_by"),
+        "resolution",
     ]
     readonly_fields = ["reason_shown", "sent_shown"]
     list_select_related = ["patient"]
@@ -281,8 +202,9 @@ class LabMessageAdmin(RecordAdmin):
     search_fields = ["control_id", "sender"]
     list_select_related = ["outcome"]
     fields = [
-        ("control_shown", "sender_shown", "door", "peer"),
-        ("received_at", "ack_code", "outcome_words"),
+        ("control_shown", "sender_shown"),
+        ("door", "received_at"),
+        "outcome_words",
         "sha256",
     ]
     readonly_fields = ["control_shown", "sender_shown", "outcome_words"]

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from decimal import Context, Decimal, Inexact
 
 _EXACT = Context(prec=60, traps=[Inexact])
-_ALIKE = str.maketrans({"\u00b5": "u", "\u03bc": "u", "\u00d7": "x", "\u2215": "/", "\u2044": "/"})
+# After case folding: the Greek mu (both micro signs), the multiplication sign, two other slashes.
+_ALIKE = str.maketrans({"\u03bc": "u", "\u00d7": "x", "\u2215": "/", "\u2044": "/"})
 _BLANK_BETWEEN_DIGITS = re.compile(r"(?<=\d)\s+(?=\d)")
 _BLANKS = re.compile(r"\s+")
 
@@ -42,8 +43,8 @@ def fold_unit(unit: str) -> str:
 
     A blank between two digits stays: `10 9/L` is a lost exponent, `109/L` is not a unit.
     """
-    text = _BLANK_BETWEEN_DIGITS.sub("\0", unit.strip().translate(_ALIKE))
-    return _BLANKS.sub("", text).replace("\0", " ").casefold()
+    text = _BLANK_BETWEEN_DIGITS.sub("\0", unit.strip().casefold().translate(_ALIKE))
+    return _BLANKS.sub("", text).replace("\0", " ")
 
 
 def convert(*, analyte: Analyte, value: Decimal, unit: str) -> Decimal:

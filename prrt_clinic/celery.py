@@ -5,7 +5,7 @@ import os
 from celery import Celery
 from celery.schedules import schedule
 from django.conf import settings
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from prrt_clinic.file_broker import SCHEME, file_options
 
@@ -62,7 +62,10 @@ app.conf.update(
     task_soft_time_limit=TASK_LIMIT_SECONDS - 30,
     task_default_queue="default",
     task_create_missing_queues=False,
-    task_queues=[Queue("critical-mail"), Queue("mail"), Queue("default")],
+    # Each with an exchange and a key of its own: sharing them would put every message into all three.
+    task_queues=[
+        Queue(name, Exchange(name), routing_key=name) for name in ("critical-mail", "mail", "default")
+    ],
     # Waking people comes before everything else.
     task_routes={"alerts.tasks.*": {"queue": "critical-mail"}},
     worker_hijack_root_logger=False,

@@ -10,11 +10,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from alerts.models import Alert
-from courses.chart import clinic_zone
 from courses.worklist import SHOWN, pharmacy_orders, worklist
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
 from labs.models import LabMessage, MessageOutcome, QuarantinedResult
+from labs.zones import clinic_zone
 
 Context = dict[str, Any]
 
@@ -62,8 +62,8 @@ def _quarantine() -> Context:
     ).select_related("message")
     # A message whose results wait one by one stands in the first list already.
     whole = messages.filter(message__quarantined__isnull=True)
-    waiting = {"results": list(results[:SHOWN]), "messages": list(whole[:SHOWN])}
-    return {**waiting, "count": sum(map(len, waiting.values()))}
+    one_by_one, unread = list(results[:SHOWN]), list(whole[:SHOWN])
+    return {"results": one_by_one, "messages": unread, "count": len(one_by_one) + len(unread)}
 
 
 def _feed(now: datetime) -> Context:

@@ -60,8 +60,8 @@ class DemoClinic:
                 self._play(story, number=number)
                 told(story.name)
         self._keep_one_result_apart()
-        triage_decisions(now=self.now)
-        triage_quarantine(now=self.now)
+        triage_decisions()
+        triage_quarantine()
         return number
 
     def _play(self, story: Story, *, number: int) -> None:

@@ -26,10 +26,11 @@ def file_options(folder: Path) -> dict[str, Any]:
     }
 
 
-class Channel(filesystem.Channel):  # type: ignore[misc]  # kombu ships no types
+class Channel(filesystem.Channel):
     """Kombu's file queue, except that a message appears whole: a reader that met half of one would die."""
 
-    def _put(self, queue: str, payload: Any, **_: Any) -> None:
+    # Two classes above name the second argument differently.
+    def _put(self, queue: str, payload: dict[str, Any], **_: Any) -> None:  # type: ignore[override]
         """Write beside the queue, then move into it under a name that sorts by time."""
         name = f"{time.time_ns():020d}_{uuid4().hex}.{queue}.msg"
         written = self.control_folder / name
@@ -37,7 +38,7 @@ class Channel(filesystem.Channel):  # type: ignore[misc]  # kombu ships no types
         written.rename(Path(self.data_folder_out) / name)
 
 
-class Transport(filesystem.Transport):  # type: ignore[misc]  # kombu ships no types
+class Transport(filesystem.Transport):
     """Kombu's file transport with this channel."""
 
     Channel = Channel

@@ -27,7 +27,7 @@ _PEOPLE = (("Users", "group", "admin:auth_user_changelist", "auth.view_user"),)
 
 def clinic_name(request: HttpRequest) -> str:
     """The clinic's own name, at the top of every page."""
-    return settings.CLINIC_NAME
+    return str(settings.CLINIC_NAME)
 
 
 def environment(request: HttpRequest) -> list[str] | None:

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 
-class ServiceTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[misc,no-untyped-call]  # ships no types
+class ServiceTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """A token from `manage.py token`, sent as `Authorization: Bearer …`."""
 
     target_class = "prrt_clinic.api.ServiceToken"

@@ -223,7 +223,7 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds a fresh sign-in lasts for a signature
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 60  # seconds a fresh sign-in lasts for a signature
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 SESSION_COOKIE_AGE = 12 * 60 * 60  # one long shift
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
@@ -280,6 +280,7 @@ USE_TZ = True
 TIME_ZONE = CLINIC_TIME_ZONE  # display only; storage is UTC
 USE_I18N = True
 LANGUAGE_CODE = "en-gb"
+FORMAT_MODULE_PATH = ["prrt_clinic.formats"]  # the zone is shown with every time
 
 STATIC_URL = "/static/"
 # Apart from the data, so that an image can bring its own.

@@ -25,6 +25,7 @@ CANARIES = (
     "Zuckmayerin",
     "MRN-77Q41",
     "1961-03-02",
+    "Mar 1961",
     "March 1961",
     "777-3",
     "61.5",

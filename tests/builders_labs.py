@@ -13,7 +13,7 @@ COLLECTED_HL7 = "20260504080000+0200"
 
 def make_patient(**facts: Any) -> Patient:
     """Maria Müller, born 2 March 1961, number 1001 of CLINIC."""
-    given = {
+    given: dict[str, Any] = {
         "mrn": "1001",
         "assigning_authority": "CLINIC",
         "family": "Müller",

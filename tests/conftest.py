@@ -107,6 +107,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         marker = item.get_closest_marker("django_db")
         if marker and marker.kwargs.get("transaction"):
             raise pytest.UsageError(f"{item.nodeid}: append-only tables cannot be flushed; use real_commits.")
+        if "real_commits" in getattr(item, "fixturenames", ()) and not marker:
+            item.add_marker(pytest.mark.django_db)  # else pytest-django makes no test database to copy
         why = _why_not(item, present)
         if why:
             left_out[why] += 1
@@ -170,6 +172,8 @@ def _file_copy(source: str | Path, target: Path) -> None:
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
     """The migrated test database, and a pristine twin that tests with real commits are copied from."""
     name = str(connections.settings["default"]["NAME"])
+    if "test" not in Path(name).name:
+        raise pytest.UsageError(f"{name} is not a test database; nothing was done.")
     twin = f"{name}_twin"
     with django_db_blocker.unblock():
         connections.close_all()

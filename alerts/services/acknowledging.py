@@ -78,15 +78,20 @@ def acknowledge(
             seen_severity=seen_severity,
             note=note_text.strip(),
         )
-        move(locked, State.ACKED)
-        locked.next_step_at = None
-        locked.acked_at = now
-        locked.acked_by = person
-        locked.ack_due_at = now + plan_from_data(locked.plan).decide_within
-        locked.save()
-        withdraw_mails(locked, now=now)
-        note(locked, EventKind.ACKNOWLEDGED, now=now, actor=person, detail={"acknowledgement": made.pk})
+        _take_over(locked, made)
     return Acknowledged(acknowledgement=made, first=True)
+
+
+def _take_over(alert: Alert, made: Acknowledgement) -> None:
+    """The alert is this person's now: nobody else is told, and the time to decide runs."""
+    move(alert, State.ACKED)
+    alert.next_step_at = None
+    alert.acked_at = made.at
+    alert.acked_by = made.person
+    alert.ack_due_at = made.at + plan_from_data(alert.plan).decide_within
+    alert.save()
+    withdraw_mails(alert, now=made.at)
+    note(alert, EventKind.ACKNOWLEDGED, now=made.at, actor=made.person, detail={"acknowledgement": made.pk})
 
 
 def _is_stale(alert: Alert, *, seen_severity: int, seen_event: int) -> bool:

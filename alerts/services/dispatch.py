@@ -1,6 +1,7 @@
 """Empty the outbox: claim a mail, commit, send it outside any transaction, write down how it went."""
 
 import logging
+import time
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,19 +23,20 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
 PASS_LIMIT = 500
-# After this many connections that failed in a row the server is down: the rest waits for the next pass.
-GIVE_UP_PASS_AFTER = 2
+# A pass ends after so long, well inside the time a task may take; the next one goes on.
+PASS_SECONDS = 120
+# After this many attempts in a row without an answer the server is down: the rest waits for the next pass.
+SILENT_LIMIT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """One mail that is ours to send until the lease ends."""
 
-    notification_id: int
+    notification: Notification
     attempt_id: int
     attempt: int
     token: uuid.UUID
-    letter: Letter
 
 
 def dispatch_due(
@@ -45,8 +47,8 @@ def dispatch_due(
     Safe to run any number of times at once. `now` stands in for the clock in tests; without it the clock is
     read anew for each mail, because sending takes time and a lease must not begin in the past.
     """
-    accepted = 0
-    unreachable = 0
+    ends = time.monotonic() + PASS_SECONDS
+    accepted = silent = 0
     for _ in range(limit):
         claim = _claim(now=now or database_now(), older_than=older_than or timedelta(0))
         if claim is None:
@@ -54,9 +56,11 @@ def dispatch_due(
         sent = _deliver(claim)
         _finish(claim, sent, now=now or database_now())
         accepted += sent.outcome == AttemptOutcome.ACCEPTED
-        unreachable = unreachable + 1 if sent.unreachable else 0
-        if unreachable >= GIVE_UP_PASS_AFTER:
-            log.warning("The mail server cannot be reached; mails stay in the outbox and are tried again.")
+        silent = silent + 1 if sent.silent else 0
+        if silent >= SILENT_LIMIT:
+            log.warning("The mail server does not answer; mails stay in the outbox and are tried again.")
+            break
+        if time.monotonic() > ends:
             break
     return accepted
 
@@ -99,11 +103,10 @@ def _lease(notification: Notification, *, now: datetime) -> Claim:
     last = notification.attempts.aggregate(last=Max("n"))["last"] or 0
     attempt = DeliveryAttempt.objects.create(notification=notification, n=last + 1, started_at=now)
     return Claim(
-        notification_id=notification.pk,
+        notification=notification,
         attempt_id=attempt.pk,
         attempt=attempt.n,
         token=notification.lease_token,
-        letter=_letter(notification, attempt=attempt.n),
     )
 
 
@@ -130,14 +133,13 @@ def _letter(notification: Notification, *, attempt: int) -> Letter:
 
 def _deliver(claim: Claim) -> Sent:
     """Send, unless somebody acknowledged since the claim."""
-    waiting = Alert.objects.needing_somebody().filter(notifications=claim.notification_id).exists()
-    if not waiting:
+    if not Alert.objects.needing_somebody().filter(pk=claim.notification.alert_id).exists():
         return Sent(outcome=AttemptOutcome.WITHDRAWN)
     try:
-        return send(claim.letter)
+        return send(_letter(claim.notification, attempt=claim.attempt))
     except Exception as error:
         # One mail that cannot be made must not keep the others waiting; it is recorded and tried again.
-        log.exception("Notification %s could not be sent.", claim.notification_id)
+        log.exception("Notification %s could not be sent.", claim.notification.pk)
         return Sent(outcome=AttemptOutcome.UNKNOWN, error_class=type(error).__name__)
 
 
@@ -147,14 +149,14 @@ def _finish(claim: Claim, sent: Sent, *, now: datetime) -> None:
     Locks go alert first, then its mails, as everywhere.
     """
     with transaction.atomic():
-        alert = Alert.objects.select_for_update(of=("self",)).get(notifications=claim.notification_id)
+        alert = Alert.objects.select_for_update().get(pk=claim.notification.alert_id)
         notification = (
             Notification.objects.select_for_update()
-            .filter(pk=claim.notification_id, lease_token=claim.token)
+            .filter(pk=claim.notification.pk, lease_token=claim.token)
             .first()
         )
         if notification is None:
-            log.warning("Notification %s was taken over before its sender came back.", claim.notification_id)
+            log.warning("Notification %s was taken over before its sender came back.", claim.notification.pk)
             return
         DeliveryAttempt.objects.filter(pk=claim.attempt_id, finished_at__isnull=True).update(
             finished_at=now, outcome=sent.outcome, smtp_code=sent.code, error_class=sent.error_class

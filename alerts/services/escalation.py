@@ -1,5 +1,6 @@
 """Take the steps of the ladder that are due: who is told now, and when the next are told."""
 
+import logging
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -12,22 +13,29 @@ from django.db import transaction
 from alerts.library import plan_from_data
 from alerts.models import Alert, Notification
 from alerts.models.alert import EventKind
-from alerts.models.notification import NotificationState
 from alerts.rules import NEEDS_SOMEBODY, Due, Kind, escalation_due
-from alerts.services.raising import Subject, note, raise_alert
+from alerts.services.raising import Subject, note, raise_alert, withdraw_mails
 from labs.clock import database_now
 
+log = logging.getLogger(__name__)
+
 BATCH = 100
+
+
+class EscalationFailed(Exception):
+    """Some alerts could not move on; the others did. They are tried again on the next pass."""
 
 
 def run_due_steps(*, now: datetime | None = None, older_than: timedelta | None = None) -> int:
     """Take every step that is due, one transaction per alert; return how many alerts moved on.
 
-    Safe to run any number of times at once: a row that another runner holds is left to it.
+    Safe to run any number of times at once: a row that another runner holds is left to it. An alert that
+    fails keeps no other waiting; EscalationFailed is raised after the rest is done.
     """
     now = now or database_now()
     due_before = now - (older_than or timedelta(0))
     tried: set[int] = set()
+    failed: list[int] = []
     moved = 0
     while batch := list(
         Alert.objects.needing_somebody()
@@ -38,11 +46,22 @@ def run_due_steps(*, now: datetime | None = None, older_than: timedelta | None =
     ):
         tried.update(batch)
         for alert_id in batch:
-            with transaction.atomic():
-                alert = Alert.objects.select_for_update(skip_locked=True).filter(pk=alert_id).first()
-                if alert is not None and take_due_step(alert, now=now):
-                    moved += 1
+            try:
+                moved += _take_step_of(alert_id, now=now)
+            except Exception:
+                # Whatever is wrong with one alert, the people of the others must be told; raised again below.
+                log.exception("Alert %s could not move on.", alert_id)
+                failed.append(alert_id)
+    if failed:
+        raise EscalationFailed(f"{len(failed)} alerts could not move on: {failed[:20]}")
     return moved
+
+
+def _take_step_of(alert_id: int, *, now: datetime) -> bool:
+    """The due step of one alert in its own transaction, unless another runner holds it."""
+    with transaction.atomic():
+        alert = Alert.objects.select_for_update(skip_locked=True).filter(pk=alert_id).first()
+        return alert is not None and take_due_step(alert, now=now)
 
 
 def take_due_step(alert: Alert, *, now: datetime) -> bool:
@@ -83,9 +102,7 @@ def _tell(alert: Alert, due: Due, *, now: datetime) -> bool:
     people = people_for(due.audience)
     if not people:
         return False
-    Notification.objects.filter(alert=alert, person__in=people, state=NotificationState.PENDING).update(
-        state=NotificationState.SUPERSEDED, next_attempt_at=None, ended_at=now
-    )
+    withdraw_mails(alert, now=now, people=people)
     Notification.objects.bulk_create(
         [
             Notification(
@@ -103,17 +120,8 @@ def _tell(alert: Alert, due: Due, *, now: datetime) -> bool:
         ],
         ignore_conflicts=True,
     )
-    note(
-        alert,
-        EventKind.STEP,
-        now=now,
-        detail={
-            "step": due.step,
-            "loop": due.loop,
-            "roles": list(due.audience),
-            "people": [person.pk for person in people],
-        },
-    )
+    told = {"step": due.step, "loop": due.loop, "roles": list(due.audience)}
+    note(alert, EventKind.STEP, now=now, detail={**told, "people": [person.pk for person in people]})
     return True
 
 

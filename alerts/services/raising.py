@@ -1,5 +1,6 @@
 """Begin an alert, recognise one that is standing already, and end what has lost its cause."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -140,11 +141,12 @@ def move(alert: Alert, after: State) -> None:
     alert.state = after.value
 
 
-def withdraw_mails(alert: Alert, *, now: datetime) -> None:
-    """Mails of this alert that wait to be sent are no longer needed."""
-    Notification.objects.filter(alert=alert, state=NotificationState.PENDING).update(
-        state=NotificationState.SUPERSEDED, next_attempt_at=None, ended_at=now
-    )
+def withdraw_mails(alert: Alert, *, now: datetime, people: Sequence[User] | None = None) -> None:
+    """Mails of this alert that wait to be sent, to everybody or to these people, are no longer needed."""
+    waiting = Notification.objects.filter(alert=alert, state=NotificationState.PENDING)
+    if people is not None:
+        waiting = waiting.filter(person__in=people)
+    waiting.update(state=NotificationState.SUPERSEDED, next_attempt_at=None, ended_at=now)
 
 
 def note(

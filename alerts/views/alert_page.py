@@ -1,7 +1,6 @@
 """The page an alert mail links to: read what happened and why, then acknowledge by a button."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -26,7 +25,6 @@ from alerts.services.acknowledging import (
     record_view,
 )
 from courses.models import Decision, OrderEvent
-from labs.library import by_loinc
 from labs.models import QuarantinedResult
 
 HELD_SHOWN = 50
@@ -40,7 +38,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     Kind.DELAY: (
         "The protocol says: delay this cycle.",
-        "Do not treat on the planned day. Read the reasons, acknowledge, and tell those who prepare it.",
+        "Do not treat on the planned day. Read why, acknowledge, and tell those who prepare the cycle.",
     ),
     Kind.HOLD: (
         "This cycle is on hold: the evidence does not allow a judgement.",
@@ -143,7 +141,7 @@ def _context(alert: Alert, person: User) -> dict[str, Any]:
         "cleared": alert.state == State.CLEARED_UNACKED,
         "patient": patient if person.has_perm("labs.view_patient") else None,
         "reasons": _reasons(alert.decision),
-        "missing": _missing(alert.decision),
+        "missing": alert.decision.answer.get("missing", []) if alert.decision else [],
         "orders": _orders(alert.decision),
         "held": _held(alert) if person.has_perm("labs.view_quarantinedresult") else [],
         "told": _told(alert),
@@ -157,43 +155,9 @@ def _context(alert: Alert, person: User) -> dict[str, Any]:
 
 
 def _reasons(decision: Decision | None) -> list[dict[str, Any]]:
-    """Why: each reason of the decision with its evidence, threshold and source."""
-    if decision is None:
-        return []
-    return [
-        {
-            "action": reason.get("action", ""),
-            "rule": reason.get("rule", ""),
-            "sentence": reason.get("sentence", ""),
-            "threshold": reason.get("threshold", ""),
-            "source": reason.get("source", ""),
-            "evidence": [_evidence(item) for item in reason.get("evidence", [])],
-        }
-        for reason in decision.answer.get("reasons", [])
-        if reason.get("action") != "proceed"
-    ]
-
-
-def _missing(decision: Decision | None) -> list[dict[str, Any]]:
-    """What evidence is missing, why it counts as missing, and what would resolve it."""
-    if decision is None:
-        return []
-    return [{**item, "name": _name(item.get("code", ""))} for item in decision.answer.get("missing", [])]
-
-
-def _evidence(item: Mapping[str, Any]) -> dict[str, Any]:
-    collected = item.get("collected_at")
-    return {
-        "name": _name(str(item.get("code", ""))),
-        "value": f"{item.get('comparator') or ''}{item.get('value', '')} {item.get('unit', '')}".strip(),
-        "collected_at": datetime.fromisoformat(collected) if collected else None,
-    }
-
-
-def _name(code: str) -> str:
-    """An analyte by its name where the code is known."""
-    analyte = by_loinc(code)
-    return analyte.name if analyte else code
+    """Why: each acting reason of the decision as its answer holds it; notes stay on the course's page."""
+    answer = decision.answer if decision else {}
+    return [reason for reason in answer.get("reasons", []) if reason.get("action") != "proceed"]
 
 
 def _orders(decision: Decision | None) -> QuerySet[OrderEvent] | list[OrderEvent]:

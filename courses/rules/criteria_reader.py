@@ -32,9 +32,7 @@ def read_bound(
 
     A plain number names its unit here, unless the unit already stands above it (`own_unit` false).
     """
-    unit = DERIVED.get(quantity) or units.get(quantity)
-    if unit is None:
-        raise table.fault("quantity", f"{quantity!r} is not known", "use an analyte's short name")
+    unit = _unit_of(table, quantity, units)
     found = [key for key in table.names() if key in _BOUND_KEYS]
     if len(found) != 1:
         raise table.fault(
@@ -53,6 +51,14 @@ def read_bound(
     return Bound(quantity=quantity, test=test, limit=limit, exact=Fraction(limit), reference=reference)
 
 
+def _unit_of(table: TableReader, quantity: str, units: Mapping[str, str]) -> str:
+    """The canonical unit of a known quantity."""
+    unit = DERIVED.get(quantity) or units.get(quantity)
+    if unit is None:
+        raise table.fault("quantity", f"{quantity!r} is not known", "use an analyte's short name")
+    return unit
+
+
 def _bound_keys() -> dict[str, tuple[Test, Reference | None, int]]:
     """Every comparison a data file may use: its test, its reference, and the direction of a percentage."""
     keys: dict[str, tuple[Test, Reference | None, int]] = {test.value: (test, None, 0) for test in Test}
@@ -69,7 +75,7 @@ _BOUND_KEYS = _bound_keys()
 
 def _criterion(table: TableReader, units: Mapping[str, str]) -> Criterion:
     quantity = table.text("quantity")
-    unit = DERIVED.get(quantity) or units.get(quantity)
+    unit = _unit_of(table, quantity, units)
     if table.text("unit") != unit:
         raise table.fault(
             "unit", f"is not the canonical unit of {quantity} ({unit})", "convert the bounds to it"

@@ -8,7 +8,7 @@ from courses.rules.derived import Case
 from courses.rules.explaining import episode_reason, evidence_of, finding_words, release_of
 from courses.rules.protocol import RecurrenceBy, ToxicityFamily
 from courses.rules.schedule import other_delay_days, stop_day
-from courses.rules.toxicity import Course, Episode, family_of
+from courses.rules.toxicity import Course, Episode, events, family_of
 from courses.rules.values import Action, AdverseEvent, Occurrence, Reason
 from courses.rules.wording import day_words, event_evidence, plain
 from labs.clinic_days import add_days
@@ -180,12 +180,12 @@ def _limit_reason(episode: Episode, limit: _Limit, case: Case) -> Reason:
     rule = case.protocol.delay_limit
     counted = "from" if rule.stops_on_limit_day else "after"
     sentence = (
-        f"{finding_words(episode, case)} was not resolved before {day_words(limit.day)}, the first day on which a "
-        f"delay by toxicity ends the course ({counted} day {rule.days}): stop permanently."
+        f"{finding_words(episode, case)} was not resolved before {day_words(limit.day)}, the first day on "
+        f"which a delay by toxicity ends the course ({counted} day {rule.days}): stop permanently."
     )
     if limit.end < limit.other_reading:
         sentence += (
-            f" If delay by other causes were counted the other way, the first stopping day would be "
+            " If delay by other causes were counted the other way, the first stopping day would be "
             f"{day_words(limit.other_reading)}."
         )
     return Reason(
@@ -200,7 +200,7 @@ def _limit_reason(episode: Episode, limit: _Limit, case: Case) -> Reason:
 
 def _event_notes(family: ToxicityFamily, case: Case) -> Iterator[Reason]:
     """Events attributed elsewhere, begun before treatment, or milder than the trigger."""
-    for event in case.chart.adverse_events:
+    for event in events(case):
         if family_of(event, None, case)[0] is not family:
             continue
         note = _event_note(family, event, case)

@@ -62,13 +62,7 @@ def _with_gaps(holds: Tri, answers: list[Judged]) -> Judged:
 def bound_holds(bound: Bound, moment: Moment, case: Case) -> Judged:
     """Whether a quantity meets its bound at a moment."""
     known = quantity_at(bound.quantity, moment, case)
-    limit = limit_of(bound, moment, case)
-    if known.value is None or limit.value is None:
-        return Judged(None, known.gaps | limit.gaps)
-    holds = compare(known.value, bound.test, limit.value)
-    if holds is None:
-        return Judged(None, frozenset(gap(GapKind.BOUNDS, part) for part in parts_of(bound.quantity)))
-    return Judged(holds)
+    return _meets(known, bound.test, limit_of(bound, moment, case), bound.quantity)
 
 
 def limit_of(bound: Bound, moment: Moment, case: Case) -> Known:
@@ -110,32 +104,20 @@ def recovered(quantity: str, *, falls: bool, tolerance: Fraction, moment: Moment
 
     `falls` says in which direction the toxicity pushes it.
     """
-    return either(
-        [
-            _within(
-                quantity, falls, moment, case, normal_limit(quantity, _limit(falls), moment), Fraction(1)
-            ),
-            _within(
-                quantity,
-                falls,
-                moment,
-                case,
-                quantity_at_baseline(quantity, case),
-                1 - tolerance if falls else 1 + tolerance,
-            ),
-        ]
-    )
-
-
-def _limit(falls: bool) -> Reference:
-    return Reference.LLN if falls else Reference.ULN
-
-
-def _within(quantity: str, falls: bool, moment: Moment, case: Case, limit: Known, factor: Fraction) -> Judged:
     known = quantity_at(quantity, moment, case)
+    test = Test.AT_LEAST if falls else Test.AT_MOST
+    normal = normal_limit(quantity, Reference.LLN if falls else Reference.ULN, moment)
+    baseline = quantity_at_baseline(quantity, case)
+    if baseline.value is not None:
+        baseline = Known(baseline.value.scaled(1 - tolerance if falls else 1 + tolerance))
+    return either([_meets(known, test, limit, quantity) for limit in (normal, baseline)])
+
+
+def _meets(known: Known, test: Test, limit: Known, quantity: str) -> Judged:
+    """One comparison of what may be unknown on either side."""
     if known.value is None or limit.value is None:
         return Judged(None, known.gaps | limit.gaps)
-    edge = limit.value.scaled(factor)
-    test = Test.AT_LEAST if falls else Test.AT_MOST
-    holds = compare(known.value, test, edge)
-    return Judged(holds, frozenset() if holds is not None else frozenset({gap(GapKind.BOUNDS, quantity)}))
+    holds = compare(known.value, test, limit.value)
+    if holds is None:
+        return Judged(None, frozenset(gap(GapKind.BOUNDS, part) for part in parts_of(quantity)))
+    return Judged(holds)

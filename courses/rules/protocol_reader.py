@@ -1,4 +1,4 @@
-"""Turn the parsed data of a protocol file into a Protocol; refuse what is unknown, unsourced or contradictory."""
+"""Turn the parsed data of a protocol file into a Protocol; refuse what is unknown, unsourced or odd."""
 
 from collections.abc import Mapping
 from enum import StrEnum

@@ -20,7 +20,7 @@ from courses.rules.judging import parts_of
 from courses.rules.protocol import Protocol
 from courses.rules.required import Lack, doubtful_lacks, lab_lacks, unknown_lacks, weight_lacks
 from courses.rules.schedule import Dates, dates_of, delay_so_far
-from courses.rules.toxicity import Track, follow, tracks
+from courses.rules.toxicity import Track, events, follow, tracks
 from courses.rules.values import (
     Action,
     Chart,
@@ -111,7 +111,8 @@ def _doubts(case: Case) -> Iterator[Lack]:
     def alarms(moment: Moment, analyte: str) -> bool:
         if not case.history.given:
             return floors_act(moment, analyte, case)
-        return any(_might_act(track, moment, case) for track in followed if analyte in track.analytes)
+        drawn = frozenset({analyte})
+        return any(_might_act(track, moment, case) for track in followed if track.concerns(moment, drawn))
 
     return doubtful_lacks(alarms=alarms, case=case)
 
@@ -232,7 +233,7 @@ def _order_set(case: Case) -> Iterator[OrderLine]:
 def _grades(case: Case, dates: Dates) -> Iterator[GradeLine]:
     """The grade of every term measured since the last administration, and of ongoing events."""
     moment, criteria = newest_moment(case, dates), case.protocol.criteria
-    ongoing = {event.term: event for event in case.chart.adverse_events if event.ended_on is None}
+    ongoing = {(e.term, e.grade): e for e in events(case) if e.ended_on is None}
     for criterion in criteria.by_term.values():
         sample = moment.samples.get(parts_of(criterion.quantity)[0])
         if sample is None:
@@ -246,7 +247,7 @@ def _grades(case: Case, dates: Dates) -> Iterator[GradeLine]:
             ungradable=found.ungradable,
             collected_on=sample.day,
         )
-    for term, event in sorted(ongoing.items()):
+    for (term, worst), event in sorted(ongoing.items()):
         yield GradeLine(
-            term=term, analyte="", version=criteria.version, grade=event.grade, collected_on=event.began_on
+            term=term, analyte="", version=criteria.version, grade=worst, collected_on=event.began_on
         )

@@ -16,7 +16,48 @@ from labs.clinic_days import add_days, days_between
 MISSING, STALE, UNUSABLE = "EV-MISSING", "EV-STALE", "EV-UNUSABLE"
 CONFLICT, BASELINE, WEIGHT = "EV-CONFLICT", "EV-BASELINE", "EV-WEIGHT"
 _WEIGH = "weigh the patient and record the weight with its day"
-_FACTS = {GapKind.SEX: "sex", GapKind.BIRTH_DATE: "birth date"}
+_FACTS = {GapKind.SEX: "Sex", GapKind.BIRTH_DATE: "Birth date", GapKind.WEIGHT: "Body weight"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """How a kind of gap is told: its rule id, why it cannot be judged, what resolves it."""
+
+    code: str
+    why: str
+    resolve: str
+    always_holds: bool = False
+
+
+_GAP_WORDS = {
+    GapKind.RESULT: _Words(MISSING, "no usable result beside it", "collect {name} with the next draw", True),
+    GapKind.SEX: _Words(MISSING, "it is not known", "record the sex the formula needs", True),
+    GapKind.BIRTH_DATE: _Words(MISSING, "it is not known", "record the birth date", True),
+    GapKind.WEIGHT: _Words(WEIGHT, "none within {days} days of the creatinine", _WEIGH, True),
+    GapKind.BASELINE: _Words(
+        BASELINE,
+        "no usable baseline result collected before cycle 1",
+        "record a {name} result collected before cycle 1 as the baseline",
+    ),
+    GapKind.BOUNDS: _Words(
+        UNUSABLE,
+        "the result is known only within bounds, and its two ends differ in what they ask for",
+        "repeat {name} so that it gives a number, or have the laboratory correct it",
+    ),
+    GapKind.LOWER_LIMIT: _Words(
+        UNUSABLE,
+        "the result came without its lower limit of normal",
+        "ask the laboratory for the lower limit of normal of {name}",
+    ),
+    GapKind.UPPER_LIMIT: _Words(
+        UNUSABLE,
+        "the result came without its upper limit of normal",
+        "ask the laboratory for the upper limit of normal of {name}",
+    ),
+    GapKind.SYMPTOM: _Words(
+        UNUSABLE, "the grade depends on symptoms", "have a person record the symptoms and the grade"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +91,8 @@ def lab_lack(row: LabRow, *, case: Case, dates: Dates) -> Lack | None:
     earliest = add_days(dates.planned_on or dates.judged_for, -row.validity_days)
     resolve = f"collect {name}, not before {day_words(earliest)}"
     if doubtful:
-        rule, evidence = UNUSABLE, doubtful[-1]
+        evidence = doubtful[-1]
+        rule = CONFLICT if evidence.standing is Standing.CONFLICT else UNUSABLE
         why = f"{sample_words(evidence, case.protocol)} cannot be used: {evidence.why}"
     elif newest is not None:
         rule, evidence = STALE, newest
@@ -113,60 +155,26 @@ def gap_lacks(
 ) -> Iterator[Lack]:
     """What an unknown answer of a rule still needs."""
     for gap in sorted(gaps):
-        if gap.kind is GapKind.RESULT:
-            row = case.protocol.lab(gap.item)
-            lack = None if row is None else lab_lack(row, case=case, dates=dates)
-            if lack is None:
-                yield _plain_lack(gap, MISSING, "no usable result beside it", rule, source, case)
-            else:
-                # A rule asks for it now: this is no longer a matter of waiting for the next draw.
-                yield replace(lack, gap=replace(lack.gap, due_on=None))
-        elif gap.kind in _FACTS:
-            fact = _FACTS[gap.kind]
-            why = f"it is not known, and {rule} needs it"
-            yield _lack(gap.item, MISSING, why, f"record the {fact}", source, name=fact.capitalize())
-        elif gap.kind is GapKind.WEIGHT:
-            why = f"no body weight within {case.protocol.weight.validity_days} days of the creatinine"
-            yield _lack("weight", WEIGHT, why, _WEIGH, source, name="Body weight")
-        elif gap.kind is GapKind.BASELINE:
-            why = "no usable baseline result collected before cycle 1"
-            yield _plain_lack(gap, BASELINE, why, rule, source, case, holds=holds)
-        else:
-            why = f"cannot be judged: {_doubt(gap)}"
-            yield _plain_lack(gap, UNUSABLE, why, rule, source, case, holds=holds)
-
-
-def _doubt(gap: Gap) -> str:
-    if gap.kind is GapKind.BOUNDS:
-        return "the result is known only within bounds, and its two ends differ in what they ask for"
-    if gap.kind is GapKind.SYMPTOM:
-        return "the grade depends on symptoms"
-    return f"the result came without its {gap.kind.value}"
-
-
-def _plain_lack(
-    gap: Gap, code: str, why: str, rule: str, source: str, case: Case, *, holds: bool = True
-) -> Lack:
-    name = case.protocol.names.get(gap.item, gap.item)
-    resolves = {
-        GapKind.RESULT: f"collect {name} with the next draw",
-        GapKind.BASELINE: f"record a {name} result collected before cycle 1 as the baseline",
-        GapKind.BOUNDS: f"repeat {name} so that it gives a number, or have the laboratory correct it",
-        GapKind.SYMPTOM: "have a person record the symptoms and grade",
-    }
-    resolve = resolves.get(gap.kind, f"ask the laboratory for the {gap.kind.value} of {name}")
-    return _lack(gap.item, code, f"{why} ({rule})", resolve, source, name=name, holds=holds)
-
-
-def _lack(
-    item: str, code: str, why: str, resolve: str, source: str, *, name: str, holds: bool = True
-) -> Lack:
-    return Lack(
-        gap=MissingEvidence(item=item, rule=code, why=why, resolve=resolve),
-        name=name,
-        source=source,
-        holds=holds,
-    )
+        row = case.protocol.lab(gap.item) if gap.kind is GapKind.RESULT else None
+        lack = None if row is None else lab_lack(row, case=case, dates=dates)
+        if lack is not None:
+            # A rule asks for it now: this is no longer a matter of waiting for the next draw.
+            yield replace(lack, gap=replace(lack.gap, due_on=None))
+            continue
+        words = _GAP_WORDS[gap.kind]
+        name = _FACTS.get(gap.kind) or case.protocol.names.get(gap.item, gap.item)
+        days = case.protocol.weight.validity_days
+        yield Lack(
+            gap=MissingEvidence(
+                item=gap.item,
+                rule=words.code,
+                why=f"{words.why.format(days=days)} ({rule})",
+                resolve=words.resolve.format(name=name),
+            ),
+            name=name,
+            source=source,
+            holds=holds or words.always_holds,
+        )
 
 
 def unknown_lacks(*, unknowns: Iterable[Unknown], case: Case, dates: Dates) -> Iterator[Lack]:

@@ -15,7 +15,7 @@ from courses.rules.protocol import GradeBound, ToxicityCriterion, ToxicityFamily
 from courses.rules.values import AdverseEvent
 from labs.clinic_days import days_between
 
-_WEIGHTY = (GapKind.RESULT, GapKind.BOUNDS)
+_WEIGHTY = (GapKind.BOUNDS,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,12 @@ class Track:
     family: ToxicityFamily
     name: str
     criterion: ToxicityCriterion | None
+    primary: str
     analytes: frozenset[str]
+
+    def concerns(self, moment: Moment, drawn: frozenset[str]) -> bool:
+        """Whether a draw brought anything this track looks at, and its own analyte was measured."""
+        return bool(drawn & self.analytes) and self.primary in moment.samples
 
     def judge(self, moment: Moment, case: Case) -> Finding:
         """Whether the track triggers, and whether it counts as resolved, at a moment."""
@@ -85,12 +90,23 @@ def tracks(case: Case) -> tuple[Track, ...]:
     found: list[Track] = []
     for family in case.protocol.families:
         for term in family.terms:
-            names = set(parts_of(case.protocol.criteria.by_term[term].quantity))
+            own = _parts_of_term(term, case)
+            names = set(own)
             names |= {part for bound in _excuses(family, term) for part in _parts_of_term(bound.term, case)}
-            found.append(Track(family=family, name=term, criterion=None, analytes=frozenset(names)))
+            found.append(
+                Track(family=family, name=term, criterion=None, primary=own[0], analytes=frozenset(names))
+            )
         for criterion in family.criteria:
-            parts = frozenset(part for bound in criterion.bounds for part in parts_of(bound.quantity))
-            found.append(Track(family=family, name=criterion.name, criterion=criterion, analytes=parts))
+            parts = [part for bound in criterion.bounds for part in parts_of(bound.quantity)]
+            found.append(
+                Track(
+                    family=family,
+                    name=criterion.name,
+                    criterion=criterion,
+                    primary=parts[0],
+                    analytes=frozenset(parts),
+                )
+            )
     return tuple(found)
 
 
@@ -145,7 +161,8 @@ def _judge_grade(track: Track, moment: Moment, case: Case) -> Finding:
     if reached.holds is not False:
         excuse = explained(_excuses(family, track.name), moment, case)
     spared = Judged(family.spare_baseline_grade and _no_worse_than_baseline(found, track, case))
-    always = any(row.always and row.analyte in parts_of(criterion.quantity) for row in case.protocol.labs)
+    required = {row.analyte for row in case.protocol.labs if row.always}
+    always = required.issuperset(parts_of(criterion.quantity))
     return Finding(
         triggered=both([reached, _not(excuse), _not(spared)]),
         resolved=either([found.at_most(family.resolved_grade), excuse, spared]),
@@ -188,7 +205,7 @@ def follow(case: Case) -> Course:
     episodes: list[Episode] = []
     unknowns: list[Unknown] = []
     for track in tracks(case):
-        own = [moment for moment, drawn in seen if drawn & track.analytes]
+        own = [moment for moment, drawn in seen if track.concerns(moment, drawn)]
         found = _follow_track(track, own, case)
         episodes += found.episodes
         unknowns += found.unknowns
@@ -256,7 +273,7 @@ def _ease(episodes: list[Episode], moment: Moment, finding: Finding) -> None:
 def reported(case: Case) -> Iterator[Episode]:
     """Episodes from adverse events graded by people, unless attributed to another cause."""
     lookup = _terms(case)
-    for event in sorted(case.chart.adverse_events, key=_event_order):
+    for event in events(case):
         family, track = family_of(event, lookup, case)
         if (
             family is None
@@ -277,8 +294,12 @@ def reported(case: Case) -> Iterator[Episode]:
         )
 
 
-def _event_order(event: AdverseEvent) -> tuple[date, str, int, str]:
-    return (event.began_on, event.term, event.grade, str(event.ended_on))
+def events(case: Case) -> list[AdverseEvent]:
+    """Each adverse event once, oldest first, however the chart lists them."""
+    return sorted(
+        set(case.chart.adverse_events),
+        key=lambda e: (e.began_on, e.term, e.grade, str(e.ended_on), str(e.related), e.ref),
+    )
 
 
 def _terms(case: Case) -> Mapping[str, tuple[ToxicityFamily, str]]:

@@ -59,7 +59,7 @@ def activity(gbq: Decimal | str | None) -> str:
 @register.filter
 def words(code: str) -> str:
     """A code as words: `steroid_cover` becomes `steroid cover`."""
-    return str(code).replace("_", " ").replace("-", " ")
+    return str(code).replace("_", " ").replace("-", " ").replace("sstr", "SSTR")
 
 
 @register.filter
@@ -67,4 +67,8 @@ def item_words(item: Any) -> str:
     """One line of an order's items, as the protocol states it."""
     if not isinstance(item, dict):
         return str(item)
-    return ", ".join(f"{words(key)}: {value}" for key, value in item.items() if value not in ("", None))
+    given = {key: value for key, value in item.items() if value not in ("", None)}
+    named = [f"{words(key)} {value}" for key, value in given.items() if key not in ("product", "text")]
+    parts = [str(given["product"])] if "product" in given else []
+    line = ", ".join([*parts, *named])
+    return ". ".join(part for part in (line, str(given.get("text", ""))) if part)

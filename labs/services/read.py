@@ -21,12 +21,17 @@ from labs.signals import evidence_changed
 logger = logging.getLogger(__name__)
 _CLAIMS = 7101  # the advisory locks of this stage on PostgreSQL
 _SHOWN = 4000
+_PATIENCE = 3  # refusals by the database before a pass is given up
 
 
 def read_waiting_messages(
     *, limit: int = 500, older_than: timedelta | None = None, ids: Iterable[int] | None = None
 ) -> int:
-    """Read what waits, oldest first, and say how many messages got their outcome."""
+    """Read what waits, oldest first, and say how many messages got their outcome.
+
+    A message that the database refuses for the moment stays waiting and hides none behind it; a database that
+    keeps refusing raises.
+    """
     now = database_now()
     waiting = LabMessage.objects.filter(outcome__isnull=True)
     if older_than is not None:
@@ -34,7 +39,16 @@ def read_waiting_messages(
     if ids is not None:
         waiting = waiting.filter(pk__in=list(ids))
     chosen = list(waiting.order_by("pk").values_list("pk", flat=True)[:limit])
-    return sum(_read_one(message_id, now) for message_id in chosen)
+    done, refusals = 0, 0
+    for message_id in chosen:
+        try:
+            done += _read_one(message_id, now)
+        except (OperationalError, InterfaceError) as refusal:
+            refusals += 1
+            logger.error("Message %s stays waiting: %s", message_id, type(refusal).__name__)
+            if refusals >= _PATIENCE:
+                raise
+    return done
 
 
 def _read_one(message_id: int, now: datetime) -> bool:

@@ -19,6 +19,9 @@ from labs.services.meaning import Context, Understood, name_analyte, plain, unde
 
 Identity = tuple[int, str, str, str, datetime]
 _LONGEST_ORDER = 200
+_NOTHING_TO_PROMOTE = Problem(
+    code="nothing-to-promote", reason="A result was declared final that was never sent."
+)
 _LONGEST_SUB_ID = 64
 _SHOWN = 4000
 
@@ -136,7 +139,11 @@ class Recorder:
         histories = _lock_histories(entries, sender=self.sender)
         reports = self._reports(entries)
         for entry in entries:
-            self._append(entry, histories[entry.identity], reports[entry.report.position])
+            history = histories.get(entry.identity)
+            if history is None:
+                self.hold(entry.understood.sent, _NOTHING_TO_PROMOTE, patient=entry.patient)
+            else:
+                self._append(entry, history, reports[entry.report.position])
         changed = [history for history in histories.values() if history.new]
         for generation in range(max((len(history.new) for history in changed), default=0)):
             Observation.objects.bulk_create(
@@ -246,13 +253,17 @@ def _lock_histories(entries: list[_Entry], *, sender: str) -> dict[Identity, _Hi
         collected_at__range=(times[0], times[-1]),
     ).order_by("id")
     found = {_identity(row): row for row in rows.select_for_update()}
-    missing = sorted(wanted - found.keys())
+    # A status-only update makes no result: without one it has nothing to promote.
+    stating = {entry.identity for entry in entries if entry.understood.act is not Act.PROMOTE}
+    missing = sorted(stating - found.keys())
     if missing:
         Result.objects.bulk_create(
             [_new_result(identity, sender) for identity in missing], ignore_conflicts=True
         )
         found = {_identity(row): row for row in rows.all().select_for_update()}
-    histories = {identity: _History(result=found[identity], observations=[]) for identity in wanted}
+    histories = {
+        identity: _History(result=found[identity], observations=[]) for identity in wanted & found.keys()
+    }
     by_result = {history.result.pk: history for history in histories.values()}
     for observation in Observation.objects.filter(result_id__in=by_result.keys()).order_by("version"):
         by_result[observation.result_id].observations.append(observation)
@@ -285,7 +296,7 @@ def _promoted(understood: Understood, history: _History) -> Understood | Problem
     """The stored value a status-only update makes final; a different value is a contradiction."""
     rows = [row for row in history.observations if row.value is not None]
     if not rows:
-        return Problem(code="nothing-to-promote", reason="A result was declared final that was never sent.")
+        return _NOTHING_TO_PROMOTE
     row = max(rows, key=lambda row: (row.ordered_at, row.version))
     sent = (plain(understood.value), understood.comparator)
     if understood.value is not None and sent != (plain(row.value), row.comparator):

@@ -1,5 +1,6 @@
 """Load or update patients and laboratory set-up from a site's four CSV files: all of it or none."""
 
+import codecs
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -233,7 +234,7 @@ def _zone(name: str) -> str:
 def _charset(name: str) -> str:
     """The name as given, once it is known that a decoder exists for it."""
     try:
-        b"".decode(codec_of(name) or name)
+        codecs.lookup(codec_of(name) or name)
     except LookupError as error:
         raise ValueError(f"The character set {name!r} is not known.") from error
     return name

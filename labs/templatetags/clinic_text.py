@@ -93,6 +93,13 @@ def number(value: Decimal | str | None) -> str:
 
 
 @register.filter
+def unit(text: str | None) -> str:
+    """A unit as people write it; a bare ratio has none."""
+    found = visible(text or "").replace("10*9/L", "×10^9/L").replace("umol", "µmol").replace("[IU]", "IU")
+    return "" if found == "1" else found
+
+
+@register.filter
 def analyte_name(code: str) -> str:
     """An analyte's name from its short name or LOINC code; what is neither is shown as it stands."""
     analyte = analytes().get(code) or by_loinc(code)

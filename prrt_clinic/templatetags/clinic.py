@@ -9,10 +9,10 @@ register = template.Library()
 @register.simple_tag
 def clinic_name() -> str:
     """The clinic's own name."""
-    return settings.CLINIC_NAME
+    return str(settings.CLINIC_NAME)
 
 
 @register.simple_tag
 def is_demonstration() -> bool:
     """Whether this is the demonstration clinic, where log-ins are handed out."""
-    return settings.PRRT_ENV == "demo"
+    return bool(settings.PRRT_ENV == "demo")

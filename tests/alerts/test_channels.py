@@ -78,7 +78,7 @@ def test_a_letter_the_server_takes_is_accepted_and_has_one_recipient(smtp: SmtpS
 def test_a_server_that_is_away_is_a_temporary_trouble(smtp: SmtpServer) -> None:
     smtp.close()
     sent = send(letter())
-    assert (sent.outcome, sent.unreachable) == (AttemptOutcome.TEMPORARY, True)
+    assert (sent.outcome, sent.silent) == (AttemptOutcome.TEMPORARY, True)
     assert sent.error_class == "ConnectionRefusedError"
 
 
@@ -93,7 +93,7 @@ def test_the_server_s_word_decides_between_for_now_and_for_good(
     setattr(smtp.room, stage, answer)
     sent = send(letter())
     assert (sent.outcome, sent.code) == (outcome, code)
-    assert not sent.unreachable
+    assert not sent.silent
 
 
 def test_a_connection_lost_after_the_text_leaves_the_outcome_unknown(smtp: SmtpServer) -> None:

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 
+from courses.api import OrderPages
 from courses.models import Course, Order
 from courses.services.assess import assess_course
 from tests.builders import clinic_time, draw, give_cycle, make_course, make_patient, sign
@@ -101,8 +102,24 @@ def test_a_filter_nobody_can_read_is_named(
     assert field in answer.content.decode()
 
 
-def test_a_damaged_cursor_is_an_error_and_not_the_first_page(course: Course, pharmacy: Client) -> None:
-    assert pharmacy.get("/api/v1/orders", {"cursor": "!!"}).status_code in (400, 404)
+@pytest.mark.parametrize("cursor", ["!!", "", "cD1ub25zZW5zZQ==", "cD0yMDI2LTEzLTQ1", "bz0w", "AAAA"])
+def test_a_damaged_cursor_is_an_error_and_not_the_first_page(
+    course: Course, pharmacy: Client, cursor: str
+) -> None:
+    answer = pharmacy.get("/api/v1/orders", {"cursor": cursor})
+    assert answer.status_code in (400, 404), answer.content
+
+
+def test_following_next_visits_every_order_once(
+    course: Course, pharmacy: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OrderPages, "page_size", 2)
+    address, seen = "/api/v1/orders", []
+    while address:
+        page = pharmacy.get(address).json()
+        seen += [order["id"] for order in page["results"]]
+        address = page["next"]
+    assert sorted(seen) == sorted(str(order.public_id) for order in Order.objects.all())
 
 
 @pytest.mark.parametrize("token", ["", "Bearer nonsense", "Bearer ", "Basic eDp5"])

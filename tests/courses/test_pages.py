@@ -13,7 +13,16 @@ from django.urls import reverse
 
 from courses.models import Course, Decision, Signature
 from labs.models import LabMessage, Patient, QuarantinedResult
-from tests.courses.sample_courses import LOW_PLATELETS, NOW, decide, make_course, make_patient, sign, starter
+from tests.builders_pages import (
+    LOW_PLATELETS,
+    NOW,
+    decide,
+    make_course,
+    make_patient,
+    sign,
+    standing,
+    starter,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -36,11 +45,11 @@ def enter(person) -> Enter:
 
 
 def text(response) -> str:
-    return response.content.decode()
+    return str(response.content.decode())
 
 
 def decision_url(course: Course) -> str:
-    return reverse("courses:decision", args=[course.current_decision.public_id])
+    return reverse("courses:decision", args=[standing(course).public_id])
 
 
 def course_url(course: Course) -> str:
@@ -127,7 +136,7 @@ def test_the_auditor_reads_the_decision_under_a_stand_in_number(enter):
     course = make_course(1, family="Longname")
     browser = enter("auditor")
     lists = [reverse(f"admin:courses_{name}_changelist") for name in ("course", "decision", "order")]
-    order = reverse("admin:courses_order_change", args=[course.current_decision.cycle.orders.get().pk])
+    order = reverse("admin:courses_order_change", args=[standing(course).cycle.orders.get().pk])
     for url in (course_url(course), decision_url(course), order, *lists):
         page = browser.get(url)
         assert page.status_code == 200, url
@@ -189,7 +198,7 @@ def test_a_hold_is_explained_and_not_offered_for_signature(enter):
 def test_an_earlier_decision_points_to_the_one_that_stands(enter):
     course = make_course(1, action="proceed")
     old = decision_url(course)
-    decide(course, course.current_decision.cycle, action="delay")
+    decide(course, standing(course).cycle, action="delay")
     page = text(enter("physician", "authorised-user").get(old))
     assert "This is an earlier decision" in page
     assert decision_url(course) in page
@@ -206,7 +215,7 @@ def test_the_course_page_shows_alerts_only_to_roles_that_read_them(enter):
 
 
 def sign_url(course: Course) -> str:
-    return reverse("courses:sign", args=[course.current_decision.public_id])
+    return reverse("courses:sign", args=[standing(course).public_id])
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "physician"])
@@ -219,7 +228,7 @@ def test_nobody_but_a_physician_signs(enter, role):
 def test_signing_asks_for_the_password_first_and_a_wrong_one_signs_nothing(enter):
     course = make_course(1, action="delay")
     browser = enter("physician")
-    form = {"meaning": "delay", "evidence_sha256": course.current_decision.evidence_sha256}
+    form = {"meaning": "delay", "evidence_sha256": standing(course).evidence_sha256}
     asked = browser.post(sign_url(course), form)
     assert asked.status_code == 302
     assert asked.url.startswith(reverse("account_reauthenticate"))
@@ -269,7 +278,7 @@ def rows() -> dict[str, int]:
 
 def test_looking_at_every_page_changes_no_row(enter):
     course = make_course(1, action="proceed")
-    sign(course.current_decision, by=starter())
+    sign(standing(course), by=starter())
     browser = enter("nurse", "physician", "on-call", "auditor")
     before = rows()
     for url in ("/admin/", course_url(course), decision_url(course), *navigation(browser)):
@@ -368,7 +377,7 @@ def test_foreign_text_is_inert_on_every_page(enter, payload):
     course = make_course(1, patient=patient)
     decide(
         course,
-        course.current_decision.cycle,
+        standing(course).cycle,
         action="hold",
         missing=[{"code": payload, "why": payload, "resolve": payload}],
     )

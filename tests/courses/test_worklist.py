@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from courses.models import Course
 from courses.worklist import leading_reason, what_ends_it, worklist
-from tests.courses.sample_courses import LOW_PLATELETS, TODAY, decide, make_course, sign, starter
+from tests.builders_pages import LOW_PLATELETS, TODAY, decide, make_course, sign, standing, starter
 
 pytestmark = pytest.mark.django_db
 
@@ -54,13 +54,13 @@ def test_the_soonest_planned_day_comes_first():
 def test_an_unsigned_proposal_waits_for_a_signature_and_a_signed_one_does_not():
     make_course(1, action="proceed", family="Unsigned")
     signed = make_course(2, action="proceed", family="Signed")
-    sign(signed.current_decision, by=starter())
+    sign(standing(signed), by=starter())
     assert families(worklist(today=TODAY).to_sign) == ["Unsigned"]
 
 
 def test_a_signature_stands_when_newer_evidence_confirmed_what_was_signed():
     course = make_course(1, action="proceed")
-    first = course.current_decision
+    first = standing(course)
     sign(first, by=starter())
     decide(course, first.cycle, action="proceed", confirms=first)
     assert not worklist(today=TODAY).to_sign.lines
@@ -68,8 +68,8 @@ def test_a_signature_stands_when_newer_evidence_confirmed_what_was_signed():
 
 def test_a_signature_on_an_earlier_verdict_does_not_stand():
     course = make_course(1, action="proceed")
-    sign(course.current_decision, by=starter())
-    cycle = course.current_decision.cycle
+    sign(standing(course), by=starter())
+    cycle = standing(course).cycle
     decide(course, cycle, action="delay")
     decide(course, cycle, action="proceed")
     assert len(worklist(today=TODAY).to_sign) == 1
@@ -78,7 +78,7 @@ def test_a_signature_on_an_earlier_verdict_does_not_stand():
 def test_a_stop_needs_confirming_until_it_is_signed():
     course = make_course(1, action="stop", family="Stopped")
     assert families(worklist(today=TODAY).stopped) == ["Stopped"]
-    sign(course.current_decision, by=starter())
+    sign(standing(course), by=starter())
     assert not worklist(today=TODAY).stopped.lines
 
 
@@ -124,6 +124,10 @@ def test_an_answer_without_reasons_gives_no_sentence_rather_than_a_wrong_one(ans
     assert what_ends_it(answer) == ""
 
 
-def test_many_missing_results_are_summed_up():
-    gaps = [{"why": "w", "resolve": f"Draw {n}."} for n in range(5)]
-    assert what_ends_it({"missing": gaps}) == "Draw 0. Draw 1. And 3 more; see the decision."
+def test_results_missing_in_the_same_way_are_told_in_one_sentence():
+    codes = {"777-3": "Platelets", "2160-0": "Creatinine", "1751-7": "Albumin"}
+    gaps = [{"code": code, "resolve": f"collect {name}, not before 10 May"} for code, name in codes.items()]
+    weigh = {"code": "weight", "resolve": "weigh the patient"}
+    told = what_ends_it({"missing": [*gaps, weigh]})
+    assert told == "Collect these 3 results, not before 10 May. Weigh the patient."
+    assert what_ends_it({"missing": gaps[:2]}) == "Collect Platelets and Creatinine, not before 10 May."

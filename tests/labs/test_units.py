@@ -11,9 +11,9 @@ from labs.units import UnknownUnit, convert, fold_unit, is_plausible
 
 COUNTS = {
     "1": (
-        "10*9/L, 10^9/L, x10^9/L, x10*9/L, x10E9/L, 10e9/L, 10E9/L, E9/L, x10(9)/L, 10 9/L, G/l, G/L, GIGA/L, "
-        "Gpt/L, Mrd/l, bill/L, /nL, K/uL, k/mm3, 10*3/uL, 10^3/uL, x10E3/uL, x10(3)/mcL, 10*3/mm3, thou/uL, "
-        "thou/mcL, thou/cu mm, Thousand/uL, th/mm3, Tsd/ul, 1000/uL, 10*6/mL"
+        "10*9/L, 10^9/L, x10^9/L, x10*9/L, x10E9/L, 10e9/L, 10E9/L, E9/L, x10(9)/L, 10 9/L, G/l, G/L, "
+        "GIGA/L, Gpt/L, Mrd/l, bill/L, /nL, K/uL, k/mm3, 10*3/uL, 10^3/uL, x10E3/uL, x10(3)/mcL, 10*3/mm3, "
+        "thou/uL, thou/mcL, thou/cu mm, Thousand/uL, th/mm3, Tsd/ul, 1000/uL, 10*6/mL"
     ),
     "0.001": "/uL, /mm3, /cmm, cells/uL, {cells}/uL, cells/mm3, cells/cumm, 10*6/L",
     "10": "10*4/uL, x10^4/uL",
@@ -93,7 +93,7 @@ def test_every_analyte_of_the_public_doors_is_known() -> None:
     [
         ("PLT", ""),
         ("PLT", "%"),
-        ("PLT", "g/L"),
+        ("PLT", "g/dL"),
         ("PLT", "109/L"),
         ("PLT", "10*12/L"),
         ("ANC", "%"),

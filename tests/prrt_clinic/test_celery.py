@@ -43,7 +43,7 @@ def test_a_killed_worker_loses_nothing_and_a_slow_one_is_not_overtaken():
     assert app.conf.worker_prefetch_multiplier == 1
     assert app.conf.task_ignore_result
     assert VISIBILITY_SECONDS > 10 * TASK_LIMIT_SECONDS
-    assert app.conf.timezone == "UTC"
+    assert str(app.conf.timezone) == "UTC"
 
 
 def test_waking_people_has_a_queue_of_its_own():
@@ -51,6 +51,18 @@ def test_waking_people_has_a_queue_of_its_own():
     for task in ("alerts.tasks.dispatch_due", "alerts.tasks.run_due_steps", "alerts.tasks.triage_decisions"):
         assert app.amqp.router.route({}, task)["queue"].name == "critical-mail"
     assert app.amqp.router.route({}, "labs.tasks.read_messages")["queue"].name == "default"
+
+
+@pytest.mark.parametrize("task", ["alerts.tasks.dispatch_due", "labs.tasks.read_messages"])
+def test_a_message_is_put_into_one_queue_and_no_other(task, tmp_path):
+    with Connection("files://localhost", transport_options=file_options(tmp_path)) as broker:
+        for queue in app.amqp.queues.values():
+            queue(broker.default_channel).declare()
+        with app.amqp.Producer(broker) as producer:
+            app.send_task(task, producer=producer)
+        app.send_task(task, connection=broker)
+    wanted = app.amqp.router.route({}, task)["queue"].name
+    assert [path.name.split(".")[1] for path in (tmp_path / "queue").iterdir()] == [wanted] * 2
 
 
 def test_a_message_over_the_file_broker_arrives_once_and_in_order(tmp_path):

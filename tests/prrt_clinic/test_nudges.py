@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 
 from courses.signals import decision_recorded
 from labs.signals import evidence_changed, message_kept
-from prrt_clinic import nudges
+from prrt_clinic.celery import app
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def sent(monkeypatch):
     calls = []
-    monkeypatch.setattr(nudges.app, "send_task", lambda name, args, **_: calls.append((name, *args)))
+    monkeypatch.setattr(app, "send_task", lambda name, args, **_: calls.append((name, *args)))
     return calls
 
 
@@ -46,7 +46,7 @@ def test_a_refused_publish_is_logged_without_ids_and_breaks_nothing(monkeypatch,
     def refuses(*_, **__):
         raise OperationalError("redis://:secret@host is away")
 
-    monkeypatch.setattr(nudges.app, "send_task", refuses)
+    monkeypatch.setattr(app, "send_task", refuses)
     monkeypatch.setattr(logging.getLogger("prrt_clinic"), "propagate", True)
     message_kept.send(sender=None, message_ids=[4711])
     assert "labs.tasks.read_messages" in caplog.text

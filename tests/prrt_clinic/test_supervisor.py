@@ -17,10 +17,13 @@ STUBBORN = (
 
 
 @pytest.fixture
-def supervisor():
-    said = []
+def said():
+    return []
+
+
+@pytest.fixture
+def supervisor(said):
     made = Supervisor(environment=dict(os.environ), say=said.append)
-    made.said = said
     yield made
     made.stop()
 
@@ -36,7 +39,7 @@ def until(condition, seconds=10):
         time.sleep(0.05)
 
 
-def test_a_killed_process_is_named_and_restarted(supervisor, tmp_path):
+def test_a_killed_process_is_named_and_restarted(supervisor, said, tmp_path):
     sleeper = child(tmp_path, SLEEPS)
     supervisor.start(sleeper)
     first = sleeper.process.pid
@@ -44,10 +47,10 @@ def test_a_killed_process_is_named_and_restarted(supervisor, tmp_path):
     sleeper.process.wait()
     supervisor.watch()
     assert sleeper.process.pid != first
-    assert supervisor.said == [f"worker died (signal SIGKILL); restarting it. Its log: {sleeper.log}"]
+    assert said == [f"worker died (signal SIGKILL); restarting it. Its log: {sleeper.log}"]
 
 
-def test_a_process_that_keeps_dying_ends_the_run_with_its_last_words(supervisor, tmp_path):
+def test_a_process_that_keeps_dying_ends_the_run_with_its_last_words(supervisor, said, tmp_path):
     broken = child(tmp_path, "print('no such table'); raise SystemExit(3)")
     supervisor.start(broken)
 
@@ -58,7 +61,7 @@ def test_a_process_that_keeps_dying_ends_the_run_with_its_last_words(supervisor,
     with pytest.raises(GaveUp) as error:
         for _ in range(10):
             watch_until_given_up()
-    assert len(supervisor.said) == module.MOST_DEATHS
+    assert len(said) == module.MOST_DEATHS
     assert "worker has died 4 times" in str(error.value)
     assert "exit code 3" in str(error.value)
     assert "no such table" in str(error.value)

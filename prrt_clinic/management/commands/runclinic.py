@@ -24,6 +24,7 @@ from rich.table import Table
 
 from labs.models import Patient
 from prrt_clinic.celery import app
+from prrt_clinic.demo_clinic import AUTHORITY
 from prrt_clinic.supervisor import Child, GaveUp, Supervisor
 
 READY_WITHIN = 90.0
@@ -44,9 +45,13 @@ class Command(BaseCommand):
         with _alone(settings.VAR_DIR / "run.lock"):
             _check_ports()
             supervisor = Supervisor(environment=dict(os.environ, PYTHONUNBUFFERED="1"), say=self._say)
+            try:
+                self._prepare()
+            except KeyboardInterrupt:
+                self._say("Stopped before anything was started.")
+                return
             with supervisor.stopped_by_signals():
                 try:
-                    self._prepare(supervisor)
                     self._start(supervisor)
                     supervisor.run_until_stopped()
                 except GaveUp as error:
@@ -54,26 +59,24 @@ class Command(BaseCommand):
                 finally:
                     self._end(supervisor)
 
-    def _prepare(self, supervisor: Supervisor) -> None:
+    def _prepare(self) -> None:
         """The database, the static files, the demonstration clinic."""
-        steps: list[tuple[str, Callable[[], None]]] = [
+        steps: list[tuple[str, Callable[[], object]]] = [
             ("Database", lambda: call_command("migrate", interactive=False, verbosity=0)),
             ("Static files", _collect_static),
             ("Demonstration clinic", self._demonstrate),
         ]
         for name, step in steps:
-            if not supervisor.stopping:
-                with self._step(name):
-                    step()
+            with self._step(name):
+                step()
         connections.close_all()
 
     def _demonstrate(self) -> None:
-        if not Patient.objects.exists():
+        """Unless this database holds other patients; the command knows a finished and a broken-off one."""
+        if not Patient.objects.exclude(assigning_authority=AUTHORITY).exists():
             call_command("demo", stdout=self.stdout)
 
     def _start(self, supervisor: Supervisor) -> None:
-        if supervisor.stopping:
-            return
         with self._step("Web, worker, beat, runner and MLLP listener"):
             if not settings.REDIS_URL:
                 _declare_queues()
@@ -198,7 +201,7 @@ def _children() -> list[Child]:
             *("--access-logfile", "-", "--access-logformat", ACCESS_LOG),
         ],
         "worker": [
-            *(*celery, "worker", "--pool", "threads", "--concurrency", "2", "--loglevel", "INFO"),
+            *(*celery, "worker", "--pool", "threads", "--concurrency", "2", "--loglevel", "WARNING"),
             *("--queues", "critical-mail,mail,default", *lonely),
         ],
         "beat": [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""],

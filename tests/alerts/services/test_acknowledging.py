@@ -1,6 +1,7 @@
 """Taking an alert over: by whom, of what they saw, and once."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.builders_alerts import NOW, make_alert, make_person
 pytestmark = pytest.mark.django_db
 
 
-def seen(alert: Alert) -> dict[str, int]:
+def seen(alert: Alert) -> dict[str, Any]:
     return {"seen_severity": alert.severity, "seen_event": alert.events.latest("pk").pk}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from alerts.models import Alert, AlertEvent, Notification
 from alerts.services.acknowledging import acknowledge
-from alerts.services.escalation import run_due_steps
+from alerts.services.escalation import EscalationFailed, run_due_steps
 from tests.builders_alerts import NOW, make_alert, make_person
 
 pytestmark = pytest.mark.django_db
@@ -87,6 +87,15 @@ def test_with_nobody_anywhere_the_duty_stands_and_finds_whoever_comes() -> None:
     make_person("late", "on-call")
     run_due_steps(now=NOW + 6 * REPEAT)
     assert [name for name, _, _ in told(alert)] == ["late"]
+
+
+def test_an_alert_that_cannot_move_on_keeps_no_other_waiting() -> None:
+    make_person("oncall1", "on-call")
+    broken, sound = make_alert(), make_alert()
+    Alert.objects.filter(pk=broken.pk).update(plan={})
+    with pytest.raises(EscalationFailed, match="1 alerts"):
+        run_due_steps(now=NOW + STEP)
+    assert ("oncall1", 1, 2) in told(sound)
 
 
 def test_young_steps_are_left_to_others() -> None:

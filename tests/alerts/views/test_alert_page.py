@@ -93,7 +93,7 @@ def test_the_page_says_what_why_for_whom_who_was_told_and_what_comes_next(
         "The protocol says: delay this cycle.",
         "Safety 1, critical",
         "Kanarienvogel, Zuckmayerin",
-        "2 March 1961",
+        "2 Mar 1961",
         "MRN-77Q41",
         "Platelets 61.5 are below the bound of DM-PLT.",
         "below 75 x 10*9/L",
@@ -101,7 +101,8 @@ def test_the_page_says_what_why_for_whom_who_was_told_and_what_comes_next(
         "active → <strong>suspended</strong>",
         "oncall1",
         "physician, on-call",
-        "10:15",
+        "10:15 CEST",
+        "Platelets <strong>61.5 ×10^9/L</strong>, collected 4 May 2026 08:00 CEST",
     ):
         assert words in text, words
 

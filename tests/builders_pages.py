@@ -104,6 +104,12 @@ def decide(
     return decision
 
 
+def standing(course: Course) -> Decision:
+    """The decision that stands for a course."""
+    assert course.current_decision is not None
+    return course.current_decision
+
+
 def answer_for(action: str) -> dict[str, Any]:
     """The recorded answer of one action, in the shape of the assess command."""
     blocked = action in ("delay", "stop")

@@ -1,0 +1,93 @@
+"""The admin's base for clinical records: read only, without actions or deletion, below a patient banner."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse
+from unfold.admin import ModelAdmin
+
+from labs.models import Patient
+from labs.templatetags.clinic_text import birth, visible
+
+NAMES = "labs.view_patient"
+
+
+class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
+    """Clinical records are read here; whatever changes them is a named act elsewhere."""
+
+    actions = None
+    list_per_page = 50
+    show_full_result_count = False
+    change_form_outer_before_template = "labs/_record_head.html"
+    # Search words for those who may read names.
+    name_search: tuple[str, ...] = ()
+
+    def has_add_permission(self, request: HttpRequest, *_: Any) -> bool:
+        """Records are not made here."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Records are not changed here."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Records are not deleted."""
+        return False
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        """Whoever may not read names meets patients by a stand-in number."""
+        columns = list(super().get_list_display(request))
+        if request.user.has_perm(NAMES):
+            return columns
+        return ["stand_in" if column == "person" else column for column in columns]
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """Nobody finds by name whom they may not see by name."""
+        fields = tuple(super().get_search_fields(request))
+        return (*fields, *self.name_search) if request.user.has_perm(NAMES) else fields
+
+    def patient_of(self, record: Any) -> Patient | None:
+        """Whose record it is."""
+        found: Patient | None = record.patient
+        return found
+
+    @admin.display(description="Patient")
+    def person(self, record: Any) -> str:
+        """Full name, birth date and number."""
+        patient = self.patient_of(record)
+        if patient is None:
+            return "no patient"
+        name = f"{patient.family}, {patient.given}" if patient.given else patient.family
+        return f"{visible(name)}, born {birth(patient.birth_date)}, no. {visible(patient.mrn)}"
+
+    @admin.display(description="Patient")
+    def stand_in(self, record: Any) -> str:
+        """The number that stands for a name."""
+        patient = self.patient_of(record)
+        return "no patient" if patient is None else f"Patient {str(patient.public_id)[:8]}"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The record, below a banner that says whose it is."""
+        record = self.get_object(request, object_id)
+        context = {"may_see_patient": request.user.has_perm(NAMES), **(extra_context or {})}
+        if record is not None:
+            context |= {"patient": self.patient_of(record), **self.page_context(record)}
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
+
+    def page_context(self, record: Any) -> dict[str, Any]:
+        """What this kind of record adds to its page."""
+        return {}
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The admin's own log knows no clinical record; what changed stands on the record's page."""
+        raise Http404("The history of this record stands on its page.")

@@ -1,0 +1,118 @@
+"""The working day in a real browser: log in, see what must not go ahead, read why, sign, leave."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from courses.models import Course, Signature
+from tests.browser.browsing import Tab, chromium
+from tests.builders_pages import LOW_PLATELETS, make_course, standing
+from tests.running_clinic import Clinic
+
+pytestmark = pytest.mark.chromium
+
+WIDE, PHONE = 1360, 390
+
+
+@pytest.fixture
+def courses(real_commits, person) -> list[Course]:
+    """One course of each kind, and people to look at them."""
+    for roles in (("nurse",), ("physician", "authorised-user"), ("pharmacist",), ("administrator",)):
+        person(*roles, username=roles[0])
+    return [
+        make_course(1, action="delay", family="Lowe"),
+        make_course(2, action="proceed", family="Gould"),
+        make_course(3, action="hold", awaiting=True, in_days=30, family="Between"),
+    ]
+
+
+@pytest.fixture
+def address(real_commits, courses, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[str]:
+    """A web server of this test's own, on this test's own database."""
+    clinic = Clinic(
+        var_dir=tmp_path / "var",
+        web_port=free_port(),
+        mllp_port=free_port(),
+        settings={"PRRT_ENV": "test", "DATABASE_URL": real_commits},
+    )
+    clinic.run("collectstatic", "--noinput", "-v", "0")
+    clinic.start_web()
+    try:
+        clinic.wait_until_ready(page="live", within=30)
+        yield clinic.address
+    finally:
+        clinic.stop()
+
+
+def headings(tab: Tab) -> list[str]:
+    return [each.strip() for each in tab.page.locator("h2, h3").all_inner_texts()]
+
+
+def test_a_nurse_logs_in_and_sees_first_what_must_not_go_ahead_and_why(address, courses):
+    with chromium(address) as tab:
+        tab.log_in("nurse")
+        held = tab.page.get_by_role("region", name="Held and delayed")
+        assert held.get_by_text("Lowe, Test").is_visible()
+        assert held.get_by_text(LOW_PLATELETS).is_visible()
+        assert held.get_by_text("suspended", exact=True).is_visible()
+        assert not held.get_by_text("Between, Test").is_visible()
+        held.get_by_role("link", name="Lowe, Test").click()
+        assert tab.page.get_by_role("region", name="Patient").get_by_text("Lowe, Test").is_visible()
+        tab.assert_clean()
+
+
+@pytest.mark.parametrize("width", [WIDE, PHONE])
+def test_no_page_is_wider_than_the_screen_and_none_complains(address, courses, width):
+    decision = standing(courses[1]).public_id
+    pages = ["/admin/", f"/admin/courses/course/{courses[0].pk}/change/", f"/courses/decisions/{decision}/"]
+    lists = [f"/admin/courses/{name}/" for name in ("course", "decision", "order")]
+    with chromium(address, width=width) as tab:
+        tab.log_in("physician")
+        for path in (*pages, *lists):
+            tab.open(path)
+            overhang = tab.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            assert overhang <= 0, path
+            assert tab.page.locator("h1").count() == 1, path
+            assert tab.page.locator("html").get_attribute("lang"), path
+        tab.assert_clean()
+
+
+def test_the_navigation_opens_and_closes_from_the_keyboard_at_phone_width(address, courses):
+    with chromium(address, width=PHONE) as tab:
+        tab.log_in("nurse")
+        courses_link = tab.page.get_by_role("link", name="Courses", exact=True)
+        assert not courses_link.is_visible()
+        tab.page.get_by_role("button", name="Show or hide the navigation").focus()
+        tab.page.keyboard.press("Enter")
+        courses_link.wait_for(state="visible")
+        tab.page.get_by_role("button", name="Close the navigation").press("Enter")
+        courses_link.wait_for(state="hidden")
+        tab.assert_clean()
+
+
+def test_a_signature_of_something_that_no_longer_stands_is_refused_and_shows_what_changed(address, courses):
+    decision = standing(courses[1])
+    with chromium(address) as tab:
+        tab.log_in("physician")
+        tab.open(f"/courses/decisions/{decision.public_id}/")
+        box = tab.page.get_by_role("checkbox")
+        assert not box.is_checked()
+        box.check()
+        tab.page.get_by_role("button", name="Sign with your password").click()
+        tab.page.get_by_label("Password").fill("a long pass phrase")
+        # No laboratory result stands behind these courses: assessed on live data, the cycle may not proceed.
+        tab.page.get_by_role("button", name="Continue and sign").click()
+        assert tab.page.get_by_text("Nothing was signed.").is_visible()
+        assert tab.page.get_by_role("region", name="Patient").get_by_text("Gould, Test").is_visible()
+    assert not Signature.objects.exists()
+
+
+def test_after_log_out_nothing_of_a_patient_is_left_in_the_browser(address, courses):
+    with chromium(address) as tab:
+        tab.log_in("nurse")
+        tab.page.get_by_role("button", name="Log out").click()
+        tab.page.get_by_role("heading", name="Log in").wait_for()
+        tab.page.go_back()
+        tab.page.wait_for_load_state()
+        assert "Lowe" not in tab.page.content()

@@ -1,0 +1,205 @@
+"""A protocol or criteria file that is not whole is refused with its key, the reason and a remedy."""
+
+import copy
+import tomllib
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from courses import library
+from courses.rules.criteria_reader import read_criteria
+from courses.rules.data_reader import DataError, TableReader
+from courses.rules.protocol import Protocol
+from courses.rules.protocol_reader import read_protocol
+from labs.library import analytes
+
+NAMES = {short: analyte.name for short, analyte in analytes().items()}
+UNITS = {short: analyte.unit for short, analyte in analytes().items()}
+PROTOCOL = tomllib.loads(
+    (library.FOLDER / "lutathera_us_2024_04.toml").read_text("utf-8"), parse_float=Decimal
+)
+CRITERIA = tomllib.loads((library.FOLDER / "ctcae_5_0.toml").read_text("utf-8"), parse_float=Decimal)
+PLT, ANC = CRITERIA["criterion"][0], CRITERIA["criterion"][1]
+Change = Callable[[dict[str, Any]], object]
+
+
+def read(data: dict[str, Any]) -> Protocol:
+    criteria = {"5.0": library.criteria("5.0")}
+    return read_protocol(data, criteria=criteria, names=NAMES, units=UNITS)
+
+
+def toxicity(data: dict[str, Any], rule: str) -> dict[str, Any]:
+    return next(row for row in data["toxicity"] if row["id"] == rule)
+
+
+def test_the_file_as_it_stands_is_whole() -> None:
+    assert read(copy.deepcopy(PROTOCOL)).id == "lutathera_us_2024_04"
+
+
+PROTOCOL_FAULTS: list[tuple[str, Change, str]] = [
+    ("surprise", lambda d: d.update(surprise=1), "unknown key"),
+    ("schedule.cycles", lambda d: d["schedule"].pop("cycles"), "is missing"),
+    ("schedule.cycles", lambda d: d["schedule"].update(cycles=0), "at least 1"),
+    ("schedule.cycles", lambda d: d["schedule"].update(cycles=True), "whole number"),
+    ("schedule.activity_gbq", lambda d: d["schedule"].update(activity_gbq=Decimal(0)), "above zero"),
+    ("schedule.activity_gbq", lambda d: d["schedule"].update(activity_gbq="7.4"), "must be a number"),
+    (
+        "schedule.activity_gbq",
+        lambda d: d["schedule"].update(activity_gbq=Decimal("nan")),
+        "must be a number",
+    ),
+    ("schedule.source", lambda d: d["schedule"].pop("source"), "names its source"),
+    ("schedule.source.confidence", lambda d: d["schedule"]["source"].update(confidence="sure"), "not known"),
+    ("schedule.source.checked", lambda d: d["schedule"]["source"].update(checked="2026-05-04"), "a date"),
+    ("schedule.source.page", lambda d: d["schedule"]["source"].update(page="2"), "unknown key"),
+    ("schedule.window", lambda d: d["schedule"]["window"].update(first_day=57), "nominal interval"),
+    ("schedule.window", lambda d: d["schedule"].update(window=[]), "must be a table"),
+    ("schedule.reduced.activity_gbq", lambda d: d["schedule"]["reduced"].update(activity_gbq=8), "not below"),
+    (
+        "schedule.reduced.counts_as_cycle",
+        lambda d: d["schedule"]["reduced"].update(counts_as_cycle=False),
+        "not",
+    ),
+    ("delay_limit.counted_from", lambda d: d["delay_limit"].update(counted_from="onset"), "not known"),
+    ("delay_limit.days", lambda d: d["delay_limit"].pop("days"), "is missing"),
+    ("delay_limit.stops", lambda d: d["delay_limit"].pop("stops"), "is missing"),
+    (
+        "delay_limit.subtract_other_delay",
+        lambda d: d["delay_limit"].update(subtract_other_delay="no"),
+        "true",
+    ),
+    ("weight.due_days_before", lambda d: d["weight"].update(due_days_before=30), "longer than the validity"),
+    ("ctcae", lambda d: d.update(ctcae="9.0"), "no criteria file"),
+    ("id", lambda d: d.update(id=" "), "must be a text"),
+    ("lab[0].analyte", lambda d: d["lab"][0].update(analyte="XYZ"), "not known"),
+    ("lab[1].analyte", lambda d: d["lab"][1].update(analyte="PLT"), "stands twice"),
+    ("lab[0].due_days_before", lambda d: d["lab"][0].update(due_days_before=15), "longer than the validity"),
+    ("lab", lambda d: d.update(lab=[]), "at least one"),
+    ("toxicity[0].terms", lambda d: d["toxicity"][0].update(terms=["Nothing"]), "no term"),
+    ("toxicity[0].terms", lambda d: d["toxicity"][0].update(terms="Anemia"), "list of texts"),
+    ("toxicity[0].terms", lambda d: d["toxicity"][0].update(terms=["Anemia", "Anemia"]), "twice"),
+    ("toxicity[1].terms", lambda d: d["toxicity"][1].update(terms=["Platelet count decreased"]), "overlap"),
+    ("toxicity[1].id", lambda d: d["toxicity"][1].update(id="DM-PLT"), "stands twice"),
+    ("toxicity[0].resolution.grade", lambda d: d["toxicity"][0]["resolution"].update(grade=2), "overlap"),
+    ("toxicity[0].resolution.grade", lambda d: d["toxicity"][0]["resolution"].update(grade=0), "gap"),
+    ("toxicity[0].terms", lambda d: d["toxicity"][0].pop("terms"), "nothing can trigger"),
+    ("toxicity[0].on_first", lambda d: d["toxicity"][0].update(on_first="wait"), "not known"),
+    ("toxicity[0].other_events", lambda d: d["toxicity"][0].update(other_events=1), "true or false"),
+    ("toxicity[4].other_events", lambda d: d["toxicity"][0].update(other_events=True), "overlap"),
+    (
+        "toxicity[6].trigger_grade",
+        lambda d: (d["toxicity"][6].update(trigger_grade=5), d["toxicity"][6]["resolution"].update(grade=4)),
+        "not a grade",
+    ),
+    (
+        "toxicity[2].criterion[0].bounds[0].quantity",
+        lambda d: d["toxicity"][2]["criterion"][0]["bounds"][0].update(quantity="XYZ"),
+        "not known",
+    ),
+    (
+        "toxicity[2].criterion[0].bounds[0].unit",
+        lambda d: d["toxicity"][2]["criterion"][0]["bounds"][0].update(unit="mL/s"),
+        "canonical unit",
+    ),
+    (
+        "toxicity[2].criterion[0].bounds[0].(bound)",
+        lambda d: d["toxicity"][2]["criterion"][0]["bounds"][0].update(above=3),
+        "exactly one",
+    ),
+    (
+        "toxicity[2].criterion[2].bounds[0].falls_percent",
+        lambda d: d["toxicity"][2]["criterion"][2]["bounds"][0].update(falls_percent=100),
+        "below 100",
+    ),
+    (
+        "toxicity[2].criterion[0].resolves_by[0].quantity",
+        lambda d: d["toxicity"][2]["criterion"][0]["resolves_by"][0].update(quantity="XYZ"),
+        "not known",
+    ),
+    (
+        "toxicity[4].exemption[0].term",
+        lambda d: d["toxicity"][4]["exemption"][0].update(term="Nothing"),
+        "no term",
+    ),
+    (
+        "toxicity[4].exemption[0].explained_by[0].at_most",
+        lambda d: d["toxicity"][4]["exemption"][0]["explained_by"][0].update(at_most=0),
+        "between",
+    ),
+    ("order[0].kind", lambda d: d["order"][0].update(kind="lunch"), "not known"),
+]
+
+
+@pytest.mark.parametrize(("key", "change", "reason"), PROTOCOL_FAULTS)
+def test_a_fault_in_a_protocol_is_refused_with_its_key_and_reason(
+    key: str, change: Change, reason: str
+) -> None:
+    data = copy.deepcopy(PROTOCOL)
+    change(data)
+    with pytest.raises(DataError) as caught:
+        read(data)
+    assert caught.value.key == key
+    assert reason in caught.value.reason
+    assert caught.value.remedy
+
+
+CRITERIA_FAULTS: list[tuple[str, Change, str]] = [
+    ("criterion[1].term", lambda d: d["criterion"][1].update(term=d["criterion"][0]["term"]), "twice"),
+    ("criterion[0].unit", lambda d: d["criterion"][0].update(unit="K/uL"), "canonical"),
+    ("criterion[0].rows", lambda d: d["criterion"][0]["rows"].pop(1), "gap"),
+    ("criterion[0].published", lambda d: d["criterion"][0]["published"].pop("4"), "gap"),
+    ("criterion[0].rows", lambda d: d["criterion"][0]["rows"].reverse(), "most severe first"),
+    ("criterion[0].rows", lambda d: d["criterion"][0]["rows"][1].update(below=25), "overlap"),
+    (
+        "criterion[13].rows",
+        lambda d: d["criterion"][13]["rows"].append({"grade": 1, "above": 9}),
+        "directions",
+    ),
+    ("criterion[0].rows[0].grade", lambda d: d["criterion"][0]["rows"][0].update(grade=5), "not a grade"),
+    ("criterion[0].published.x", lambda d: d["criterion"][0]["published"].update(x="?"), "not a grade"),
+    ("criterion[4].graded_by_people", lambda d: d["criterion"][4].update(graded_by_people=4), "list"),
+    (
+        "criterion[7].rows[0].when_baseline",
+        lambda d: d["criterion"][7]["rows"][0].update(when_baseline="?"),
+        "kn",
+    ),
+    ("criterion[0].quantity", lambda d: d["criterion"][0].update(quantity="XYZ"), "not known"),
+]
+
+
+@pytest.mark.parametrize(("key", "change", "reason"), CRITERIA_FAULTS)
+def test_a_fault_in_the_criteria_is_refused_with_its_key_and_reason(
+    key: str, change: Change, reason: str
+) -> None:
+    data = copy.deepcopy(CRITERIA)
+    change(data)
+    with pytest.raises(DataError) as caught:
+        read_criteria(data, units=UNITS)
+    assert caught.value.key == key
+    assert reason in caught.value.reason
+
+
+def test_a_table_must_be_a_table() -> None:
+    with pytest.raises(DataError, match=r"\(file\): must be a table"):
+        TableReader([])
+
+
+def test_every_number_of_general_knowledge_is_marked_to_be_confirmed() -> None:
+    found = read(copy.deepcopy(PROTOCOL))
+    assert found.delay_limit.source.to_be_confirmed
+    assert str(found.delay_limit.source).endswith("(to be confirmed by the clinic)")
+    assert not found.schedule.source.to_be_confirmed
+    assert found.schedule.source.checked == date(2026, 5, 4)
+
+
+def test_the_published_words_of_every_criterion_agree_with_its_absolute_bounds() -> None:
+    for criterion in library.criteria("5.0").by_term.values():
+        for row in criterion.rows:
+            if row.bound.reference is None:
+                words = criterion.published[row.grade].replace(".0", "")
+                # Sodium is published in whole numbers: "125 - 129" ends where grade 1 begins, below 130.
+                numbers = {f"{limit.normalize():f}" for limit in (row.bound.limit, row.bound.limit - 1)}
+                assert any(number in words for number in numbers), criterion.term

@@ -1,0 +1,214 @@
+"""The recommendation as a whole: its sentences, its calendar, its guard, and the faults of a stateless calculator."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+
+from courses import library
+from courses.rules.intervals import Interval, all_of, any_of, compared, is_at_most, is_below
+from courses.rules.recommend import FAULT_RULE, recommend, recommend_or_hold
+from courses.rules.values import (
+    Action,
+    AdverseEvent,
+    Chart,
+    Delay,
+    DelayCause,
+    Recommendation,
+    Status,
+    Weight,
+)
+from courses.rules.wording import interval_words, shown
+from tests.strategies import FIRST, chart, draw_day, last_day, measurement, panel
+
+PROTOCOL = library.protocol("lutathera_us_2024_04")
+
+
+def judge(found: Chart, *, days: int = 0) -> Recommendation:
+    return recommend(chart=found, protocol=PROTOCOL, today=draw_day() + timedelta(days=days))
+
+
+def test_the_sentence_says_value_day_bound_occurrence_and_what_ends_it() -> None:
+    reason = judge(chart(draws=panel(draw_day(), PLT="60"))).strongest
+    assert reason is not None
+    assert str(reason) == (
+        "Platelets 60 ×10^9/L on 27 April 2026, below 75 ×10^9/L (grade 2, first occurrence): "
+        "delay until 75 ×10^9/L or more."
+    )
+    assert reason.threshold == "Platelets below 75 ×10^9/L (CTCAE 5.0 grade 2 or worse)"
+    assert "US prescribing information" in reason.source
+
+
+def test_the_sentence_shows_worst_and_newest() -> None:
+    draws = (measurement("PLT", "40", last_day() + timedelta(days=30)), *panel(draw_day(), PLT="60"))
+    reason = judge(chart(draws=draws)).strongest
+    assert reason is not None
+    assert "40 ×10^9/L on 8 April 2026 (newest: Platelets 60" in reason.sentence
+    assert [item.value for item in reason.evidence] == ["40", "60"]
+
+
+def test_a_renal_reason_prints_the_inputs_of_the_clearance() -> None:
+    found = chart(draws=panel(draw_day(), CREAT="150"))
+    reasons = [reason for reason in judge(found).reasons if reason.rule == "DM-REN"]
+    assert any("Creatinine clearance 37.6 mL/min" in reason.sentence for reason in reasons)
+    assert {"72", "150", "70"} <= {item.value for reason in reasons for item in reason.evidence}
+
+
+def test_a_go_has_no_strongest_reason() -> None:
+    assert judge(chart(draws=panel(draw_day()))).strongest is None
+
+
+def test_days_of_delay_are_divided_by_cause() -> None:
+    supply = Delay(cycle=3, cause=DelayCause.SUPPLY, began_on=draw_day() + timedelta(days=7), ended_on=None)
+    found = chart(draws=panel(draw_day(), PLT="60"), planned_on=draw_day() + timedelta(days=14))
+    plain, supplied = judge(found).delay, judge(replace(found, delays=(supply,))).delay
+    assert plain is not None
+    assert supplied is not None
+    assert (plain.days, plain.toxicity_days) == (7, 7)
+    assert (supplied.days, supplied.toxicity_days) == (7, 0)
+
+
+def test_a_stop_by_the_limit_names_the_date_of_the_other_reading() -> None:
+    first = last_day() + timedelta(days=56)
+    supply = Delay(cycle=3, cause=DelayCause.SUPPLY, began_on=first, ended_on=first + timedelta(days=20))
+    stop_on = last_day() + timedelta(days=112)
+    found = chart(draws=panel(draw_day(), PLT="60"), delays=(supply,), planned_on=stop_on)
+    answer = recommend(chart=found, protocol=PROTOCOL, today=stop_on)
+    limit = next(reason for reason in answer.reasons if reason.rule == "LIM-DELAY")
+    assert "would be 19 July 2026" in limit.sentence
+    later = recommend(chart=found, protocol=PROTOCOL, today=stop_on + timedelta(days=30))
+    assert "the other way" not in next(r for r in later.reasons if r.rule == "LIM-DELAY").sentence
+
+
+def test_an_event_that_outlasts_the_limit_stops_too() -> None:
+    event = AdverseEvent(term="Fatigue", grade=3, began_on=last_day() + timedelta(days=3))
+    stop_on = last_day() + timedelta(days=112)
+    found = chart(draws=panel(draw_day()), adverse_events=(event,), planned_on=stop_on)
+    rules = {reason.rule for reason in recommend(chart=found, protocol=PROTOCOL, today=stop_on).reasons}
+    assert {"LIM-DELAY", "DM-OTH"} <= rules
+
+
+def test_a_toxicity_open_across_an_administration_still_delays() -> None:
+    event = AdverseEvent(term="Fatigue", grade=3, began_on=FIRST + timedelta(days=3))
+    answer = judge(chart(draws=panel(draw_day()), adverse_events=(event,)))
+    assert answer.action is Action.STOP  # it also passed the limit of the interval it began in
+    short = replace(event, began_on=last_day() - timedelta(days=1))
+    ended = replace(short, ended_on=last_day() + timedelta(days=5))
+    assert judge(chart(draws=panel(draw_day()), adverse_events=(short,))).action is Action.DELAY
+    assert judge(chart(draws=panel(draw_day()), adverse_events=(ended,))).action is Action.REDUCE
+
+
+def test_an_event_before_the_first_cycle_is_a_note() -> None:
+    event = AdverseEvent(term="Fatigue", grade=3, began_on=FIRST - timedelta(days=30))
+    answer = judge(chart(draws=panel(draw_day()), adverse_events=(event,)))
+    assert answer.action is Action.PROCEED
+    assert any("before the first cycle" in reason.sentence for reason in answer.reasons)
+    uncycled = chart(given=0, draws=(), planned_on=None, adverse_events=(event,))
+    assert "before the first cycle" in " ".join(r.sentence for r in judge(uncycled, days=-97).reasons)
+
+
+def test_a_reported_lymphopenia_never_acts() -> None:
+    event = AdverseEvent(term="Lymphopenia", grade=4, began_on=draw_day())
+    answer = judge(chart(draws=panel(draw_day()), adverse_events=(event,)))
+    assert answer.action is Action.PROCEED
+    assert any(line.grade == 4 for line in answer.grades)
+
+
+def test_unknown_platelet_bounds_outlast_a_later_count() -> None:
+    vague = measurement("PLT", "100", last_day() + timedelta(days=30), comparator="<")
+    assert judge(chart(draws=(vague, *panel(draw_day())))).action is Action.HOLD
+
+
+def test_a_missing_companion_is_settled_by_the_next_draw() -> None:
+    low = measurement("ALB", "28", last_day() + timedelta(days=20))
+    assert judge(chart(draws=(low, *panel(draw_day())))).action is Action.PROCEED
+
+
+def test_a_doubtful_lymphopenia_does_not_hold() -> None:
+    doubtful = measurement("LYMPH", "0.3", draw_day(), status=Status.PRELIMINARY)
+    assert judge(chart(draws=(*panel(draw_day()), doubtful))).action is Action.PROCEED
+
+
+def test_a_result_without_a_number_is_named_as_unusable() -> None:
+    empty = replace(measurement("PLT", "1", draw_day()), value=None)
+    kept = tuple(m for m in panel(draw_day()) if m.analyte != "PLT")
+    answer = judge(chart(draws=(*kept, empty)))
+    assert [(gap.item, gap.rule) for gap in answer.missing] == [("PLT", "EV-UNUSABLE")]
+    assert "no number" in answer.missing[0].why
+
+
+def test_a_birth_date_that_is_not_known_holds() -> None:
+    answer = judge(chart(draws=panel(draw_day()), birth_date=None))
+    assert [gap.item for gap in answer.missing] == ["birth_date"]
+
+
+def test_no_weight_at_all_holds() -> None:
+    answer = judge(chart(draws=panel(draw_day()), weights=()))
+    assert {gap.item for gap in answer.missing} == {"weight"}
+
+
+def test_a_creatinine_without_a_weight_of_its_time_holds() -> None:
+    found = chart(draws=panel(draw_day(), CREAT="71"), planned_on=draw_day() + timedelta(days=7))
+    far = Weight(on=draw_day() - timedelta(days=29), kg=Decimal(72))
+    answer = judge(replace(found, weights=(far,)))
+    assert {(gap.item, gap.rule) for gap in answer.missing} == {("weight", "EV-WEIGHT")}
+
+
+def test_the_rules_see_no_blank_as_normal() -> None:
+    """A stateless calculator skips the rule of a blank input; here nothing at all is known, so nothing goes."""
+    answer = judge(chart(draws=()), days=5)
+    assert answer.action is Action.HOLD
+    assert not answer.awaiting_labs
+    assert {gap.item for gap in answer.missing} >= {"PLT", "ANC", "HGB", "CREAT", "BILI", "ALB", "ALT", "AST"}
+
+
+@pytest.mark.parametrize(("analyte", "value", "grade"), [("ANC", "0.9995", 3), ("HGB", "79.995", 3)])
+def test_there_is_no_gap_between_two_grades(analyte: str, value: str, grade: int) -> None:
+    answer = judge(chart(draws=panel(draw_day(), **{analyte: value})))
+    assert grade in [line.grade for line in answer.grades if line.analyte == analyte]
+
+
+def test_a_fault_of_the_core_holds_and_says_so(monkeypatch) -> None:
+    broken = replace(chart(draws=panel(draw_day())), measurements=(None,))
+    answer = recommend_or_hold(chart=broken, protocol=PROTOCOL, today=draw_day())
+    assert (answer.action, answer.activity_gbq, answer.awaiting_labs) == (Action.HOLD, None, False)
+    assert [reason.rule for reason in answer.reasons] == [FAULT_RULE]
+    good = chart(draws=panel(draw_day()))
+    assert recommend_or_hold(chart=good, protocol=PROTOCOL, today=draw_day()) == judge(good)
+
+
+def test_the_recommendation_does_not_age_while_nothing_ripens() -> None:
+    found = chart(draws=panel(draw_day(), PLT="60"))
+    assert judge(found, days=1) == judge(found, days=2)
+
+
+def test_a_number_is_never_shown_on_the_wrong_side_of_its_limit() -> None:
+    limit = Fraction(40)
+    assert shown(Fraction("39.96"), beside=limit) == "39.96"
+    assert shown(Fraction("39.9999"), beside=limit) == "39.9999"
+    assert shown(Fraction(40), beside=limit) == "40"
+    assert shown(Fraction("74.066"), beside=limit) == "74.1"
+    assert len(shown(Fraction(40) - Fraction(1, 10**20), beside=limit)) < 20
+
+
+def test_bounds_are_worded() -> None:
+    assert interval_words(Interval(Fraction(5), None)) == "5 or more"
+    assert interval_words(Interval(None, Fraction(5))) == "5 or less"
+    assert interval_words(Interval(Fraction(0), Fraction(5))) == "5 or less"
+    assert interval_words(Interval(Fraction(3), Fraction(5))) == "3 to 5"
+
+
+def test_comparisons_of_bounds_are_three_valued() -> None:
+    five = compared(Decimal(5), "")
+    assert five.is_exact
+    assert is_below(compared(Decimal(5), "<"), five) is True
+    assert is_below(compared(Decimal(5), "<="), five) is None
+    assert is_below(compared(Decimal(5), ">"), five) is False
+    assert is_at_most(compared(Decimal(5), ">"), five) is False
+    assert is_at_most(compared(Decimal(5), ">="), five) is None
+    assert all_of([True, None]) is None
+    assert all_of([None, False]) is False
+    assert any_of([False, None]) is None
+    assert any_of([None, True]) is True
