@@ -60,7 +60,8 @@ def read_situation(data: object, *, extra: Path | None = None) -> Situation:
         situation = _read(data, faults)
     except Fault as fault:
         raise BadSituation([str(fault)]) from fault
-    faults += _faults_of_whole(situation, extra=extra)
+    # With an item missing the whole cannot be judged; its faults would only repeat the item's.
+    faults = faults or _faults_of_whole(situation, extra=extra)
     if faults:
         raise BadSituation(faults)
     return situation

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 _CHUNK = 65536
 _BUSY = Verdict(code="AE", error=207, reason="The message cannot be stored at the moment; send it again.")
 _GOODBYE_SECONDS = 10.0
+_RETRY_SECONDS = 5.0
+_ATTEMPTS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +160,9 @@ async def _write(writer: asyncio.StreamWriter, acks: tuple[bytes, ...]) -> None:
 
 def _keep(*, body: bytes, peer: str) -> tuple[bytes, ...] | None:
     """Keep one message in a pool thread; none when it could not be committed, so that nobody says AA."""
-    for _attempt in ("with the connection in hand", "with a new one"):
+    started = time.monotonic()
+    # Twice, because the first connection may have been cut since the last message; not after a long wait.
+    while time.monotonic() - started < _RETRY_SECONDS:
         try:
             return services.keep_message(body=body, door=LabMessage.Door.MLLP, peer=peer).acks
         except (DatabaseError, InterfaceError) as error:

@@ -62,9 +62,11 @@ def parse(body: bytes, *, profile: SenderProfile) -> ParsedMessage | Rejected:
     groups = _groups(syntax.segments)
     if isinstance(groups, Rejected):
         return groups
-    patient, sent_at = _patient(patients[0]), _sent_at(header, profile)
-    reports = tuple(_report(group, patient, profile, sent_at) for group in groups)
-    return ParsedMessage(reports=reports, sent_at=sent_at, notes=syntax.notes)
+    patient, sent = _patient(patients[0]), _sent(header, profile)
+    reports = tuple(_report(group, patient, profile, sent) for group in groups)
+    # A date alone may order versions, but no collection time of that day can be judged against it.
+    exact = sent.instant if sent and sent.precision in {"minute", "second"} else None
+    return ParsedMessage(reports=reports, sent_at=exact, notes=syntax.notes)
 
 
 def _groups(segments: tuple[Segment, ...]) -> tuple[_Group, ...] | Rejected:
@@ -119,15 +121,15 @@ def _older_numbers(pid: Segment) -> tuple[PatientNumber, ...]:
     return tuple(PatientNumber(number=pid.component(number)) for number in (2, 4) if pid.component(number))
 
 
-def _sent_at(header: Header, profile: SenderProfile) -> datetime | None:
+def _sent(header: Header, profile: SenderProfile) -> ParsedTime | None:
     read = read_hl7_time(header.msh.component(7), zone=profile.zone)
-    return read.instant if isinstance(read, ParsedTime) else None
+    return read if isinstance(read, ParsedTime) else None
 
 
 def _report(
-    group: _Group, patient: ParsedPatient, profile: SenderProfile, sent_at: datetime | None
+    group: _Group, patient: ParsedPatient, profile: SenderProfile, sent: ParsedTime | None
 ) -> ParsedReport:
-    ordered_at, ordered_by = _ordered(group, profile, sent_at)
+    ordered_at, ordered_by = _ordered(group, profile, sent)
     obr, orc = group.obr, group.orc
     return ParsedReport(
         position=obr.position,
@@ -148,14 +150,14 @@ def _order_number(segment: Segment, number: int) -> str:
     return "^".join(parts[:2]).rstrip("^")
 
 
-def _ordered(group: _Group, profile: SenderProfile, sent_at: datetime | None) -> tuple[datetime | None, str]:
+def _ordered(group: _Group, profile: SenderProfile, sent: ParsedTime | None) -> tuple[datetime | None, str]:
     """When the laboratory gave this report its status, and which field says so."""
     for segment, number, name in ((group.obr, 22, "OBR-22"), (group.orc, 9, "ORC-9")):
         if segment is not None and segment.raw(number):
             read = read_hl7_time(segment.component(number), zone=profile.zone)
             if isinstance(read, ParsedTime):
                 return read.instant, name
-    return sent_at, "MSH-7" if sent_at else ""
+    return (sent.instant, "MSH-7") if sent else (None, "")
 
 
 def _observations(

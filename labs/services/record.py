@@ -23,6 +23,9 @@ _NOTHING_TO_PROMOTE = Problem(
     code="nothing-to-promote", reason="A result was declared final that was never sent."
 )
 _LONGEST_SUB_ID = 64
+_NAMED_ORDERS = (
+    200  # beyond this a file is one draw after another, and naming them all costs more than it saves
+)
 _SHOWN = 4000
 
 
@@ -252,6 +255,9 @@ def _lock_histories(entries: list[_Entry], *, sender: str) -> dict[Identity, _Hi
         patient_id__in={identity[0] for identity in wanted},
         collected_at__range=(times[0], times[-1]),
     ).order_by("id")
+    orders = {identity[1] for identity in wanted}
+    if len(orders) <= _NAMED_ORDERS:
+        rows = rows.filter(filler_order__in=orders)
     found = {_identity(row): row for row in rows.select_for_update()}
     # A status-only update makes no result: without one it has nothing to promote.
     stating = {entry.identity for entry in entries if entry.understood.act is not Act.PROMOTE}

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import sys
 import tempfile
 from contextlib import closing
 from pathlib import Path
@@ -57,7 +56,7 @@ def photograph(clinic: Clinic) -> None:
         held = tab.page.get_by_role("region", name="Held and delayed")
         held.get_by_role("listitem").filter(has_text="Delay").first.get_by_role("link").first.click()
         tab.page.get_by_role("heading", name="Cycles").wait_for()
-        take(tab, "course", whole=True)
+        take(tab, "course")
     with chromium(clinic.address, width=WIDE) as tab:
         tab.log_in("physician", passwords["physician"])
         tab.page.get_by_role("link", name="Review and sign").first.click()
@@ -75,4 +74,4 @@ def photograph(clinic: Clinic) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,12 +1,13 @@
 """The working day in a real browser: log in, see what must not go ahead, read why, sign, leave."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from courses.models import Course, Signature
-from tests.browser.browsing import Tab, chromium
+from courses.models import Course, Order, Signature
+from tests.browser.browsing import chromium
 from tests.builders_pages import LOW_PLATELETS, make_course, standing
 from tests.running_clinic import Clinic
 
@@ -43,10 +44,6 @@ def address(real_commits, courses, tmp_path: Path, free_port: Callable[[], int])
         yield clinic.address
     finally:
         clinic.stop()
-
-
-def headings(tab: Tab) -> list[str]:
-    return [each.strip() for each in tab.page.locator("h2, h3").all_inner_texts()]
 
 
 def test_a_nurse_logs_in_and_sees_first_what_must_not_go_ahead_and_why(address, courses):
@@ -111,8 +108,46 @@ def test_a_signature_of_something_that_no_longer_stands_is_refused_and_shows_wha
 def test_after_log_out_nothing_of_a_patient_is_left_in_the_browser(address, courses):
     with chromium(address) as tab:
         tab.log_in("nurse")
+        tab.page.get_by_text("Lowe, Test").first.wait_for()
         tab.page.get_by_role("button", name="Log out").click()
         tab.page.get_by_role("heading", name="Log in").wait_for()
         tab.page.go_back()
         tab.page.wait_for_load_state()
         assert "Lowe" not in tab.page.content()
+
+
+@pytest.fixture
+def demonstration(real_commits, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Clinic]:
+    """The demonstration clinic, served from this test's own database."""
+    settings = {"DATABASE_URL": real_commits}
+    clinic = Clinic(var_dir=tmp_path / "var", web_port=free_port(), mllp_port=free_port(), settings=settings)
+    clinic.run("demo")
+    clinic.run("collectstatic", "--noinput", "-v", "0")
+    clinic.start_web()
+    try:
+        clinic.wait_until_ready(page="live", within=30)
+        yield clinic
+    finally:
+        clinic.stop()
+
+
+def test_a_physician_signs_a_proposal_with_the_password_and_its_order_becomes_active(demonstration):
+    logins = json.loads((demonstration.var_dir / "demo_logins.json").read_text(encoding="utf-8"))
+    password = next(each["password"] for each in logins if each["username"] == "physician")
+    before = Signature.objects.count()
+    with chromium(demonstration.address) as tab:
+        tab.log_in("physician", password)
+        to_sign = tab.page.get_by_role("region", name="Waiting for a signature")
+        to_sign.get_by_role("link", name="Review and sign").first.click()
+        tab.page.get_by_role("checkbox").check()
+        tab.page.get_by_role("button", name="Sign with your password").click()
+        tab.page.get_by_label("Password").fill(password)
+        tab.page.get_by_role("button", name="Continue and sign").click()
+        tab.page.get_by_text("Philippa Demo-Physician signed").first.wait_for()
+        assert tab.page.get_by_role("checkbox").count() == 0
+        tab.assert_clean()
+    assert Signature.objects.count() == before + 1
+    signature = Signature.objects.order_by("-pk")[0]
+    order = Order.objects.get(cycle=signature.decision.cycle, kind="radiopharmaceutical")
+    assert order.state == "active"
+    assert order.directive.signature == signature

@@ -1,5 +1,6 @@
 """Which results count: supersession, reliability, contradiction, and the baseline."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -13,11 +14,8 @@ from tests.strategies import BASELINE_DAY, FIRST, chart, draw_day, measurement
 DAY = date(2026, 4, 27)
 
 
-def plt(value: str | None, status: Status = Status.FINAL, **more: object) -> Measurement:
-    found = measurement("PLT", value or "1", DAY, status=status, **more)
-    return (
-        found if value is not None else measurement("PLT", "1", DAY, status=status, **{**more, "value": None})
-    )
+def plt(value: str, status: Status = Status.FINAL, **more: object) -> Measurement:
+    return measurement("PLT", value, DAY, status=status, **more)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +52,7 @@ def test_two_different_finals_contradict_each_other() -> None:
 
 
 def test_a_final_without_a_number_decides_nothing() -> None:
-    (found,) = sift([plt(None)])
+    (found,) = sift([replace(plt("1"), value=None)])
     assert found.standing is Standing.EMPTY
 
 
