@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from courses.models import Decision
 from courses.overview import decision_for_page, difference, history_of, signatures_on_verdict
@@ -24,7 +24,7 @@ SIGN = "courses.sign_decision"
 DIRECT = "courses.sign_directive"  # a go writes a directive, and only an authorised user signs one
 
 
-@require_GET
+@require_safe
 @never_cache
 @login_required
 @permission_required(READ, raise_exception=True)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -162,12 +163,14 @@ def _keep(*, body: bytes, peer: str) -> tuple[bytes, ...] | None:
     """Keep one message in a pool thread; none when it could not be committed, so that nobody says AA."""
     started = time.monotonic()
     # Twice, because the first connection may have been cut since the last message; not after a long wait.
-    while time.monotonic() - started < _RETRY_SECONDS:
+    for _attempt in range(_ATTEMPTS):
         try:
             return services.keep_message(body=body, door=LabMessage.Door.MLLP, peer=peer).acks
         except (DatabaseError, InterfaceError) as error:
             logger.error("A message from %s could not be stored: %s", peer, type(error).__name__)
             connection.close()
+        if time.monotonic() - started > _RETRY_SECONDS:
+            break
     return None
 
 

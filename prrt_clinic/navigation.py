@@ -45,10 +45,17 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         {"title": "", "items": [today]},
         {"title": "Patients", "items": _allowed(request, patients)},
         {"title": "Laboratory", "items": _allowed(request, _LABORATORY)},
-        {"title": "Alerts", "items": _allowed(request, _ALERTS)},
+        {"title": "Alerts", "items": _allowed(request, (*_ALERTS, *_mail()))},
         {"title": "Administration", "items": _allowed(request, _PEOPLE)},
     ]
     return [group for group in groups if group["items"]]
+
+
+def _mail() -> tuple[tuple[str, str, str, str], ...]:
+    """Where no mail server is named, what would have been sent is read in the browser."""
+    if settings.EMAIL_BACKEND != "prrt_clinic.maildir.EmailBackend":
+        return ()
+    return (("Sent mail", "drafts", "alerts:mail_list", "alerts.view_alert"),)
 
 
 def _allowed(request: HttpRequest, entries: tuple[tuple[str, str, str, str], ...]) -> list[Item]:

@@ -1,4 +1,4 @@
-"""Hypothesis: charts of a course in progress under the US protocol, mostly plausible and often at the edges."""
+"""Hypothesis: charts of a course under the US protocol, mostly plausible and often at the edges."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal

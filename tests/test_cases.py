@@ -10,8 +10,8 @@ from tests.case_reader import CODES, EXTRA_PROTOCOLS, read_cases, situation
 
 CASES = read_cases()
 OWN_RULES = {
-    "EV-MISSING", "EV-STALE", "EV-UNUSABLE", "EV-CONFLICT", "EV-BASELINE", "EV-WEIGHT", "SCH-WINDOW", "LIM-DELAY",
-    "ELIG-AGE",
+    "EV-MISSING", "EV-STALE", "EV-UNUSABLE", "EV-CONFLICT", "EV-BASELINE", "EV-WEIGHT", "SCH-WINDOW",
+    "LIM-DELAY", "ELIG-AGE",
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -112,7 +113,7 @@ def play_the_line(clinic: Clinic, postbox: Postbox, *, within: float) -> None:
         assert not [word for word in (*CANARIES, patient["family"]) if word in whole]
 
 
-def radioactive_order(clinic: Clinic, token: str) -> dict[str, object]:
+def radioactive_order(clinic: Clinic, token: str) -> dict[str, Any]:
     """The one live radiopharmaceutical order of the patient."""
     orders = [
         order

@@ -11,6 +11,7 @@ from courses.rules.derived import (
     quantity_at,
     quantity_at_baseline,
 )
+from courses.rules.evidence import Sample
 from courses.rules.intervals import Tri, exactly
 from courses.rules.judging import (
     Judged,
@@ -97,12 +98,18 @@ def row_holds(row: GradeRow, criterion: Criterion, moment: Moment, case: Case) -
 
 def _baseline_abnormal(criterion: Criterion, case: Case) -> Judged:
     """Whether the baseline lay above its own upper limit of normal (the direction these rows know)."""
-    missing = frozenset({gap(GapKind.BASELINE, criterion.quantity)})
-    sample = case.history.baselines.get(criterion.quantity)
+    quantity = criterion.quantity
+    if quantity not in case.abnormal:
+        case.abnormal[quantity] = _above_normal(case.history.baselines.get(quantity))
+    holds = case.abnormal[quantity]
+    return Judged(holds, frozenset() if holds is not None else frozenset({gap(GapKind.BASELINE, quantity)}))
+
+
+def _above_normal(sample: Sample | None) -> Tri:
+    """Whether a result lies above the limit it came with; unknown without either."""
     if sample is None or sample.value is None or sample.measurement.high is None:
-        return Judged(None, missing)
-    holds = compare(sample.value, Test.ABOVE, exactly(sample.measurement.high))
-    return Judged(holds, frozenset() if holds is not None else missing)
+        return None
+    return compare(sample.value, Test.ABOVE, exactly(sample.measurement.high))
 
 
 def _bound_against_abnormal_baseline(row: GradeRow, moment: Moment, case: Case) -> Judged:

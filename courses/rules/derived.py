@@ -1,13 +1,13 @@
 """Values computed from others: creatinine clearance (Cockcroft-Gault) and calcium corrected for albumin."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 from fractions import Fraction
 
 from courses.rules.evidence import History, Sample
-from courses.rules.intervals import Interval
+from courses.rules.intervals import Interval, Tri
 from courses.rules.protocol import CORRECTED_CALCIUM, CREATININE_CLEARANCE, Protocol
 from courses.rules.values import Chart, Sex, Weight
 from labs.clinic_days import age_on, days_between
@@ -47,13 +47,26 @@ def gap(kind: GapKind, item: str) -> Gap:
     return Gap(kind.value, item)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A quantity at a moment: its value, or what is missing to know it."""
+
+    value: Interval | None
+    gaps: frozenset[Gap] = frozenset()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """What stays the same while a chart is judged: the chart, its sifted results, and the protocol."""
+    """What stays the same while a chart is judged: the chart, its sifted results, and the protocol.
+
+    `abnormal` and `known` remember what was found of baselines and clearances, worked out once each.
+    """
 
     chart: Chart
     history: History
     protocol: Protocol
+    abnormal: dict[str, Tri] = field(default_factory=dict, compare=False)
+    known: dict[object, Known] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +76,6 @@ class Moment:
     day: date
     interval: int
     samples: Mapping[str, Sample]
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A quantity at a moment: its value, or what is missing to know it."""
-
-    value: Interval | None
-    gaps: frozenset[Gap] = frozenset()
 
 
 def quantity_at(quantity: str, moment: Moment, case: Case) -> Known:
@@ -84,6 +89,12 @@ def quantity_at(quantity: str, moment: Moment, case: Case) -> Known:
 
 def quantity_at_baseline(quantity: str, case: Case) -> Known:
     """The same quantity at the baseline."""
+    if quantity not in case.known:
+        case.known[quantity] = _at_baseline(quantity, case)
+    return case.known[quantity]
+
+
+def _at_baseline(quantity: str, case: Case) -> Known:
     missing = frozenset({gap(GapKind.BASELINE, CREATININE if quantity == CREATININE_CLEARANCE else quantity)})
     baselines = case.history.baselines
     if quantity == CREATININE_CLEARANCE:
@@ -118,16 +129,23 @@ def weight_for(day: date, *, case: Case, baseline: bool = False) -> Weight | Non
 
 def clearance(*, sample: Sample | None, case: Case, baseline: bool = False) -> Known:
     """Creatinine clearance in mL/min by Cockcroft-Gault, exactly, from a creatinine in umol/L."""
-    chart, formula = case.chart, case.protocol.clearance
     if sample is None or sample.value is None:
         return Known(None, frozenset({gap(GapKind.RESULT, CREATININE)}))
-    weight = weight_for(sample.day, case=case, baseline=baseline)
-    if weight is None or chart.sex is None or chart.birth_date is None or chart.birth_date > sample.day:
+    key = (sample.at, sample.value, baseline)
+    if key not in case.known:
+        case.known[key] = _clearance(sample.day, sample.value, case, baseline)
+    return case.known[key]
+
+
+def _clearance(day: date, creatinine: Interval, case: Case, baseline: bool) -> Known:
+    chart, formula = case.chart, case.protocol.clearance
+    weight = weight_for(day, case=case, baseline=baseline)
+    if weight is None or chart.sex is None or chart.birth_date is None or chart.birth_date > day:
         return Known(None, _person_gaps(weight, case))
-    age = age_on(chart.birth_date, sample.day)
+    age = age_on(chart.birth_date, day)
     factor = formula.female_factor if chart.sex is Sex.FEMALE else 1
     numerator = (formula.age_constant - age) * Fraction(weight.kg) * factor * formula.umol_per_l_in_mg_per_dl
-    return Known(sample.value.inverted(numerator / formula.divisor))
+    return Known(creatinine.inverted(numerator / formula.divisor))
 
 
 def _person_gaps(weight: Weight | None, case: Case) -> frozenset[Gap]:

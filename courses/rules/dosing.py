@@ -108,11 +108,10 @@ def _first_reasons(current: list[Episode], newest: Episode, case: Case) -> Itera
     """A first occurrence: delay while it lasts, then the reduced activity, then the full one again."""
     schedule = case.protocol.schedule
     for episode in current:
-        if _is_open(episode):
-            yield episode_reason(
-                episode, Action.DELAY, Occurrence.FIRST, f"delay until {release_of(episode, case)}", case
-            )
-        elif episode.resolved_on is not None:
+        if episode.resolved_on is None:
+            text = f"delay until {release_of(episode, case)}"
+            yield episode_reason(episode, Action.DELAY, Occurrence.FIRST, text, case)
+        else:
             reduced = plain(schedule.reduced_activity_gbq)
             text = f"resolved on {day_words(episode.resolved_on)}: resume at {reduced} GBq"
             yield episode_reason(episode, Action.REDUCE, Occurrence.FIRST, text, case)

@@ -1,7 +1,7 @@
 """Word an episode of toxicity: what was found, what it was compared with, what ends it, and its evidence."""
 
 from courses.rules.ctcae import row_holds
-from courses.rules.derived import CREATININE, Case, Moment
+from courses.rules.derived import Case, Moment
 from courses.rules.judging import parts_of
 from courses.rules.protocol import CREATININE_CLEARANCE, Bound, Reference
 from courses.rules.toxicity import Episode
@@ -22,8 +22,6 @@ def bounds_of(episode: Episode, case: Case) -> tuple[Bound, ...]:
     """The comparisons an episode rests on: its criterion's, or the row of the grade that triggers."""
     if episode.criterion is not None:
         return episode.criterion.bounds
-    if episode.worst is None:
-        return ()
     criterion = case.protocol.criteria.by_term[episode.track]
     rows = [row for row in reversed(criterion.rows) if row.grade >= episode.family.trigger_grade]
     return tuple(row.bound for row in rows if row_holds(row, criterion, episode.worst, case).holds)[:1]
@@ -35,8 +33,6 @@ def finding_words(episode: Episode, case: Case) -> str:
         event = episode.event
         until = "" if event.ended_on is None else f" to {day_words(event.ended_on)}"
         return f"{event.term} grade {event.grade} from {day_words(event.began_on)}{until}"
-    if episode.worst is None or episode.newest is None:
-        return episode.track
     bounds = bounds_of(episode, case)
     worst = " and ".join(quantity_words(bound, episode.worst, case) for bound in bounds)
     newest = " and ".join(_newest_words(bound, episode.newest, case) for bound in bounds)
@@ -82,12 +78,12 @@ def evidence_of(episode: Episode, case: Case) -> tuple[Evidence, ...]:
     if episode.event is not None:
         return (event_evidence(episode.event),)
     found: dict[Evidence, None] = {}
-    for moment in filter(None, (episode.worst, episode.newest)):
+    for moment in (episode.worst, episode.newest):
         for bound in bounds_of(episode, case):
             for part in parts_of(bound.quantity):
                 if part in moment.samples:
                     found[lab_evidence(moment.samples[part], case.protocol)] = None
-            if bound.quantity == CREATININE_CLEARANCE and CREATININE in moment.samples:
+            if bound.quantity == CREATININE_CLEARANCE:
                 found |= dict.fromkeys(clearance_evidence(moment, case))
             if bound.reference is Reference.BASELINE:
                 sample = case.history.baselines[parts_of(bound.quantity)[0]]

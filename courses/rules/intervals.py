@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 Tri = bool | None
 ZERO = Fraction(0)
@@ -25,7 +26,11 @@ class Interval:
 
     def scaled(self, factor: Fraction) -> "Interval":
         """Every possible value times a positive factor."""
+        if factor == 1:
+            return self
         low = None if self.low is None else self.low * factor
+        if self.high is self.low:
+            return Interval(low, low)
         high = None if self.high is None else self.high * factor
         return Interval(low, high, self.low_open, self.high_open)
 
@@ -54,6 +59,7 @@ class Interval:
         return Interval(low, high)
 
 
+@lru_cache(maxsize=4096)
 def exactly(value: Decimal | Fraction) -> Interval:
     """A value known exactly."""
     end = Fraction(value)
@@ -72,9 +78,12 @@ def compared(value: Decimal, comparator: str) -> Interval:
 
 def is_below(value: Interval, limit: Interval) -> Tri:
     """Whether the value is smaller than the limit."""
+    if value.high is value.low is not None and limit.high is limit.low is not None:
+        return value.low < limit.low  # both exact: one comparison answers
     if value.high is not None and limit.low is not None:
-        touching = value.high == limit.low and (value.high_open or limit.low_open)
-        if value.high < limit.low or touching:
+        if value.high < limit.low:
+            return True
+        if (value.high_open or limit.low_open) and value.high == limit.low:
             return True
     if value.low is not None and limit.high is not None and value.low >= limit.high:
         return False

@@ -53,7 +53,7 @@ class Track:
 class Episode:
     """One occurrence of a toxicity within one interval between administrations.
 
-    `worst` and `newest` are the moments it rests on; an event reported by a person has none.
+    `worst` and `newest` are the moments it rests on; those of an event reported by a person hold no samples.
     """
 
     family: ToxicityFamily
@@ -63,8 +63,8 @@ class Episode:
     onset: date
     resolved_on: date | None
     grade: int | None
-    worst: Moment | None = None
-    newest: Moment | None = None
+    worst: Moment
+    newest: Moment
     event: AdverseEvent | None = None
 
 
@@ -282,14 +282,18 @@ def reported(case: Case) -> Iterator[Episode]:
             or family.never_acts
         ):
             continue
+        interval = bisect_right(case.history.cycle_days, event.began_on)
+        moment = Moment(day=event.began_on, interval=interval, samples={})
         yield Episode(
             family=family,
             track=track,
             criterion=None,
-            interval=bisect_right(case.history.cycle_days, event.began_on),
+            interval=interval,
             onset=event.began_on,
             resolved_on=event.ended_on,
             grade=event.grade,
+            worst=moment,
+            newest=moment,
             event=event,
         )
 

@@ -168,8 +168,9 @@ def event_evidence(event: AdverseEvent) -> Evidence:
 
 def clearance_evidence(moment: Moment, case: Case) -> tuple[Evidence, ...]:
     """The inputs of the creatinine clearance beside its value."""
-    sample = moment.samples[CREATININE]
-    known, weight = clearance(sample=sample, case=case).value, weight_for(sample.day, case=case)
+    sample = moment.samples.get(CREATININE)
+    known = clearance(sample=sample, case=case).value
+    weight = None if sample is None else weight_for(sample.day, case=case)
     if known is None or weight is None:
         return ()
     return (
@@ -186,6 +187,6 @@ def clearance_evidence(moment: Moment, case: Case) -> tuple[Evidence, ...]:
             name=case.protocol.names[CREATININE_CLEARANCE],
             value=interval_words(known, beside=None),
             unit=DERIVED[CREATININE_CLEARANCE],
-            on=sample.day,
+            on=moment.day,
         ),
     )

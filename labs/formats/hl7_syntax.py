@@ -49,10 +49,8 @@ class Segment:
     codec: str
 
     def raw(self, number: int) -> str:
-        """Field n as sent, counted as HL7 counts (MSH-1 is the field separator itself)."""
+        """Field n as sent, counted as HL7 counts: MSH-1 is the separator, so MSH-2 stands first."""
         if self.name in {"MSH", "BHS", "FHS"}:
-            if number == 1:
-                return self.separators.field
             number -= 1
         return self.fields[number] if number < len(self.fields) else ""
 
@@ -172,14 +170,14 @@ def unescape(leaf: str, *, separators: Separators, codec: str) -> str:
         ".br": "\n",
     }
     quoted = re.escape(mark)
-    pattern = re.compile(rf"{quoted}(F|S|T|R|E|H|N|\.br|\.sp[0-9]*|X(?:[0-9A-Fa-f]{{2}})+){quoted}")
+    pattern = re.compile(rf"{quoted}(F|S|T|R|E|H|N|\.br|\.sp[0-9]{{0,2}}|X(?:[0-9A-Fa-f]{{2}})+){quoted}")
 
     def resolve(match: re.Match[str]) -> str:
         name = match[1]
         if name in known:
             return known[name]
         if name.startswith(".sp"):
-            return "\n" * min(int(name[3:] or 1), 100)
+            return "\n" * int(name[3:] or 1)
         try:
             decoded = bytes.fromhex(name[1:]).decode(codec)
         except UnicodeDecodeError:

@@ -308,6 +308,14 @@ def test_every_entry_of_the_navigation_opens_for_the_role_that_sees_it(enter, ro
         assert browser.get(link).status_code == 200, link
 
 
+def test_the_mail_directory_is_offered_only_where_no_mail_server_is_named(enter, settings, tmp_path):
+    browser = enter("nurse")
+    assert "/demo/mail/" not in navigation(browser)
+    settings.EMAIL_BACKEND, settings.MAIL_DIR = "prrt_clinic.maildir.EmailBackend", tmp_path / "mail"
+    assert "/demo/mail/" in navigation(browser)
+    assert browser.get("/demo/mail/").status_code == 200
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_no_role_adds_changes_or_deletes_a_record_through_the_admin(enter, role):
     course = make_course(1)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 
 from courses import library
 from courses.json_table import Fault, parse_json
+from courses.rules.values import Chart
 from courses.situation import BadSituation, assess, read_situation, situation_of
 from tests.case_reader import EXTRA_PROTOCOLS, draw, lab
 from tests.strategies import chart, charts, panel
@@ -183,11 +184,16 @@ def test_a_sex_that_is_not_known_is_unknown(sex: str | None) -> None:
 @given(charts())
 def test_a_chart_written_as_a_situation_reads_back_as_the_same_chart(found) -> None:
     read = read_situation(GOOD)
-    facts = {"protocol_id": read.protocol_id, "today": read.today, "time_zone": read.time_zone}
-    text = json.dumps(situation_of(chart=found, **facts))
+
+    def written(chart: Chart) -> dict[str, Any]:
+        return situation_of(
+            chart=chart, protocol_id=read.protocol_id, today=read.today, time_zone=read.time_zone
+        )
+
+    text = json.dumps(written(found))
     again = read_situation(parse_json(text))
     assert again.chart == found
-    assert situation_of(chart=again.chart, **facts) == json.loads(text)
+    assert written(again.chart) == json.loads(text)
 
 
 def test_the_disease_that_decides_steroid_cover_is_carried() -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labs.clinic_days import add_days, age_on, clinic_day, days_between, start_of_day
@@ -52,6 +52,7 @@ def test_a_day_that_a_country_skipped_does_not_start() -> None:
         start_of_day(date(2011, 12, 30), ZoneInfo("Pacific/Apia"))
 
 
+@settings(deadline=None)
 @given(st.dates(date(1950, 1, 1), date(2100, 1, 1)), st.sampled_from(ZONES))
 def test_the_start_of_a_day_lies_in_it_and_just_before_lies_the_day_before(day: date, zone: ZoneInfo) -> None:
     if zone.key == "Pacific/Kiritimati" and date(1994, 12, 25) < day < date(1995, 1, 5):
@@ -61,6 +62,7 @@ def test_the_start_of_a_day_lies_in_it_and_just_before_lies_the_day_before(day: 
     assert clinic_day(start - timedelta(minutes=1), zone) < day
 
 
+@settings(deadline=None)
 @given(st.dates(date(1900, 1, 1), date(2200, 1, 1)), st.integers(-20000, 20000))
 def test_adding_days_and_counting_them_are_inverse(day: date, n: int) -> None:
     assert days_between(day, add_days(day, n)) == n

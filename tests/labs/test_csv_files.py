@@ -43,6 +43,7 @@ BAD_ROWS = [
     (csv_row(collected_at=""), "no-collection-time"),
     (csv_row(collected_at="04.05.2026 08:00"), "bad-time"),
     (csv_row(collected_at="46146"), "bad-time"),
+    (csv_row(collected_at="0001-01-01T00:00:00+14:00"), "bad-time"),
     (csv_row(collected_at="2026-03-29 02:30"), "skipped-hour"),
     (csv_row(mrn="9999"), "unknown-patient"),
     (csv_row(mrn=""), "no-patient-number"),
@@ -75,6 +76,7 @@ DAMAGED = [
     (long_csv(csv_row(comment='"open')), "bad-dialect"),
     (long_csv(csv_row(family="M\u00fcller")).replace("ü".encode(), b"\xfc"), "bad-encoding"),
     (long_csv(csv_row()).decode().encode("utf-16"), "bad-encoding"),
+    (long_csv(csv_row(comment="a\0b")), "bad-encoding"),
 ]
 
 
@@ -84,6 +86,22 @@ def test_a_damaged_file_is_refused_whole(body: bytes, reason: str) -> None:
     make_feed()
     assert outcome(take(body)) == ("rejected", reason, 0, 0)
     assert not Observation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "precision"),
+    [
+        ("%d.%m.%Y %H:%M:%S", "04.05.2026 08:00:00", "second"),
+        ("%Y-%m-%d %H", "2026-05-04 08", "hour"),
+        ("%d %b %Y", "04 May 2026", "day"),
+        ("%d.%m.%Y %H:%M%z", "04.05.2026 08:00+0200", "minute"),
+    ],
+)
+def test_the_declared_form_of_a_time_says_how_precise_it_is(form: str, text: str, precision: str) -> None:
+    make_patient()
+    make_feed(datetime_format=form)
+    take(long_csv([], csv_row(collected_at=text)))
+    assert Observation.objects.get().time_precision == precision
 
 
 def test_a_german_feed_in_its_declared_dialect() -> None:
@@ -144,6 +162,15 @@ def test_two_wide_files_that_contradict_each_other_clear_nothing() -> None:
     take(f"{head}{line}160\r\n".encode())
     take(f"{head}{line}60\r\n".encode())
     assert {row.result.in_conflict for row in Observation.objects.select_related("result")} == {True}
+
+
+def test_a_file_of_many_orders_is_stored_whole_and_its_repetition_changes_nothing() -> None:
+    make_patient()
+    make_feed()
+    rows = [csv_row(str(50 + n), order_no=f"C{n}") for n in range(250)]
+    assert outcome(take(long_csv(*rows)))[2] == 250
+    assert outcome(take(long_csv(*reversed(rows)))) == ("duplicate", "", 0, 0)
+    assert Observation.objects.count() == 250
 
 
 def test_the_same_file_again_is_not_taken_twice() -> None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labs.formats.hl7_ack import Acks, Verdict, build_ack, judge, read_header
@@ -105,6 +105,7 @@ def test_a_control_id_with_escapes_comes_back_untouched() -> None:
     assert b"MSA|AA|A\\T\\B~1\r" in acks(with_header(f10="A\\T\\B~1")).first
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_whatever_arrives_has_an_acknowledgement_and_only_a_header_gets_aa(body: bytes) -> None:
     header = read_header(body)

@@ -420,6 +420,18 @@ def test_a_note_belongs_to_the_segment_before_it() -> None:
     ]
 
 
+def test_an_unreadable_status_time_falls_back_to_the_messages_own() -> None:
+    [report] = read(message(obr(changed="soon"), obx())).reports
+    assert (report.ordered_by, report.ordered_at) == ("MSH-7", datetime(2026, 5, 4, 6, 30, tzinfo=UTC))
+    [report] = read(message("ORC|RE||||||||20260504082000+0200", obr(), obx())).reports
+    assert (report.ordered_by, report.ordered_at) == ("ORC-9", datetime(2026, 5, 4, 6, 20, tzinfo=UTC))
+
+
+def test_an_empty_first_coding_is_skipped() -> None:
+    [code] = first(message(obr(), obx(code="^^^777-3^Platelets^LN"))).codes
+    assert (code.code, code.system) == ("777-3", "LN")
+
+
 def test_unknown_segments_and_extra_fields_change_nothing() -> None:
     plain = read(message(obr(), obx()))
     other = read(message(pid(), "ZPI|1|x", obr(), "TQ1|1", obx() + "|||||||||extra", "ZZZ"))
@@ -427,14 +439,14 @@ def test_unknown_segments_and_extra_fields_change_nothing() -> None:
     assert other.reports[0].patient == plain.reports[0].patient
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=400))
 def test_random_bytes_never_crash_the_reader(body: bytes) -> None:
     for whole in (body, b"MSH|^~\\&|" + body):
         assert isinstance(parse(whole, profile=PROFILE), ParsedMessage | Rejected)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_a_message_with_damaged_bytes_never_crashes_the_reader(data: st.DataObject) -> None:
     body = bytearray(message(obr(changed="20260504082500"), obx(), "NTE|1||a\\F\\b", "SPM|1||||||"))
@@ -443,6 +455,7 @@ def test_a_message_with_damaged_bytes_never_crashes_the_reader(data: st.DataObje
     assert isinstance(parse(bytes(body), profile=PROFILE), ParsedMessage | Rejected)
 
 
+@settings(deadline=None)
 @given(
     st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=40)
 )

@@ -83,6 +83,15 @@ REPLACEMENTS = [
     ('source = "molar"', 'source = ""', "source", "names its source"),
     ('confidence = "verified"', 'confidence = "sure"', "confidence", "must be one of"),
     ("oldest_years = 10", "oldest_years = 0", "limits.oldest_years", "above zero"),
+    ('unit_table = "monovalent"', 'unit_table = "potassium"', "unit_tables.monovalent", "no analyte uses"),
+    ("[limits]", "[[limits]]", "limits", "must be a table"),
+    (
+        'loinc_also = ["26464-8", "804-5"]',
+        'loinc_also = "26464-8"',
+        "analytes.WBC.loinc_also",
+        "list of LOINC",
+    ),
+    ("plausible = [1, 3000]", "plausible = [1]", "analytes.PLT.plausible", "[lowest, highest]"),
     ('unit = "%"', 'unit = "percentage"', "analytes.PTR.unit", "factor 1"),
 ]
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labs.life_cycle import Standing, Version, is_news, standing
@@ -111,6 +111,7 @@ VERSIONS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(VERSIONS, min_size=1, max_size=6), st.data())
 def test_order_and_number_of_arrivals_never_change_what_stands(
     versions: list[Version], data: st.DataObject
@@ -125,6 +126,7 @@ def test_order_and_number_of_arrivals_never_change_what_stands(
     )
 
 
+@settings(deadline=None)
 @given(st.lists(VERSIONS, max_size=5))
 def test_a_withdrawal_is_left_only_by_what_the_laboratory_dated_later_or_corrected(
     versions: list[Version],

@@ -1,7 +1,7 @@
 """Framing: pieces cut anywhere, noise, broken and merged frames."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labs.formats.hl7_files import messages_in
@@ -61,6 +61,7 @@ def test_an_unfinished_frame_is_kept_and_noise_is_counted() -> None:
     assert FrameReader(longest=1000).finish() is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(1, 50))
 def test_random_bytes_give_the_same_frames_however_they_are_cut(stream: bytes, size: int) -> None:
     whole = FrameReader(longest=100_000).feed(stream)

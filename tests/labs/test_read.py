@@ -125,6 +125,13 @@ def test_what_is_doubtful_waits_with_its_reason_and_the_rest_is_stored(
     assert current().analyte == "HGB"
 
 
+def test_a_specimen_taken_before_birth_waits() -> None:
+    make_sender()
+    make_patient(birth_date=date(2024, 3, 2))
+    row = receive(message(pid(born="20240302"), obr(collected="20240226080000+0100"), obx()))
+    assert state(row) == ("quarantined", "before-birth")
+
+
 def test_a_message_of_doubtful_results_only_waits_as_a_whole(patient: Patient) -> None:
     assert state(receive(message(obr(), obx(unit="furlong")))) == ("quarantined", "unknown-unit")
 
@@ -305,6 +312,11 @@ def test_one_order_number_of_two_patients_is_two_results(patient: Patient) -> No
     other = pid("1002^^^CLINIC^MR", name="Schmidt^Eva", born="19700101")
     receive(message(), message(other, obr(), obx("19"), control_id="M2"))
     assert {row.patient.mrn: row.value for row in Observation.objects.all()} == {"1001": 60, "1002": 19}
+
+
+def test_a_header_that_names_only_its_day_condemns_no_collection_time_of_that_day(patient: Patient) -> None:
+    receive(message(obr(), obx(), at="20260504"))
+    assert current().value == 60
 
 
 def test_day_precision_is_kept(patient: Patient) -> None:

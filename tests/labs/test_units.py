@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labs.library import analytes
@@ -133,6 +133,7 @@ def test_one_platelet_count_in_five_units_is_one_value() -> None:
     assert values == {Decimal(150)}
 
 
+@settings(deadline=None)
 @given(st.text(max_size=12), st.sampled_from(sorted(CANONICAL)))
 def test_random_text_is_a_unit_only_if_it_stands_in_the_table(text: str, short: str) -> None:
     analyte = analytes()[short]
@@ -144,6 +145,7 @@ def test_random_text_is_a_unit_only_if_it_stands_in_the_table(text: str, short: 
         assert fold_unit(text) in analyte.units
 
 
+@settings(deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=0, max_value=10**8))
 def test_conversion_is_exact(value: Decimal) -> None:
     creatinine = analytes()["CREAT"]

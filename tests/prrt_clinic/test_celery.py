@@ -9,9 +9,15 @@ import pytest
 from kombu import Connection
 
 from prrt_clinic.celery import TASK_LIMIT_SECONDS, TICK_SECONDS, VISIBILITY_SECONDS, app
-from prrt_clinic.file_broker import file_options
+from prrt_clinic.file_broker import Transport, file_options
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def forgotten_bindings():
+    """Kombu remembers bindings per process, and each test here has a folder of its own."""
+    Transport.global_state.clear()
 
 
 def test_every_scheduled_task_is_registered():
@@ -81,7 +87,7 @@ def test_a_message_over_the_file_broker_arrives_once_and_in_order(tmp_path):
 def test_a_reader_of_the_file_broker_never_meets_half_a_message(tmp_path):
     writer = (
         "import sys; from pathlib import Path; from kombu import Connection\n"
-        "from prrt_clinic.file_broker import file_options\n"
+        "from prrt_clinic.file_broker import Transport, file_options\n"
         "with Connection('files://localhost', transport_options=file_options(Path(sys.argv[1]))) as broker:\n"
         "    queue = broker.SimpleQueue('default')\n"
         "    for n in range(300): queue.put({'n': n, 'filler': 'x' * 20000})\n"

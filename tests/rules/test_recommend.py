@@ -1,4 +1,4 @@
-"""The recommendation as a whole: its sentences, its calendar, its guard, and the faults of a stateless calculator."""
+"""The recommendation as a whole: sentences, calendar, guard, and the faults of a stateless calculator."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -8,6 +8,8 @@ from fractions import Fraction
 import pytest
 
 from courses import library
+from courses.rules.derived import Case, Moment
+from courses.rules.evidence import read_history
 from courses.rules.intervals import Interval, all_of, any_of, compared, is_at_most, is_below
 from courses.rules.recommend import FAULT_RULE, recommend, recommend_or_hold
 from courses.rules.values import (
@@ -20,7 +22,7 @@ from courses.rules.values import (
     Status,
     Weight,
 )
-from courses.rules.wording import interval_words, shown
+from courses.rules.wording import clearance_evidence, interval_words, shown
 from tests.strategies import FIRST, chart, draw_day, last_day, measurement, panel
 
 PROTOCOL = library.protocol("lutathera_us_2024_04")
@@ -156,7 +158,6 @@ def test_a_creatinine_without_a_weight_of_its_time_holds() -> None:
 
 
 def test_the_rules_see_no_blank_as_normal() -> None:
-    """A stateless calculator skips the rule of a blank input; here nothing at all is known, so nothing goes."""
     answer = judge(chart(draws=()), days=5)
     assert answer.action is Action.HOLD
     assert not answer.awaiting_labs
@@ -169,8 +170,8 @@ def test_there_is_no_gap_between_two_grades(analyte: str, value: str, grade: int
     assert grade in [line.grade for line in answer.grades if line.analyte == analyte]
 
 
-def test_a_fault_of_the_core_holds_and_says_so(monkeypatch) -> None:
-    broken = replace(chart(draws=panel(draw_day())), measurements=(None,))
+def test_a_fault_of_the_core_holds_and_says_so() -> None:
+    broken = replace(chart(draws=panel(draw_day())), measurements=(None,))  # type: ignore[arg-type]  # the fault
     answer = recommend_or_hold(chart=broken, protocol=PROTOCOL, today=draw_day())
     assert (answer.action, answer.activity_gbq, answer.awaiting_labs) == (Action.HOLD, None, False)
     assert [reason.rule for reason in answer.reasons] == [FAULT_RULE]
@@ -211,3 +212,56 @@ def test_comparisons_of_bounds_are_three_valued() -> None:
     assert all_of([None, False]) is False
     assert any_of([False, None]) is None
     assert any_of([None, True]) is True
+
+
+def test_bounds_that_could_only_matter_to_lymphopenia_do_not_hold() -> None:
+    vague = measurement("LYMPH", "0.8", draw_day(), comparator="<")
+    assert judge(chart(draws=(*panel(draw_day()), vague))).action is Action.PROCEED
+
+
+@pytest.mark.parametrize(
+    ("analyte", "more", "lacking", "rule"),
+    [("BILI", {"high": None}, "BILI", "EV-UNUSABLE"), ("ALB", {"value": Decimal(28)}, "PTR", "EV-MISSING")],
+)
+def test_a_floor_that_cannot_be_judged_holds_before_the_first_cycle(analyte, more, lacking, rule) -> None:
+    drawn = tuple(replace(m, **more) if m.analyte == analyte else m for m in panel(draw_day()))
+    found = replace(chart(given=0, draws=drawn, planned_on=draw_day()), measurements=drawn)
+    answer = judge(found)
+    assert answer.action is Action.HOLD
+    assert [(gap.item, gap.rule) for gap in answer.missing] == [(lacking, rule)]
+
+
+def test_an_enzyme_without_limit_and_baseline_cannot_be_graded_and_holds() -> None:
+    drawn = tuple(replace(m, high=None) if m.analyte == "ALT" else m for m in panel(draw_day()))
+    found = chart(draws=drawn)
+    kept = tuple(m for m in found.measurements if m.analyte != "ALT" or m.collected_on > last_day())
+    answer = judge(replace(found, measurements=kept))
+    assert answer.action is Action.HOLD
+    line = next(line for line in answer.grades if line.analyte == "ALT")
+    assert line.grade is None
+    assert line.ungradable == "no baseline; no upper limit of normal"
+
+
+def test_an_enzyme_at_its_limit_needs_no_baseline() -> None:
+    found = chart(draws=panel(draw_day(), ALT="175"))
+    kept = tuple(m for m in found.measurements if m.analyte != "ALT" or m.collected_on > last_day())
+    assert judge(replace(found, measurements=kept)).action is Action.PROCEED
+
+
+def test_a_clearance_without_its_inputs_is_no_evidence() -> None:
+    found = chart(draws=panel(draw_day()), weights=())
+    case = Case(chart=found, history=read_history(found), protocol=PROTOCOL)
+    newest = case.history.newest("CREAT")
+    assert newest is not None
+    for samples in ({}, {"CREAT": newest}):
+        assert clearance_evidence(Moment(day=draw_day(), interval=2, samples=samples), case) == ()
+
+
+def test_a_hepatic_episode_stays_open_while_its_companion_is_not_measured_again() -> None:
+    day = last_day() + timedelta(days=20)
+    low = (measurement("ALB", "28", day), measurement("PTR", "60", day))
+    answer = judge(chart(draws=(*low, *panel(draw_day(), ALB="33"))))
+    assert answer.action is Action.DELAY
+    reason = answer.strongest
+    assert reason is not None
+    assert "newest: Albumin 33 g/L on 27 April 2026" in reason.sentence

@@ -51,9 +51,7 @@ class Command(BaseCommand):
             console.print(
                 f"{open_rows} of {len(rows)} rows are to be confirmed by the clinic before real use."
             )
-            console.print(
-                "Checked by: ______________________  Date: ____________  Second reader: ______________________\n"
-            )
+            console.print(f"Checked by: {_LINE}  Date: {_LINE}  Second reader: {_LINE}\n")
         console.print("Confidence: " + "; ".join(f"{word} {words}" for word, words in CONFIDENCES.items()))
         self.stdout.write(text.getvalue())
 
@@ -112,9 +110,10 @@ def _evidence_rows(protocol: Protocol) -> Iterator[Row]:
     weight, formula, calcium = protocol.weight, protocol.clearance, protocol.calcium
     nearest = "; the nearest weight stands in at the baseline" if weight.nearest_for_baseline else ""
     yield "EV-WEIGHT", f"valid {weight.validity_days} days{nearest}", weight.source
+    mg_per_dl = _number(formula.umol_per_l_in_mg_per_dl)
     text = (
         f"({formula.age_constant} - age) × kg / ({formula.divisor} × creatinine mg/dL), × "
-        f"{_number(formula.female_factor)} if female; 1 mg/dL = {_number(formula.umol_per_l_in_mg_per_dl)} µmol/L"
+        f"{_number(formula.female_factor)} if female; 1 mg/dL = {mg_per_dl} µmol/L"
     )
     yield "creatinine clearance", text, formula.source
     slope, normal = _number(calcium.mmol_per_g), calcium.albumin_g_per_l
