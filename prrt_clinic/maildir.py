@@ -13,7 +13,9 @@ class EmailBackend(BaseEmailBackend):
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         """Write the messages durably, one file each, and say how many were written."""
-        box = mailbox.Maildir(settings.MAIL_DIR, create=True)
+        for part in ("tmp", "new", "cur"):  # Maildir itself makes them only where the whole is missing
+            (settings.MAIL_DIR / part).mkdir(parents=True, exist_ok=True)
+        box = mailbox.Maildir(settings.MAIL_DIR, create=False)
         try:
             for message in email_messages:
                 # `add` writes under tmp/, syncs, then links into new/: a reader never sees half a mail.

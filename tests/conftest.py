@@ -48,7 +48,8 @@ SERVER = os.environ.get("PRRT_TEST_DATABASE_URL") or (
     os.environ["DATABASE_URL"] if ON_POSTGRES else "postgres://postgres@127.0.0.1:5432/postgres"
 )
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-TOGETHER = os.environ.get("PRRT_REQUIRE_SERVICES") == "1"
+REQUIRED = os.environ.get("PRRT_REQUIRE_SERVICES") == "1"
+LACKING = pytest.StashKey[str]()
 
 
 # --- What this machine can run ---------------------------------------------------------------
@@ -99,7 +100,7 @@ def _why_not(item: pytest.Item, present: dict[Callable[[], bool], bool]) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect and count what cannot run here; with PRRT_REQUIRE_SERVICES=1 its absence is an error."""
+    """Deselect and count what cannot run here; with PRRT_REQUIRE_SERVICES=1 it stays, and fails."""
     present: dict[Callable[[], bool], bool] = {}
     kept: list[pytest.Item] = []
     dropped: list[pytest.Item] = []
@@ -110,17 +111,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if "real_commits" in getattr(item, "fixturenames", ()) and not marker:
             item.add_marker(pytest.mark.django_db)  # else pytest-django makes no test database to copy
         why = _why_not(item, present)
+        if why and why != OTHER_DATABASE and REQUIRED:
+            item.stash[LACKING] = why
+            why = ""
         if why:
             left_out[why] += 1
         (dropped if why else kept).append(item)
-    missing = sorted(set(left_out) - {OTHER_DATABASE})
-    if missing and TOGETHER:
-        raise pytest.UsageError(f"PRRT_REQUIRE_SERVICES=1, but this machine lacks: {', '.join(missing)}.")
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = kept
     if hasattr(config, "workeroutput"):
         config.workeroutput["left_out"] = dict(left_out)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Where every service is required, a missing one is a failure of each test that needs it."""
+    if LACKING in item.stash:
+        pytest.fail(f"PRRT_REQUIRE_SERVICES=1, but this machine lacks {item.stash[LACKING]}.", pytrace=False)
 
 
 @pytest.hookimpl(optionalhook=True)

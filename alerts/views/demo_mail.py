@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -21,7 +22,8 @@ SHOWN = 200
 @login_required
 def mail_list(request: HttpRequest) -> HttpResponse:
     """The newest mails first."""
-    mails = sorted(_mails(_box()), key=lambda mail: (mail["at"], mail["key"]), reverse=True)
+    box = _box()
+    mails = sorted(_mails(box) if box else (), key=lambda mail: (mail["at"], mail["key"]), reverse=True)
     context = {"mails": mails[:SHOWN], "total": len(mails), "clinic": settings.CLINIC_NAME}
     return render(request, "alerts/mail_list.html", context)
 
@@ -30,8 +32,11 @@ def mail_list(request: HttpRequest) -> HttpResponse:
 @login_required
 def mail_page(request: HttpRequest, key: str) -> HttpResponse:
     """One mail as its reader would see it."""
+    box = _box()
+    if box is None:
+        raise Http404("There is no such mail.")
     try:
-        raw = _box().get_bytes(key)
+        raw = box.get_bytes(key)
     except KeyError as error:
         raise Http404("There is no such mail.") from error
     mail = message_from_bytes(raw, policy=policy.default)
@@ -45,11 +50,13 @@ def mail_page(request: HttpRequest, key: str) -> HttpResponse:
     return render(request, "alerts/mail_page.html", context)
 
 
-def _box() -> mailbox.Maildir:
-    """The mail directory; there is none where a real mail server is used."""
+def _box() -> mailbox.Maildir | None:
+    """The mail directory, if anything was sent yet; there is none where a real mail server is used."""
     if settings.EMAIL_BACKEND != EMBEDDED_BACKEND:
         raise Http404("This installation sends its mail to a mail server.")
-    return mailbox.Maildir(settings.MAIL_DIR, create=True)
+    if not (Path(settings.MAIL_DIR) / "new").is_dir():
+        return None  # nothing has been sent yet, and looking makes no directory
+    return mailbox.Maildir(settings.MAIL_DIR, create=False)
 
 
 def _mails(box: mailbox.Maildir) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ from courses.rules.values import Source
 
 CONFIDENCES = {
     "V": "read in the named source",
-    "S": "stated in a seed document",
+    "S": "stated in a secondary source",
     "D": "derived here from other cited numbers",
     "GK": "general knowledge or our own choice; to be confirmed by the clinic",
 }

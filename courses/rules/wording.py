@@ -5,7 +5,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 
 from courses.rules.derived import CREATININE, Case, Moment, clearance, quantity_at, weight_for
-from courses.rules.evidence import Sample
+from courses.rules.evidence import Sample, Standing
 from courses.rules.intervals import Interval
 from courses.rules.judging import limit_of, parts_of
 from courses.rules.protocol import CREATININE_CLEARANCE, DERIVED, Bound, Protocol, Reference, Test
@@ -96,7 +96,9 @@ def unit_of(quantity: str, protocol: Protocol) -> str:
 
 
 def value_words(sample: Sample) -> str:
-    """The value as reported, with its comparator."""
+    """The value as reported, with its comparator; what lies between two contradicting ones."""
+    if sample.standing is Standing.CONFLICT and sample.value is not None:
+        return interval_words(sample.value)
     m = sample.measurement
     return "no number" if m.value is None else f"{m.comparator}{plain(m.value)}"
 

@@ -192,7 +192,7 @@ def test_every_number_of_general_knowledge_is_marked_to_be_confirmed() -> None:
     assert found.delay_limit.source.to_be_confirmed
     assert str(found.delay_limit.source).endswith("(to be confirmed by the clinic)")
     assert not found.schedule.source.to_be_confirmed
-    assert found.schedule.source.checked == date(2026, 5, 4)
+    assert found.schedule.source.checked == date(2026, 11, 21)
 
 
 def test_the_published_words_of_every_criterion_agree_with_its_absolute_bounds() -> None:

@@ -265,3 +265,10 @@ def test_a_hepatic_episode_stays_open_while_its_companion_is_not_measured_again(
     reason = answer.strongest
     assert reason is not None
     assert "newest: Albumin 33 g/L on 27 April 2026" in reason.sentence
+
+
+def test_a_contradiction_shows_both_of_its_values() -> None:
+    other = measurement("PLT", "60", draw_day())
+    answer = judge(chart(draws=(*panel(draw_day()), other)))
+    assert [reason.rule for reason in answer.reasons] == ["EV-CONFLICT"]
+    assert "Platelets 60 to 220 ×10^9/L on 27 April 2026" in answer.reasons[0].sentence
