@@ -13,7 +13,7 @@ define install
 test "$$(cat $(VENV)/.pip-exit)" = 0 || { echo "pip could not install $(1); see above. Is the network there?"; exit 1; }
 endef
 
-.PHONY: help run test check long bench demo protocols lock
+.PHONY: help run test check long bench demo protocols screenshots lock
 
 help:
 	@echo "make run        the whole service on this machine, with a demonstration clinic; Ctrl-C ends it"
@@ -23,6 +23,7 @@ help:
 	@echo "make bench      the benchmarks"
 	@echo "make demo       build the demonstration clinic without starting the service"
 	@echo "make protocols  check every clinical data file and print its table"
+	@echo "make screenshots take the README's pictures anew (needs Chromium)"
 	@echo "make lock       compile the requirements locks (needs uv)"
 
 $(PY):
@@ -75,6 +76,9 @@ bench: $(TOOLS)
 demo: $(RUNTIME)
 	$(PY) manage.py migrate --skip-checks
 	$(PY) manage.py demo
+
+screenshots: $(TOOLS)
+	$(PY) -m tests.browser.screenshots
 
 protocols: $(RUNTIME)
 	$(PY) manage.py check_protocols

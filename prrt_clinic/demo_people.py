@@ -9,7 +9,6 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ImproperlyConfigured
-from django.db import transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +106,7 @@ def create_people() -> Mapping[str, User]:
     if settings.PRRT_ENV not in {"demo", "test"}:
         raise ImproperlyConfigured("Demonstration people exist only where PRRT_ENV is demo or test.")
     password = f"demo-{secrets.token_hex(4)}"
-    with transaction.atomic():
-        users = {person.username: _create(person, password=password) for person in PEOPLE}
+    users = {person.username: _create(person, password=password) for person in PEOPLE}
     _write_logins(password)
     return users
 

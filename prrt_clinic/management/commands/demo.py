@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -26,13 +26,14 @@ class Command(BaseCommand):
         if self._is_there():
             self.stdout.write("The demonstration clinic is there already; nothing was changed.")
             return
-        try:
-            people = create_people()
-        except ImproperlyConfigured as error:
-            raise CommandError(str(error), returncode=2) from error
-        clinic = DemoClinic(people=people, now=database_now())
-        with self._progress() as progress:
+        # One transaction: a demonstration that was interrupted leaves nothing behind.
+        with transaction.atomic(), self._progress() as progress:
             task = progress.add_task("patients", total=patients_planned())
+            try:
+                people = create_people()
+            except ImproperlyConfigured as error:
+                raise CommandError(str(error), returncode=2) from error
+            clinic = DemoClinic(people=people, now=database_now())
             built = clinic.build(told=lambda _line: progress.advance(task))
         self.stdout.write(f"{built} synthetic patients built. Log-ins: {logins_path()}")
 
@@ -49,12 +50,6 @@ class Command(BaseCommand):
             raise CommandError(
                 f"This database has {others} patient(s) that are not the demonstration's. Nothing was "
                 "changed; use an empty database (DATABASE_URL) for the demonstration.",
-                returncode=2,
-            )
-        if 0 < built < patients_planned():
-            raise CommandError(
-                f"A demonstration was begun here and not finished ({built} of {patients_planned()} patients)"
-                ". Start again with an empty database: remove the var directory, or change DATABASE_URL.",
                 returncode=2,
             )
         if not built and User.objects.exists():
