@@ -146,8 +146,8 @@ def _report(
 
 def _order_number(segment: Segment, number: int) -> str:
     """The number with its namespace, because laboratories share numbers."""
-    parts = [part.strip() for part in segment.components(number)]
-    return "^".join(parts[:2]).rstrip("^")
+    order, namespace, *_ = [*(part.strip() for part in segment.components(number)), "", ""]
+    return f"{order}^{namespace}" if namespace else order
 
 
 def _ordered(group: _Group, profile: SenderProfile, sent: ParsedTime | None) -> tuple[datetime | None, str]:
