@@ -1,6 +1,6 @@
 """The one translation from database rows to the rules' Chart."""
 
-from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -11,15 +11,17 @@ from courses.models import Administration, Course, PeritonealDisease
 from courses.rules.values import Chart, GivenCycle, Measurement, Sex, Status, Weight
 from labs.clinic_days import clinic_day
 from labs.models import BodyWeight, Observation, Result
+from labs.models.result import WITHDRAWN
 from labs.zones import clinic_zone
 
+CONTRADICTED = "contradicted"
 DISEASE = {PeritonealDisease.YES: True, PeritonealDisease.NO: False, PeritonealDisease.UNKNOWN: None}
 
 
 def read_chart(*, course: Course, planned_on: date, today: date) -> Chart:
     """Everything the rules may know of one course on one day, in a fixed order.
 
-    Five queries whatever the length of the history. What lies after `today` is not yet known and left out.
+    Four queries, five with a disputed result, whatever the length of the history. What lies after `today` is not yet known and left out.
     """
     patient = course.patient
     zone = clinic_zone()
@@ -36,29 +38,34 @@ def read_chart(*, course: Course, planned_on: date, today: date) -> Chart:
 
 
 def _measurements(*, patient_id: int, zone: ZoneInfo, today: date) -> tuple[Measurement, ...]:
-    """The current version of every result; of contradicting versions, each one, so that the rules see it."""
+    """What stands of every result, by time, analyte and identity, so that equal evidence always reads the same.
+
+    The laboratory's life cycle has been applied already: a withdrawn result is left out, and no result can take
+    the place of another one. Of a result whose versions contradict each other every version is shown, marked.
+    """
     results = Result.objects.filter(patient_id=patient_id, current__isnull=False)
-    current: list[Observation] = []
+    found: list[Measurement] = []
     disputed: list[int] = []
     for result in results.select_related("current"):
         if result.in_conflict:
             disputed.append(result.pk)
-        elif result.current is not None:
-            current.append(result.current)
+        elif result.current is not None and result.current.status not in WITHDRAWN:
+            found.append(_measurement(result.current, zone=zone))
     if disputed:
-        current.extend(Observation.objects.filter(result_id__in=disputed))
-    return _in_order(current, zone=zone, today=today)
-
-
-def _in_order(observations: Iterable[Observation], *, zone: ZoneInfo, today: date) -> tuple[Measurement, ...]:
-    """Measurements by time, analyte and identity, so that equal evidence always reads the same."""
-    known = [_measurement(each, zone=zone) for each in observations]
+        versions = Observation.objects.filter(result_id__in=disputed).exclude(status__in=WITHDRAWN)
+        found.extend(_disputed(_measurement(version, zone=zone)) for version in versions)
     return tuple(
         sorted(
-            (each for each in known if each.collected_on <= today),
+            (each for each in found if each.collected_on <= today),
             key=lambda each: (each.collected_at, each.analyte, each.ref),
         )
     )
+
+
+def _disputed(measurement: Measurement) -> Measurement:
+    """A version that another one contradicts: none outranks the other, and none may clear."""
+    marked = replace(measurement, quality=(*measurement.quality, CONTRADICTED))
+    return marked if measurement.status is Status.PRELIMINARY else replace(marked, status=Status.FINAL)
 
 
 def _measurement(observation: Observation, *, zone: ZoneInfo) -> Measurement:
@@ -74,6 +81,7 @@ def _measurement(observation: Observation, *, zone: ZoneInfo) -> Measurement:
         low=_plain(observation.ref_low),
         high=_plain(observation.ref_high),
         quality=tuple(observation.quality),
+        result=f"result-{observation.result_id}",
         ref=str(observation.public_id),
     )
 

@@ -143,7 +143,7 @@ def _measurement(data: object, path: str, zone: ZoneInfo) -> Measurement:
         data,
         path=path,
         required={"code", "value", "unit", "collected_at", "status"},
-        optional={"comparator", "low", "high", "quality", "baseline", "ref"},
+        optional={"comparator", "low", "high", "quality", "baseline", "result", "ref"},
     )
     analyte = by_loinc(table.text("code"))
     if analyte is None:
@@ -167,6 +167,7 @@ def _measurement(data: object, path: str, zone: ZoneInfo) -> Measurement:
         high=_canonical(table, "high", analyte),
         quality=quality,
         baseline=table.flag("baseline") or False,
+        result=table.text("result", default=""),
         ref=table.text("ref", default=""),
     )
 
@@ -326,6 +327,7 @@ def _lab_of(m: Measurement) -> dict[str, Any]:
         "high": None if m.high is None else str(m.high),
         "quality": list(m.quality),
         "baseline": m.baseline,
+        "result": m.result,
         "ref": m.ref,
     }
 

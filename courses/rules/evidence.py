@@ -18,6 +18,7 @@ _RANK = {
     Status.CANCELLED: 3,
     Status.ENTERED_IN_ERROR: 4,
 }
+TWO_RESULTS = "two different results are reported for one specimen"
 _WITHDRAWN = (Status.CANCELLED, Status.ENTERED_IN_ERROR)
 
 
@@ -56,10 +57,10 @@ class Sample:
 
 
 def sift(measurements: Iterable[Measurement]) -> tuple[Sample, ...]:
-    """One sample per code and instant, oldest first: order and repetition of the input do not matter."""
-    groups: dict[tuple[str, datetime], list[Measurement]] = defaultdict(list)
+    """One sample per result, oldest first: order and repetition of the input do not matter."""
+    groups: dict[tuple[str, datetime, str], list[Measurement]] = defaultdict(list)
     for measurement in measurements:
-        groups[measurement.code, measurement.collected_at].append(measurement)
+        groups[measurement.code, measurement.collected_at, measurement.result].append(measurement)
     found = [sample for group in groups.values() for sample in _effective(group)]
     return tuple(
         sorted(_merged(found), key=lambda sample: (sample.at, sample.analyte, sample.measurement.code))
@@ -100,8 +101,7 @@ def _sample(chosen: Measurement, top: list[Measurement]) -> Sample:
         if other != value:
             value = value.hull(other)
     if any(other != values[0] for other in values):
-        why = "two different results are reported for one specimen"
-        return Sample(measurement=chosen, value=value, standing=Standing.CONFLICT, why=why)
+        return Sample(measurement=chosen, value=value, standing=Standing.CONFLICT, why=TWO_RESULTS)
     if chosen.status is Status.PRELIMINARY:
         return Sample(measurement=chosen, value=value, standing=Standing.ALARM, why="it is preliminary")
     if chosen.quality:
@@ -111,9 +111,13 @@ def _sample(chosen: Measurement, top: list[Measurement]) -> Sample:
 
 
 def _merged(samples: list[Sample]) -> Iterator[Sample]:
-    """Two decisive results of one analyte and instant under different codes become one within bounds."""
+    """Decisive results of one analyte and instant become one.
+
+    Different values under one code contradict each other; under different codes they are one value within
+    bounds.
+    """
     seen: dict[tuple[str, datetime], Sample] = {}
-    for sample in sorted(samples, key=lambda s: s.measurement.code):
+    for sample in sorted(samples, key=lambda s: (s.measurement.code, _stable(s.measurement))):
         if sample.standing is not Standing.DECISIVE or sample.value is None:
             yield sample
             continue
@@ -122,8 +126,15 @@ def _merged(samples: list[Sample]) -> Iterator[Sample]:
         if first is None or first.value is None:
             seen[place] = sample
         elif first.value != sample.value:
-            seen[place] = replace(first, value=first.value.hull(sample.value))
+            seen[place] = _both(first, sample, first.value.hull(sample.value))
     yield from seen.values()
+
+
+def _both(first: Sample, second: Sample, value: Interval) -> Sample:
+    """Two decisive samples of one specimen that differ."""
+    if first.measurement.code != second.measurement.code and first.standing is Standing.DECISIVE:
+        return replace(first, value=value)
+    return replace(first, value=value, standing=Standing.CONFLICT, why=TWO_RESULTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,7 +65,11 @@ class Occurrence(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """One reported value of one analyte, in its canonical unit. `ref` names the stored evidence."""
+    """One reported value of one analyte, in its canonical unit. `ref` names the stored evidence.
+
+    `result` names what it is a version of; where it is empty, code and instant do. Two results of one
+    specimen never stand in for each other.
+    """
 
     analyte: str
     code: str
@@ -79,6 +83,7 @@ class Measurement:
     high: Decimal | None = None
     quality: tuple[str, ...] = ()
     baseline: bool = False
+    result: str = ""
     ref: str = ""
 
 

@@ -36,10 +36,10 @@ def sweep_courses(*, now: datetime | None = None, older_than: timedelta | None =
     Returns how many courses were assessed. No marks and no cursors: a lost nudge, a crash, a late correction
     or time passing are all cured by the next sweep.
     """
-    now = now or database_now()
     courses = Course.objects.open()
     if older_than is not None:
-        courses = courses.filter(_evidence_waits(until=now - older_than))
+        courses = courses.filter(_evidence_waits(until=(now or database_now()) - older_than))
+    # Each course reads the clock anew under its lock: a long sweep must not write times that are past.
     return assess_courses(list(courses.values_list("pk", flat=True)), now=now)
 
 
@@ -80,9 +80,10 @@ def assess_courses(course_ids: Iterable[int], *, now: datetime | None = None) ->
         try:
             assess_course(course_id=course_id, now=now)
             done += 1
-        except Exception:
+        except Exception as fault:
             log.exception("course %s could not be assessed; the next sweep tries again", course_id)
             failed.append(course_id)
+            _hold_on_fault(course_id, fault=fault, now=now)
     if failed:
         raise AssessmentFailed(
             f"{len(failed)} of {done + len(failed)} courses could not be assessed: {failed}"
@@ -91,7 +92,16 @@ def assess_courses(course_ids: Iterable[int], *, now: datetime | None = None) ->
 
 
 class AssessmentFailed(Exception):
-    """Some courses could not be assessed; they keep their last decision and are tried again."""
+    """Some courses could not be assessed; they are held where the database allowed it, and tried again."""
+
+
+def _hold_on_fault(course_id: int, *, fault: Exception, now: datetime | None) -> None:
+    """What cannot be assessed must not go ahead: record a hold that says so, and suspend its orders."""
+    try:
+        with transaction.atomic():
+            hold_on_fault(course_id=course_id, fault=fault, now=now)
+    except Exception:
+        log.exception("course %s could not even be held; its orders stand as they were", course_id)
 
 
 def assess_course(*, course_id: int, now: datetime | None = None) -> Decision | None:
@@ -102,14 +112,14 @@ def assess_course(*, course_id: int, now: datetime | None = None) -> Decision | 
 
     Returns the decision that now stands; None when the course is no longer open.
     """
-    now = now or database_now()
     with transaction.atomic():
         return assess_in_transaction(course_id=course_id, now=now)
 
 
-def assess_in_transaction(*, course_id: int, now: datetime) -> Decision | None:
+def assess_in_transaction(*, course_id: int, now: datetime | None = None) -> Decision | None:
     """The same inside the caller's transaction: for a gate that must judge live data before it acts."""
     course = _locked_open_course(course_id)
+    now = now or database_now()
     if course is None:
         return None
     cycle = _next_cycle(course)
@@ -119,13 +129,12 @@ def assess_in_transaction(*, course_id: int, now: datetime) -> Decision | None:
 
 
 def _locked_open_course(course_id: int) -> Course | None:
-    return (
-        Course.objects.open()
-        .select_for_update(of=("self",))
-        .select_related("patient", "current_decision")
-        .filter(pk=course_id)
-        .first()
-    )
+    """The course with its row locked.
+
+    Without joins: after waiting for the lock PostgreSQL would pair the new course row with the decision that
+    stood before, and lose it. The related rows are read afterwards, under the lock.
+    """
+    return Course.objects.open().select_for_update().filter(pk=course_id).first()
 
 
 def _next_cycle(course: Course) -> Cycle | None:
