@@ -1,7 +1,7 @@
 """The REST doors of this app: orders for pharmacy, schedules, and decisions with their reasons."""
 
 import hashlib
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,9 @@ from rest_framework.views import APIView
 from courses.models import Course, Decision, Order
 from courses.rules.order_states import OrderState
 from courses.serializers import DecisionShape, OrderShape, ScheduleShape
+
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)  # nothing here is older; far below, zones overflow
+OVERLAP = timedelta(minutes=1)  # longer than any transaction of ours
 
 
 class OrderPages(CursorPagination):
@@ -54,14 +57,23 @@ def _is_a_place(cursor: Any) -> bool:
     if cursor is None or (cursor.position is None and not cursor.offset):
         return False
     try:
-        return cursor.position is None or parse_datetime(cursor.position) is not None
+        at = None if cursor.position is None else parse_datetime(cursor.position)
     except ValueError:
         return False
+    if cursor.position is None:
+        return True
+    return at is not None and at.tzinfo is not None and at.year > EARLIEST.year
 
 
 def etag_of(*, public_id: UUID, version: int) -> str:
     """The entity tag of one version of one resource."""
     return f'"{hashlib.sha256(f"{public_id}:{version}".encode()).hexdigest()[:24]}"'
+
+
+def names_for(request: Request) -> dict[str, bool]:
+    """Whether this caller may know whose order it is: who reads patients, or handles orders for them."""
+    user = request.user
+    return {"names": user.has_perm("labs.view_patient") or user.has_perm("courses.handle_order")}
 
 
 class OrderList(APIView):
@@ -76,7 +88,12 @@ class OrderList(APIView):
         parameters=[
             OpenApiParameter("state", str, description="one state or several, separated by commas"),
             OpenApiParameter("day", date, description="the planned day, YYYY-MM-DD"),
-            OpenApiParameter("updated_since", datetime, description="an instant with its offset"),
+            OpenApiParameter(
+                "updated_since",
+                datetime,
+                description="an instant with its offset; answers reach back one minute more, so that no "
+                "change is missed: know a repeated one by its id and version",
+            ),
             OpenApiParameter("cursor", str, description="from `next`"),
         ],
         responses={
@@ -95,7 +112,7 @@ class OrderList(APIView):
         orders = _filtered(self.queryset.all(), request)
         pages = OrderPages()
         page = pages.paginate_queryset(orders, request, view=self)
-        return pages.get_paginated_response(OrderShape(page, many=True).data)
+        return pages.get_paginated_response(OrderShape(page, many=True, context=names_for(request)).data)
 
 
 def _filtered(orders: QuerySet[Order], request: Request) -> QuerySet[Order]:
@@ -112,7 +129,8 @@ def _filtered(orders: QuerySet[Order], request: Request) -> QuerySet[Order]:
     if day := request.query_params.get("day"):
         orders = orders.filter(cycle__planned_on=_day(day))
     if since := request.query_params.get("updated_since"):
-        orders = orders.filter(updated_at__gte=_instant(since))
+        # A change is dated a moment before others can see it: look back far enough to miss none.
+        orders = orders.filter(updated_at__gte=_instant(since) - OVERLAP)
     return orders
 
 
@@ -130,17 +148,12 @@ def _instant(text: str) -> datetime:
     try:
         # In a query string a bare "+" arrives as a blank.
         instant = parse_datetime(text.replace(" ", "+") if "T" in text else text)
-    except ValueError:
+        if instant is not None and instant.tzinfo is not None:
+            return max(instant, EARLIEST).astimezone(UTC)
+    except (ValueError, OverflowError):
         instant = None
-    if instant is None or instant.tzinfo is None:
-        raise ValidationError(
-            {
-                "updated_since": [
-                    f"{text!r} is not an instant with its offset; write 2026-05-04T08:00:00+02:00."
-                ]
-            }
-        )
-    return instant
+    advice = f"{text!r} is not an instant with its offset; write 2026-05-04T08:00:00+02:00."
+    raise ValidationError({"updated_since": [advice]})
 
 
 class OrderDetail(APIView):
@@ -155,7 +168,7 @@ class OrderDetail(APIView):
         """Read one order."""
         order = get_object_or_404(self.queryset.all(), public_id=public_id)
         tag = etag_of(public_id=order.public_id, version=order.version)
-        return Response(OrderShape(order).data, headers={"ETag": tag})
+        return Response(OrderShape(order, context=names_for(request)).data, headers={"ETag": tag})
 
 
 class CourseSchedule(APIView):
@@ -169,7 +182,7 @@ class CourseSchedule(APIView):
     def get(self, request: Request, public_id: UUID) -> Response:
         """Read one course's schedule."""
         course = get_object_or_404(self.queryset.all(), public_id=public_id)
-        return Response(ScheduleShape(course).data)
+        return Response(ScheduleShape(course, context=names_for(request)).data)
 
 
 class DecisionDetail(APIView):

@@ -1,5 +1,6 @@
 """The one translation from database rows to the rules' Chart."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -8,9 +9,11 @@ from zoneinfo import ZoneInfo
 from django.db.models import Sum
 
 from courses.models import Administration, Course, PeritonealDisease
+from courses.rules.evidence import QUARANTINED
 from courses.rules.values import Chart, GivenCycle, Measurement, Sex, Status, Weight
 from labs.clinic_days import clinic_day
-from labs.models import BodyWeight, Observation, Result
+from labs.library import analytes
+from labs.models import BodyWeight, Observation, QuarantinedResult, Result
 from labs.models.result import WITHDRAWN
 from labs.zones import clinic_zone
 
@@ -21,14 +24,18 @@ DISEASE = {PeritonealDisease.YES: True, PeritonealDisease.NO: False, PeritonealD
 def read_chart(*, course: Course, planned_on: date, today: date) -> Chart:
     """Everything the rules may know of one course on one day, in a fixed order.
 
-    Four queries, five with a disputed result, whatever the length of the history. What lies after `today` is not yet known and left out.
+    Five queries, six with a disputed result, whatever the length of the history. What lies after `today` is
+    not yet known and left out.
     """
     patient = course.patient
     zone = clinic_zone()
     return Chart(
         birth_date=patient.birth_date,
         sex=Sex(patient.sex) if patient.sex in set(Sex) else None,
-        measurements=_measurements(patient_id=patient.pk, zone=zone, today=today),
+        measurements=(
+            *_measurements(patient_id=patient.pk, zone=zone, today=today),
+            *_quarantined(patient_id=patient.pk, zone=zone, today=today),
+        ),
         weights=_weights(patient_id=patient.pk, today=today),
         cycles=_given(course=course, today=today),
         planned_on=planned_on,
@@ -38,10 +45,10 @@ def read_chart(*, course: Course, planned_on: date, today: date) -> Chart:
 
 
 def _measurements(*, patient_id: int, zone: ZoneInfo, today: date) -> tuple[Measurement, ...]:
-    """What stands of every result, by time, analyte and identity, so that equal evidence always reads the same.
+    """What stands of every result, in a fixed order, so that equal evidence always reads the same.
 
-    The laboratory's life cycle has been applied already: a withdrawn result is left out, and no result can take
-    the place of another one. Of a result whose versions contradict each other every version is shown, marked.
+    The laboratory's life cycle has been applied already: a withdrawn result is left out, and no result can
+    take the place of another. Of a result whose versions contradict each other each one is shown, marked.
     """
     results = Result.objects.filter(patient_id=patient_id, current__isnull=False)
     found: list[Measurement] = []
@@ -60,6 +67,29 @@ def _measurements(*, patient_id: int, zone: ZoneInfo, today: date) -> tuple[Meas
             key=lambda each: (each.collected_at, each.analyte, each.ref),
         )
     )
+
+
+def _quarantined(*, patient_id: int, zone: ZoneInfo, today: date) -> Iterator[Measurement]:
+    """Results of this patient that came and could not be read: no number, but nobody may act past them."""
+    rows = QuarantinedResult.objects.filter(
+        patient_id=patient_id, analyte__in=list(analytes()), state=QuarantinedResult.State.OPEN
+    )
+    for row in rows.order_by("pk"):
+        collected_at = row.collected_at or row.opened_at
+        collected_on = clinic_day(collected_at, zone)
+        if collected_on <= today:
+            analyte = analytes()[row.analyte]
+            yield Measurement(
+                analyte=analyte.short,
+                code=analyte.loinc,
+                value=None,
+                unit=analyte.unit,
+                collected_at=collected_at,
+                collected_on=collected_on,
+                quality=(QUARANTINED,),
+                result=f"quarantine-{row.pk}",
+                ref=str(row.public_id),
+            )
 
 
 def _disputed(measurement: Measurement) -> Measurement:

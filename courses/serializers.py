@@ -51,7 +51,7 @@ class OrderShape(serializers.ModelSerializer[Order]):
     id = serializers.UUIDField(source="public_id")
     course = serializers.UUIDField(source="cycle.course.public_id")
     cycle = serializers.IntegerField(source="cycle.number")
-    patient = PatientShape(source="cycle.course.patient")
+    patient = serializers.SerializerMethodField(help_text="null for a caller who may not know patients")
     product = serializers.SerializerMethodField()
     activity = serializers.SerializerMethodField(
         help_text="null until a directive is signed, and for orders that carry no activity"
@@ -78,6 +78,11 @@ class OrderShape(serializers.ModelSerializer[Order]):
             "items",
             "updated_at",
         ]
+
+    @extend_schema_field(PatientShape(allow_null=True))
+    def get_patient(self, order: Order) -> Any:
+        """Whom the order is for."""
+        return PatientShape(order.cycle.course.patient).data if self.context["names"] else None
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_product(self, order: Order) -> str | None:
@@ -114,7 +119,7 @@ class ScheduleShape(serializers.ModelSerializer[Course]):
     """A course with its planned and given cycles."""
 
     id = serializers.UUIDField(source="public_id")
-    patient = PatientShape()
+    patient = serializers.SerializerMethodField(help_text="null for a caller who may not know patients")
     protocol = serializers.CharField(source="protocol_id")
     cycles = CycleShape(many=True)
     labs_due = serializers.DateField(source="current_decision.labs_due", default=None)
@@ -123,6 +128,11 @@ class ScheduleShape(serializers.ModelSerializer[Course]):
     class Meta:
         model = Course
         fields = ["id", "status", "patient", "protocol", "cycles", "labs_due", "awaiting_labs"]
+
+    @extend_schema_field(PatientShape(allow_null=True))
+    def get_patient(self, course: Course) -> Any:
+        """Whose course it is."""
+        return PatientShape(course.patient).data if self.context["names"] else None
 
 
 class DecisionShape(serializers.ModelSerializer[Decision]):

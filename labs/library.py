@@ -14,7 +14,7 @@ from labs.units import Analyte, UnknownUnit, convert, fold_unit
 
 FILE = Path(__file__).parent / "analytes.toml"
 _TOP = {"sources", "limits", "unit_tables", "analytes"}
-_LIMITS = {"oldest_years", "newest_minutes_ahead", "source"}
+_LIMITS = {"oldest_years", "newest_minutes_ahead", "results_in_message", "versions_in_message", "source"}
 _GROUP = {"factor", "source", "spellings"}
 _REQUIRED = {"name", "loinc", "unit", "unit_table", "plausible", "source", "confidence"}
 _OPTIONAL = {"loinc_also", "loinc_never"}
@@ -44,10 +44,12 @@ def loinc_check_digit_holds(code: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How old a specimen may be, and how far ahead of the clocks its time may stand."""
+    """How old a specimen may be, how far ahead of the clocks its time, and how much one message may hold."""
 
     oldest_years: int
     newest_minutes_ahead: int
+    results_in_message: int
+    versions_in_message: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,7 @@ def analytes() -> Mapping[str, Analyte]:
 
 
 def limits() -> Limits:
-    """The limits on collection times."""
+    """The limits on collection times and on what one message may hold."""
     return _file().limits
 
 
@@ -141,10 +143,11 @@ class _Reader:
     def limits(self, body: dict[str, Any]) -> Limits:
         self.keys("limits", body, required=_LIMITS, optional=set())
         self.source("limits", body["source"])
-        for key in sorted(_LIMITS - {"source"}):
-            if type(body[key]) is not int or body[key] < 1:
+        numbers = {key: body[key] for key in sorted(_LIMITS - {"source"})}
+        for key, number in numbers.items():
+            if type(number) is not int or number < 1:
                 raise self.refuse(f"limits.{key}", "must be a whole number above zero")
-        return Limits(oldest_years=body["oldest_years"], newest_minutes_ahead=body["newest_minutes_ahead"])
+        return Limits(**numbers)
 
     def table(self, name: str, groups: list[dict[str, Any]]) -> Mapping[str, Decimal]:
         factors: dict[str, Decimal] = {}

@@ -56,18 +56,31 @@ def standing(versions: Sequence[Version]) -> Standing:
     """The version that counts: corrected over final over preliminary, the newest within a rank.
 
     A withdrawal ends all of them; only a later correction, or a final that the laboratory itself dates later,
-    comes after it. Two different contents of one rank and one time contradict each other.
+    comes after it. Anything else after it revives nothing, but contradicts what stands: somebody must ask.
+    Two different contents of one rank and one time contradict each other.
     """
     stated = _stated(versions)
     withdrawals = [version for version in stated if version.is_withdrawal]
+    values = [version for version in stated if not version.is_withdrawal]
     ended = max((version.at for version in withdrawals), default=None)
-    alive = [version for version in stated if not version.is_withdrawal and _outlives(version, ended)]
+    alive = [version for version in values if _outlives(version, ended)]
     if not alive:
         last = max(withdrawals, key=lambda v: (v.at, _WITHDRAWALS[v.status], v.digest))
-        return Standing(current=last, in_conflict=False)
+        return Standing(current=last, in_conflict=_contradict(values, last.at))
     best = max(alive, key=lambda v: (_RANKS[v.status], v.at, v.digest))
-    rivals = [v for v in alive if _RANKS[v.status] == _RANKS[best.status] and v.at == best.at]
-    return Standing(current=best, in_conflict=len({rival.digest for rival in rivals}) > 1)
+    rank = [v for v in values if _RANKS[v.status] == _RANKS[best.status]]
+    rivals = {v.digest for v in rank if v.at == best.at and _outlives(v, ended)}
+    unheard = any(v.at >= best.at and not _outlives(v, ended) for v in rank)
+    return Standing(current=best, in_conflict=len(rivals) > 1 or unheard)
+
+
+def _contradict(values: Sequence[Version], ended: datetime) -> bool:
+    """Whether any of the ended values was stated after the withdrawal, or may have been.
+
+    One value of the withdrawal's own time is the one it takes back; of two nobody can say which.
+    """
+    together = [_RANKS[version.status] for version in values if version.at == ended]
+    return len(together) > len(set(together)) or any(version.at > ended for version in values)
 
 
 def _stated(versions: Sequence[Version]) -> list[Version]:

@@ -90,7 +90,8 @@ def _reason(result: Result, row: Observation) -> str:
         word = f"version {current.version} ({current.status})" if current else "another version"
         return f"It was replaced by {word}."
     if row.status in WITHDRAWN:
-        return f"The laboratory withdrew the result ({row.status})."
+        asks = " It was stated again afterwards; ask the laboratory which counts."
+        return f"The laboratory withdrew the result ({row.status})." + (asks if result.in_conflict else "")
     if result.in_conflict:
         return "Two results for one specimen and time differ, and neither is marked as the correction."
     if row.quality:

@@ -1,12 +1,23 @@
-"""Who may open an account: nobody by themselves; people are entered by the clinic."""
+"""Accounts: nobody opens one by themselves, and what a person reads after too many tries or a new password."""
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
+from django.urls import reverse
 
 
 class ClosedAccounts(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
     """The log-in without sign-up."""
 
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "too_many_login_attempts": (
+            "There were too many wrong passwords, so this one was not looked at. Wait five minutes, then try again."
+        )
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """No account is made through the web."""
         return False
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        """Back to work, where the message says that it is changed."""
+        return reverse("admin:index")

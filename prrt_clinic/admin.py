@@ -11,7 +11,8 @@ from django.db.models import Model
 from django.http import HttpRequest
 from knox import admin as knox_admin
 from knox.models import AuthToken
-from unfold.admin import ModelAdmin
+
+from labs.record_admin import FilteredAdmin
 
 # Importing a library's admin module registers its tables; what the clinic has no use for goes away again.
 LIBRARIES = (auth_admin, allauth_admin, knox_admin)
@@ -21,7 +22,7 @@ admin.site.unregister([model for model in OUT_OF_SIGHT if admin.site.is_register
 
 
 @admin.register(User)
-class UserAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
+class UserAdmin(FilteredAdmin):
     """People and their roles, to be read; no form here can give a right to anybody."""
 
     actions = None

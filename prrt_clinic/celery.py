@@ -38,7 +38,7 @@ if settings.REDIS_URL:
         "socket_keepalive": True,
     }
 elif settings.TESTING:
-    broker_url, broker_options = "memory://", {}
+    broker_url, broker_options = "memory://localhost", {}
 else:
     broker_url, broker_options = f"{SCHEME}://localhost", file_options(settings.VAR_DIR / "broker")
 

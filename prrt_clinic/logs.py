@@ -12,8 +12,19 @@ HARMLESS = (OSError, ImproperlyConfigured)
 type_and_trace = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
+def one_line(text: str) -> str:
+    """The text with control characters escaped: what a stranger sent must not end a line or colour a screen."""
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text
+    )
+
+
 class PlainFormatter(logging.Formatter):
     """A traceback without exception messages: a database error quotes the row it refused."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """One line, whatever stands in it."""
+        return one_line(super().formatMessage(record))
 
     def formatException(self, ei: type_and_trace | tuple[None, None, None]) -> str:
         """The call stack and the kinds of error, outermost cause first."""

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -30,6 +30,11 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
     response.data = body
     response.content_type = PROBLEM
     return response
+
+
+def closed(request: HttpRequest) -> HttpResponseBase:
+    """In the place of a library's page that this service does not offer."""
+    raise Http404
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:

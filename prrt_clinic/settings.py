@@ -3,6 +3,7 @@
 import os
 import secrets
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,7 +39,7 @@ TESTING = PRRT_ENV == "test"
 DEBUG = env.bool("DEBUG", default=False)
 
 VAR_DIR = Path(env.str("PRRT_VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)  # patients' data, log-ins, mail
 
 
 def _embedded_secret() -> str:
@@ -70,6 +71,15 @@ WEB_HOST = env.str("WEB_HOST", default="127.0.0.1")
 WEB_PORT = _whole_number("WEB_PORT", 8000)
 MLLP_HOST = env.str("MLLP_HOST", default="127.0.0.1")
 MLLP_PORT = _whole_number("MLLP_PORT", 2575)
+# Networks that may hand in results over MLLP; none named: any.
+MLLP_ALLOW = [text.strip() for text in env.list("MLLP_ALLOW", default=[])]
+for _network in MLLP_ALLOW:
+    try:
+        ip_network(_network, strict=False)
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"MLLP_ALLOW holds {_network!r}; use addresses or networks such as 10.1.2.0/24, with commas between."
+        ) from error
 SITE_URL = env.str("SITE_URL", default=f"http://127.0.0.1:{WEB_PORT}").rstrip("/")
 if urlsplit(SITE_URL).scheme not in {"http", "https"} or not urlsplit(SITE_URL).hostname:
     raise ImproperlyConfigured(
@@ -169,7 +179,14 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Only the log-in rate limits live here. In the database, so that nobody is locked out, and no limit is
 # lost, when Redis is down; the table is made after migrate.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "rate_limit"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "rate_limit",
+        # Far above what one address may cause: guessing at many names must not push out the count of one.
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}
 
 REDIS_URL = env.str("REDIS_URL", default="")  # the broker; absent: files under var/
 if REDIS_URL and urlsplit(REDIS_URL).scheme not in {"redis", "rediss"}:
@@ -223,6 +240,13 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
+# A clinic sits behind one address: the limit that stops guessing is the account's. The page for "too many
+# tries" says five minutes. The account's comes first, so that a locked one uses up nothing of the address.
+ACCOUNT_RATE_LIMITS = {
+    "login": "200/m/ip",
+    "login_failed": "5/5m/key,100/5m/ip",
+    "change_password": "10/5m/user",
+}
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 60  # seconds a fresh sign-in lasts for a signature
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 SESSION_COOKIE_AGE = 12 * 60 * 60  # one long shift

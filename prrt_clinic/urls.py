@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from prrt_clinic import health
+from prrt_clinic import health, problems
 
 # The admin's own log-in would pass by the rate limits.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # allauth's documented way
@@ -16,11 +16,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("health/live", health.live, name="live"),
     path("health/ready", health.ready, name="ready"),
+    # Before the admin's own pages: a search that keeps rows, and a password form without a limit of guesses.
+    path("admin/search/", problems.closed),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/", admin.site.urls),
     # Only what a clinic uses of allauth: no sign-up, no address book, no reset by mail.
     path("accounts/login/", account.login, name="account_login"),
     path("accounts/logout/", account.logout, name="account_logout"),
     path("accounts/inactive/", account.account_inactive, name="account_inactive"),
+    path("accounts/password/change/", account.password_change, name="account_change_password"),
+    path("accounts/password/set/", problems.closed, name="account_set_password"),
     path("accounts/reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
     path("", include("alerts.urls")),
     path("courses/", include("courses.urls")),

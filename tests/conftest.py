@@ -41,12 +41,18 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import connections
+from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 
 ON_POSTGRES = settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
 SERVER = os.environ.get("PRRT_TEST_DATABASE_URL") or (
     os.environ["DATABASE_URL"] if ON_POSTGRES else "postgres://postgres@127.0.0.1:5432/postgres"
 )
+# A shared machine is slow at times, which is no fault of a test; where a run must be repeatable, it is.
+hypothesis_settings.register_profile(
+    "clinic", deadline=None, max_examples=60, derandomize=os.environ.get("CI") == "true"
+)
+hypothesis_settings.load_profile("clinic")
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 REQUIRED = os.environ.get("PRRT_REQUIRE_SERVICES") == "1"
 LACKING = pytest.StashKey[str]()

@@ -18,6 +18,7 @@ _RANK = {
     Status.CANCELLED: 3,
     Status.ENTERED_IN_ERROR: 4,
 }
+QUARANTINED = "quarantined"
 TWO_RESULTS = "two different results are reported for one specimen"
 _WITHDRAWN = (Status.CANCELLED, Status.ENTERED_IN_ERROR)
 
@@ -28,6 +29,7 @@ class Standing(Enum):
     DECISIVE = "reliable and final"
     ALARM = "may hold, never clears"
     CONFLICT = "two different results for one specimen"
+    UNREAD = "came, but waits for a person to read it"
     EMPTY = "no number"
 
 
@@ -93,6 +95,9 @@ def _stable(m: Measurement) -> tuple[str, str, str, str, str, str, str]:
 
 
 def _sample(chosen: Measurement, top: list[Measurement]) -> Sample:
+    if QUARANTINED in chosen.quality:
+        why = "it waits in quarantine, where nothing is guessed"
+        return Sample(measurement=chosen, value=None, standing=Standing.UNREAD, why=why)
     if any(m.value is None for m in top):
         return Sample(measurement=chosen, value=None, standing=Standing.EMPTY, why="it holds no number")
     values = [compared(m.value, m.comparator) for m in top if m.value is not None]

@@ -10,6 +10,7 @@ from courses.rules.values import Action, OrderLine, Recommendation
 
 ACTIVITY_CHANGED = "activity-changed"
 DATE_CHANGED = "date-changed"
+VERDICT_CHANGED = "verdict-changed"
 _SUSPENDABLE = (OrderState.PROPOSED, OrderState.ACTIVE, OrderState.ACCEPTED, OrderState.PREPARED)
 
 
@@ -27,7 +28,7 @@ class OpenOrder:
     """One order of the recommended cycle as it stands.
 
     `activity_gbq` and `planned_on` are those of its directive, or of the recommendation it was proposed
-    under; None where the order has none.
+    under; None where the order has none. `covered`: it was placed or signed under the verdict that stands.
     """
 
     ref: str
@@ -35,6 +36,7 @@ class OpenOrder:
     state: OrderState
     activity_gbq: Decimal | None = None
     planned_on: date | None = None
+    covered: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,15 +54,25 @@ class OrderChange:
 def plan_orders(
     *, recommendation: Recommendation, open_orders: tuple[OpenOrder, ...]
 ) -> tuple[OrderChange, ...]:
-    """The changes the recommendation asks for; none while labs are merely awaited."""
+    """The changes the recommendation asks for; while labs are awaited, only a moved day ends an order."""
     live = [order for order in open_orders if order.state in LIVE_STATES]
-    if recommendation.awaiting_labs:
-        return ()
     if recommendation.action.is_go:
         return _for_go(recommendation, live)
-    code = recommendation.strongest.rule if recommendation.strongest else recommendation.action.word
-    found = [_withdraw(order, stop=recommendation.action is Action.STOP, code=code) for order in live]
-    return tuple(change for change in found if change is not None)
+    moved = [order for order in live if _day_changed(order, recommendation)]
+    changes = [_end(order, DATE_CHANGED) for order in moved]
+    if not recommendation.awaiting_labs:
+        code = recommendation.strongest.rule if recommendation.strongest else recommendation.action.word
+        stop = recommendation.action is Action.STOP
+        found = [_withdraw(order, stop=stop, code=code) for order in live if order not in moved]
+        changes += [change for change in found if change is not None]
+    return tuple(changes)
+
+
+def _end(order: OpenOrder, code: str) -> OrderChange:
+    """Void an order that no longer says what is planned; call it back when it has been dispensed."""
+    if order.state is OrderState.DISPENSED:
+        return OrderChange(change=ChangeKind.RECALL, kind=order.kind, reason_code=code, ref=order.ref)
+    return _void(order, code)
 
 
 def _withdraw(order: OpenOrder, *, stop: bool, code: str) -> OrderChange | None:
@@ -87,15 +99,14 @@ def _for_go(recommendation: Recommendation, live: list[OpenOrder]) -> tuple[Orde
     kept: set[OrderKind] = set()
     for order in live:
         misfit = _misfit(order, recommendation)
-        if not misfit:
+        if not misfit or order.state is OrderState.DISPENSED:
             kept.add(order.kind)
-        elif order.state is OrderState.DISPENSED:
-            kept.add(order.kind)
-            changes.append(
-                OrderChange(change=ChangeKind.RECALL, kind=order.kind, reason_code=misfit, ref=order.ref)
-            )
-        else:
-            changes.append(_void(order, misfit))
+        if misfit:
+            changes.append(_end(order, misfit))
+        elif not order.covered and order.state is not OrderState.PROPOSED:
+            # Nobody has signed the verdict that stands now, though it asks for the same.
+            change = _withdraw(order, stop=False, code=VERDICT_CHANGED)
+            changes += [] if change is None else [change]
     if OrderKind.RADIOPHARMACEUTICAL not in kept:
         changes += [
             OrderChange(change=ChangeKind.PLACE, kind=line.kind, reason_code="placed", line=line)
@@ -111,8 +122,13 @@ def _misfit(order: OpenOrder, recommendation: Recommendation) -> str:
         return ""
     if order.activity_gbq is not None and order.activity_gbq != recommendation.activity_gbq:
         return ACTIVITY_CHANGED
+    return DATE_CHANGED if _day_changed(order, recommendation) else ""
+
+
+def _day_changed(order: OpenOrder, recommendation: Recommendation) -> bool:
+    """Whether the cycle has been moved since the directive was signed."""
     both = order.planned_on is not None and recommendation.planned_on is not None
-    return DATE_CHANGED if both and order.planned_on != recommendation.planned_on else ""
+    return both and order.planned_on != recommendation.planned_on
 
 
 def _void(order: OpenOrder, code: str) -> OrderChange:

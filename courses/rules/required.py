@@ -204,10 +204,30 @@ def doubtful_lacks(*, alarms: Callable[[Moment, str], bool], case: Case) -> Iter
         newest = case.history.newest(sample.analyte)
         if newest is not None and newest.at > sample.at:
             continue
-        if sample.standing is Standing.CONFLICT:
+        if sample.standing is Standing.UNREAD:
+            yield from _unread(sample, case)
+        elif sample.standing is Standing.CONFLICT:
             yield _doubtful(sample, CONFLICT, case)
         elif alarms(_as_if_confirmed(sample, case), sample.analyte):
             yield _doubtful(sample, UNUSABLE, case)
+
+
+def _unread(sample: Sample, case: Case) -> Iterator[Lack]:
+    """A newer result of an analyte that is always needed was not read: nobody may act past it."""
+    row = case.protocol.lab(sample.analyte)
+    if row is None or not row.always:
+        return
+    name = case.protocol.names[sample.analyte]
+    yield Lack(
+        gap=MissingEvidence(
+            item=sample.analyte,
+            rule=UNUSABLE,
+            why=f"the newest result, of {day_words(sample.day)}, has not been read: {sample.why}",
+            resolve=f"have somebody resolve the quarantined {name}, or repeat the draw",
+        ),
+        name=name,
+        source=str(row.source),
+    )
 
 
 def _as_if_confirmed(sample: Sample, case: Case) -> Moment:

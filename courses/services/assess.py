@@ -5,29 +5,31 @@ import json
 import logging
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from courses.answer import answer
 from courses.chart import read_chart
 from courses.library import engine, protocol, protocol_sha256
-from courses.models import Course, Cycle, Decision, Order
-from courses.rules.order_states import OrderKind, OrderState
-from courses.rules.orders import ChangeKind, OpenOrder, OrderChange, plan_orders
+from courses.models import Course, Cycle, Decision
 from courses.rules.recommend import recommend_or_hold
 from courses.rules.values import Chart, Recommendation
-from courses.services.orders import move_order, place_order, recall_order
+from courses.services.faults import try_to_hold
+from courses.services.locking import locked_open_course, next_cycle
+from courses.services.order_plan import follow_with_orders
 from courses.signals import decision_recorded
 from courses.situation import situation_of
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
-from labs.models import BodyWeight, Observation
+from labs.models import BodyWeight, Observation, QuarantinedResult
 from labs.zones import clinic_zone
 
 log = logging.getLogger(__name__)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LATE_READING = timedelta(minutes=5)  # a message may be read after a decision that was made after its receipt
 
 
 def sweep_courses(*, now: datetime | None = None, older_than: timedelta | None = None) -> int:
@@ -45,22 +47,19 @@ def sweep_courses(*, now: datetime | None = None, older_than: timedelta | None =
 
 def _evidence_waits(*, until: datetime) -> Q:
     """Courses with evidence newer than their decision that arrived before an instant."""
-    seen = Coalesce(OuterRef("current_decision__made_at"), EPOCH)
+    newer = {
+        "gte": Coalesce(OuterRef("current_decision__made_at"), EPOCH) - LATE_READING,
+        "lte": until,
+    }
+
+    def arrived(rows: QuerySet[Any], at: str) -> Q:
+        limits = {f"{at}__{name}": instant for name, instant in newer.items()}
+        return Q(Exists(rows.filter(patient=OuterRef("patient"), **limits)))
+
     return (
-        Q(
-            Exists(
-                Observation.objects.filter(
-                    patient=OuterRef("patient"), received_at__gte=seen, received_at__lte=until
-                )
-            )
-        )
-        | Q(
-            Exists(
-                BodyWeight.objects.filter(
-                    patient=OuterRef("patient"), recorded_at__gte=seen, recorded_at__lte=until
-                )
-            )
-        )
+        arrived(Observation.objects.all(), "received_at")
+        | arrived(QuarantinedResult.objects.all(), "opened_at")
+        | arrived(BodyWeight.objects.all(), "recorded_at")
         | Q(current_decision__isnull=True, started_at__lte=until)
     )
 
@@ -83,7 +82,7 @@ def assess_courses(course_ids: Iterable[int], *, now: datetime | None = None) ->
         except Exception as fault:
             log.exception("course %s could not be assessed; the next sweep tries again", course_id)
             failed.append(course_id)
-            _hold_on_fault(course_id, fault=fault, now=now)
+            try_to_hold(course_id=course_id, fault=fault, now=now)
     if failed:
         raise AssessmentFailed(
             f"{len(failed)} of {done + len(failed)} courses could not be assessed: {failed}"
@@ -93,15 +92,6 @@ def assess_courses(course_ids: Iterable[int], *, now: datetime | None = None) ->
 
 class AssessmentFailed(Exception):
     """Some courses could not be assessed; they are held where the database allowed it, and tried again."""
-
-
-def _hold_on_fault(course_id: int, *, fault: Exception, now: datetime | None) -> None:
-    """What cannot be assessed must not go ahead: record a hold that says so, and suspend its orders."""
-    try:
-        with transaction.atomic():
-            hold_on_fault(course_id=course_id, fault=fault, now=now)
-    except Exception:
-        log.exception("course %s could not even be held; its orders stand as they were", course_id)
 
 
 def assess_course(*, course_id: int, now: datetime | None = None) -> Decision | None:
@@ -118,28 +108,14 @@ def assess_course(*, course_id: int, now: datetime | None = None) -> Decision | 
 
 def assess_in_transaction(*, course_id: int, now: datetime | None = None) -> Decision | None:
     """The same inside the caller's transaction: for a gate that must judge live data before it acts."""
-    course = _locked_open_course(course_id)
+    course = locked_open_course(course_id)
     now = now or database_now()
     if course is None:
         return None
-    cycle = _next_cycle(course)
+    cycle = next_cycle(course)
     if cycle is None:
         return None
     return _assess(course=course, cycle=cycle, now=now)
-
-
-def _locked_open_course(course_id: int) -> Course | None:
-    """The course with its row locked.
-
-    Without joins: after waiting for the lock PostgreSQL would pair the new course row with the decision that
-    stood before, and lose it. The related rows are read afterwards, under the lock.
-    """
-    return Course.objects.open().select_for_update().filter(pk=course_id).first()
-
-
-def _next_cycle(course: Course) -> Cycle | None:
-    """The first cycle that has not been given."""
-    return Cycle.objects.filter(course=course, administration__isnull=True).order_by("number").first()
 
 
 def _assess(*, course: Course, cycle: Cycle, now: datetime) -> Decision:
@@ -154,7 +130,7 @@ def _assess(*, course: Course, cycle: Cycle, now: datetime) -> Decision:
             course=course, cycle=cycle, chart=chart, recommendation=recommendation, evidence=evidence, now=now
         )
     assert decision is not None
-    _move_orders(cycle=cycle, recommendation=recommendation, decision=decision, now=now)
+    follow_with_orders(cycle=cycle, recommendation=recommendation, decision=decision, now=now)
     return decision
 
 
@@ -218,47 +194,3 @@ def _record(
         lambda: decision_recorded.send(sender=Decision, decision_ids=[decision.pk]), robust=True
     )
     return decision
-
-
-def _move_orders(*, cycle: Cycle, recommendation: Recommendation, decision: Decision, now: datetime) -> None:
-    """Carry out what the recommendation asks of this cycle's orders."""
-    orders = {
-        str(order.pk): order
-        for order in Order.objects.live().filter(cycle=cycle).select_related("directive", "decision")
-    }
-    open_orders = tuple(_open_order(order) for order in orders.values())
-    for change in plan_orders(recommendation=recommendation, open_orders=open_orders):
-        _carry_out(change, orders=orders, cycle=cycle, decision=decision, now=now)
-
-
-def _open_order(order: Order) -> OpenOrder:
-    """The order as the rules see it: its directive's figures, or those it was proposed under."""
-    directive = order.directive
-    return OpenOrder(
-        ref=str(order.pk),
-        kind=OrderKind(order.kind),
-        state=OrderState(order.state),
-        activity_gbq=directive.activity_gbq if directive else order.decision.activity_gbq,
-        planned_on=directive.administer_on if directive else None,
-    )
-
-
-def _carry_out(
-    change: OrderChange, *, orders: dict[str, Order], cycle: Cycle, decision: Decision, now: datetime
-) -> None:
-    """One planned change of one order, written down."""
-    if change.change is ChangeKind.PLACE and change.line is not None:
-        place_order(
-            cycle=cycle, kind=change.kind, items=change.line.items_as_dicts(), decision=decision, now=now
-        )
-    elif change.change is ChangeKind.RECALL:
-        recall_order(order=orders[change.ref], reason_code=change.reason_code, decision=decision, now=now)
-    elif change.to is not None:
-        move_order(
-            order=orders[change.ref],
-            to=change.to,
-            reason_code=change.reason_code,
-            actor=None,
-            decision=decision,
-            now=now,
-        )

@@ -1,5 +1,6 @@
 """Write what happens to a course: its start, and the administrations that took place."""
 
+from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -93,35 +94,50 @@ def record_administration(
             administered_on=administered_on,
             administered_gbq=administered_gbq,
             product=plan.product,
-            deviation=_deviations(cycle=cycle, administered_gbq=administered_gbq, stated=deviation),
+            deviation="; ".join(
+                _deviations(cycle=cycle, on=administered_on, gbq=administered_gbq, stated=deviation)
+            ),
             recorded_at=now,
             recorded_by=by,
         )
         _close_orders(cycle=cycle, by=by, now=now)
         _replan_later_cycles(course=course, plan=plan, given=cycle, administered_on=administered_on)
-        last = cycle.number >= plan.schedule.cycles
-        course.status = CourseStatus.COMPLETED if last else CourseStatus.ACTIVE
-        course.save(update_fields=["status"])
+        _move_on(course)
     return administration
 
 
-def _deviations(*, cycle: Cycle, administered_gbq: Decimal, stated: str) -> str:
-    """What departs from the signed directive, in words; empty when nothing does."""
-    found = [stated] if stated else []
+def _move_on(course: Course) -> None:
+    """An open course with a cycle behind it is active, and completed after its last; a stop stays a stop."""
+    if course.status not in (CourseStatus.PLANNED, CourseStatus.ACTIVE):
+        return
+    left = Cycle.objects.filter(course=course, administration__isnull=True).exists()
+    course.status = CourseStatus.ACTIVE if left else CourseStatus.COMPLETED
+    course.save(update_fields=["status"])
+
+
+def _deviations(*, cycle: Cycle, on: date, gbq: Decimal, stated: str) -> Iterator[str]:
+    """What departs from a signed directive that holds, in words."""
+    if stated:
+        yield stated
     order = (
-        Order.objects.select_related("directive")
+        Order.objects.select_related("directive__voided", "decision")
         .filter(cycle=cycle, kind=OrderKind.RADIOPHARMACEUTICAL.value)
         .exclude(state__in=[OrderState.VOID.value, OrderState.CANCELLED.value])
         .order_by("-pk")
         .first()
     )
-    if order is None or order.directive is None:
-        found.append("given without a signed directive")
-    elif order.state in (OrderState.SUSPENDED.value, OrderState.PROPOSED.value):
-        found.append(f"given while its order was {order.state}")
-    elif order.directive.activity_gbq != administered_gbq:
-        found.append(f"directive says {order.directive.activity_gbq.normalize():f} GBq")
-    return "; ".join(found)
+    directive = order.directive if order else None
+    if order is None or directive is None:
+        yield "given without a signed directive"
+        return
+    if order.state in (OrderState.SUSPENDED.value, OrderState.PROPOSED.value):
+        yield f"given while its order was {order.state}"
+    if hasattr(directive, "voided"):
+        yield "its directive no longer held"
+    if directive.administer_on != on:
+        yield f"directive says {directive.administer_on.isoformat()}"
+    if directive.activity_gbq != gbq:
+        yield f"directive says {directive.activity_gbq.normalize():f} GBq"
 
 
 def _close_orders(*, cycle: Cycle, by: User, now: datetime) -> None:

@@ -49,12 +49,14 @@ def sign_decision(
 
     Raises NotAllowed, StaleDecision. What step 2 found is kept even when the signature is refused.
     """
-    now = now or database_now()
-    _check_signer(signer=signer, meaning=meaning, authenticated_at=authenticated_at, now=now)
+    _check_signer(
+        signer=signer, meaning=meaning, authenticated_at=authenticated_at, now=now or database_now()
+    )
     stale = False
     with transaction.atomic():
-        shown = Decision.objects.select_related("course").get(public_id=decision_public_id)
+        shown = Decision.objects.get(public_id=decision_public_id)
         course = Course.objects.select_for_update().get(pk=shown.course_id)
+        now = now or database_now()  # under the lock, so that what is written later is dated later
         current = assess_in_transaction(course_id=course.pk, now=now)
         if current is None or current.pk != shown.pk or current.evidence_sha256 != evidence_sha256:
             stale = True

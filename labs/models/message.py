@@ -5,6 +5,8 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
+from labs.formats.hidden import written_out
+
 
 class LabMessage(models.Model):
     """One message as received, kept before it is acknowledged. Append-only."""
@@ -43,7 +45,7 @@ class LabMessage(models.Model):
         permissions = [("submit_message", "Can submit laboratory messages")]
 
     def __str__(self) -> str:
-        return f"{self.sender or self.msh3 or self.get_door_display()} {self.control_id}".strip()
+        return written_out(f"{self.sender or self.msh3 or self.get_door_display()} {self.control_id}".strip())
 
 
 class MessageOutcome(models.Model):
@@ -80,4 +82,6 @@ class MessageOutcome(models.Model):
         indexes = [models.Index(fields=["state", "-at"], name="outcome_by_state")]
 
     def __str__(self) -> str:
-        return f"{self.get_state_display()}: {self.reason}" if self.reason else self.get_state_display()
+        return written_out(
+            f"{self.get_state_display()}: {self.reason}" if self.reason else self.get_state_display()
+        )

@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
+from labs.formats.hidden import written_out
+
 
 class Sex(models.TextChoices):
     """Administrative sex, in the words of the public doors."""
@@ -56,7 +58,8 @@ class Patient(models.Model):
         indexes = [models.Index(fields=["mrn"], name="patient_by_mrn")]
 
     def __str__(self) -> str:
-        return f"{self.family}, {self.given} ({self.mrn})" if self.given else f"{self.family} ({self.mrn})"
+        name = f"{self.family}, {self.given}" if self.given else self.family
+        return written_out(f"{name} ({self.mrn})")
 
 
 class BodyWeight(models.Model):

@@ -5,6 +5,7 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
+from labs.formats.hidden import written_out
 from labs.models.message import LabMessage
 from labs.models.patient import Patient
 
@@ -56,4 +57,4 @@ class QuarantinedResult(models.Model):
         permissions = [("resolve_quarantine", "Can resolve quarantined results")]
 
     def __str__(self) -> str:
-        return f"{self.analyte or 'Result'}: {self.reason}"
+        return written_out(f"{self.analyte or 'Result'}: {self.reason}")

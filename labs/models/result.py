@@ -5,6 +5,7 @@ import uuid
 from django.db import models
 from django.db.models import F, Q
 
+from labs.formats.hidden import written_out
 from labs.models.message import LabMessage
 from labs.models.patient import Patient
 
@@ -29,7 +30,7 @@ class LabReport(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.panel or self.filler_order or f"report {self.pk}"
+        return written_out(self.panel or self.filler_order or f"report {self.pk}")
 
 
 class Result(models.Model):

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
+from labs import library
 from labs.clock import database_now
 from labs.formats import csv_rows, hl7v2
 from labs.formats.parsed import ParsedMessage, Rejected, SenderProfile
@@ -126,7 +127,7 @@ def _read_hl7(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | R
     tally = _record(
         message, parsed, now, sender=sender.name, codes=sender.name, bare_number_ok=sender.bare_mrn_ok
     )
-    return tally, notes
+    return tally if isinstance(tally, Rejected) else (tally, notes)
 
 
 def _read_csv(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | Rejected:
@@ -147,7 +148,7 @@ def _read_csv(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | R
     if isinstance(parsed, Rejected):
         return parsed
     tally = _record(message, parsed, now, sender=feed.name, codes=feed.codes, bare_number_ok=True)
-    return tally, list(parsed.notes)
+    return tally if isinstance(tally, Rejected) else (tally, list(parsed.notes))
 
 
 def _record(
@@ -158,7 +159,13 @@ def _record(
     sender: str,
     codes: str,
     bare_number_ok: bool,
-) -> Tally:
+) -> Tally | Rejected:
+    """Record what was parsed, unless it is more than one message may hold."""
+    most = library.limits().results_in_message
+    count = sum(len(report.observations) for report in parsed.reports)
+    if count > most:
+        reason = f"It holds {count} results; at most {most} are read at once. The sender must split it."
+        return Rejected(code="too-many-results", reason=reason)
     people = match_patients((report.patient for report in parsed.reports), bare_number_ok=bare_number_ok)
     recorder = Recorder(message=message, sender=sender, local_codes=local_codes_of(codes), now=now)
     return recorder.record(parsed, people=people)

@@ -13,18 +13,26 @@ from labs.formats.parsed import (
     ParsedReport,
     Problem,
 )
-from labs.life_cycle import Standing, Version, is_news, standing
+from labs.library import limits
+from labs.life_cycle import Standing
 from labs.models import LabMessage, LabReport, LocalCode, Observation, Patient, QuarantinedResult, Result
+from labs.models.result import WITHDRAWN
+from labs.services.history import History, Identity, lock_histories
 from labs.services.meaning import Context, Understood, name_analyte, plain, understand
 
-Identity = tuple[int, str, str, str, datetime]
 _LONGEST_ORDER = 200
 _NOTHING_TO_PROMOTE = Problem(
     code="nothing-to-promote", reason="A result was declared final that was never sent."
 )
 _LONGEST_SUB_ID = 64
-_NAMED_ORDERS = (
-    200  # beyond this a file is one draw after another, and naming them all costs more than it saves
+_CONFLICT = Problem(
+    code="conflict",
+    reason="Two results for one specimen and time differ, and neither is marked as the correction.",
+)
+_AFTER_WITHDRAWAL = Problem(
+    code="after-withdrawal",
+    reason="The result was withdrawn before, and this is neither marked as a correction nor dated by the"
+    " laboratory as later. It stays withdrawn; ask the laboratory which counts.",
 )
 _SHOWN = 4000
 
@@ -58,21 +66,6 @@ class _Entry:
             sent.sent.sub_id,
             sent.collected.instant,
         )
-
-
-@dataclass(slots=True)
-class _History:
-    """One locked result with all its versions, the new ones included."""
-
-    result: Result
-    observations: list[Observation]
-    new: list[Observation] = field(default_factory=list)
-
-    def versions(self) -> list[Version]:
-        return [_version(place, row) for place, row in enumerate(self.observations)]
-
-    def standing(self) -> Standing | None:
-        return standing(self.versions()) if self.observations else None
 
 
 class Recorder:
@@ -139,7 +132,12 @@ class Recorder:
         )
 
     def _store(self, entries: list[_Entry]) -> None:
-        histories = _lock_histories(entries, sender=self.sender)
+        histories = lock_histories(
+            {entry.identity for entry in entries},
+            # A status-only update makes no result: without one it has nothing to promote.
+            stating={entry.identity for entry in entries if entry.understood.act is not Act.PROMOTE},
+            sender=self.sender,
+        )
         reports = self._reports(entries)
         for entry in entries:
             history = histories.get(entry.identity)
@@ -153,10 +151,7 @@ class Recorder:
                 [history.new[generation] for history in changed if generation < len(history.new)]
             )
         for history in changed:
-            stands = history.standing()
-            assert stands is not None
-            history.result.current = history.observations[stands.current.key]
-            history.result.in_conflict = stands.in_conflict
+            history.settle()
             self.tally.patient_ids.add(history.result.patient_id)
         Result.objects.bulk_update([history.result for history in changed], ["current", "in_conflict"])
 
@@ -178,7 +173,7 @@ class Recorder:
         LabReport.objects.bulk_create(rows.values())
         return rows
 
-    def _append(self, entry: _Entry, history: _History, report: LabReport) -> None:
+    def _append(self, entry: _Entry, history: History, report: LabReport) -> None:
         """Add one version to its result's history, unless it says nothing new."""
         understood = entry.understood
         if understood.act is Act.PROMOTE:
@@ -188,32 +183,31 @@ class Recorder:
                 return
             understood = promoted
         row = self._row(entry, understood, history, report)
-        known = history.versions()
-        if not is_news(_version(len(known), row), known):
+        if not history.is_news(row):
             self.tally.unchanged += 1
             return
-        before = history.standing()
-        history.observations.append(row)
-        history.new.append(row)
-        after = history.standing()
-        assert after is not None
-        if before is not None and after.current.key == len(known):
-            row.supersedes = history.observations[before.current.key]
-        if after.in_conflict and not (before and before.in_conflict):
-            reason = "Two results for one specimen and time differ, and neither is marked as the correction."
-            self.hold(understood.sent, Problem(code="conflict", reason=reason), patient=entry.patient)
+        most = limits().versions_in_message
+        if len(history.new) >= most:
+            history.cut_short = True
+            reason = (
+                f"The message holds more than {most} different versions of this result; ask the laboratory."
+            )
+            too_many = Problem(code="too-many-versions", reason=reason)
+            self.hold(understood.sent, too_many, patient=entry.patient)
+            return
+        before, after = history.append(row)
+        if problem := _contradiction(row, before=before, after=after):
+            self.hold(understood.sent, problem, patient=entry.patient)
         self.tally.stored += 1
 
-    def _row(
-        self, entry: _Entry, understood: Understood, history: _History, report: LabReport
-    ) -> Observation:
+    def _row(self, entry: _Entry, understood: Understood, history: History, report: LabReport) -> Observation:
         sent = understood.sent
         ordered_at = entry.report.ordered_at or self.message.received_at
         ordered_by = entry.report.ordered_by if entry.report.ordered_at else "received"
         codes = " / ".join("^".join((code.code, code.text, code.system)) for code in sent.codes)
         return Observation(
             result=history.result,
-            version=1 + max((row.version for row in history.observations), default=0),
+            version=history.next_version,
             position=sent.position,
             part=sent.part[:64],
             patient=entry.patient,
@@ -246,59 +240,7 @@ class Recorder:
         )
 
 
-def _lock_histories(entries: list[_Entry], *, sender: str) -> dict[Identity, _History]:
-    """The result rows of these entries, created where missing, locked in one order, with all versions."""
-    wanted = {entry.identity for entry in entries}
-    times = sorted(identity[4] for identity in wanted)
-    rows = Result.objects.filter(
-        sender=sender,
-        patient_id__in={identity[0] for identity in wanted},
-        collected_at__range=(times[0], times[-1]),
-    ).order_by("id")
-    orders = {identity[1] for identity in wanted}
-    if len(orders) <= _NAMED_ORDERS:
-        rows = rows.filter(filler_order__in=orders)
-    found = {_identity(row): row for row in rows.select_for_update()}
-    # A status-only update makes no result: without one it has nothing to promote.
-    stating = {entry.identity for entry in entries if entry.understood.act is not Act.PROMOTE}
-    missing = sorted(stating - found.keys())
-    if missing:
-        Result.objects.bulk_create(
-            [_new_result(identity, sender) for identity in missing], ignore_conflicts=True
-        )
-        found = {_identity(row): row for row in rows.all().select_for_update()}
-    histories = {
-        identity: _History(result=found[identity], observations=[]) for identity in wanted & found.keys()
-    }
-    by_result = {history.result.pk: history for history in histories.values()}
-    for observation in Observation.objects.filter(result_id__in=by_result.keys()).order_by("version"):
-        by_result[observation.result_id].observations.append(observation)
-    return histories
-
-
-def _identity(row: Result) -> Identity:
-    return (row.patient_id, row.filler_order, row.analyte, row.sub_id, row.collected_at)
-
-
-def _new_result(identity: Identity, sender: str) -> Result:
-    patient_id, order, analyte, sub_id, collected_at = identity
-    return Result(
-        patient_id=patient_id,
-        sender=sender,
-        filler_order=order,
-        analyte=analyte,
-        sub_id=sub_id,
-        collected_at=collected_at,
-    )
-
-
-def _version(place: int, row: Observation) -> Version:
-    return Version(
-        key=place, status=row.status, ordered_at=row.ordered_at, ordered_by=row.ordered_by, digest=row.digest
-    )
-
-
-def _promoted(understood: Understood, history: _History) -> Understood | Problem:
+def _promoted(understood: Understood, history: History) -> Understood | Problem:
     """The stored value a status-only update makes final; a different value is a contradiction."""
     rows = [row for row in history.observations if row.value is not None]
     if not rows:
@@ -315,6 +257,17 @@ def _promoted(understood: Understood, history: _History) -> Understood | Problem
         comparator=row.comparator,
         range=ParsedRange(low=row.ref_low, high=row.ref_high),
     )
+
+
+def _contradiction(row: Observation, *, before: Standing | None, after: Standing) -> Problem | None:
+    """What a person must be told of a new version: its result is in conflict, and they do not know it yet."""
+    if not after.in_conflict:
+        return None
+    known = before is not None and before.in_conflict
+    if after.current.is_withdrawal:
+        # Each value that is stated after a withdrawal is told; the withdrawal itself only once.
+        return None if known and row.status in WITHDRAWN else _AFTER_WITHDRAWAL
+    return None if known else _CONFLICT
 
 
 def _too_long(report: ParsedReport, sent: ParsedObservation) -> Problem | None:

@@ -1,12 +1,12 @@
 """Template filters that write days, instants, numbers and foreign text so that people read them rightly."""
 
-import unicodedata
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
 from django import template
 from django.utils import timezone
 
+from labs.formats.hidden import written_out
 from labs.library import analytes, by_loinc
 
 register = template.Library()
@@ -18,12 +18,7 @@ _LINE_ENDS = {"\r", "\n"}
 @register.filter
 def visible(text: object) -> str:
     """The text with every character that hides, reorders or breaks written out by its code point."""
-    return "".join(_shown(character) for character in str(text))
-
-
-def _shown(character: str) -> str:
-    hidden = unicodedata.category(character) in {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
-    return f"[U+{ord(character):04X}]" if hidden else character
+    return written_out(str(text))
 
 
 @register.filter
@@ -32,7 +27,7 @@ def visible_bytes(body: bytes | memoryview) -> str:
     text = bytes(body).decode("utf-8", errors="backslashreplace")
     shown = []
     for position, character in enumerate(text):
-        shown.append(_shown(character))
+        shown.append(written_out(character))
         followed = text[position + 1 : position + 2]
         if character in _LINE_ENDS and not (character == "\r" and followed == "\n"):
             shown.append("\n")

@@ -1,4 +1,4 @@
-"""Template tags for pages outside the admin's frame: the clinic's name, and whether it is a demonstration."""
+"""Template tags for pages outside the admin's frame: the clinic's name and phone, and whether it is a demonstration."""
 
 from django import template
 from django.conf import settings
@@ -10,6 +10,12 @@ register = template.Library()
 def clinic_name() -> str:
     """The clinic's own name."""
     return str(settings.CLINIC_NAME)
+
+
+@register.simple_tag
+def clinic_phone() -> str:
+    """Where somebody answers who cannot log in; empty if the clinic named none."""
+    return str(settings.CLINIC_PHONE)
 
 
 @register.simple_tag

@@ -40,6 +40,17 @@ def test_only_people_end_what_withholds_treatment() -> None:
         assert not policy().kinds[kind].ends_with_cause
 
 
+def test_only_what_shows_no_patient_is_technical() -> None:
+    technical = {kind for kind, entry in policy().kinds.items() if entry.technical}
+    assert technical == {Kind.SYSTEM_FAULT, Kind.NOBODY_ON_CALL, Kind.ADDRESS_REFUSED}
+
+
+def test_a_fault_of_the_service_is_as_urgent_as_what_withholds_treatment() -> None:
+    entry = policy().kinds[Kind.SYSTEM_FAULT]
+    assert (entry.severity, entry.ends_with_cause, entry.repeat_reopens) == (1, True, True)
+    assert entry.plan.steps[0].audience == ("administrator", "physician")
+
+
 def test_a_ladder_frozen_into_an_alert_comes_back_the_same() -> None:
     for entry in policy().kinds.values():
         assert plan_from_data(plan_as_data(entry.plan)) == entry.plan

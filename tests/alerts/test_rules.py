@@ -90,9 +90,39 @@ def test_labs_awaited_without_a_due_day_would_never_ripen_so_they_alert_now() ->
     assert alerts_for(judged("hold", awaiting_labs=True, labs_due=None)).kind == Kind.HOLD
 
 
-def test_a_confirming_hold_whose_labs_have_become_due_is_news() -> None:
-    found = alerts_for(judged("hold", confirms=True, origin_waits=True))
-    assert (found.outcome, found.kind) == (Outcome.ALERT, Kind.LABS_OVERDUE)
+def acting(*pairs: tuple[str, str]) -> tuple[ActingRule, ...]:
+    return tuple(ActingRule(rule=rule, action=action) for rule, action in pairs)
+
+
+LACKING = [("EV-MISSING", "hold"), ("EV-STALE", "hold"), ("EV-WEIGHT", "hold")]
+
+
+@pytest.mark.parametrize("reasons", [LACKING, LACKING[:1], [*LACKING, ("EV-CONFLICT", "proceed")]])
+def test_a_hold_for_evidence_that_has_not_come_is_overdue_labs(reasons: list[tuple[str, str]]) -> None:
+    found = alerts_for(judged("hold", reasons=acting(*reasons)))
+    late = alerts_for(judged("hold", reasons=acting(*reasons), awaiting_labs=True, labs_due=date(2026, 5, 1)))
+    assert (found.kind, found.rule) == (late.kind, late.rule) == (Kind.LABS_OVERDUE, "labs-overdue")
+
+
+@pytest.mark.parametrize("rule", ["EV-CONFLICT", "EV-UNUSABLE", "EV-BASELINE", "SOMETHING-NEW"])
+def test_a_hold_with_any_other_rule_stays_a_hold(rule: str) -> None:
+    assert alerts_for(judged("hold", reasons=acting(*LACKING, (rule, "hold")))).kind == Kind.HOLD
+
+
+def test_a_hold_that_names_no_rule_stays_a_hold() -> None:
+    assert alerts_for(judged("hold", reasons=())).kind == Kind.HOLD
+    assert alerts_for(judged("hold", reasons=acting(("EV-MISSING", "proceed")))).kind == Kind.HOLD
+
+
+def test_a_fault_of_the_service_is_its_own_kind_whatever_else_holds() -> None:
+    found = alerts_for(judged("hold", reasons=acting(*LACKING, ("SYS-FAULT", "hold"))))
+    assert (found.kind, found.rule) == (Kind.SYSTEM_FAULT, "SYS-FAULT")
+
+
+@pytest.mark.parametrize("action", ["delay", "stop"])
+def test_a_note_beside_a_verdict_that_withholds_does_not_make_it_a_technical_matter(action: str) -> None:
+    reasons = acting(("DM-PLT", action), ("SYS-FAULT", "hold"), ("EV-MISSING", "hold"))
+    assert alerts_for(judged(action, reasons=reasons)).kind == Kind(action)
 
 
 def test_the_strongest_rule_names_the_condition() -> None:
@@ -114,7 +144,6 @@ facts = st.builds(
     reasons=st.lists(st.builds(ActingRule, rule=st.text(max_size=8), action=actions), max_size=4).map(tuple),
     today=st.dates(date(2026, 1, 1), date(2026, 12, 31)),
     confirms=st.booleans(),
-    origin_waits=st.booleans(),
 )
 
 

@@ -78,8 +78,34 @@ def test_filters_by_day_and_by_change_time(course: Course, pharmacy: Client) -> 
     newest = Order.objects.latest("updated_at").updated_at
     since = pharmacy.get("/api/v1/orders", {"updated_since": newest.isoformat()}).json()["results"]
     assert since
-    later = newest + timedelta(seconds=1)
+    later = newest + timedelta(minutes=1, seconds=1)
     assert pharmacy.get("/api/v1/orders", {"updated_since": later.isoformat()}).json()["results"] == []
+
+
+def test_a_change_dated_just_before_the_last_poll_is_seen_again(course: Course, pharmacy: Client) -> None:
+    polled = Order.objects.latest("updated_at").updated_at + timedelta(seconds=30)
+    assert pharmacy.get("/api/v1/orders", {"updated_since": polled.isoformat()}).json()["results"]
+
+
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00+23:00", "0001-01-01T00:00:00Z"])
+def test_an_instant_before_all_time_is_the_beginning(course: Course, pharmacy: Client, since: str) -> None:
+    answer = pharmacy.get("/api/v1/orders", {"updated_since": since})
+    assert len(answer.json()["results"]) == Order.objects.count()
+
+
+def test_an_auditor_reads_orders_without_names(course: Course, person: Person) -> None:
+    client = Client()
+    client.force_login(person("auditor"))
+    order = Order.objects.latest("pk")
+    for address in (
+        "/api/v1/orders",
+        f"/api/v1/orders/{order.public_id}/",
+        f"/api/v1/courses/{course.public_id}/schedule/",
+    ):
+        answer = client.get(address)
+        assert answer.status_code == 200
+        assert "Ahorn" not in answer.content.decode()
+        assert "T-1" not in answer.content.decode()
 
 
 @pytest.mark.parametrize(
@@ -102,12 +128,15 @@ def test_a_filter_nobody_can_read_is_named(
     assert field in answer.content.decode()
 
 
-@pytest.mark.parametrize("cursor", ["!!", "", "cD1ub25zZW5zZQ==", "cD0yMDI2LTEzLTQ1", "bz0w", "AAAA"])
+@pytest.mark.parametrize(
+    "cursor", ["!!", "", "zzz", "cD1ub25zZW5zZQ==", "cD0yMDI2LTEzLTQ1", "cD0wMDAxLTAxLTAx", "bz0w", "AAAA"]
+)
 def test_a_damaged_cursor_is_an_error_and_not_the_first_page(
     course: Course, pharmacy: Client, cursor: str
 ) -> None:
     answer = pharmacy.get("/api/v1/orders", {"cursor": cursor})
     assert answer.status_code in (400, 404), answer.content
+    assert "ursor" in answer.content.decode()
 
 
 def test_following_next_visits_every_order_once(

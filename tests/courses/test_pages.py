@@ -291,6 +291,16 @@ def test_signing_by_looking_is_not_possible(enter):
     assert enter("physician").get(sign_url(course)).status_code == 405
 
 
+def test_the_librarys_search_is_closed_and_leaves_nothing_behind(enter):
+    browser = enter("nurse")
+    for query in ({"s": "Test"}, {"s": "Test", "extended": "1", "page": "zz"}):
+        assert browser.get("/admin/search/", query).status_code == 404
+    assert list(browser.get("/admin/").context["messages"]) == []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM rate_limit")
+        assert cursor.fetchone() == (0,)
+
+
 # --- The admin -------------------------------------------------------------------------------
 
 
@@ -447,3 +457,65 @@ def test_every_decision_list_row_leads_to_the_decision_itself(enter):
     row = Decision.objects.get()
     response = enter("nurse").get(reverse("admin:courses_decision_change", args=[row.pk]))
     assert response.url == decision_url(course)
+
+
+# --- Filters ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("role", "page", "lookup", "value"),
+    [
+        ("auditor", "auth_user", "password__startswith", "pbkdf2"),
+        ("administrator", "auth_user", "password__startswith", "pbkdf2"),
+        ("auditor", "auth_user", "password", "x"),
+        ("auditor", "auth_user", "email__contains", "@"),
+        ("auditor", "auth_user", "groups__name__startswith", "n"),
+        ("auditor", "auth_user", "groups__permissions__codename", "view_patient"),
+        ("auditor", "courses_course", "patient__family__startswith", "L"),
+        ("auditor", "courses_course", "current_decision__evidence_sha256__startswith", "a"),
+        ("nurse", "labs_patient", "family__regex", "("),
+        ("nurse", "labs_patient", "no_such_field", "1"),
+        ("nurse", "labs_result", "analyte__regex", "("),
+        ("nurse", "labs_result", "analyte", "P\x00"),
+        ("nurse", "courses_order", "kind__in", "a,b"),
+    ],
+)
+def test_a_list_answers_no_lookup_beside_its_filters(enter, role, page, lookup, value):
+    make_course(1, family="Longname")
+    answer = enter(role).get(reverse(f"admin:{page}_changelist"), {lookup: value})
+    assert answer.status_code == 400
+    assert "does not have" in text(answer)
+
+
+@pytest.mark.parametrize("lookup", ["groups__id__exact", "is_active__exact", "groups__isnull"])
+def test_a_filter_with_a_value_that_means_nothing_is_no_error(enter, lookup):
+    for value in ("zz", "9" * 30, "-1", ""):
+        page = enter_once(enter, "auditor").get(
+            reverse("admin:auth_user_changelist"), {lookup: value}, follow=True
+        )
+        assert page.status_code == 200, value
+
+
+def enter_once(enter: Enter, role: str) -> Client:
+    User.objects.filter(username=role).delete()
+    return enter(role)
+
+
+def test_every_filter_a_list_offers_can_be_used(enter):
+    make_course(1, action="delay")
+    make_course(2, action="proceed")
+    browser = enter("nurse", "physician", "on-call", "auditor")
+    used = set()
+    for model in admin.site._registry:
+        url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        shown = browser.get(url).context["cl"]
+        for spec in shown.filter_specs:
+            for choice in spec.choices(shown):
+                answer = browser.get(url + choice["query_string"])
+                assert answer.status_code == 200, choice
+                used.add(f"{model._meta.model_name} {choice['query_string'].split('=')[0]}")
+    assert {
+        "user ?groups__id__exact",
+        "order ?state__exact",
+        "course ?current_decision__action__exact",
+    } <= used

@@ -60,6 +60,7 @@ def test_check_digits() -> None:
 
 def test_limits_are_read() -> None:
     assert (limits().oldest_years, limits().newest_minutes_ahead) == (10, 15)
+    assert (limits().results_in_message, limits().versions_in_message) == (2000, 20)
 
 
 REPLACEMENTS = [
@@ -83,6 +84,7 @@ REPLACEMENTS = [
     ('source = "molar"', 'source = ""', "source", "names its source"),
     ('confidence = "verified"', 'confidence = "sure"', "confidence", "must be one of"),
     ("oldest_years = 10", "oldest_years = 0", "limits.oldest_years", "above zero"),
+    ("versions_in_message = 20", "versions_in_message = 2.5", "limits.versions_in_message", "whole number"),
     ('unit_table = "monovalent"', 'unit_table = "potassium"', "unit_tables.monovalent", "no analyte uses"),
     ("[limits]", "[[limits]]", "limits", "must be a table"),
     (

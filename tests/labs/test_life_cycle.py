@@ -16,7 +16,14 @@ def version(text: str) -> Version:
     """`F100@3`: final, content 100, hour 3 by the message's time; `F100@3!`: dated by the laboratory."""
     letter, rest = text[0], text[1:]
     content, _, hour = rest.partition("@")
-    words = {"P": "preliminary", "F": "final", "C": "corrected", "X": "cancelled", "W": "entered-in-error"}
+    words = {
+        "P": "preliminary",
+        "F": "final",
+        "C": "corrected",
+        "A": "amended",
+        "X": "cancelled",
+        "W": "entered-in-error",
+    }
     dated = hour.endswith("!")
     return Version(
         key=0,
@@ -62,7 +69,6 @@ def stands(*texts: str) -> tuple[str, bool]:
         (["P90@1", "X@2"], "X"),
         (["F100@1", "W@2"], "W"),
         (["F100@1", "W@2", "F100@5"], "W"),  # a replay in a new message revives nothing
-        (["F100@1", "W@2", "P90@6"], "W"),
         (["F100@1", "W@2", "C60@3"], "C60"),
         (["F100@1", "W@3", "C60@2"], "W"),
         (["F100@1", "W@2", "C60@2"], "W"),  # at the same time the withdrawal is believed
@@ -75,6 +81,34 @@ def stands(*texts: str) -> tuple[str, bool]:
 )
 def test_what_stands_in_every_order_of_arrival(texts: list[str], current: str) -> None:
     assert stands(*texts) == (current, False)
+
+
+@pytest.mark.parametrize(
+    ("texts", "current"),
+    [
+        (["F160@1", "W@2", "F60@3"], "W"),  # withdrawn, then stated anew without a date of the laboratory's
+        (["W@2", "F60@3"], "W"),
+        (["F100@1", "X@2", "P90@6"], "X"),
+        (["F160@1", "W@1", "F60@1"], "W"),  # two contents and a withdrawal of one time
+        (["F160@1", "W@2", "F70@4!", "F60@5"], "F704!"),  # the dated one counts, and another came after it
+    ],
+)
+def test_what_comes_after_a_withdrawal_without_outliving_it_is_in_conflict_with_what_stands(
+    texts: list[str], current: str
+) -> None:
+    assert stands(*texts) == (current, True)
+
+
+@pytest.mark.parametrize(
+    ("settles", "current"), [("C60@4", "C60"), ("F60@4!", "F604!"), ("W@4", "W"), ("A60@4", "A60")]
+)
+def test_what_follows_settles_a_conflict_with_a_withdrawal(settles: str, current: str) -> None:
+    assert stands("F160@1", "W@2", "F60@3", settles) == (current, False)
+
+
+def test_what_was_stated_before_a_withdrawal_and_arrives_late_contradicts_nothing() -> None:
+    assert stands("W@2", "F60@1") == ("W", False)
+    assert stands("W@2", "F60@1", "F60@5") == ("W", False)  # the second is the first, sent again
 
 
 def test_two_different_finals_of_one_time_contradict_each_other() -> None:

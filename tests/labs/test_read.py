@@ -1,6 +1,6 @@
 """Reading kept messages: matched, converted, stored once; everything doubtful waits with its reason."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,9 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labs.formats import hl7v2
+from labs.library import limits
+from labs.life_cycle import Standing, Version, standing
 from labs.models import LabMessage, MessageOutcome, Observation, Patient, QuarantinedResult, Result
 from labs.report import patient_results
-from labs.services import keep_message, read_waiting_messages
+from labs.services import history, keep_message, read_waiting_messages
 from labs.signals import evidence_changed
 from tests.builders_labs import (
     COLLECTED,
@@ -252,6 +254,40 @@ def test_a_withdrawn_result_stays_withdrawn_when_the_original_is_sent_again(
     assert patient_results(patient=patient) == []
 
 
+def test_a_result_stated_anew_after_its_withdrawal_revives_nothing_and_is_told(patient: Patient) -> None:
+    row = receive(
+        message(obr(), obx("160")),
+        message(obr(), obx("160", status="D"), control_id="M2", at="20260504100000+0200"),
+        message(obr(), obx("60"), control_id="M3", at="20260504110000+0200"),
+    )
+    assert (current().status, Result.objects.get().in_conflict) == ("entered-in-error", True)
+    assert not Result.objects.get().is_usable
+    assert state(row) == ("read", "after-withdrawal")
+    held = QuarantinedResult.objects.get()
+    assert (held.message, held.patient, held.reason_code) == (row, patient, "after-withdrawal")
+    assert "ask the laboratory which counts" in held.reason
+    [voided] = [row for row in patient_results(patient=patient, history=True) if row["state"] == "voided"]
+    assert "ask the laboratory which counts" in voided["reason"]
+
+    again = receive(message(obr(), obx("61"), control_id="M4", at="20260504113000+0200"))
+    assert state(again) == ("read", "after-withdrawal")  # another value is told again
+
+    receive(message(obr(), obx("60", status="C"), control_id="M5", at="20260504120000+0200"))
+    assert (current().value, Result.objects.get().in_conflict) == (60, False)
+    assert QuarantinedResult.objects.count() == 2
+
+
+def test_a_final_that_the_laboratory_dates_after_the_withdrawal_settles_it(patient: Patient) -> None:
+    receive(
+        message(obr(), obx("160", status="D"), at="20260504100000+0200"),
+        message(obr(), obx("60"), control_id="M2", at="20260504110000+0200"),
+    )
+    assert Result.objects.get().in_conflict
+    dated = obr(changed="20260504113000+0200")
+    receive(message(dated, obx("60"), control_id="M3", at="20260504113000+0200"))
+    assert (current().value, Result.objects.get().is_usable) == (60, True)
+
+
 def test_a_withdrawal_that_comes_first_is_remembered(patient: Patient) -> None:
     receive(
         message(obr(), obx("60", status="W"), at="20260504100000+0200"),
@@ -388,6 +424,65 @@ def test_the_number_of_queries_depends_neither_on_results_nor_on_history(patient
     few = queries_for(with_results(1, "A"))
     receive(*[with_results(20, f"B{n}") for n in range(5)])
     assert queries_for(with_results(25, "C")) == few
+
+
+def versions(count: int, name: str) -> bytes:
+    """One message in which one result has so many different values."""
+    return message(obr(name), *[obx(str(100 + n)) for n in range(count)], control_id=name)
+
+
+def test_more_versions_of_one_result_than_a_laboratory_ever_sends_wait(patient: Patient) -> None:
+    most = limits().versions_in_message
+    row = receive(versions(most + 3, "A"))
+    outcome = MessageOutcome.objects.get(message=row)
+    assert (outcome.state, outcome.stored, outcome.held) == ("read", most, 4)
+    held = QuarantinedResult.objects.order_by("position").values_list("reason_code", flat=True)
+    assert list(held) == ["conflict", *["too-many-versions"] * 3]
+    assert Result.objects.get().in_conflict
+
+
+def test_versions_that_wait_may_be_the_ones_that_count_so_nothing_is_usable(patient: Patient) -> None:
+    most = limits().versions_in_message
+    steps = [
+        line
+        for minute in range(most + 1)
+        for line in (obr(changed=f"2026050408{minute:02}00+0200"), obx(str(100 + minute)))
+    ]
+    receive(message(*steps))
+    result = Result.objects.get()
+    assert current().value == 100 + most - 1
+    assert (result.in_conflict, result.is_usable) == (True, False)
+    receive(message(obr(), obx("90", status="C"), control_id="M2", at="20260504110000+0200"))
+    assert Result.objects.get().is_usable
+
+
+def test_reading_many_versions_of_one_result_looks_at_each_once(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[int] = []
+
+    def counting(versions: Sequence[Version]) -> Standing:
+        looked_at.append(len(versions))
+        return standing(versions)
+
+    monkeypatch.setattr(history, "standing", counting)
+    few = queries_for(versions(30, "A"))
+    small, looked_at[:] = sum(looked_at), []
+    many = queries_for(versions(600, "B"))
+    assert sum(looked_at) == small
+    assert many - few < 20  # the rows that wait are inserted in batches
+    assert Observation.objects.count() == 2 * limits().versions_in_message
+
+
+def test_a_message_of_too_many_results_waits_whole(patient: Patient) -> None:
+    most = limits().results_in_message
+    fits = message(obr(), *[obx()] * most)
+    assert state(receive(fits)) == ("read", "")
+    before = Observation.objects.count()
+    row = receive(message(obr("F2"), *[obx()] * (most + 1), control_id="M2"))
+    assert state(row) == ("quarantined", "too-many-results")
+    assert QuarantinedResult.objects.get().reason_code == "too-many-results"
+    assert Observation.objects.count() == before
 
 
 SEGMENTS = st.sampled_from(

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from prrt_clinic.management.commands.runclinic import ACCESS_LOG
+
 ROOT = Path(__file__).resolve().parents[2]
 FILE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES = FILE["services"]
@@ -86,7 +88,15 @@ def test_secrets_come_from_the_environment_alone_and_a_missing_one_is_named():
 def test_every_variable_handed_on_is_a_setting():
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     known = set(re.findall(r"^(?:# )?([A-Z_]+)=", example, flags=re.MULTILINE))
-    assert set(SERVICES["web"]["environment"]) <= known
+    for name in OURS:
+        assert set(SERVICES[name]["environment"]) <= known
+    assert SERVICES["mllp"]["environment"]["MLLP_ALLOW"] == "${MLLP_ALLOW:-}"
+    assert SERVICES["web"]["environment"].items() <= SERVICES["mllp"]["environment"].items()
+
+
+def test_the_access_log_holds_one_line_a_request_and_no_search_words():
+    assert "--logger-class=prrt_clinic.access_log.AccessLogger" in SERVICES["web"]["command"]
+    assert f"--access-logformat={ACCESS_LOG}" in SERVICES["web"]["command"]
 
 
 def test_data_lies_in_named_volumes_and_nothing_listens_beyond_this_machine():

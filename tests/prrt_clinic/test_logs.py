@@ -28,3 +28,10 @@ def test_the_words_of_an_exception_are_left_out_and_its_kind_and_place_are_kept(
 
 def test_what_the_operating_system_says_is_kept():
     assert "No space left" in logged(OSError(28, "No space left on device"))
+
+
+def test_what_a_stranger_sent_stays_in_its_line_and_is_shown_escaped():
+    sent = "Filtering by x\nERROR forged\x1b[31m not allowed"
+    record = logging.LogRecord("django.security", logging.ERROR, __file__, 1, "%s", (sent,), None)
+    written = PlainFormatter("%(levelname)s %(message)s").format(record)
+    assert written == r"ERROR Filtering by x\nERROR forged\x1b[31m not allowed"

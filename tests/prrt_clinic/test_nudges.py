@@ -54,6 +54,24 @@ def test_a_refused_publish_is_logged_without_ids_and_breaks_nothing(monkeypatch,
     assert "secret" not in caplog.text
 
 
+@pytest.mark.parametrize("environment", ["demo", "test"])
+def test_a_command_that_nudges_an_embedded_broker_says_nothing_about_it(environment, tmp_path):
+    script = (
+        "import django; django.setup()\n"
+        "from prrt_clinic.nudges import read_messages\n"
+        "read_messages(message_ids=[1], sender=None)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=dict(os.environ, PRRT_ENV=environment, PRRT_VAR_DIR=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (ran.stdout, ran.stderr) == ("", "")
+
+
 @pytest.mark.parametrize("broker", ["gone", "silent"])
 def test_a_dead_or_silent_broker_holds_a_caller_for_a_few_seconds_at_most(broker, tmp_path):
     script = (

@@ -20,10 +20,9 @@ SAFE = {
 }
 
 
-def load(tmp_path, **environment):
+def load(tmp_path, wanted="s.EMAIL_BACKEND, s.EMAIL_TIMEOUT, s.SESSION_COOKIE_SECURE", **environment):
     """Load the settings in a process of their own and say how that went."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    wanted = "s.EMAIL_BACKEND, s.EMAIL_TIMEOUT, s.SESSION_COOKIE_SECURE"
     script = f"from prrt_clinic import settings as s; print({wanted})"
     return subprocess.run(
         [sys.executable, "-c", script],
@@ -78,6 +77,8 @@ def test_production_refuses_each_unsafe_value_by_name(tmp_path, name, value, say
         ("PRRT_ENV", "staging"),
         ("WEB_PORT", "eighty"),
         ("MLLP_PORT", "-1"),
+        ("MLLP_ALLOW", "10.0.0.0/8,everybody"),
+        ("MLLP_ALLOW", "10.0.0.0/40"),
         ("CLINIC_TIME_ZONE", "Berlin"),
         ("DATABASE_URL", "mysql://a:b@host/name"),
         ("REDIS_URL", "localhost:6379"),
@@ -94,3 +95,16 @@ def test_a_value_nobody_can_read_is_refused_by_name_everywhere(tmp_path, name, v
 
 def test_without_a_mail_server_mail_is_delivered_into_a_directory(tmp_path):
     assert load(tmp_path).stdout.split()[0] == "prrt_clinic.maildir.EmailBackend"
+
+
+@pytest.mark.parametrize(
+    ("text", "networks"),
+    [("", []), ("10.1.2.0/24", ["10.1.2.0/24"]), ("10.1.2.3, fd00::/8", ["10.1.2.3", "fd00::/8"])],
+)
+def test_the_networks_of_the_laboratory_are_read_one_by_one(tmp_path, text, networks):
+    assert load(tmp_path, "s.MLLP_ALLOW", MLLP_ALLOW=text).stdout.strip() == str(networks)
+
+
+def test_a_new_data_folder_is_for_its_owner_alone(tmp_path):
+    assert load(tmp_path, PRRT_VAR_DIR=str(tmp_path / "new")).returncode == 0
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shlex
 import socket
 import sys
 import time
@@ -28,6 +29,9 @@ from prrt_clinic.demo_clinic import AUTHORITY
 from prrt_clinic.supervisor import Child, GaveUp, Supervisor
 
 READY_WITHIN = 90.0
+# What a second command needs to meet this run, and another run to be the same otherwise.
+PLACE = ("PRRT_VAR_DIR",)
+DOORS = ("WEB_HOST", "WEB_PORT", "MLLP_HOST", "MLLP_PORT")
 ACCESS_LOG = "%(t)s %(m)s %(U)s %(s)s %(M)sms"  # without the query string: a search is a patient's name
 
 
@@ -42,6 +46,7 @@ class Command(BaseCommand):
         self.console = Console(highlight=False, soft_wrap=True)
         if settings.PRODUCTION:
             raise CommandError("PRRT_ENV is production; start the services of docker-compose.yml instead.")
+        os.umask(0o077)  # patients' data, log-ins and mail are for the account that runs this
         with _alone(settings.VAR_DIR / "run.lock"):
             _check_ports()
             supervisor = Supervisor(environment=dict(os.environ, PYTHONUNBUFFERED="1"), say=self._say)
@@ -122,6 +127,7 @@ class Command(BaseCommand):
             for row in json.loads(logins.read_text(encoding="utf-8")):
                 table.add_row(row["role"], row["username"], row["password"], row["purpose"])
             self.console.print(table)
+        manage = f"{_chosen(*PLACE)}{shlex.quote(sys.executable)} manage.py"
         mail = f"{settings.SITE_URL}/demo/mail/" if not settings.EMAIL_URL else "sent by EMAIL_URL"
         self._say(
             f"\nE-mail      {mail}\n"
@@ -129,9 +135,11 @@ class Command(BaseCommand):
             f"Data, logs  {settings.VAR_DIR}\n\n"
             "Try\n"
             "  1. Open the address below and log in as the nurse: her first page says what needs doing.\n"
-            f"  2. In a second terminal: {Path(sys.executable)} manage.py send_sample\n"
+            f"  2. In a second terminal: {manage} send_sample --port {settings.MLLP_PORT}\n"
             "     A low platelet count arrives; within seconds its cycle is held and its order suspended.\n"
             "  3. Read the alert under E-mail, log in as the on-call, and acknowledge it.\n\n"
+            "Other systems have no log-in but a token (roles: pharmacy, lab-feed):\n"
+            f"  {manage} token --role pharmacy --name NAME\n\n"
             "Ctrl-C stops everything; the data stays.\n\n"
             f"{settings.SITE_URL}"
         )
@@ -151,6 +159,11 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
+def _chosen(*names: str) -> str:
+    """These variables as they were set here, to stand before a command; nothing for those that were not."""
+    return "".join(f"{name}={shlex.quote(os.environ[name])} " for name in names if os.environ.get(name))
+
+
 def _check_ports() -> None:
     """Before anything starts: a port in use, whose it would be, and how to choose another."""
     doors = (
@@ -163,9 +176,10 @@ def _check_ports() -> None:
             try:
                 probe.bind((host, port))
             except OSError as error:
+                kept = _chosen(*PLACE, *(door for door in DOORS if door != variable))
                 raise CommandError(
                     f"Port {port} of {host} cannot be used by {what}: {error.strerror}.\n"
-                    f"Choose another: {variable}={port + 1} make run"
+                    f"Choose another: {kept}{variable}={port + 1} make run"
                 ) from error
 
 
@@ -198,6 +212,7 @@ def _children() -> list[Child]:
             *(python, "-m", "gunicorn", "prrt_clinic.wsgi"),
             *("--bind", f"{settings.WEB_HOST}:{settings.WEB_PORT}", "--workers", "1", "--threads", "8"),
             *("--graceful-timeout", "5", "--no-control-socket"),
+            *("--logger-class", "prrt_clinic.access_log.AccessLogger"),
             *("--access-logfile", "-", "--access-logformat", ACCESS_LOG),
         ],
         "worker": [

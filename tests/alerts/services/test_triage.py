@@ -8,7 +8,9 @@ from django.test.utils import CaptureQueriesContext
 
 from alerts.models import Alert, Notification, Triage
 from alerts.models.alert import EventKind
-from alerts.services.acknowledging import acknowledge
+from alerts.rules import Judged, Triaged
+from alerts.services import triage as triage_service
+from alerts.services.acknowledging import AlertHasChanged, acknowledge
 from alerts.services.triage import TriageFailed, triage_decisions, triage_quarantine
 from courses.models import CourseStatus, Decision
 from labs.models import QuarantinedResult
@@ -98,15 +100,69 @@ def test_the_same_condition_is_seen_again_without_a_second_alert_or_mail() -> No
     assert Notification.objects.count() == 1
 
 
-def test_an_acknowledged_alert_stays_so_when_the_same_grade_comes_again() -> None:
-    make_person("doctor", "on-call")
+def test_a_new_verdict_opens_its_acknowledged_alert_again_from_the_first_step() -> None:
+    doctor = make_person("doctor", "on-call")
     course = make_course()
     make_decision(course)
     triage_decisions(now=NOW)
     take_over(Alert.objects.get())
+    second = make_decision(course, rules=[("DM-PLT", "delay"), ("DM-HEM", "delay")])
+    triage_decisions(now=NOW + timedelta(hours=1))
+    alert = Alert.objects.get()
+    assert (alert.state, alert.loop, alert.step, alert.decision) == ("open", 2, 1, second)
+    assert (alert.acked_at, alert.acked_by, alert.ack_due_at) == (None, None, None)
+    assert Notification.objects.filter(loop=2, person=doctor, state="pending").exists()
+    assert events(alert)[-3:] == ["seen-again", "reopened", "step"]
+
+
+def test_a_delay_that_comes_back_after_it_was_acknowledged_and_gone_is_told_anew() -> None:
+    doctor = make_person("doctor", "on-call")
+    course = make_course()
+    make_decision(course)
+    triage_decisions(now=NOW)
+    first = Alert.objects.get()
+    take_over(first)
+    make_decision(course, action="proceed", rules=[])
+    triage_decisions(now=NOW + timedelta(hours=1))
+    first.refresh_from_db()
+    assert (first.state, first.closed_at) == ("closed", NOW + timedelta(hours=1))
+    assert first.events.latest("pk").detail == {"why": "acknowledged, and its cause is gone"}
+
+    make_decision(course)
+    triage_decisions(now=NOW + timedelta(hours=2))
+    again = Alert.objects.standing().get()
+    assert (again.kind, again.state, again.step) == ("delay", "open", 1)
+    assert Notification.objects.filter(alert=again, person=doctor, state="pending").exists()
+
+
+def test_the_same_decision_does_not_open_its_own_alert_again() -> None:
+    make_person("doctor", "on-call")
+    course = make_course()
+    first = make_decision(course)
+    triage_decisions(now=NOW)
+    take_over(Alert.objects.get())
+    make_decision(course, confirms=first)
+    triage_decisions(now=NOW + timedelta(hours=1))
+    assert Alert.objects.get().state == "acked"
+
+
+def test_a_page_that_showed_the_older_decision_does_not_acknowledge_the_newer_one() -> None:
+    make_person("doctor", "on-call")
+    course = make_course()
+    make_decision(course)
+    triage_decisions(now=NOW)
+    shown = Alert.objects.get().events.latest("pk").pk
     make_decision(course, rules=[("DM-PLT", "delay"), ("DM-HEM", "delay")])
     triage_decisions(now=NOW)
-    assert Alert.objects.get().state == "acked"
+    alert = Alert.objects.get()
+    with pytest.raises(AlertHasChanged):
+        acknowledge(
+            alert=alert,
+            person=make_person("late", "on-call"),
+            seen_severity=alert.severity,
+            seen_event=shown,
+            now=NOW,
+        )
 
 
 def test_a_condition_that_became_more_severe_opens_its_acknowledged_alert_again() -> None:
@@ -156,7 +212,7 @@ def test_no_machine_closes_a_delay_whose_result_was_corrected() -> None:
 def test_a_hold_ends_itself_when_its_evidence_has_come() -> None:
     make_person("doctor", "on-call")
     course = make_course()
-    make_decision(course, action="hold", rules=[("EV-MISSING", "hold")])
+    make_decision(course, action="hold", rules=[("EV-CONFLICT", "hold")])
     triage_decisions(now=NOW)
     make_decision(course, action="proceed", rules=[])
     triage_decisions(now=NOW)
@@ -271,6 +327,101 @@ def test_a_decision_that_cannot_be_read_keeps_no_other_waiting() -> None:
     assert not Triage.objects.filter(decision=bad).exists()
 
 
+def fail_once_for(monkeypatch: pytest.MonkeyPatch, decision: Decision) -> None:
+    """The next triage of this decision meets a passing fault."""
+    real = triage_service.alerts_for
+    left = [decision.action]
+
+    def flaky(judged: Judged) -> Triaged:
+        if judged.action in left:
+            left.clear()
+            raise RuntimeError("a passing fault")
+        return real(judged)
+
+    monkeypatch.setattr(triage_service, "alerts_for", flaky)
+
+
+@pytest.mark.parametrize("newer", ["delay", "stop"])
+def test_a_decision_considered_late_does_not_undo_what_a_newer_one_raised(
+    monkeypatch: pytest.MonkeyPatch, newer: str
+) -> None:
+    make_person("doctor", "on-call")
+    course = make_course()
+    late = make_decision(course, action="proceed", rules=[])
+    make_decision(course, action=newer)
+    fail_once_for(monkeypatch, late)
+    with pytest.raises(TriageFailed, match="1 of 2"):
+        triage_decisions(now=NOW)
+    assert triage_decisions(now=NOW) == 1
+    assert Alert.objects.get().state == "open"
+    considered = Triage.objects.get(decision=late)
+    assert (considered.outcome, considered.reason) == (
+        "none",
+        "A newer decision was considered before this one.",
+    )
+
+
+def test_a_decision_considered_late_raises_nothing_that_a_newer_one_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    course = make_course()
+    late = make_decision(course)
+    make_decision(course, action="proceed", rules=[])
+    fail_once_for(monkeypatch, late)
+    with pytest.raises(TriageFailed):
+        triage_decisions(now=NOW)
+    triage_decisions(now=NOW)
+    assert not Alert.objects.exists()
+
+
+def test_a_decision_that_fails_keeps_no_overdue_labs_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_person("nurse1", "nurse")
+    make_decision(
+        make_course(),
+        action="hold",
+        rules=[("EV-MISSING", "hold")],
+        awaiting_labs=True,
+        labs_due=date(2026, 5, 5),
+    )
+    triage_decisions(now=NOW)
+    fail_once_for(monkeypatch, make_decision(make_course()))
+    with pytest.raises(TriageFailed, match="1 of 1"):
+        triage_decisions(now=AFTER_DUE_DAY)
+    assert Alert.objects.get().kind == "labs-overdue"
+
+
+@pytest.mark.parametrize("review_first", [True, False])
+def test_overdue_labs_are_one_alert_for_the_nurses_whoever_notices_first(review_first: bool) -> None:
+    make_person("doctor", "on-call")
+    nurse = make_person("nurse1", "nurse")
+    course = make_course()
+    lacking = [("EV-MISSING", "hold"), ("EV-STALE", "hold"), ("EV-WEIGHT", "hold")]
+    make_decision(course, action="hold", rules=lacking, awaiting_labs=True, labs_due=date(2026, 5, 5))
+    triage_decisions(now=NOW)
+    if review_first:
+        triage_decisions(now=AFTER_DUE_DAY)
+    make_decision(course, action="hold", rules=lacking)
+    triage_decisions(now=AFTER_DUE_DAY)
+    triage_decisions(now=AFTER_DUE_DAY + timedelta(hours=1))
+    alert = Alert.objects.get()
+    assert (alert.kind, alert.severity, alert.state) == ("labs-overdue", 3, "open")
+    assert Notification.objects.get().person == nurse
+
+
+def test_a_fault_of_the_service_is_told_at_once_to_those_who_run_it_and_ends_with_its_cause() -> None:
+    admin, doctor = make_person("admin1", "administrator"), make_person("doctor", "physician")
+    course = make_course()
+    make_decision(course, action="hold", rules=[("SYS-FAULT", "hold")])
+    triage_decisions(now=NOW)
+    alert = Alert.objects.get()
+    assert (alert.kind, alert.severity, alert.technical) == ("system-fault", 1, True)
+    assert {mail.person for mail in Notification.objects.all()} == {admin, doctor}
+    make_decision(course, action="proceed", rules=[])
+    triage_decisions(now=NOW)
+    alert.refresh_from_db()
+    assert alert.state == "closed"
+
+
 def test_nothing_but_ids_and_rules_names_a_condition() -> None:
     make_decision(make_course())
     triage_decisions(now=NOW)
@@ -303,7 +454,7 @@ def test_a_message_kept_for_a_person_warns_the_nurses() -> None:
     assert (alert.kind, alert.severity, alert.technical, alert.message) == (
         "lab-quarantine",
         3,
-        True,
+        False,
         outcome.message,
     )
     assert Triage.objects.get(message_outcome=outcome).alert == alert

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from contextlib import closing
 from datetime import date
@@ -24,7 +25,8 @@ class Run:
     """One run of the command in a process group of its own, as a terminal would start it."""
 
     def __init__(self, *, database, place, web_port, mllp_port):
-        self.address, self.mllp_port, self.place = f"http://127.0.0.1:{web_port}", mllp_port, place
+        self.address, self.place = f"http://127.0.0.1:{web_port}", place
+        self.web_port, self.mllp_port = web_port, mllp_port
         self.log = place / "screen"
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | {
             "PRRT_ENV": "demo",
@@ -102,6 +104,19 @@ def test_a_run_starts_heals_refuses_a_second_and_ends_with_nothing_left(started)
     with urllib.request.urlopen(f"{run.address}/accounts/login/") as answer:
         assert b"password" in answer.read()
 
+    manage = f"PRRT_VAR_DIR={run.place} {sys.executable} manage.py"
+    assert f"{manage} send_sample --port {run.mllp_port}\n" in run.said()
+    assert f"{manage} token --role pharmacy --name NAME\n" in run.said()
+
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(f"{run.address}/x%0aFORGED%20line%1b%5b31m")
+    access = run.place / "log" / "web.log"
+    run.becomes(lambda: "FORGED" in access.read_text(), "logged", 10)
+    assert r"/x\nFORGED line\x1b[31m" in access.read_text()
+
+    readable = [path for path in run.place.rglob("*") if path.stat().st_mode & 0o077 and path != run.log]
+    assert readable == []
+
     [mllp] = [pid for pid, args in run.members().items() if "listen_mllp" in args]
     os.kill(mllp, signal.SIGKILL)
     run.becomes(lambda: "mllp died (signal SIGKILL); restarting it." in run.said(), "healed", 10)
@@ -127,6 +142,8 @@ def test_a_port_in_use_is_named_before_anything_is_started(started, door, variab
         assert run.process.wait(30) == 1
     assert f"Port {port} of 127.0.0.1 cannot be used" in run.said()
     assert re.search(rf"{variable}=\d+ make run", run.said())
+    other = {"web_port": f"MLLP_PORT={run.mllp_port}", "mllp_port": f"WEB_PORT={run.web_port}"}[door]
+    assert f"PRRT_VAR_DIR={run.place} {other} {variable}=" in run.said()
     assert "Database" not in run.said()
 
 

@@ -1,0 +1,59 @@
+"""Carry out what a recommendation asks of a cycle's orders."""
+
+from datetime import datetime
+
+from courses.models import Cycle, Decision, Order
+from courses.rules.order_states import OrderKind, OrderState
+from courses.rules.orders import ChangeKind, OpenOrder, OrderChange, plan_orders
+from courses.rules.values import Recommendation
+from courses.services.orders import move_order, place_order, recall_order
+
+
+def follow_with_orders(
+    *, cycle: Cycle, recommendation: Recommendation, decision: Decision, now: datetime
+) -> None:
+    """Move, place and call back this cycle's orders; the caller holds the course's lock."""
+    orders = {
+        str(order.pk): order
+        for order in Order.objects.live().filter(cycle=cycle).select_related("directive", "decision")
+    }
+    open_orders = tuple(_open_order(order, decision=decision) for order in orders.values())
+    for change in plan_orders(recommendation=recommendation, open_orders=open_orders):
+        _carry_out(change, orders=orders, cycle=cycle, decision=decision, now=now)
+
+
+def _open_order(order: Order, *, decision: Decision) -> OpenOrder:
+    """The order as the rules see it: its directive's figures, or those it was proposed under.
+
+    Its own decision is the one it was placed or signed under: another verdict does not cover it.
+    """
+    directive = order.directive
+    return OpenOrder(
+        ref=str(order.pk),
+        kind=OrderKind(order.kind),
+        state=OrderState(order.state),
+        activity_gbq=directive.activity_gbq if directive else order.decision.activity_gbq,
+        planned_on=directive.administer_on if directive else None,
+        covered=order.decision.verdict_origin_id == decision.verdict_origin_id,
+    )
+
+
+def _carry_out(
+    change: OrderChange, *, orders: dict[str, Order], cycle: Cycle, decision: Decision, now: datetime
+) -> None:
+    """One planned change of one order, written down."""
+    if change.change is ChangeKind.PLACE and change.line is not None:
+        place_order(
+            cycle=cycle, kind=change.kind, items=change.line.items_as_dicts(), decision=decision, now=now
+        )
+    elif change.change is ChangeKind.RECALL:
+        recall_order(order=orders[change.ref], reason_code=change.reason_code, decision=decision, now=now)
+    elif change.to is not None:
+        move_order(
+            order=orders[change.ref],
+            to=change.to,
+            reason_code=change.reason_code,
+            actor=None,
+            decision=decision,
+            now=now,
+        )
