@@ -17,13 +17,21 @@ class Kind(StrEnum):
     HOLD = "hold"
     REDUCE = "reduce"
     LABS_OVERDUE = "labs-overdue"
+    SYSTEM_FAULT = "system-fault"
     LAB_QUARANTINE = "lab-quarantine"
     NOBODY_ON_CALL = "nobody-on-call"
     ADDRESS_REFUSED = "address-refused"
 
 
 # The kinds a later decision on the same course can put an end to.
-DECISION_KINDS = (Kind.STOP, Kind.DELAY, Kind.HOLD, Kind.REDUCE, Kind.LABS_OVERDUE)
+DECISION_KINDS = (
+    Kind.STOP,
+    Kind.DELAY,
+    Kind.HOLD,
+    Kind.REDUCE,
+    Kind.LABS_OVERDUE,
+    Kind.SYSTEM_FAULT,
+)
 
 
 class Outcome(StrEnum):
@@ -77,8 +85,6 @@ class Judged:
     today: date
     # It repeats the verdict of an earlier decision.
     confirms: bool = False
-    # That earlier decision is still being waited on for labs that were not yet due.
-    origin_waits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +99,11 @@ class Triaged:
 
 
 _STRENGTH = ("proceed", "reduce", "hold", "delay", "stop")
-_KIND_OF_ACTION = {"reduce": Kind.REDUCE, "hold": Kind.HOLD, "delay": Kind.DELAY, "stop": Kind.STOP}
+_KIND_OF_ACTION = {"reduce": Kind.REDUCE, "delay": Kind.DELAY, "stop": Kind.STOP}
 UNNAMED_RULE = "unnamed"
+# A hold for nothing but these waits for a draw or a weighing that has not come.
+_NOT_COME = frozenset({"EV-MISSING", "EV-STALE", "EV-WEIGHT"})
+FAULT_RULE = "SYS-FAULT"
 
 
 def strongest_rule(reasons: tuple[ActingRule, ...]) -> str:
@@ -112,17 +121,36 @@ def alerts_for(judged: Judged) -> Triaged:
     """
     if judged.action == "proceed":
         return Triaged(outcome=Outcome.NONE, reason="The next cycle may proceed; nobody needs waking.")
-    if judged.action == "hold" and judged.awaiting_labs and judged.labs_due is not None:
-        return _awaiting(judged, due=judged.labs_due)
-    if judged.confirms and judged.action == "hold" and judged.origin_waits:
-        return _overdue("The labs that were being waited for are due now and still missing.")
     if judged.confirms:
         return Triaged(outcome=Outcome.NONE, reason="New evidence, same verdict: nothing has changed.")
-    kind = _KIND_OF_ACTION.get(judged.action, Kind.HOLD)
+    if judged.action == "hold":
+        return _held(judged)
     return Triaged(
         outcome=Outcome.ALERT,
         reason=f"The decision is {judged.action}.",
-        kind=kind,
+        kind=_KIND_OF_ACTION.get(judged.action, Kind.HOLD),
+        rule=strongest_rule(judged.reasons),
+    )
+
+
+def _held(judged: Judged) -> Triaged:
+    """A hold is a fault of ours, evidence that has not come, or evidence that somebody must look at."""
+    acting = {reason.rule for reason in judged.reasons if reason.action == "hold"}
+    if FAULT_RULE in acting:
+        return Triaged(
+            outcome=Outcome.ALERT,
+            reason="The service could not judge this course.",
+            kind=Kind.SYSTEM_FAULT,
+            rule=FAULT_RULE,
+        )
+    if judged.awaiting_labs and judged.labs_due is not None:
+        return _awaiting(judged, due=judged.labs_due)
+    if acting and acting <= _NOT_COME and not judged.awaiting_labs:
+        return _overdue("Labs or a weight that are due have not come.")
+    return Triaged(
+        outcome=Outcome.ALERT,
+        reason="The decision is hold.",
+        kind=Kind.HOLD,
         rule=strongest_rule(judged.reasons),
     )
 
@@ -131,8 +159,6 @@ def _awaiting(judged: Judged, *, due: date) -> Triaged:
     """Labs not yet due alert nobody; the due day itself is still in time."""
     if judged.today > due:
         return _overdue(f"Labs were due by {due.isoformat()} and have not come.")
-    if judged.confirms:
-        return Triaged(outcome=Outcome.NONE, reason="New evidence, same verdict: labs are still awaited.")
     return Triaged(
         outcome=Outcome.WAITING,
         reason=f"Waiting for labs due by {due.isoformat()}.",
@@ -141,6 +167,7 @@ def _awaiting(judged: Judged, *, due: date) -> Triaged:
 
 
 def _overdue(reason: str) -> Triaged:
+    """One condition, whichever of the rules and whoever noticed: one alert, not two."""
     return Triaged(outcome=Outcome.ALERT, reason=reason, kind=Kind.LABS_OVERDUE, rule=Kind.LABS_OVERDUE.value)
 
 

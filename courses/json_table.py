@@ -54,25 +54,38 @@ def collecting(faults: list[str]) -> Iterator[None]:
     try:
         yield
     except Fault as fault:
-        faults.append(str(fault))
+        faults += str(fault).splitlines()
 
 
 class JsonTable:
-    """One JSON object under strict reading."""
+    """One JSON object under strict reading.
 
-    def __init__(self, data: object, *, path: str, required: set[str], optional: set[str]) -> None:
+    Raises Fault with a line for each unknown or missing key. Given a list for `strange` keys, unknown ones go
+    there, so that reading can go on and find more.
+    """
+
+    def __init__(
+        self,
+        data: object,
+        *,
+        path: str,
+        required: set[str],
+        optional: set[str],
+        strange: list[str] | None = None,
+    ) -> None:
         self._path = path
         if not isinstance(data, Mapping):
             raise Fault(f"{path or 'situation'}: must be an object")
         self._data: Mapping[str, Any] = data
+        known = ", ".join(sorted(required | optional))
         unknown = [str(key) for key in data if key not in required | optional]
-        if unknown:
-            raise Fault(
-                f"{self.at(unknown[0])}: unknown key; known: {', '.join(sorted(required | optional))}"
-            )
-        missing = sorted(required - data.keys())
-        if missing:
-            raise Fault(f"{self.at(missing[0])}: is missing")
+        faults = [f"{self.at(key)}: unknown key; known: {known}" for key in unknown]
+        if strange is not None:
+            strange += faults
+            faults = []
+        faults += [f"{self.at(key)}: is missing" for key in sorted(required - data.keys())]
+        if faults:
+            raise Fault("\n".join(faults))
 
     def at(self, key: str) -> str:
         """The full path of a key."""
@@ -81,6 +94,10 @@ class JsonTable:
     def fault(self, key: str, reason: str) -> Fault:
         """One fault at a key."""
         return Fault(f"{self.at(key)}: {reason}")
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there, whatever it holds."""
+        return key in self._data
 
     def get(self, key: str) -> Any:
         """The value, or None when it is absent."""

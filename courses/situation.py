@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from courses import library
 from courses.answer import answer
 from courses.json_table import Fault, JsonTable, collecting
+from courses.rules.evidence import WITHDRAWN
 from courses.rules.recommend import recommend_or_hold
 from courses.rules.values import (
     AdverseEvent,
@@ -59,7 +60,7 @@ def read_situation(data: object, *, extra: Path | None = None) -> Situation:
     try:
         situation = _read(data, faults)
     except Fault as fault:
-        raise BadSituation([str(fault)]) from fault
+        raise BadSituation([*faults, *str(fault).splitlines()]) from fault
     # With an item missing the whole cannot be judged; its faults would only repeat the item's.
     faults = faults or _faults_of_whole(situation, extra=extra)
     if faults:
@@ -91,6 +92,7 @@ def _read(data: object, faults: list[str]) -> Situation:
             "prior_activity_gbq",
             "facts",
         },
+        strange=faults,
     )
     today, zone = table.needed_day("today"), _zone(table)
     patient = JsonTable(table.get("patient"), path="patient", required=set(), optional={"birth_date", "sex"})
@@ -142,9 +144,14 @@ def _measurement(data: object, path: str, zone: ZoneInfo) -> Measurement:
     table = JsonTable(
         data,
         path=path,
-        required={"code", "value", "unit", "collected_at", "status"},
-        optional={"comparator", "low", "high", "quality", "baseline", "result", "ref"},
+        required={"code", "collected_at", "status"},
+        optional={"value", "unit", "comparator", "low", "high", "quality", "baseline", "result", "ref"},
     )
+    status = table.choice("status", Status)
+    # A withdrawal says which result it takes back; it needs to repeat neither its number nor its unit.
+    for key in () if status in WITHDRAWN else ("value", "unit"):
+        if not table.has(key):
+            raise table.fault(key, "is missing")
     analyte = by_loinc(table.text("code"))
     if analyte is None:
         raise table.fault("code", f"{table.get('code')!r} is not a LOINC code this service reads")
@@ -162,7 +169,7 @@ def _measurement(data: object, path: str, zone: ZoneInfo) -> Measurement:
         collected_at=collected_at,
         collected_on=clinic_day(collected_at, zone),
         comparator=table.text("comparator", default=""),
-        status=table.choice("status", Status),
+        status=status,
         low=_canonical(table, "low", analyte),
         high=_canonical(table, "high", analyte),
         quality=quality,
@@ -175,7 +182,7 @@ def _measurement(data: object, path: str, zone: ZoneInfo) -> Measurement:
 def _canonical(table: JsonTable, key: str, analyte: Analyte) -> Decimal | None:
     """A value or limit in the analyte's canonical unit."""
     sent = table.number(key)
-    if sent is None:
+    if sent is None or not table.has("unit"):  # only a withdrawal may leave the unit out
         return None
     if sent < 0:
         raise table.fault(key, f"{sent} is below zero")

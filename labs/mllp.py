@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -36,7 +37,18 @@ class Limits:
     frame_bytes: int = 16 * 1024 * 1024
     frame_seconds: float = 60.0
     connections: int = 64
+    of_one_address: int = 32  # so that one sender that keeps opening connections cannot take them all
     allowed: tuple[IPv4Network | IPv6Network, ...] = field(default=())
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Line:
+    """One open connection: whose it is, and since when nothing has been under way on it."""
+
+    address: str
+    peer: str
+    writer: asyncio.StreamWriter
+    idle_since: float | None
 
 
 class Listener:
@@ -46,6 +58,7 @@ class Listener:
         self.host, self.port, self.limits = host, port, limits
         self.stopping = asyncio.Event()
         self.connections: set[asyncio.Task[None]] = set()
+        self.lines: set[_Line] = set()
         self.pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="keep")
 
     async def serve(self, *, ready: Callable[[str, int], None]) -> None:
@@ -66,49 +79,80 @@ class Listener:
         task = asyncio.current_task()
         assert task is not None
         address = writer.get_extra_info("peername")
-        peer = f"{address[0]}:{address[1]}"
-        if not self._admits(str(address[0])):
-            logger.warning("Connection from %s refused", peer)
+        line = _Line(
+            address=str(address[0]),
+            peer=f"{address[0]}:{address[1]}",
+            writer=writer,
+            idle_since=asyncio.get_running_loop().time(),
+        )
+        if not self._admits(line):
+            logger.warning("Connection from %s refused", line.peer)
             writer.close()
             return
         self.connections.add(task)
+        self.lines.add(line)
         try:
             sock = writer.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            await self._converse(reader, writer, peer)
+            await self._converse(reader, line)
         except (ConnectionError, TimeoutError) as error:
-            logger.info("Connection with %s ended: %s", peer, type(error).__name__)
+            logger.info("Connection with %s ended: %s", line.peer, type(error).__name__)
         finally:
             self.connections.discard(task)
+            self.lines.discard(line)
             writer.close()
 
-    def _admits(self, address: str) -> bool:
-        if len(self.connections) >= self.limits.connections:
+    def _admits(self, line: _Line) -> bool:
+        """Whether a new connection may stay: its network is allowed, and there is room or room can be made."""
+        plain = ip_address(line.address.split("%", maxsplit=1)[0])
+        if self.limits.allowed and not any(plain in network for network in self.limits.allowed):
             return False
-        if not self.limits.allowed:
-            return True
-        plain = ip_address(address.split("%", maxsplit=1)[0])
-        return any(plain in network for network in self.limits.allowed)
+        of_this_address = {each for each in self.lines if each.address == line.address}
+        return self._has_room(of_this_address, most=self.limits.of_one_address) and self._has_room(
+            self.lines, most=self.limits.connections
+        )
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
+    def _has_room(self, lines: AbstractSet[_Line], *, most: int) -> bool:
+        """Make room for one more by ending what has been idle longest; a sender with a result connects anew.
+
+        Idle connections are often left over from a sender that restarted, and must not shut it out.
+        """
+        if len(lines) < most:
+            return True
+        idle = [(line.idle_since, line) for line in lines if line.idle_since is not None]
+        if not idle:
+            return False
+        since, longest = min(idle, key=lambda each: each[0])
+        seconds = asyncio.get_running_loop().time() - since
+        logger.warning("Connection with %s ended for a new one, idle for %.0f s", longest.peer, seconds)
+        self.lines.discard(longest)
+        longest.writer.close()
+        return True
+
+    async def _converse(self, reader: asyncio.StreamReader, line: _Line) -> None:
         """Read until the sender closes, a frame takes too long, or the listener stops."""
         frames = FrameReader(longest=self.limits.frame_bytes)
         stop = asyncio.create_task(self._stopped())
         try:
             started: float | None = None
             while data := await self._read(reader, stop, started):
-                for frame in frames.feed(data):
+                found = frames.feed(data)
+                if found or frames.in_frame:
+                    line.idle_since = None
+                for frame in found:
                     started = None
-                    if not await self._answer(frame, writer, peer):
+                    if not await self._answer(frame, line.writer, line.peer):
                         return
                 now = asyncio.get_running_loop().time()
                 started = (started or now) if frames.in_frame else None
+                if started is None and line.idle_since is None:
+                    line.idle_since = now
         finally:
             stop.cancel()
             if frames.noise:
-                logger.warning("Skipped %d bytes between frames from %s", frames.noise, peer)
+                logger.warning("Skipped %d bytes between frames from %s", frames.noise, line.peer)
             if broken := frames.finish():
-                await self._keep_broken(broken, peer)
+                await self._keep_broken(broken, line.peer)
 
     async def _stopped(self) -> None:
         await self.stopping.wait()

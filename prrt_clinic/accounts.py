@@ -1,4 +1,4 @@
-"""Accounts: nobody opens one by themselves, and what a person reads after too many tries or a new password."""
+"""Accounts: nobody opens one by themselves; what a person meets after too many tries or a new password."""
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
@@ -10,7 +10,8 @@ class ClosedAccounts(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
 
     error_messages = DefaultAccountAdapter.error_messages | {
         "too_many_login_attempts": (
-            "There were too many wrong passwords, so this one was not looked at. Wait five minutes, then try again."
+            "There were too many wrong passwords, so this one was not looked at. "
+            "Wait five minutes, then try again."
         )
     }
 

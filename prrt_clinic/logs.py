@@ -13,7 +13,7 @@ type_and_trace = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 def one_line(text: str) -> str:
-    """The text with control characters escaped: what a stranger sent must not end a line or colour a screen."""
+    """The text with control characters escaped: what a stranger sent ends no line, colours no screen."""
     return "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text
     )

@@ -78,7 +78,7 @@ for _network in MLLP_ALLOW:
         ip_network(_network, strict=False)
     except ValueError as error:
         raise ImproperlyConfigured(
-            f"MLLP_ALLOW holds {_network!r}; use addresses or networks such as 10.1.2.0/24, with commas between."
+            f"MLLP_ALLOW holds {_network!r}; name networks such as 10.1.2.0/24, with commas between."
         ) from error
 SITE_URL = env.str("SITE_URL", default=f"http://127.0.0.1:{WEB_PORT}").rstrip("/")
 if urlsplit(SITE_URL).scheme not in {"http", "https"} or not urlsplit(SITE_URL).hostname:

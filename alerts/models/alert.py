@@ -155,7 +155,7 @@ class EventKind(models.TextChoices):
 
 
 # What a page that is about to be acknowledged must have shown.
-MUST_BE_SEEN = (EventKind.WORSENED, EventKind.REOPENED, EventKind.RETURNED)
+MUST_BE_SEEN = (EventKind.SEEN_AGAIN, EventKind.WORSENED, EventKind.REOPENED, EventKind.RETURNED)
 
 
 class AlertEvent(models.Model):

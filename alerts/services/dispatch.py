@@ -146,9 +146,10 @@ def _deliver(claim: Claim) -> Sent:
 def _finish(claim: Claim, sent: Sent, *, now: datetime) -> None:
     """Write down how it went, if the lease is still ours; if not, whoever took over writes.
 
-    Locks go alert first, then its mails, as everywhere.
+    Locks go alert first, then its mails, as everywhere; the alarm about a refused address goes before both.
     """
     with transaction.atomic():
+        alarm = _alarm_of_refusal(claim, now=now) if sent.outcome == AttemptOutcome.PERMANENT else None
         alert = Alert.objects.select_for_update().get(pk=claim.notification.alert_id)
         notification = (
             Notification.objects.select_for_update()
@@ -168,7 +169,7 @@ def _finish(claim: Claim, sent: Sent, *, now: datetime) -> None:
         elif sent.outcome == AttemptOutcome.PERMANENT:
             _end(notification, NotificationState.FAILED_PERMANENT, now=now)
             note(alert, EventKind.REFUSED, now=now, detail={**detail, "code": sent.code})
-            _after_refusal(alert, notification, now=now)
+            _after_refusal(alert, notification, alarm=alarm, now=now)
         elif alert.needs_somebody and not _replaced(notification):
             _try_again(notification, attempt=claim.attempt, now=now)
         else:
@@ -196,15 +197,23 @@ def _replaced(notification: Notification) -> bool:
     ).exists()
 
 
-def _after_refusal(alert: Alert, notification: Notification, *, now: datetime) -> None:
-    """An address was refused for good: raise the alarm, and go on at once if nobody else is left."""
-    if alert.kind != Kind.ADDRESS_REFUSED:
-        alarm = raise_alert(
-            kind=Kind.ADDRESS_REFUSED,
-            condition_key=f"{Kind.ADDRESS_REFUSED.value}:{notification.person_id}",
-            subject=Subject(person=notification.person),
-            now=now,
-        )
+def _alarm_of_refusal(claim: Claim, *, now: datetime) -> Alert | None:
+    """The alarm about an address that was refused for good, except about a mail of such an alarm itself."""
+    notification = claim.notification
+    ours = Notification.objects.filter(pk=notification.pk, lease_token=claim.token).exists()
+    if not ours or notification.alert.kind == Kind.ADDRESS_REFUSED:
+        return None
+    return raise_alert(
+        kind=Kind.ADDRESS_REFUSED,
+        condition_key=f"{Kind.ADDRESS_REFUSED.value}:{notification.person_id}",
+        subject=Subject(person=notification.person),
+        now=now,
+    )
+
+
+def _after_refusal(alert: Alert, notification: Notification, *, alarm: Alert | None, now: datetime) -> None:
+    """An address was refused for good: tell of it, and go on at once if nobody else is left."""
+    if alarm is not None:
         take_due_step(alarm, now=now)
     step = Notification.objects.filter(alert=alert, loop=notification.loop, step=notification.step)
     wholly_refused = not step.exclude(state=NotificationState.FAILED_PERMANENT).exists()

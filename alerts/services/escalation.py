@@ -4,6 +4,7 @@ import logging
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -73,6 +74,7 @@ def take_due_step(alert: Alert, *, now: datetime) -> bool:
         return False
     plan = plan_from_data(alert.plan)
     taken = False
+    empty: list[Due] = []
     while due := escalation_due(
         plan=plan, step=alert.step, loop=alert.loop, next_step_at=alert.next_step_at, now=now
     ):
@@ -81,9 +83,14 @@ def take_due_step(alert: Alert, *, now: datetime) -> bool:
         alert.step, alert.loop = due.step, due.loop
         alert.next_step_at = due.next_step_at if told or due.last else now
         if not told:
-            _report_empty_step(alert, due, now=now)
+            note(alert, EventKind.EMPTY_STEP, now=now, detail=_audience(due))
+            empty.append(due)
     if taken:
         alert.save(update_fields=["step", "loop", "next_step_at"])
+    if alert.kind != Kind.NOBODY_ON_CALL:
+        # The alarms come last and in one order, so that no two runners wait for each other's.
+        for due in sorted(empty, key=_alarm_key):
+            _raise_alarm(due, now=now)
     return taken
 
 
@@ -120,24 +127,26 @@ def _tell(alert: Alert, due: Due, *, now: datetime) -> bool:
         ],
         ignore_conflicts=True,
     )
-    told = {"step": due.step, "loop": due.loop, "roles": list(due.audience)}
-    note(alert, EventKind.STEP, now=now, detail={**told, "people": [person.pk for person in people]})
+    people_told = [person.pk for person in people]
+    note(alert, EventKind.STEP, now=now, detail={**_audience(due), "people": people_told})
     return True
 
 
-def _report_empty_step(alert: Alert, due: Due, *, now: datetime) -> None:
-    """Nobody to tell: write it down and raise the alarm about that, except about the alarm itself."""
-    note(
-        alert,
-        EventKind.EMPTY_STEP,
-        now=now,
-        detail={"step": due.step, "loop": due.loop, "roles": list(due.audience)},
-    )
-    if alert.kind == Kind.NOBODY_ON_CALL:
-        return
+def _audience(due: Due) -> dict[str, Any]:
+    """What an event keeps of a step."""
+    return {"step": due.step, "loop": due.loop, "roles": list(due.audience)}
+
+
+def _alarm_key(due: Due) -> str:
+    """One alarm stands for each audience that is empty."""
+    return f"{Kind.NOBODY_ON_CALL.value}:{'+'.join(due.audience)}"
+
+
+def _raise_alarm(due: Due, *, now: datetime) -> None:
+    """There was nobody to tell: tell those who can change that."""
     alarm = raise_alert(
         kind=Kind.NOBODY_ON_CALL,
-        condition_key=f"{Kind.NOBODY_ON_CALL.value}:{'+'.join(due.audience)}",
+        condition_key=_alarm_key(due),
         subject=Subject(roles=due.audience),
         now=now,
     )

@@ -7,7 +7,8 @@ from labs.clock import database_now
 
 CELERY = "celery"
 RUNNER = "runner"
-FRESH = timedelta(seconds=60)
+# Three ticks of the beat.
+FRESH = timedelta(seconds=30)
 
 
 def beat(*, name: str, now: datetime | None = None) -> None:
@@ -16,5 +17,5 @@ def beat(*, name: str, now: datetime | None = None) -> None:
 
 
 def is_fresh(*, name: str, now: datetime) -> bool:
-    """Whether this process said so within the last minute. One that never did is not."""
+    """Whether this process said so lately. One that never did is not."""
     return Heartbeat.objects.filter(name=name, at__gt=now - FRESH).exists()

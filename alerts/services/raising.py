@@ -37,7 +37,11 @@ def raise_alert(*, kind: Kind, condition_key: str, subject: Subject, now: dateti
     """Begin an alert for a condition, or note that the one standing for it was seen again.
 
     The caller holds the transaction. A condition that became more severe opens its alert again from the first
-    step; so does the return of one that had been cleared, and a repeat where the policy says so.
+    step. So does, where it was acknowledged, a decision that nobody can have read by then, and any repeat if
+    the policy says so. An alert that had been cleared goes on where it stood.
+
+    Locks are taken in one order everywhere: the alarm about a refused address, the other alerts (several of
+    a course only under its lock), the alarms that nobody is there.
     """
     entry = policy().kinds[kind]
     standing = Alert.objects.standing().select_for_update().filter(condition_key=condition_key)
@@ -76,6 +80,7 @@ def _begin(*, entry: KindPolicy, condition_key: str, subject: Subject, now: date
 
 def _see_again(alert: Alert, *, entry: KindPolicy, subject: Subject, now: datetime) -> None:
     """The condition of a standing alert came up once more."""
+    newly_decided = subject.decision is not None and subject.decision.pk != alert.decision_id
     alert.decision = subject.decision or alert.decision
     alert.message = subject.message or alert.message
     note(alert, EventKind.SEEN_AGAIN, now=now, detail=_links(subject))
@@ -89,7 +94,7 @@ def _see_again(alert: Alert, *, entry: KindPolicy, subject: Subject, now: dateti
     elif alert.state == State.CLEARED_UNACKED:
         note(alert, EventKind.RETURNED, now=now)
         move(alert, State.OPEN)
-    elif alert.state == State.ACKED and entry.repeat_reopens:
+    elif alert.state == State.ACKED and (newly_decided or entry.repeat_reopens):
         note(alert, EventKind.REOPENED, now=now)
         _open_again(alert, now=now)
     alert.save()
@@ -106,17 +111,20 @@ def _open_again(alert: Alert, *, now: datetime) -> None:
     withdraw_mails(alert, now=now)
 
 
-def clear_others(*, course: Course, keep: str | None, now: datetime) -> None:
-    """The newest decision of a course says something else: end or mark what it no longer says.
+def clear_others(*, course: Course, keep: str, now: datetime) -> None:
+    """End or mark what the newest decision of a course no longer says; `keep` is the condition it does name.
 
     The caller holds the course's row lock. Only a person ends what the policy leaves to people: such an alert
-    is marked as cleared, keeps escalating, and keeps waiting for its acknowledgement.
+    is marked as cleared, keeps escalating, and keeps waiting for its acknowledgement. What was acknowledged
+    and has lost its cause is over; if the cause returns, that is a new alert.
     """
     kinds = [kind.value for kind in DECISION_KINDS]
     others = Alert.objects.standing().select_for_update().filter(course=course, kind__in=kinds)
-    for alert in others.exclude(condition_key=keep or "").order_by("pk"):
+    for alert in others.exclude(condition_key=keep).order_by("pk"):
         if policy().kinds[Kind(alert.kind)].ends_with_cause:
             close(alert, why="cause gone", now=now)
+        elif alert.state == State.ACKED:
+            close(alert, why="acknowledged, and its cause is gone", now=now)
         elif alert.state == State.OPEN:
             move(alert, State.CLEARED_UNACKED)
             note(alert, EventKind.CLEARED, now=now)

@@ -1,6 +1,7 @@
 """The second runner's round: every stage in order, straight from the database, no broker needed."""
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,7 +10,7 @@ from alerts.services.dispatch import dispatch_due
 from alerts.services.escalation import run_due_steps
 from alerts.services.heartbeat import CELERY, RUNNER, beat, is_fresh
 from alerts.services.triage import triage_decisions, triage_quarantine
-from courses.services.assess import sweep_courses
+from courses.services.assess import AssessmentFailed, sweep_courses
 from labs.clock import database_now
 from labs.services.read import read_waiting_messages
 
@@ -20,42 +21,89 @@ LEFT_TO_CELERY = timedelta(seconds=20)
 
 BATCH = 500
 
+# Beside a living Celery every course is assessed this often all the same: once a minute, counting the time
+# between two rounds. What only a look at every course finds must not wait for Celery to fail first.
+FULL_SWEEP_SECONDS = 50
+# Without Celery every round does it, unless that takes long: then the other stages get their turn in between.
+LONG_SWEEP_SECONDS = 5
+PAUSE_SECONDS = 20
+
+
+@dataclass(slots=True, kw_only=True)
+class Sweeps:
+    """When every course was last assessed and how long that took; a runner keeps it from round to round."""
+
+    began: float | None = None
+    took: float = 0
+
+    def sweep(self, older_than: timedelta | None) -> int:
+        """Assess every course when that is due, otherwise those whose new evidence is ours to take."""
+        if not self._full_is_due(celery_works=older_than is not None):
+            return sweep_courses(older_than=older_than or timedelta(0))
+        began = time.monotonic()
+        try:
+            count = sweep_courses(older_than=None)
+        except AssessmentFailed:
+            self._note(began)  # the others were assessed
+            raise
+        self._note(began)
+        return count
+
+    def _full_is_due(self, *, celery_works: bool) -> bool:
+        if self.began is None:
+            return True
+        since = time.monotonic() - self.began
+        if celery_works:
+            return since >= FULL_SWEEP_SECONDS
+        return self.took <= LONG_SWEEP_SECONDS or since >= PAUSE_SECONDS
+
+    def _note(self, began: float) -> None:
+        self.began, self.took = began, time.monotonic() - began
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What a stage is given: how old work must be to be ours, and the sweeps made so far."""
+
+    older_than: timedelta | None
+    sweeps: Sweeps
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """One stage: what it counts, its service, and whether it stops at a full batch with more to do."""
 
     name: str
-    work: Callable[[timedelta | None], int]
+    work: Callable[[Turn], int]
     in_batches: bool = True
 
 
 STAGES = (
     Stage(
         name="messages read",
-        work=lambda older_than: read_waiting_messages(limit=BATCH, older_than=older_than),
+        work=lambda turn: read_waiting_messages(limit=BATCH, older_than=turn.older_than),
     ),
     Stage(
         name="courses assessed",
-        work=lambda older_than: sweep_courses(older_than=older_than),
+        work=lambda turn: turn.sweeps.sweep(turn.older_than),
         in_batches=False,
     ),
     Stage(
         name="decisions triaged",
-        work=lambda older_than: triage_decisions(limit=BATCH, older_than=older_than),
+        work=lambda turn: triage_decisions(limit=BATCH, older_than=turn.older_than),
     ),
     Stage(
         name="kept messages triaged",
-        work=lambda older_than: triage_quarantine(limit=BATCH, older_than=older_than),
+        work=lambda turn: triage_quarantine(limit=BATCH, older_than=turn.older_than),
     ),
     Stage(
         name="alerts escalated",
-        work=lambda older_than: run_due_steps(older_than=older_than),
+        work=lambda turn: run_due_steps(older_than=turn.older_than),
         in_batches=False,
     ),
     Stage(
         name="mails sent",
-        work=lambda older_than: dispatch_due(limit=BATCH, older_than=older_than),
+        work=lambda turn: dispatch_due(limit=BATCH, older_than=turn.older_than),
     ),
 )
 
@@ -68,30 +116,32 @@ class Round:
     failed: tuple[str, ...]
 
 
-def make_round(*, all_due: bool = False) -> Round:
+def make_round(*, all_due: bool = False, sweeps: Sweeps | None = None) -> Round:
     """Do every stage once; one that fails is logged, and the others go on.
 
-    Young work is left to Celery while its heartbeat is fresh; with `all_due` nothing is left.
+    Young work is left to Celery while its heartbeat is fresh; with `all_due` nothing is left. `sweeps` says
+    when every course was last assessed; without it this round assesses every course.
     """
-    older_than = None if all_due else _left_to_celery()
+    turn = Turn(older_than=None if all_due else _left_to_celery(), sweeps=sweeps or Sweeps())
     done: list[tuple[str, int]] = []
     failed: list[str] = []
     for stage in STAGES:
         try:
-            done.append((stage.name, _work(stage, older_than=older_than, all_due=all_due)))
+            done.append((stage.name, _work(stage, turn, all_due=all_due)))
+            # After each stage: a whole round may take longer than a sign of life lasts.
+            beat(name=RUNNER)
         except Exception:
             # The duty of the later stages does not wait until an earlier one is mended.
             log.exception("The stage %r failed in this round; the next round tries again.", stage.name)
             failed.append(stage.name)
-    beat(name=RUNNER)
     return Round(done=tuple(done), failed=tuple(failed))
 
 
-def _work(stage: Stage, *, older_than: timedelta | None, all_due: bool) -> int:
+def _work(stage: Stage, turn: Turn, *, all_due: bool) -> int:
     """One batch of a stage; all batches when everything due is asked for."""
     total = 0
     while True:
-        count = stage.work(older_than)
+        count = stage.work(turn)
         total += count
         if not all_due or not stage.in_batches or count < BATCH:
             return total

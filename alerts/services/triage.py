@@ -14,7 +14,7 @@ from alerts.rules import ActingRule, Judged, Kind, Outcome, Triaged, alerts_for
 from alerts.services.escalation import take_due_step
 from alerts.services.raising import Subject, clear_others, raise_alert
 from courses.models import Course, Decision
-from labs.clinic_days import clinic_day, start_of_day
+from labs.clinic_days import add_days, clinic_day, start_of_day
 from labs.clock import database_now
 from labs.models import LabMessage, MessageOutcome, QuarantinedResult
 
@@ -58,9 +58,15 @@ def triage_decisions(
         courses = list(Decision.objects.filter(pk__in=list(ids)).values_list("course", flat=True))
         untriaged = untriaged.filter(course__in=courses)
         ripe = ripe.filter(decision__course__in=courses)
-    return _each(
-        untriaged.order_by("pk").values_list("pk", flat=True)[:limit], _triage_decision, now=now
-    ) + _each(ripe.order_by("review_at").values_list("pk", flat=True)[:limit], _review, now=now)
+    triaged = reviewed = 0
+    try:
+        triaged = _each(
+            untriaged.order_by("pk").values_list("pk", flat=True)[:limit], _triage_decision, now=now
+        )
+    finally:
+        # A decision that cannot be triaged must not keep overdue labs from being noticed.
+        reviewed = _each(ripe.order_by("review_at").values_list("pk", flat=True)[:limit], _review, now=now)
+    return triaged + reviewed
 
 
 def triage_quarantine(
@@ -99,23 +105,26 @@ def _triage_decision(decision_id: int, *, now: datetime) -> bool:
     if Triage.objects.filter(decision=decision_id).exists():
         return False
     decision = Decision.objects.select_related("cycle").get(pk=decision_id)
-    origin = _waiting_origin(decision)
-    found = alerts_for(
-        _judged(
-            decision,
-            confirms=decision.confirms_id is not None,
-            origin_waits=origin is not None,
-            today=_today(now),
-        )
-    )
+    if _is_overtaken(decision):
+        found = Triaged(outcome=Outcome.NONE, reason="A newer decision was considered before this one.")
+    else:
+        found = alerts_for(_judged(decision, confirms=decision.confirms_id is not None, today=_today(now)))
+        if decision.confirms_id is None:
+            _let_go_of_earlier(course, decision, now=now)
+            # Before the new alert: raising it may reach for the alarm, and alarms are locked last.
+            clear_others(course=course, keep=_condition_key(found, decision), now=now)
+        else:
+            _follow(decision)
     alert = _raise(found, course=course, decision=decision, now=now)
-    if decision.confirms_id is None:
-        _let_go_of_earlier(course, decision, now=now)
-        clear_others(course=course, keep=alert.condition_key if alert else None, now=now)
-    elif origin is not None:
-        _follow(origin, decision, answered=alert is not None, now=now)
     Triage.objects.create(decision=decision, **_columns(found, alert=alert, now=now))
     return True
+
+
+def _is_overtaken(decision: Decision) -> bool:
+    """Whether a later verdict on the course was considered already: what that one said stands."""
+    return Triage.objects.filter(
+        decision__course=decision.course_id, decision__gt=decision.pk, decision__confirms__isnull=True
+    ).exists()
 
 
 def _review(triage_id: int, *, now: datetime) -> bool:
@@ -134,8 +143,7 @@ def _review(triage_id: int, *, now: datetime) -> bool:
     elif course.decisions.filter(pk__gt=waiting.decision.pk, confirms__isnull=True).exists():
         found = Triaged(outcome=Outcome.NONE, reason="A newer decision has taken its place.")
     else:
-        ripened = not newest.awaiting_labs
-        found = alerts_for(_judged(newest, confirms=ripened, origin_waits=ripened, today=_today(now)))
+        found = alerts_for(_judged(newest, confirms=False, today=_today(now)))
     alert = _raise(found, course=course, decision=newest, now=now)
     Triage.objects.filter(pk=waiting.pk).update(**_columns(found, alert=alert, now=now))
     return True
@@ -180,7 +188,7 @@ def _raise(found: Triaged, *, course: Course, decision: Decision, now: datetime)
         return None
     alert = raise_alert(
         kind=found.kind,
-        condition_key=f"{found.kind.value}:course-{course.pk}:cycle-{decision.cycle_id}:{found.rule}"[:200],
+        condition_key=_condition_key(found, decision),
         subject=Subject(course=course, cycle=decision.cycle, decision=decision),
         now=now,
     )
@@ -188,7 +196,14 @@ def _raise(found: Triaged, *, course: Course, decision: Decision, now: datetime)
     return alert
 
 
-def _judged(decision: Decision, *, confirms: bool, origin_waits: bool, today: date) -> Judged:
+def _condition_key(found: Triaged, decision: Decision) -> str:
+    """What makes two decisions ask for the same alert; empty when none is asked for."""
+    if found.kind is None:
+        return ""
+    return f"{found.kind.value}:course-{decision.course_id}:cycle-{decision.cycle_id}:{found.rule}"[:200]
+
+
+def _judged(decision: Decision, *, confirms: bool, today: date) -> Judged:
     """The plain facts of a decision that triage goes by."""
     return Judged(
         action=decision.action,
@@ -200,29 +215,16 @@ def _judged(decision: Decision, *, confirms: bool, origin_waits: bool, today: da
         ),
         today=today,
         confirms=confirms,
-        origin_waits=origin_waits,
     )
 
 
-def _waiting_origin(decision: Decision) -> Triage | None:
-    """The triage of the decision this one confirms, while that one waits for labs."""
-    if decision.confirms_id is None:
-        return None
-    return Triage.objects.filter(decision=decision.confirms_id, outcome=Outcome.WAITING.value).first()
-
-
-def _follow(origin: Triage, decision: Decision, *, answered: bool, now: datetime) -> None:
-    """A confirming decision may move the day labs are due, or answer for the one it confirms."""
-    if answered:
-        origin.outcome = Outcome.NONE.value
-        origin.review_at = None
-        origin.reason = "The decision that confirms this one has been alerted."
-    elif decision.labs_due is not None:
-        moved = alerts_for(_judged(decision, confirms=False, origin_waits=False, today=_today(now)))
-        if moved.review_on is not None:
-            origin.review_at = start_of_day(moved.review_on, _zone())
-            origin.reason = moved.reason
-    origin.save(update_fields=["outcome", "review_at", "reason"])
+def _follow(decision: Decision) -> None:
+    """A decision that confirms one still waited on may move the day its labs are due."""
+    if decision.labs_due is not None:
+        Triage.objects.filter(decision=decision.confirms_id, outcome=Outcome.WAITING.value).update(
+            review_at=start_of_day(add_days(decision.labs_due, 1), _zone()),
+            reason=f"Waiting for labs due by {decision.labs_due.isoformat()}.",
+        )
 
 
 def _let_go_of_earlier(course: Course, decision: Decision, *, now: datetime) -> None:

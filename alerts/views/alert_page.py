@@ -49,8 +49,13 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "A physician reads the reasons, acknowledges, decides and signs.",
     ),
     Kind.LABS_OVERDUE: (
-        "Laboratory results that were due have not come.",
-        "Ask the patient or the laboratory for the draw. The cycle cannot be decided without them.",
+        "Laboratory results or a body weight that were due have not come, or are too old by now.",
+        "Ask the patient or the laboratory for what is missing. The cycle cannot be decided without it.",
+    ),
+    Kind.SYSTEM_FAULT: (
+        "This service failed to judge a course. The cycle is on hold.",
+        "Do not treat on what the service says. Whoever runs the service reads its log and mends the fault; "
+        "a physician decides from the chart by hand until then.",
     ),
     Kind.LAB_QUARANTINE: (
         "Laboratory results wait for a person.",

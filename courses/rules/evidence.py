@@ -20,7 +20,7 @@ _RANK = {
 }
 QUARANTINED = "quarantined"
 TWO_RESULTS = "two different results are reported for one specimen"
-_WITHDRAWN = (Status.CANCELLED, Status.ENTERED_IN_ERROR)
+WITHDRAWN = (Status.CANCELLED, Status.ENTERED_IN_ERROR)
 
 
 class Standing(Enum):
@@ -73,7 +73,7 @@ def _effective(group: list[Measurement]) -> Iterator[Sample]:
     """The sample a group of versions leaves behind; none when the result was withdrawn."""
     rank = max(_RANK[m.status] for m in group)
     top = sorted((m for m in group if _RANK[m.status] == rank), key=_stable)
-    if top[0].status in _WITHDRAWN:
+    if top[0].status in WITHDRAWN:
         return
     lows = [m.low for m in top if m.low is not None]
     highs = [m.high for m in top if m.high is not None]

@@ -20,6 +20,7 @@ from courses.rules.protocol import (
 from courses.rules.values import Action
 
 _WORST = 4
+LONGEST_ID = 40  # an order's reason code
 
 
 class _Needed(StrEnum):
@@ -107,7 +108,7 @@ class RowReader:
                 "grade", f"{word}: must be one below trigger_grade", "correct one of the two"
             )
         found = ToxicityFamily(
-            id=table.text("id"),
+            id=_rule_id(table),
             name=table.text("name"),
             terms=self._terms(table),
             reported_terms=table.texts("reported_terms") if table.has("reported_terms") else (),
@@ -205,7 +206,7 @@ class RowReader:
             item.finish()
         excuses = table.tables("explained_by") if table.has("explained_by") else []
         found = Floor(
-            id=table.text("id"),
+            id=_rule_id(table),
             name=table.text("name"),
             bounds=tuple(bounds),
             explained_by=tuple(self._grade_bound(item) for item in excuses),
@@ -214,3 +215,11 @@ class RowReader:
         )
         table.finish()
         return found
+
+
+def _rule_id(table: TableReader) -> str:
+    """A rule's id, short enough for an order's reason code."""
+    found = table.text("id")
+    if len(found) > LONGEST_ID:
+        raise table.fault("id", f"has {len(found)} letters", f"use {LONGEST_ID} at the most")
+    return found

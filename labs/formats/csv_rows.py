@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -21,6 +22,7 @@ from labs.formats.parsed import (
     PatientNumber,
     Problem,
     Rejected,
+    too_many,
 )
 from labs.formats.ranges import read_range
 from labs.formats.specimen import faults_in_text
@@ -69,7 +71,7 @@ class FeedProfile:
     coding_system: str
 
 
-def parse(body: bytes, *, feed: FeedProfile) -> ParsedMessage | Rejected:
+def parse(body: bytes, *, feed: FeedProfile, most: int = sys.maxsize) -> ParsedMessage | Rejected:
     """Read a file whole. A damaged dialect or header refuses it; a damaged row is a problem of that row."""
     rows = _rows(body, feed)
     if isinstance(rows, Rejected):
@@ -82,6 +84,7 @@ def parse(body: bytes, *, feed: FeedProfile) -> ParsedMessage | Rejected:
         return Rejected(code="bad-header", reason=fault)
     read_row = _long_row if feed.layout == "long" else _wide_row
     reports: list[ParsedReport] = []
+    count = 0
     for position, row in enumerate(rows[1:], start=2):
         if not any(cell.strip() for cell in row):
             continue
@@ -90,6 +93,9 @@ def parse(body: bytes, *, feed: FeedProfile) -> ParsedMessage | Rejected:
             continue
         report = read_row(position, dict(zip(header, (cell.strip() for cell in row), strict=True)), feed)
         reports.extend(report)
+        count += sum(len(each.observations) for each in report)
+        if refusal := too_many(count, most=most):
+            return refusal
     return ParsedMessage(reports=tuple(reports))
 
 

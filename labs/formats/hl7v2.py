@@ -1,6 +1,7 @@
 """Read a well-formed ORU^R01 of HL7 v2.3 to 2.5.1 into plain values, or say exactly why not."""
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +21,7 @@ from labs.formats.parsed import (
     Problem,
     Rejected,
     SenderProfile,
+    too_many,
 )
 from labs.formats.ranges import read_range
 from labs.formats.specimen import faults_in_codes, faults_in_text
@@ -43,8 +45,8 @@ class _Group:
     specimens: list[Segment] = field(default_factory=list)
 
 
-def parse(body: bytes, *, profile: SenderProfile) -> ParsedMessage | Rejected:
-    """Read one message whole; a part that cannot be read becomes a Problem in its place."""
+def parse(body: bytes, *, profile: SenderProfile, most: int = sys.maxsize) -> ParsedMessage | Rejected:
+    """Read one message of at most so many results; a part that cannot be read becomes a Problem in its place."""
     header = read_header(body)
     if isinstance(header, Rejected):
         return header
@@ -62,6 +64,8 @@ def parse(body: bytes, *, profile: SenderProfile) -> ParsedMessage | Rejected:
     groups = _groups(syntax.segments)
     if isinstance(groups, Rejected):
         return groups
+    if refusal := too_many(sum(len(group.results) for group in groups), most=most):
+        return refusal
     patient, sent = _patient(patients[0]), _sent(header, profile)
     reports = tuple(_report(group, patient, profile, sent) for group in groups)
     # A date alone may order versions, but no collection time of that day can be judged against it.

@@ -23,6 +23,14 @@ class Problem:
     reason: str
 
 
+def too_many(count: int, *, most: int) -> Rejected | None:
+    """The refusal of a message with more results than one may hold."""
+    if count <= most:
+        return None
+    reason = f"It holds more than the {most} results that are read at once. The sender must split it."
+    return Rejected(code="too-many-results", reason=reason)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderProfile:
     """What a sender leaves unsaid: the zone of times without offset, the character set without MSH-18."""

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from labs import library
 from labs.clock import database_now
 from labs.formats import csv_rows, hl7v2
 from labs.formats.parsed import ParsedMessage, Rejected, SenderProfile
+from labs.library import limits
 from labs.models import CsvFeed, LabMessage, MessageOutcome, QuarantinedResult, Sender
 from labs.services.identity import match_patients
 from labs.services.meaning import local_codes_of
@@ -120,14 +120,14 @@ def _read_hl7(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | R
             reason="The sending application and facility (MSH-3, MSH-4) are not set up here.",
         )
     profile = SenderProfile(zone=ZoneInfo(sender.zone), charset=sender.default_charset)
-    parsed = hl7v2.parse(bytes(message.body), profile=profile)
+    parsed = hl7v2.parse(bytes(message.body), profile=profile, most=limits().results_in_message)
     if isinstance(parsed, Rejected):
         return parsed
     notes = [*parsed.notes, *_reused_control_id(message)]
     tally = _record(
         message, parsed, now, sender=sender.name, codes=sender.name, bare_number_ok=sender.bare_mrn_ok
     )
-    return tally if isinstance(tally, Rejected) else (tally, notes)
+    return tally, notes
 
 
 def _read_csv(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | Rejected:
@@ -144,11 +144,11 @@ def _read_csv(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | R
         zone=ZoneInfo(feed.zone),
         coding_system="LN" if feed.codes.upper() == "LOINC" else "",
     )
-    parsed = csv_rows.parse(bytes(message.body), feed=profile)
+    parsed = csv_rows.parse(bytes(message.body), feed=profile, most=limits().results_in_message)
     if isinstance(parsed, Rejected):
         return parsed
     tally = _record(message, parsed, now, sender=feed.name, codes=feed.codes, bare_number_ok=True)
-    return tally if isinstance(tally, Rejected) else (tally, list(parsed.notes))
+    return tally, list(parsed.notes)
 
 
 def _record(
@@ -159,13 +159,7 @@ def _record(
     sender: str,
     codes: str,
     bare_number_ok: bool,
-) -> Tally | Rejected:
-    """Record what was parsed, unless it is more than one message may hold."""
-    most = library.limits().results_in_message
-    count = sum(len(report.observations) for report in parsed.reports)
-    if count > most:
-        reason = f"It holds {count} results; at most {most} are read at once. The sender must split it."
-        return Rejected(code="too-many-results", reason=reason)
+) -> Tally:
     people = match_patients((report.patient for report in parsed.reports), bare_number_ok=bare_number_ok)
     recorder = Recorder(message=message, sender=sender, local_codes=local_codes_of(codes), now=now)
     return recorder.record(parsed, people=people)

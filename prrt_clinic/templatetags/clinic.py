@@ -1,4 +1,4 @@
-"""Template tags for pages outside the admin's frame: the clinic's name and phone, and whether it is a demonstration."""
+"""Template tags for pages outside the admin's frame: whose they are, and whether of a demonstration."""
 
 from django import template
 from django.conf import settings

@@ -10,6 +10,8 @@ import pytest
 from django.core.management import call_command
 
 from courses import library
+from courses.json_table import parse_json
+from courses.situation import BadSituation, assess
 from tests.courses.test_situation import GOOD
 
 ROOT = Path(__file__).parents[2]
@@ -102,3 +104,28 @@ def test_a_broken_protocol_file_ends_with_status_two(tmp_path: Path, monkeypatch
         library.shelf.cache_clear()
     assert ended.value.code == 2
     assert errors.getvalue().startswith("broken.toml: (file): is not readable TOML")
+
+
+@pytest.mark.parametrize("status", ["cancelled", "entered-in-error"])
+def test_a_withdrawal_needs_neither_value_nor_unit(status: str) -> None:
+    situation = json.loads((ROOT / "docs" / "situation.json").read_text())
+    situation["labs"].append({"code": "777-3", "collected_at": "2026-05-04T08:00:00+02:00", "status": status})
+    found = assess(parse_json(json.dumps(situation)))
+    assert "777-3" in [gap["code"] for gap in found["missing"]]
+    assert "DM-PLT" not in [reason["rule"] for reason in found["reasons"]]
+
+
+def test_a_final_result_needs_both() -> None:
+    situation = json.loads((ROOT / "docs" / "situation.json").read_text())
+    del situation["labs"][0]["unit"]
+    with pytest.raises(BadSituation, match=r"labs\[0\].unit: is missing"):
+        assess(parse_json(json.dumps(situation)))
+
+
+def test_every_unknown_key_at_every_depth_is_named() -> None:
+    situation = json.loads((ROOT / "docs" / "situation.json").read_text())
+    situation |= {"foo": 1, "bar": 2}
+    situation["labs"][0]["baz"] = 3
+    with pytest.raises(BadSituation) as refused:
+        assess(parse_json(json.dumps(situation)))
+    assert [fault.split(":")[0] for fault in refused.value.faults] == ["foo", "bar", "labs[0].baz"]

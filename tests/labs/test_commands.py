@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from labs.models import CsvFeed, LabMessage, LocalCode, Observation, Patient, Sender
 from labs.services import SetupRefused, load_setup
@@ -245,6 +245,33 @@ def test_samples_go_through_the_whole_lab_door(real_commits: str, tmp_path: Path
     assert nobody.returncode == 2
     assert "Nobody listens" in nobody.stderr
     assert "make run" in nobody.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "reason"),
+    [
+        ("--value", "NaN", "--value 'NaN' is not a number"),
+        ("--value", "sNaN", "is not a number"),
+        ("--value", "-Infinity", "is not a number"),
+        ("--value", "6\r0", "--value holds characters that cannot be seen: 6[U+000D]0"),
+        ("--mrn", "1001\x1b[2J", "--mrn holds"),
+        ("--unit", "g/L\rOBX|2", "--unit holds"),
+        ("--low", "1\n5", "--low holds"),
+        ("--high", "4\x00", "--high holds"),
+        ("--status", "F\rNTE|1", "--status holds"),
+        ("--order", "S1\u202e", "--order holds"),
+        ("--collected-at", "2026-05-04\t08:00", "--collected-at holds"),
+        ("--host", "local\rhost", "--host holds"),
+    ],
+)
+@pytest.mark.django_db
+def test_a_sample_that_no_laboratory_could_mean_is_refused(option: str, text: str, reason: str) -> None:
+    make_sender()
+    make_patient()
+    with pytest.raises(CommandError) as refusal:
+        call_command("send_sample", *(() if option == "--mrn" else ("--mrn", "1001")), f"{option}={text}")
+    assert refusal.value.returncode == 2
+    assert reason in str(refusal.value)
 
 
 def _sample_files(folder: Path) -> list[str]:

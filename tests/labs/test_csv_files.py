@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from labs.library import limits
 from labs.models import LabMessage, MessageOutcome, Observation, QuarantinedResult
 from tests.builders_labs import csv_row, long_csv, make_feed, make_local_code, make_patient, receive
 
@@ -171,6 +172,14 @@ def test_a_file_of_many_orders_is_stored_whole_and_its_repetition_changes_nothin
     assert outcome(take(long_csv(*rows)))[2] == 250
     assert outcome(take(long_csv(*reversed(rows)))) == ("duplicate", "", 0, 0)
     assert Observation.objects.count() == 250
+
+
+def test_a_file_of_too_many_results_is_refused_whole() -> None:
+    make_patient()
+    make_feed()
+    rows = [csv_row()] * (limits().results_in_message + 1)
+    assert outcome(take(long_csv(*rows))) == ("rejected", "too-many-results", 0, 0)
+    assert not Observation.objects.exists()
 
 
 def test_the_same_file_again_is_not_taken_twice() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from django.conf import settings
 
 from labs.formats.mllp_frames import Frame, FrameReader, framed
@@ -22,12 +23,12 @@ MANAGE = str(settings.BASE_DIR / "manage.py")
 
 
 @contextmanager
-def listening(url: str, *arguments: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+def listening(url: str, *arguments: str, **environment: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """A listener process on a port of its own choice."""
     command = [sys.executable, MANAGE, "listen_mllp", "--host", "127.0.0.1", "--port", "0", *arguments]
     process = subprocess.Popen(
         command,
-        env=os.environ | {"DATABASE_URL": url},
+        env=os.environ | {"DATABASE_URL": url} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -149,6 +150,12 @@ def test_only_allowed_networks_may_connect(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'empty.sqlite3'}"
     with listening(url, "--allow", "10.0.0.0/8") as (port, _process), connect(port) as line:
         assert line.recv(100) == b""
+    with listening(url, MLLP_ALLOW="10.0.0.0/8, 10.9.0.1") as (port, _process), connect(port) as line:
+        assert line.recv(100) == b""
+    open_to_us = listening(url, "--allow", "127.0.0.0/8", MLLP_ALLOW="10.0.0.0/8")  # the option goes first
+    with open_to_us as (port, _process), connect(port) as line:
+        line.sendall(framed(message()))
+        assert acks(line, 1) == ["AE M1"]
 
 
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:
@@ -169,22 +176,8 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     assert "MLLP_PORT" in done.stderr
 
 
-def test_slow_long_and_surplus_connections_are_ended(real_commits: str) -> None:
-    limits = Limits(frame_bytes=2000, frame_seconds=0.5, connections=1)
-
-    def senders(port: int) -> None:
-        with connect(port) as line:
-            line.sendall(framed(message()))
-            assert acks(line, 1) == ["AA M1"]
-            with connect(port) as surplus:
-                assert surplus.recv(100) == b""
-            time.sleep(1)  # idle connections stay open
-            line.sendall(b"\x0b" + message(obr(), "NTE|1||" + "x" * 5000, control_id="LONG") + b"\x1c\r")
-            assert acks(line, 2) == ["AR LONG"]
-        time.sleep(0.2)
-        with connect(port) as slow:
-            slow.sendall(b"\x0b" + message(control_id="SLOW")[:-10])
-            assert slow.recv(100) == b""
+def serve_while(limits: Limits, senders: Callable[[int], None]) -> None:
+    """A listener in this process, for as long as the senders need."""
 
     async def scene() -> None:
         listener = Listener(host="127.0.0.1", port=0, limits=limits)
@@ -197,6 +190,67 @@ def test_slow_long_and_surplus_connections_are_ended(real_commits: str) -> None:
             await serving
 
     asyncio.run(scene())
+
+
+def test_a_full_listener_ends_what_has_been_idle_longest(
+    real_commits: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def senders(port: int) -> None:
+        with connect(port) as first, connect(port) as second, connect(port) as third:
+            second.sendall(b"noise")  # bytes outside a message are no sign of life
+            third.sendall(b"\x0b" + message(control_id="M3"))
+            first.sendall(framed(message()))
+            assert acks(first, 1) == ["AA M1"]  # the second has now been idle longest
+            with connect(port) as newcomer:
+                assert second.recv(100) == b""
+                newcomer.sendall(framed(message(control_id="M4")))
+                assert acks(newcomer, 1) == ["AA M4"]
+                third.sendall(b"\x1c\r")
+                assert acks(third, 1) == ["AA M3"]
+
+    serve_while(Limits(connections=3), senders)
+    assert "ended for a new one" in caplog.text
+    assert not MessageOutcome.objects.exists()
+
+
+def test_one_address_cannot_take_all_connections(real_commits: str) -> None:
+    def senders(port: int) -> None:
+        with connect(port) as one, connect(port) as two:
+            two.sendall(b"\x0b")
+            with connect(port) as three:
+                assert one.recv(100) == b""
+                three.sendall(b"\x0b" + message()[:-1])
+                time.sleep(0.1)
+                with connect(port) as four:
+                    assert four.recv(100) == b""
+                three.sendall(b"\r\x1c\r")
+                assert acks(three, 1) == ["AA M1"]
+
+    serve_while(Limits(of_one_address=2), senders)
+
+
+def test_slow_long_and_surplus_connections_are_ended(real_commits: str) -> None:
+    limits = Limits(frame_bytes=2000, frame_seconds=0.5, connections=1)
+
+    def senders(port: int) -> None:
+        with connect(port) as line:
+            line.sendall(framed(message()))
+            assert acks(line, 1) == ["AA M1"]
+            line.sendall(b"\x0b")
+            time.sleep(0.1)
+            with connect(port) as surplus:  # no room, and nothing idle
+                assert surplus.recv(100) == b""
+            line.sendall(message(control_id="M2") + b"\x1c\r")
+            assert acks(line, 1) == ["AA M2"]
+            time.sleep(1)  # idle connections stay open
+            line.sendall(b"\x0b" + message(obr(), "NTE|1||" + "x" * 5000, control_id="LONG") + b"\x1c\r")
+            assert acks(line, 2) == ["AR LONG"]
+        time.sleep(0.2)
+        with connect(port) as slow:
+            slow.sendall(b"\x0b" + message(control_id="SLOW")[:-10])
+            assert slow.recv(100) == b""
+
+    serve_while(limits, senders)
     codes = MessageOutcome.objects.order_by("id").values_list("reason_code", flat=True)
     assert list(codes) == ["frame-too-long", "unfinished-frame"]
-    assert LabMessage.objects.count() == 3
+    assert LabMessage.objects.count() == 4

@@ -203,3 +203,10 @@ def test_the_published_words_of_every_criterion_agree_with_its_absolute_bounds()
                 # Sodium is published in whole numbers: "125 - 129" ends where grade 1 begins, below 130.
                 numbers = {f"{limit.normalize():f}" for limit in (row.bound.limit, row.bound.limit - 1)}
                 assert any(number in words for number in numbers), criterion.term
+
+
+def test_a_rule_id_longer_than_a_reason_code_is_refused() -> None:
+    data = copy.deepcopy(PROTOCOL)
+    data["toxicity"][0]["id"] = "DM-" + "X" * 40
+    with pytest.raises(DataError, match="43 letters; use 40 at the most"):
+        read(data)

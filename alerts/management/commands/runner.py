@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, close_old_connections
 
-from alerts.services.rounds import Round, make_round
+from alerts.services.rounds import Round, Sweeps, make_round
 
 log = logging.getLogger(__name__)
 
@@ -36,18 +36,19 @@ class Command(BaseCommand):
             if made.failed:
                 raise CommandError(f"Failed: {', '.join(made.failed)}. The log says why; run it again.")
             return
+        sweeps = Sweeps()
         with _stop_on_signal() as stop:
             self.stdout.write("The second runner works. Ctrl-C ends it after the current round.")
             while not stop.is_set():
-                self._round()
+                self._round(sweeps)
                 stop.wait(options["every"])
         self.stdout.write("The second runner has ended.")
 
-    def _round(self) -> None:
+    def _round(self, sweeps: Sweeps) -> None:
         """One round of many; a database that is away is waited for, not died of."""
         close_old_connections()
         try:
-            made = make_round()
+            made = make_round(sweeps=sweeps)
         except DatabaseError as error:
             log.error("No round was made: the database did not answer (%s).", type(error).__name__)
             return

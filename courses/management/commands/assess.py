@@ -76,4 +76,6 @@ def _lines(file: str) -> Iterator[str]:
 
 
 def _decoded(stream: TextIO) -> Iterator[str]:
-    yield from stream
+    """The lines without the mark that some editors put first."""
+    for number, line in enumerate(stream):
+        yield line.removeprefix("\ufeff") if number == 0 else line

@@ -35,13 +35,16 @@ class Command(BaseCommand):
             "--allow",
             type=network,
             action="append",
-            default=[],
-            help="only these networks may connect (repeat)",
+            default=None,
+            help="only these networks may connect (repeat); default: MLLP_ALLOW",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         host, port = options["host"], options["port"]
-        limits = Limits(allowed=tuple(options["allow"]))
+        allowed = options["allow"]
+        if allowed is None:
+            allowed = [ip_network(text, strict=False) for text in settings.MLLP_ALLOW]
+        limits = Limits(allowed=tuple(allowed))
         try:
             asyncio.run(self._serve(host=host, port=port, limits=limits))
         except OSError as error:

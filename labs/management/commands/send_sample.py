@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from labs import library
 from labs.clock import database_now
+from labs.formats.hidden import written_out
 from labs.formats.hl7_write import Sample, SampleResult, write_sample
 from labs.mllp_client import send, send_unfinished
 from labs.models import Patient, Sender
@@ -39,6 +40,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self._refuse_hidden(options)
         sample = self._sample(options)
         body = write_sample(sample)
         result = sample.results[0]
@@ -105,11 +107,23 @@ class Command(BaseCommand):
             sent_at=now,
         )
 
+    def _refuse_hidden(self, options: dict[str, Any]) -> None:
+        """A line end in an option would write another segment into the message."""
+        for name, text in options.items():
+            if isinstance(text, str) and written_out(text) != text:
+                option = f"--{name.replace('_', '-')}"
+                reason = (
+                    f"{option} holds characters that cannot be seen: {written_out(text)}. Leave them out."
+                )
+                raise CommandError(reason, returncode=2)
+
     def _number(self, text: str) -> str:
         try:
-            Decimal(text)
-        except InvalidOperation as error:
-            raise CommandError(f"--value {text!r} is not a number.", returncode=2) from error
+            is_number = Decimal(text).is_finite()
+        except InvalidOperation:
+            is_number = False
+        if not is_number:
+            raise CommandError(f"--value {text!r} is not a number.", returncode=2)
         return text
 
     def _collected(self, text: str, now: datetime) -> datetime:

@@ -89,7 +89,7 @@ def test_a_mail_of_the_alarm_is_refused_while_escalation_reaches_for_the_alarm(
             take_due_step(alert, now=NOW)
     person.is_active = False
     person.save()
-    smtp.room.refuse = {"admin1@clinic.example": 550}
+    smtp.room.refused_addresses = {"admin1@clinic.example"}
     beside_escalation(lambda: dispatch_due(now=LATER))
-    for kind in ("nobody-on-call", "address-refused"):
+    for kind in (Kind.NOBODY_ON_CALL, Kind.ADDRESS_REFUSED):
         assert "seen-again" in [event.kind for event in Alert.objects.get(kind=kind).events.all()]

@@ -7,7 +7,7 @@ from django.db import DatabaseError
 
 from alerts.models import Alert, Heartbeat, Triage
 from alerts.services import heartbeat, rounds
-from alerts.services.rounds import BATCH, Stage, Sweeps, make_round
+from alerts.services.rounds import BATCH, Stage, Sweeps, Turn, make_round
 from courses.models import CourseStatus
 from courses.services.assess import AssessmentFailed
 from labs.clinic_days import clinic_day
@@ -56,7 +56,7 @@ def test_a_stage_that_fails_keeps_no_later_stage_from_its_work(
     make_person("oncall1", "on-call")
     make_decision(make_course(status=CourseStatus.STOPPED), made_at=database_now())
 
-    def broken(older_than: timedelta | None) -> int:
+    def broken(turn: Turn) -> int:
         raise RuntimeError("the laboratory stage is broken")
 
     stages = (Stage(name="messages read", work=broken), *rounds.STAGES[1:])
@@ -69,7 +69,7 @@ def test_a_stage_that_fails_keeps_no_later_stage_from_its_work(
 
 def test_everything_due_is_done_even_beyond_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     left = [BATCH, BATCH, 7]
-    stage = Stage(name="messages read", work=lambda older_than: left.pop(0))
+    stage = Stage(name="messages read", work=lambda turn: left.pop(0))
     monkeypatch.setattr(rounds, "STAGES", (stage,))
     assert make_round(all_due=True).done == (("messages read", 2 * BATCH + 7),)
 
