@@ -67,6 +67,10 @@ class Run:
             if int(group) == self.process.pid and stat[0] != "Z"
         }
 
+    def public(self):
+        """Style sheets, and what the test itself made: the screen, the copy of the database."""
+        return {self.log, *self.place.glob("copy.sqlite3*"), *self.place.glob("static/**/*")}
+
     def ctrl_c(self):
         os.killpg(self.process.pid, signal.SIGINT)
         self.becomes(lambda: self.process.poll() is not None, "ended", 30)
@@ -114,8 +118,9 @@ def test_a_run_starts_heals_refuses_a_second_and_ends_with_nothing_left(started)
     run.becomes(lambda: "FORGED" in access.read_text(), "logged", 10)
     assert r"/x\nFORGED line\x1b[31m" in access.read_text()
 
-    public = {run.log, *run.place.glob("static/**/*"), run.place / "static"}  # style sheets and scripts
-    assert [path for path in run.place.rglob("*") if path.stat().st_mode & 0o077 and path not in public] == []
+    kept = [path for path in run.place.rglob("*") if path.is_file() and path not in run.public()]
+    assert access in kept
+    assert [path for path in kept if path.stat().st_mode & 0o077] == []
 
     [mllp] = [pid for pid, args in run.members().items() if "listen_mllp" in args]
     os.kill(mllp, signal.SIGKILL)
