@@ -85,6 +85,8 @@ class Judged:
     today: date
     # It repeats the verdict of an earlier decision.
     confirms: bool = False
+    # Everything missing is a draw or a weighing with its due day, and nothing that a rule asks for now.
+    only_draws: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +147,7 @@ def _held(judged: Judged) -> Triaged:
         )
     if judged.awaiting_labs and judged.labs_due is not None:
         return _awaiting(judged, due=judged.labs_due)
-    if acting and acting <= _NOT_COME and not judged.awaiting_labs:
+    if acting and acting <= _NOT_COME and judged.only_draws and not judged.awaiting_labs:
         return _overdue("Labs or a weight that are due have not come.")
     return Triaged(
         outcome=Outcome.ALERT,

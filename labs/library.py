@@ -14,7 +14,14 @@ from labs.units import Analyte, UnknownUnit, convert, fold_unit
 
 FILE = Path(__file__).parent / "analytes.toml"
 _TOP = {"sources", "limits", "unit_tables", "analytes"}
-_LIMITS = {"oldest_years", "newest_minutes_ahead", "results_in_message", "versions_in_message", "source"}
+_LIMITS = {
+    "oldest_years",
+    "newest_minutes_ahead",
+    "results_in_message",
+    "results_in_file",
+    "versions_in_message",
+    "source",
+}
 _GROUP = {"factor", "source", "spellings"}
 _REQUIRED = {"name", "loinc", "unit", "unit_table", "plausible", "source", "confidence"}
 _OPTIONAL = {"loinc_also", "loinc_never"}
@@ -49,6 +56,7 @@ class Limits:
     oldest_years: int
     newest_minutes_ahead: int
     results_in_message: int
+    results_in_file: int
     versions_in_message: int
 
 

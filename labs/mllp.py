@@ -103,7 +103,7 @@ class Listener:
             writer.close()
 
     def _admits(self, line: _Line) -> bool:
-        """Whether a new connection may stay: its network is allowed, and there is room or room can be made."""
+        """Whether a new connection may stay: its network is allowed, and there is room for it."""
         plain = ip_address(line.address.split("%", maxsplit=1)[0])
         if self.limits.allowed and not any(plain in network for network in self.limits.allowed):
             return False

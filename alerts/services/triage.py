@@ -215,6 +215,7 @@ def _judged(decision: Decision, *, confirms: bool, today: date) -> Judged:
         ),
         today=today,
         confirms=confirms,
+        only_draws=all(gap.get("due_on") for gap in decision.answer.get("missing", [])),
     )
 
 

@@ -7,14 +7,14 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_POST, require_safe
 
 from alerts.library import plan_from_data, policy
-from alerts.models import Alert, Notification
+from alerts.models import Alert, AlertEvent, Notification
 from alerts.rules import Kind, State
 from alerts.services.acknowledging import (
     AlertHasChanged,
@@ -76,11 +76,13 @@ WORDS: Mapping[str, tuple[str, str]] = {
 @login_required
 def alert_page(request: HttpRequest, public_id: str) -> HttpResponse:
     """Show one alert. Reading it is noted as an access and changes nothing else."""
+    # Before anything else is read: what happens from here on, this page may not show.
+    seen_event = AlertEvent.objects.filter(alert__public_id=public_id).aggregate(last=Max("pk"))["last"] or 0
     alert = _alert(public_id)
     person = _person(request)
     if not may_read(person, alert):
         return _refuse(request, "Your role does not read this alert.", status=403)
-    context = _context(alert, person)
+    context = {**_context(alert, person), "seen_event": seen_event}
     if request.method == "GET":
         record_view(alert=alert, person=person)
     response = render(request, "alerts/alert.html", context)
@@ -155,7 +157,6 @@ def _context(alert: Alert, person: User) -> dict[str, Any]:
         "next_roles": _next_roles(alert),
         "acknowledgement": alert.acknowledgements.select_related("person").last(),
         "may_acknowledge": alert.needs_somebody and may_acknowledge(person, alert),
-        "seen_event": events[-1].pk if events else 0,
     }
 
 

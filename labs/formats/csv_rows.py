@@ -3,7 +3,6 @@
 import csv
 import io
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -71,7 +70,7 @@ class FeedProfile:
     coding_system: str
 
 
-def parse(body: bytes, *, feed: FeedProfile, most: int = sys.maxsize) -> ParsedMessage | Rejected:
+def parse(body: bytes, *, feed: FeedProfile, most: int | None = None) -> ParsedMessage | Rejected:
     """Read a file whole. A damaged dialect or header refuses it; a damaged row is a problem of that row."""
     rows = _rows(body, feed)
     if isinstance(rows, Rejected):
@@ -91,9 +90,11 @@ def parse(body: bytes, *, feed: FeedProfile, most: int = sys.maxsize) -> ParsedM
         if len(row) != len(header):
             reports.append(_damaged(position, row, len(header)))
             continue
-        report = read_row(position, dict(zip(header, (cell.strip() for cell in row), strict=True)), feed)
-        reports.extend(report)
-        count += sum(len(each.observations) for each in report)
+        found = tuple(
+            read_row(position, dict(zip(header, (cell.strip() for cell in row), strict=True)), feed)
+        )
+        reports.extend(found)
+        count += sum(len(report.observations) for report in found)
         if refusal := too_many(count, most=most):
             return refusal
     return ParsedMessage(reports=tuple(reports))

@@ -1,7 +1,6 @@
 """Read a well-formed ORU^R01 of HL7 v2.3 to 2.5.1 into plain values, or say exactly why not."""
 
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -45,8 +44,8 @@ class _Group:
     specimens: list[Segment] = field(default_factory=list)
 
 
-def parse(body: bytes, *, profile: SenderProfile, most: int = sys.maxsize) -> ParsedMessage | Rejected:
-    """Read one message of at most so many results; a part that cannot be read becomes a Problem in its place."""
+def parse(body: bytes, *, profile: SenderProfile, most: int | None = None) -> ParsedMessage | Rejected:
+    """Read one message whole, if it has at most so many results; what cannot be read becomes a Problem."""
     header = read_header(body)
     if isinstance(header, Rejected):
         return header
@@ -61,11 +60,9 @@ def parse(body: bytes, *, profile: SenderProfile, most: int = sys.maxsize) -> Pa
             code="several-patients",
             reason=f"The message has {len(patients)} PID segments; exactly one patient is read.",
         )
-    groups = _groups(syntax.segments)
+    groups = _groups(syntax.segments, most=most)
     if isinstance(groups, Rejected):
         return groups
-    if refusal := too_many(sum(len(group.results) for group in groups), most=most):
-        return refusal
     patient, sent = _patient(patients[0]), _sent(header, profile)
     reports = tuple(_report(group, patient, profile, sent) for group in groups)
     # A date alone may order versions, but no collection time of that day can be judged against it.
@@ -73,7 +70,7 @@ def parse(body: bytes, *, profile: SenderProfile, most: int = sys.maxsize) -> Pa
     return ParsedMessage(reports=reports, sent_at=exact, notes=syntax.notes)
 
 
-def _groups(segments: tuple[Segment, ...]) -> tuple[_Group, ...] | Rejected:
+def _groups(segments: tuple[Segment, ...], *, most: int | None) -> tuple[_Group, ...] | Rejected:
     """Order the segments into orders; a result before any order belongs to nothing."""
     groups: list[_Group] = []
     orc: Segment | None = None
@@ -94,9 +91,10 @@ def _groups(segments: tuple[Segment, ...]) -> tuple[_Group, ...] | Rejected:
         elif segment.name == "SPM" and groups:
             groups[-1].specimens.append(segment)
             notes = groups[-1].notes
-    if not any(group.results for group in groups):
+    count = sum(len(group.results) for group in groups)
+    if not count:
         return Rejected(code="no-results", reason="The message has no OBX segment.")
-    return tuple(groups)
+    return too_many(count, most=most) or tuple(groups)
 
 
 def _patient(pid: Segment) -> ParsedPatient:

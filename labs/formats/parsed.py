@@ -23,9 +23,9 @@ class Problem:
     reason: str
 
 
-def too_many(count: int, *, most: int) -> Rejected | None:
-    """The refusal of a message with more results than one may hold."""
-    if count <= most:
+def too_many(count: int, *, most: int | None) -> Rejected | None:
+    """The refusal of a message with more results than one may hold, where that is limited."""
+    if most is None or count <= most:
         return None
     reason = f"It holds more than the {most} results that are read at once. The sender must split it."
     return Rejected(code="too-many-results", reason=reason)

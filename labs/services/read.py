@@ -144,7 +144,7 @@ def _read_csv(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | R
         zone=ZoneInfo(feed.zone),
         coding_system="LN" if feed.codes.upper() == "LOINC" else "",
     )
-    parsed = csv_rows.parse(bytes(message.body), feed=profile, most=limits().results_in_message)
+    parsed = csv_rows.parse(bytes(message.body), feed=profile, most=limits().results_in_file)
     if isinstance(parsed, Rejected):
         return parsed
     tally = _record(message, parsed, now, sender=feed.name, codes=feed.codes, bare_number_ok=True)

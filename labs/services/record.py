@@ -116,6 +116,8 @@ class Recorder:
         """Keep one observation apart with its reason."""
         named = name_analyte(sent.codes, local_codes=self.local_codes)
         self.tally.first_problem = self.tally.first_problem or problem
+        if patient is not None:
+            self.tally.patient_ids.add(patient.pk)  # nobody may act past a result that was not read
         self.quarantined.append(
             QuarantinedResult(
                 message=self.message,

@@ -248,3 +248,12 @@ def test_nothing_leads_out_of_closed_and_everything_leads_to_it() -> None:
     for state in (State.OPEN, State.CLEARED_UNACKED, State.ACKED):
         assert is_legal(before=state, after=State.CLOSED)
     assert not is_legal(before=State.ACKED, after=State.CLEARED_UNACKED)
+
+
+def test_a_hold_for_what_a_rule_asks_now_is_not_a_matter_of_waiting() -> None:
+    reasons = (ActingRule(rule="EV-MISSING", action="hold"),)
+    facts = {"awaiting_labs": False, "labs_due": None, "reasons": reasons, "today": date(2026, 5, 11)}
+    draws = Judged(action="hold", **facts)  # type: ignore[arg-type]  # facts by name, for both
+    asked = Judged(action="hold", only_draws=False, **facts)  # type: ignore[arg-type]  # the same
+    assert alerts_for(draws).kind is Kind.LABS_OVERDUE
+    assert alerts_for(asked).kind is Kind.HOLD

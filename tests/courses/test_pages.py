@@ -144,6 +144,23 @@ def test_the_auditor_reads_the_decision_under_a_stand_in_number(enter):
         assert f"Patient {str(course.patient.public_id)[:8]}" in text(page)
 
 
+@pytest.mark.parametrize(("role", "answered"), [("auditor", 200), ("administrator", 403)])
+def test_the_api_names_no_patient_to_a_role_without_patients(enter, role, answered):
+    course = make_course(1, action="proceed", family="Longname")
+    patient, order, browser = course.patient, standing(course).cycle.orders.get(), enter(role)
+    for url in (
+        reverse("courses_api:orders"),
+        reverse("courses_api:order", args=[order.public_id]),
+        reverse("courses_api:schedule", args=[course.public_id]),
+        reverse("courses_api:course-decision", args=[course.public_id]),
+        reverse("courses_api:decision", args=[standing(course).public_id]),
+    ):
+        answer = browser.get(url)
+        assert answer.status_code == answered, url
+        for word in (patient.family, patient.mrn, str(patient.birth_date)):
+            assert word not in text(answer), url
+
+
 def test_nobody_finds_by_name_whom_they_may_not_see_by_name(enter):
     make_course(1, family="Longname")
     found = enter("auditor").get(reverse("admin:courses_course_changelist"), {"q": "Longname"})

@@ -503,16 +503,17 @@ SEGMENTS = st.sampled_from(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(st.lists(SEGMENTS, min_size=1, max_size=5), st.data())
+@given(st.lists(SEGMENTS, min_size=1, max_size=5), st.booleans(), st.data())
 def test_order_and_number_of_messages_never_change_the_final_state(
-    patient: Patient, sent: list[tuple[str, str, int]], data: st.DataObject
+    patient: Patient, sent: list[tuple[str, str, int]], dated: bool, data: st.DataObject
 ) -> None:
     def final(order: list[tuple[str, str, int]], name: str) -> tuple[Any, ...]:
         bodies = [
             message(
-                obr(name, changed=f"202605040{hour}0000+0200"),
+                obr(name, changed=f"202605041{hour}0000+0200" if dated else ""),
                 obx(value, status=status),
                 control_id=f"{name}-{value}-{status}-{hour}",
+                at=f"202605041{hour}0000+0200",
             )
             for value, status, hour in order
         ]

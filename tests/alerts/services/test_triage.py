@@ -380,6 +380,7 @@ def test_a_decision_that_cannot_be_read_keeps_no_overdue_labs_waiting() -> None:
     assert Alert.objects.get().kind == "labs-overdue"
 
 
+@pytest.mark.parametrize("review_first", [True, False])
 def test_overdue_labs_are_one_alert_for_the_nurses_whoever_notices_first(review_first: bool) -> None:
     make_person("doctor", "on-call")
     nurse = make_person("nurse1", "nurse")

@@ -207,6 +207,26 @@ def test_a_stale_page_is_refused_with_what_to_do(
     assert alert.state == "open"
 
 
+def test_a_page_made_while_a_newer_decision_comes_cannot_acknowledge_that_one(
+    signed_in: Callable[[User], Client], doctor: User, alert: Alert
+) -> None:
+    browser = signed_in(doctor)
+    came: list[AlertEvent] = []
+
+    def newer_decision_comes(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        """Between the page's reading of the alert and of what happened to it."""
+        if not came and "alerts_alertevent" in sql and "auth_user" in sql:
+            came.append(AlertEvent(alert=alert, kind="seen-again", at=NOW))
+            came[0].save()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(newer_decision_comes):
+        shown = browser.get(page(alert)).context["seen_event"]
+    assert came
+    answer = browser.post(f"{page(alert)}/acknowledge", form(alert) | {"seen_event": str(shown)})
+    assert answer.status_code == 409
+
+
 @pytest.mark.parametrize("value", ["", "one", "-1", "9" * 40, "²"])
 def test_a_damaged_form_is_refused(
     signed_in: Callable[[User], Client], doctor: User, alert: Alert, value: str

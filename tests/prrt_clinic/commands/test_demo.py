@@ -74,7 +74,7 @@ def test_patients_between_cycles_have_no_alert_and_nothing_suspended(built: Path
 
 def test_what_is_over_was_acknowledged_and_only_the_present_waits_for_somebody(built: Path) -> None:
     kinds = Counter(Alert.objects.filter(state="open").values_list("kind", flat=True))
-    assert kinds == {"delay": 3, "hold": 2, "reduce": 2, "lab-quarantine": 1}
+    assert kinds == {"delay": 3, "labs-overdue": 2, "reduce": 2, "lab-quarantine": 1}
     assert not Notification.objects.filter(state="pending", alert__state="acked").exists()
 
 
