@@ -29,6 +29,14 @@ def _whole_number(name: str, default: int) -> int:
     return int(text)
 
 
+def _port(name: str, default: int) -> int:
+    """A TCP port from the environment, or a message that names the variable."""
+    port = _whole_number(name, default)
+    if not 1 <= port <= 65535:
+        raise ImproperlyConfigured(f"{name} is {port}; a port lies between 1 and 65535.")
+    return port
+
+
 # --- Which installation this is --------------------------------------------------------------
 
 PRRT_ENV = env.str("PRRT_ENV", default="demo")
@@ -68,9 +76,9 @@ except (ZoneInfoNotFoundError, ValueError, OSError) as error:
 # --- Doors -----------------------------------------------------------------------------------
 
 WEB_HOST = env.str("WEB_HOST", default="127.0.0.1")
-WEB_PORT = _whole_number("WEB_PORT", 8000)
+WEB_PORT = _port("WEB_PORT", 8000)
 MLLP_HOST = env.str("MLLP_HOST", default="127.0.0.1")
-MLLP_PORT = _whole_number("MLLP_PORT", 2575)
+MLLP_PORT = _port("MLLP_PORT", 2575)
 # Networks that may hand in results over MLLP; none named: any.
 MLLP_ALLOW = [text.strip() for text in env.list("MLLP_ALLOW", default=[])]
 for _network in MLLP_ALLOW:

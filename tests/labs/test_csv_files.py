@@ -177,7 +177,7 @@ def test_a_file_of_many_orders_is_stored_whole_and_its_repetition_changes_nothin
 def test_a_file_of_too_many_results_is_refused_whole() -> None:
     make_patient()
     make_feed()
-    rows = [csv_row()] * (limits().results_in_message + 1)
+    rows = [csv_row()] * (limits().results_in_file + 1)
     assert outcome(take(long_csv(*rows))) == ("rejected", "too-many-results", 0, 0)
     assert not Observation.objects.exists()
 

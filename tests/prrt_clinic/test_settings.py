@@ -36,7 +36,7 @@ def load(tmp_path, wanted="s.EMAIL_BACKEND, s.EMAIL_TIMEOUT, s.SESSION_COOKIE_SE
 
 def test_every_variable_that_is_read_stands_in_the_example_and_no_other():
     source = (ROOT / "prrt_clinic" / "settings.py").read_text(encoding="utf-8")
-    read = set(re.findall(r"(?:env\.\w+|_whole_number)\(\s*\"([A-Z_]+)\"", source))
+    read = set(re.findall(r"(?:env\.\w+|_whole_number|_port)\(\s*\"([A-Z_]+)\"", source))
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     named = set(re.findall(r"^(?:# )?([A-Z_]+)=", example, flags=re.MULTILINE))
     assert read == named
@@ -77,6 +77,8 @@ def test_production_refuses_each_unsafe_value_by_name(tmp_path, name, value, say
         ("PRRT_ENV", "staging"),
         ("WEB_PORT", "eighty"),
         ("MLLP_PORT", "-1"),
+        ("WEB_PORT", "99999"),
+        ("MLLP_PORT", "0"),
         ("MLLP_ALLOW", "10.0.0.0/8,everybody"),
         ("MLLP_ALLOW", "10.0.0.0/40"),
         ("CLINIC_TIME_ZONE", "Berlin"),
