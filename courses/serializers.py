@@ -143,6 +143,7 @@ class DecisionShape(serializers.ModelSerializer[Decision]):
     cycle = serializers.IntegerField(source="cycle.number")
     current = serializers.SerializerMethodField(help_text="false when a newer decision stands")
     confirms = serializers.UUIDField(source="confirms.public_id", default=None)
+    activity = serializers.SerializerMethodField(help_text="null unless the cycle may go ahead")
     answer = serializers.JSONField(help_text="the recommendation as `manage.py assess` prints it")
 
     class Meta:
@@ -154,7 +155,7 @@ class DecisionShape(serializers.ModelSerializer[Decision]):
             "current",
             "confirms",
             "action",
-            "activity_gbq",
+            "activity",
             "as_of",
             "made_at",
             "awaiting_labs",
@@ -162,6 +163,13 @@ class DecisionShape(serializers.ModelSerializer[Decision]):
             "evidence_sha256",
             "answer",
         ]
+
+    @extend_schema_field(ActivityShape(allow_null=True))
+    def get_activity(self, decision: Decision) -> dict[str, str] | None:
+        """The activity that the decision allows, with its unit."""
+        if decision.activity_gbq is None:
+            return None
+        return {"value": gigabecquerel(decision.activity_gbq), "unit": "GBq"}
 
     @extend_schema_field(serializers.BooleanField)
     def get_current(self, decision: Decision) -> bool:

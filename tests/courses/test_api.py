@@ -183,7 +183,8 @@ def test_a_nurse_reads_the_decision_with_its_reasons(course: Course, person: Per
     assert reason["source"]
     first = course.decisions.last()
     assert first is not None
-    assert client.get(f"/api/v1/decisions/{first.public_id}/").json()["current"] is False
+    older = client.get(f"/api/v1/decisions/{first.public_id}/").json()
+    assert (older["current"], older["activity"]) == (False, {"value": "7.4", "unit": "GBq"})
 
 
 def test_the_schedule_shows_what_was_given_and_what_is_planned(course: Course, person: Person) -> None:

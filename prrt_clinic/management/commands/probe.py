@@ -80,5 +80,5 @@ def _worker() -> str:
 
 def _heartbeat(name: str) -> str:
     return (
-        "" if heartbeat.is_fresh(name=name, now=database_now()) else "no sign of life within the last minute"
+        "" if heartbeat.is_fresh(name=name, now=database_now()) else "no recent sign of life"
     )
