@@ -66,7 +66,8 @@ def worklist(*, today: date) -> Worklist:
     )
     by_day = ("current_decision__cycle__planned_on", "pk")
     return Worklist(
-        held=_section(courses.filter(held).order_by(*by_day), _held_line),
+        # What was going ahead and has been stopped comes first: somebody is counting on it.
+        held=_section(courses.filter(held).order_by(_was_stopped().desc(), *by_day), _held_line),
         stopped=_section(
             unsigned.filter(current_decision__action="stop").order_by(*by_day),
             _stopped_line,
@@ -80,6 +81,15 @@ def worklist(*, today: date) -> Worklist:
             decided.filter(current_decision__awaiting_labs=True).order_by("current_decision__labs_due", "pk"),
             _waiting_line,
         ),
+    )
+
+
+def _was_stopped() -> Exists:
+    """Whether orders of the cycle stand suspended."""
+    return Exists(
+        Order.objects.filter(
+            cycle_id=OuterRef("current_decision__cycle_id"), state=OrderState.SUSPENDED.value
+        )
     )
 
 

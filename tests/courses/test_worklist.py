@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from courses.models import Course
+from courses.models import Course, Cycle, Order
 from courses.worklist import leading_reason, what_ends_it, worklist
 from tests.builders_pages import LOW_PLATELETS, TODAY, decide, make_course, sign, standing, starter
 
@@ -20,6 +20,14 @@ def test_a_delayed_cycle_stands_on_the_held_list_with_its_reason_and_suspended_o
     line = worklist(today=TODAY).held.lines[0]
     assert (line.patient.family, line.action, line.why) == ("Delayed", "delay", LOW_PLATELETS)
     assert [order.state for order in line.orders] == ["suspended"]
+
+
+def test_what_was_going_ahead_and_has_been_stopped_comes_first():
+    sooner = make_course(1, action="delay", family="Nothing-Ordered")
+    make_course(2, action="delay", family="Was-Going-Ahead")
+    Order.objects.filter(cycle__course=sooner).update(state="cancelled")
+    Cycle.objects.filter(course=sooner).update(planned_on=TODAY)
+    assert families(worklist(today=TODAY).held) == ["Was-Going-Ahead", "Nothing-Ordered"]
 
 
 def test_a_hold_says_what_is_missing_and_how_to_end_it():

@@ -79,6 +79,4 @@ def _worker() -> str:
 
 
 def _heartbeat(name: str) -> str:
-    return (
-        "" if heartbeat.is_fresh(name=name, now=database_now()) else "no recent sign of life"
-    )
+    return "" if heartbeat.is_fresh(name=name, now=database_now()) else "no recent sign of life"
