@@ -20,6 +20,7 @@ _LIMITS = {
     "results_in_message",
     "results_in_file",
     "versions_in_message",
+    "weight_change_percent",
     "source",
 }
 _GROUP = {"factor", "source", "spellings"}
@@ -58,6 +59,7 @@ class Limits:
     results_in_message: int
     results_in_file: int
     versions_in_message: int
+    weight_change_percent: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

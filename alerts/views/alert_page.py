@@ -59,7 +59,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     Kind.LAB_QUARANTINE: (
         "Laboratory results wait for a person.",
-        "Something the laboratory sent could not be taken in without guessing. Look at it and resolve it.",
+        "Something the laboratory sent could not be taken in without guessing. Look at it, and settle it "
+        "with the laboratory: ask for a corrected message.",
     ),
     Kind.NOBODY_ON_CALL: (
         "There was nobody to tell.",
