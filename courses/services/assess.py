@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
@@ -79,6 +79,12 @@ def assess_courses(course_ids: Iterable[int], *, now: datetime | None = None) ->
         try:
             assess_course(course_id=course_id, now=now)
             done += 1
+        except (OperationalError, InterfaceError) as trouble:
+            # The database was busy or away: no fault of the course's, and no reason to undo a signature.
+            log.warning(
+                "course %s was not assessed (%s); it is tried again", course_id, type(trouble).__name__
+            )
+            failed.append(course_id)
         except Exception as fault:
             log.exception("course %s could not be assessed; the next sweep tries again", course_id)
             failed.append(course_id)
@@ -91,7 +97,7 @@ def assess_courses(course_ids: Iterable[int], *, now: datetime | None = None) ->
 
 
 class AssessmentFailed(Exception):
-    """Some courses could not be assessed; they are held where the database allowed it, and tried again."""
+    """Some courses could not be assessed; they are tried again, and held unless the database was busy."""
 
 
 def assess_course(*, course_id: int, now: datetime | None = None) -> Decision | None:

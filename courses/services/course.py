@@ -120,7 +120,7 @@ def _deviations(*, cycle: Cycle, on: date, gbq: Decimal, stated: str) -> Iterato
     if stated:
         yield stated
     order = (
-        Order.objects.select_related("directive__voided", "decision")
+        Order.objects.select_related("directive__voided")
         .filter(cycle=cycle, kind=OrderKind.RADIOPHARMACEUTICAL.value)
         .exclude(state__in=[OrderState.VOID.value, OrderState.CANCELLED.value])
         .order_by("-pk")

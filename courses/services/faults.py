@@ -10,6 +10,7 @@ from django.db import transaction
 from courses.library import engine
 from courses.models import Course, Cycle, Decision, Order
 from courses.rules.order_states import OrderState, is_legal
+from courses.rules.recommend import FAULT_RULE
 from courses.services.locking import locked_open_course, next_cycle
 from courses.services.orders import move_order
 from courses.signals import decision_recorded
@@ -18,7 +19,6 @@ from labs.clock import database_now
 from labs.zones import clinic_zone
 
 log = logging.getLogger(__name__)
-FAULT_RULE = "SYS-FAULT"
 FAULT_VERDICT = f"hold|-|{FAULT_RULE}|"
 
 

@@ -6,10 +6,10 @@ from datetime import date
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.db import connection
+from django.db import connection, transaction
 
 from courses.models import Course, Decision, Order
-from courses.services.assess import assess_course
+from courses.services.assess import AssessmentFailed, assess_course, assess_courses
 from tests.builders import clinic_time, draw, make_course, make_patient, sign
 
 pytestmark = pytest.mark.postgres
@@ -64,6 +64,34 @@ def test_an_assessor_that_waited_sees_the_decision_that_was_made_meanwhile(cours
         now = clinic_time(date(2026, 1, day), 12)
         assert together(lambda now=now: assess_course(course_id=course.pk, now=now)) == []  # type: ignore[misc]
     assert list(Decision.objects.order_by("pk").values_list("confirms", flat=True)) == [None, *[first.pk] * 3]
+    assert set(Order.objects.values_list("state", flat=True)) == {"active"}
+
+
+def test_a_database_that_is_busy_undoes_no_signature(course: Course) -> None:
+    at = clinic_time(date(2026, 1, 8))
+    decision = assess_course(course_id=course.pk, now=at)
+    assert decision is not None
+    sign(decision, by=course.started_by, now=at)
+    locked, done = threading.Event(), threading.Event()
+
+    def hold_the_results() -> None:
+        # What the assessment reads is busy; what a hold would write is free.
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE labs_result IN ACCESS EXCLUSIVE MODE")
+            locked.set()
+            done.wait(30)
+        connection.close()
+
+    other = threading.Thread(target=hold_the_results)
+    other.start()
+    locked.wait(30)
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '100ms'")
+    with pytest.raises(AssessmentFailed):
+        assess_courses([course.pk], now=at)
+    done.set()
+    other.join()
+    assert Decision.objects.count() == 1
     assert set(Order.objects.values_list("state", flat=True)) == {"active"}
 
 

@@ -16,6 +16,7 @@ from courses.services.course import Refused, record_administration
 from courses.services.orders import IllegalTransition, move_order
 from courses.services.sign import NotAllowed, StaleDecision, sign_decision
 from labs.clinic_days import add_days
+from labs.clock import database_now
 from tests.builders import (
     clinic_time,
     draw,
@@ -464,6 +465,30 @@ def test_the_sweep_can_leave_what_is_younger_to_others(signed_third: Course) -> 
     newest = signed_third.patient.observations.latest("pk").received_at
     waiting = timedelta(seconds=20)
     assert sweep_courses(now=newest + timedelta(seconds=5), older_than=waiting) == 0
+
+
+def test_a_message_read_after_a_decision_made_since_its_receipt_is_found(signed_third: Course) -> None:
+    received = signed_third.patient.observations.latest("pk").received_at
+    decision = signed_third.decisions.latest("pk")
+    later = Decision(
+        **{
+            field.attname: getattr(decision, field.attname)
+            for field in Decision._meta.concrete_fields
+            if field.attname not in ("id", "public_id")
+        }
+    )
+    later.made_at = received + timedelta(seconds=40)
+    later.save()
+    signed_third.current_decision = later
+    signed_third.save(update_fields=["current_decision"])
+    now = received + timedelta(minutes=2)
+    assert sweep_courses(now=now, older_than=timedelta(seconds=20)) == 1
+
+
+def test_a_sweep_dates_each_decision_when_it_is_made(before_third: Course) -> None:
+    began = database_now()
+    sweep_courses()
+    assert before_third.decisions.latest("pk").made_at > began
 
 
 def test_queries_of_an_assessment_do_not_grow_with_history(
