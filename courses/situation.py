@@ -25,12 +25,12 @@ from courses.rules.values import (
     Status,
     Weight,
 )
+from courses.situation_facts import RECORD_KINDS, days_of, facts_of, read_facts, read_records, records_of
 from labs.clinic_days import clinic_day
 from labs.library import by_loinc
 from labs.units import Analyte, UnknownUnit, convert, is_plausible
 
 IMPLAUSIBLE = "implausible"
-PERITONEAL = "peritoneal_or_mesenteric_disease"
 _COMPARATORS = ("", "<", "<=", ">", ">=")
 _UNKNOWN_SEX = (None, "", "unknown", "other")
 _Item = TypeVar("_Item")
@@ -91,6 +91,7 @@ def _read(data: object, faults: list[str]) -> Situation:
             "delays",
             "prior_activity_gbq",
             "facts",
+            *RECORD_KINDS,
         },
         strange=faults,
     )
@@ -99,6 +100,7 @@ def _read(data: object, faults: list[str]) -> Situation:
     prior = table.number("prior_activity_gbq") or Decimal(0)
     if prior < 0:
         raise table.fault("prior_activity_gbq", "is below zero")
+    facts, peritoneal = read_facts(table.get("facts"), faults)
     chart = Chart(
         birth_date=patient.day("birth_date"),
         sex=None if patient.get("sex") in _UNKNOWN_SEX else patient.choice("sex", Sex),
@@ -109,7 +111,9 @@ def _read(data: object, faults: list[str]) -> Situation:
         delays=_each(table, "delays", faults, _delay),
         planned_on=table.day("planned_on"),
         prior_activity_gbq=prior,
-        peritoneal_or_mesenteric_disease=_facts(table),
+        peritoneal_or_mesenteric_disease=peritoneal,
+        facts=facts,
+        **read_records(table, faults),
     )
     return Situation(chart=chart, protocol_id=table.text("protocol"), today=today, time_zone=zone)
 
@@ -131,13 +135,6 @@ def _zone(table: JsonTable) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise table.fault("time_zone", f"{name!r} is not an IANA time zone such as Europe/Berlin") from error
-
-
-def _facts(table: JsonTable) -> bool | None:
-    """The one fact read here: it decides steroid cover and judges nothing."""
-    if table.get("facts") is None:
-        return None
-    return JsonTable(table.get("facts"), path="facts", required=set(), optional={PERITONEAL}).flag(PERITONEAL)
 
 
 def _measurement(data: object, path: str, zone: ZoneInfo) -> Measurement:
@@ -201,12 +198,17 @@ def _weight(data: object, path: str) -> Weight:
 
 
 def _cycle(data: object, path: str) -> GivenCycle:
-    table = JsonTable(data, path=path, required={"number", "on", "activity_gbq"}, optional=set())
+    table = JsonTable(data, path=path, required={"number", "on", "activity_gbq"}, optional={"elsewhere"})
     activity = table.number("activity_gbq")
     if activity is None or activity <= 0:
         raise table.fault("activity_gbq", "must be above zero")
     number = table.whole("number", least=1, most=99)
-    return GivenCycle(number=number, on=table.needed_day("on"), activity_gbq=activity)
+    return GivenCycle(
+        number=number,
+        on=table.needed_day("on"),
+        activity_gbq=activity,
+        elsewhere=table.text("elsewhere", default=""),
+    )
 
 
 def _adverse_event(data: object, path: str) -> AdverseEvent:
@@ -249,6 +251,7 @@ def _faults_of_whole(situation: Situation, *, extra: Path | None) -> list[str]:
         for day in (e.began_on, e.ended_on)
         if day is not None and day > today
     ]
+    faults += [f"{where}: {day} lies after today, {today}" for where, day in days_of(chart) if day > today]
     return faults + _faults_of_person(chart) + _faults_of_cycles(situation, extra=extra)
 
 
@@ -294,6 +297,7 @@ def situation_of(*, chart: Chart, protocol_id: str, today: date, time_zone: Zone
         "planned_on": _day(chart.planned_on),
         "cycles": [
             {"number": c.number, "on": c.on.isoformat(), "activity_gbq": str(c.activity_gbq)}
+            | ({"elsewhere": c.elsewhere} if c.elsewhere else {})
             for c in chart.cycles
         ],
         "labs": [_lab_of(m) for m in chart.measurements],
@@ -318,8 +322,8 @@ def situation_of(*, chart: Chart, protocol_id: str, today: date, time_zone: Zone
             for d in chart.delays
         ],
         "prior_activity_gbq": str(chart.prior_activity_gbq),
-        "facts": {PERITONEAL: chart.peritoneal_or_mesenteric_disease},
-    }
+        "facts": facts_of(chart.facts, chart.peritoneal_or_mesenteric_disease),
+    } | records_of(chart)
 
 
 def _lab_of(m: Measurement) -> dict[str, Any]:

@@ -72,6 +72,13 @@ class TableReader:
             raise self.fault(key, f"must be a whole number of at least {least}", "correct the number")
         return value
 
+    def wholes(self, key: str) -> tuple[int, ...]:
+        """A list of whole numbers from one up; it may be empty."""
+        value = self.raw(key)
+        if not isinstance(value, list) or not all(type(item) is int and item > 0 for item in value):
+            raise self.fault(key, "must be a list of whole numbers above zero", "write it as [84, 98]")
+        return tuple(value)
+
     def number(self, key: str) -> Decimal:
         """A finite number, read exactly."""
         value = self.raw(key)

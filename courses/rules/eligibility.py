@@ -1,10 +1,10 @@
-"""What must hold before the first cycle, and the age on the day of every cycle."""
+"""Bounds that must hold before the first or before every cycle, and the age on the day of treatment."""
 
 from collections.abc import Iterator
 
 from courses.rules.derived import Case, Moment
 from courses.rules.judging import Judged, both, bound_holds, parts_of, unless
-from courses.rules.protocol import Floor
+from courses.rules.protocol import Floor, When
 from courses.rules.required import Lack, gap_lacks
 from courses.rules.schedule import Dates
 from courses.rules.toxicity import explained
@@ -46,23 +46,31 @@ def judge_floor(floor: Floor, moment: Moment, case: Case) -> Judged:
     return unless(met, explained(floor.explained_by, moment, case))
 
 
+def _asked(case: Case) -> Iterator[Floor]:
+    """The floors that are asked before the next cycle."""
+    for floor in case.protocol.floors:
+        if floor.when is When.EVERY_CYCLE or not case.history.given:
+            yield floor
+
+
 def floors_act(moment: Moment, analyte: str, case: Case) -> bool:
     """Whether a floor that looks at this analyte acts, or might."""
     return any(
         judge_floor(floor, moment, case).holds is not False
-        for floor in case.protocol.floors
-        if any(analyte in parts_of(bound.quantity) for bound in floor.bounds)
+        for floor in _asked(case)
+        if floor.action > Action.PROCEED
+        and any(analyte in parts_of(bound.quantity) for bound in floor.bounds)
     )
 
 
 def floor_reasons(*, case: Case, dates: Dates) -> Iterator[Reason]:
-    """The floors that act before the first cycle, and those that could not be looked at."""
+    """The floors that act before the next cycle, and those that could not be looked at."""
     moment = newest_moment(case, dates)
-    for floor in case.protocol.floors:
+    for floor in _asked(case):
         judged = judge_floor(floor, moment, case)
         if judged.holds:
             yield _floor_reason(floor, moment, case)
-        elif judged.holds is None and not _measured(floor, moment):
+        elif judged.holds is None and not _measured(floor, moment) and floor.when is When.FIRST_CYCLE:
             names = " and ".join(case.protocol.names[bound.quantity] for bound in floor.bounds)
             yield Reason(
                 rule=floor.id,
@@ -76,11 +84,16 @@ def floor_reasons(*, case: Case, dates: Dates) -> Iterator[Reason]:
 def floor_lacks(*, case: Case, dates: Dates) -> Iterator[Lack]:
     """What floors that could not be judged still need."""
     moment = newest_moment(case, dates)
-    for floor in case.protocol.floors:
+    for floor in _asked(case):
         judged = judge_floor(floor, moment, case)
         if judged.holds is None and _measured(floor, moment):
             yield from gap_lacks(
-                gaps=judged.gaps, holds=True, rule=floor.id, source=str(floor.source), case=case, dates=dates
+                gaps=judged.gaps,
+                holds=floor.action > Action.PROCEED,
+                rule=floor.id,
+                source=str(floor.source),
+                case=case,
+                dates=dates,
             )
 
 
@@ -96,8 +109,15 @@ def _floor_reason(floor: Floor, moment: Moment, case: Case) -> Reason:
     return Reason(
         rule=floor.id,
         action=floor.action,
-        sentence=f"{found}, {condition}: the first cycle is not to be given with this ({floor.name}).",
+        sentence=f"{found}, {condition}: {_consequence(floor)} ({floor.name}).",
         threshold=condition,
         source=str(floor.source),
         evidence=tuple(lab_evidence(moment.samples[part], case.protocol) for part in parts),
     )
+
+
+def _consequence(floor: Floor) -> str:
+    if floor.action is Action.PROCEED:
+        return "to be looked at before the cycle"
+    which = "the first cycle" if floor.when is When.FIRST_CYCLE else "the cycle"
+    return f"{which} is not to be given with this"

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
+from courses.rules.facts import InterruptionKind, SupportKind
 from courses.rules.order_states import OrderKind
 from courses.rules.values import Action, Source
 
@@ -114,6 +115,16 @@ class DelayLimit:
     counted_from: ClockStart
     stops_on_limit_day: bool
     subtract_other_delay: bool
+    warn_days: tuple[int, ...]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierDraw:
+    """A further draw before the last one: from so many to so many days before the planned day."""
+
+    from_days_before: int
+    to_days_before: int
     source: Source
 
 
@@ -126,6 +137,99 @@ class LabRow:
     validity_days: int
     due_days_before: int
     source: Source
+    earlier: EarlierDraw | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupportRule:
+    """For how many days after a transfusion or growth factor a result may alarm but proves no recovery."""
+
+    kind: SupportKind
+    analytes: tuple[str, ...]
+    days: int
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surrogate:
+    """A bound that stands in for one of another quantity which was not measured; a site sets it or not."""
+
+    quantity: str
+    bound: Bound
+    source: Source
+
+
+class When(StrEnum):
+    """Before which administrations something is looked at."""
+
+    FIRST_CYCLE = "first_cycle"
+    EVERY_CYCLE = "every_cycle"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRow:
+    """What every check before an administration has: its id, its name, when it is made, its source."""
+
+    id: str
+    name: str
+    when: When
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PregnancyCheck(CheckRow):
+    """Pregnancy excluded, for women of these ages in completed years."""
+
+    from_age: int
+    to_age: int
+    validity_days: int
+    due_days_before: int
+    if_pregnant: Action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagingCheck(CheckRow):
+    """Receptor imaging recorded, with an uptake of at least so much; a note up to `note_uptake`."""
+
+    least_uptake: int
+    note_uptake: int
+    if_below: Action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalogueCheck(CheckRow):
+    """Days between the last injection of an analogue and the administration."""
+
+    long_acting_days: int
+    long_acting_note_days: int
+    short_acting_days: int
+    due_days_before: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllergyCheck(CheckRow):
+    """Allergies and earlier reactions reviewed since the last administration, within so many days."""
+
+    validity_days: int
+    due_days_before: int
+    if_contraindicated: Action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeartFailureCheck(CheckRow):
+    """The heart failure classes (New York Heart Association) that end treatment."""
+
+    stops_from_class: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterruptionCheck(CheckRow):
+    """Illness and surgery: treatment waits until they are over, and so many days more."""
+
+    wait_days: Mapping[InterruptionKind, int]
+
+
+Check = PregnancyCheck | ImagingCheck | AnalogueCheck | AllergyCheck | HeartFailureCheck | InterruptionCheck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,10 +328,11 @@ class ToxicityFamily:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Floor:
-    """What must hold before the first cycle; the rule acts while all its bounds are met."""
+    """What must hold before the first, or before every, cycle; it acts while all its bounds are met."""
 
     id: str
     name: str
+    when: When
     bounds: tuple[Bound, ...]
     explained_by: tuple[GradeBound, ...]
     action: Action
@@ -244,12 +349,20 @@ class OrderRow:
     source: Source
 
 
+class Use(StrEnum):
+    """What a protocol is for: a label in force, or research, which is never offered by itself."""
+
+    LABEL = "label"
+    RESEARCH = "research"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
     """One dated, cited version of the rules a course follows, together with the criteria it grades by."""
 
     id: str
     title: str
+    use: Use
     in_force_from: date
     product: str
     route: str
@@ -265,8 +378,12 @@ class Protocol:
     calcium: CalciumCorrection
     families: tuple[ToxicityFamily, ...]
     floors: tuple[Floor, ...]
+    checks: tuple[Check, ...]
+    support: tuple[SupportRule, ...]
+    prothrombin_surrogate: Surrogate | None
     orders: tuple[OrderRow, ...]
     criteria: Criteria
+    other_criteria: Criteria | None
     names: Mapping[str, str]
     units: Mapping[str, str]
 

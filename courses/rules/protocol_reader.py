@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from fractions import Fraction
 
+from courses.rules.check_reader import read_checks, read_support, read_surrogate
 from courses.rules.data_reader import TableReader
 from courses.rules.order_states import OrderKind
 from courses.rules.protocol import (
@@ -15,11 +16,15 @@ from courses.rules.protocol import (
     OrderRow,
     Protocol,
     Schedule,
+    Use,
     WeightRule,
 )
 from courses.rules.row_reader import RowReader
 
 _DERIVED_NAMES = {"creatinine_clearance": "Creatinine clearance", "corrected_calcium": "Corrected calcium"}
+
+
+_NONE = "none"
 
 
 class _Stops(StrEnum):
@@ -37,9 +42,12 @@ def read_protocol(
 ) -> Protocol:
     """Read one protocol version; `names` and `units` are those of the known analytes. Raises DataError."""
     table = TableReader(data)
-    version = table.text("ctcae")
-    if version not in criteria:
-        raise table.fault("ctcae", f"no criteria file for version {version}", f"known: {', '.join(criteria)}")
+    version = _version(table, "ctcae", criteria)
+    other = (
+        None
+        if table.raw("compare_grades_with") == _NONE
+        else _version(table, "compare_grades_with", criteria)
+    )
     reader = RowReader(criteria[version], names, units)
     patient, interim, derived = (
         table.table("patient"),
@@ -49,6 +57,7 @@ def read_protocol(
     protocol = Protocol(
         id=table.text("id"),
         title=table.text("title"),
+        use=table.choice("use", Use),
         in_force_from=table.day("in_force_from"),
         product=table.text("product"),
         route=table.text("route"),
@@ -64,14 +73,26 @@ def read_protocol(
         calcium=_calcium(derived.table("corrected_calcium")),
         families=reader.families(table),
         floors=tuple(reader.floor(item) for item in table.tables("floor")),
+        checks=read_checks(table),
+        support=read_support(table, names),
+        prothrombin_surrogate=read_surrogate(table.table("prothrombin_surrogate"), units),
         orders=tuple(_order(item) for item in table.tables("order")),
         criteria=criteria[version],
+        other_criteria=None if other is None else criteria[other],
         names={**names, **_DERIVED_NAMES},
         units=units,
     )
     for part in (patient, interim, derived, table):
         part.finish()
     return protocol
+
+
+def _version(table: TableReader, key: str, criteria: Mapping[str, Criteria]) -> str:
+    """A version of the criteria that has a file."""
+    version = table.text(key)
+    if version not in criteria:
+        raise table.fault(key, f"no criteria file for version {version}", f"known: {', '.join(criteria)}")
+    return version
 
 
 def _schedule(table: TableReader) -> Schedule:
@@ -107,8 +128,13 @@ def _delay_limit(table: TableReader) -> DelayLimit:
         counted_from=table.choice("counted_from", ClockStart),
         stops_on_limit_day=table.choice("stops", _Stops) is _Stops.ON,
         subtract_other_delay=table.flag("subtract_other_delay"),
+        warn_days=table.wholes("warn_days"),
         source=table.source(),
     )
+    if list(found.warn_days) != sorted(set(found.warn_days)) or any(d >= found.days for d in found.warn_days):
+        raise table.fault(
+            "warn_days", "must rise and lie below days", "sort them, and drop what is not before"
+        )
     table.finish()
     return found
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from itertools import groupby
 
+from courses.rules.checks import not_considered
 from courses.rules.ctcae import grade
 from courses.rules.derived import Case, Moment
 from courses.rules.dosing import Dosing, judge_families
@@ -34,13 +35,6 @@ from courses.rules.wording import day_words
 
 WINDOW_RULE = "SCH-WINDOW"
 FAULT_RULE = "SYS-FAULT"
-NOT_CONSIDERED = (
-    "pregnancy",
-    "sstr_imaging",
-    "analogue_injections",
-    "allergy_review",
-    "disease_flags",
-)
 
 
 def recommend(*, chart: Chart, protocol: Protocol, today: date) -> Recommendation:
@@ -59,12 +53,12 @@ def recommend(*, chart: Chart, protocol: Protocol, today: date) -> Recommendatio
             *lab_lacks(case=case, dates=dates),
             *weight_lacks(case=case, dates=dates),
             *unknown_lacks(unknowns=course.unknowns, case=case, dates=dates),
-            *(floor_lacks(case=case, dates=dates) if dates.last is None else ()),
+            *floor_lacks(case=case, dates=dates),
         ]
     )
     reasons = [
         *dosing.reasons,
-        *(floor_reasons(case=case, dates=dates) if dates.last is None else ()),
+        *floor_reasons(case=case, dates=dates),
         *age_reasons(case=case, dates=dates),
         *_window_reasons(dates, dosing, protocol),
         *_lack_reasons(lacks),
@@ -100,7 +94,7 @@ def _fault(fault: Exception, *, chart: Chart, protocol: Protocol) -> Recommendat
         planned_on=chart.planned_on,
         window=None,
         reasons=(reason,),
-        not_considered=NOT_CONSIDERED,
+        not_considered=not_considered(chart, protocol),
     )
 
 
@@ -109,10 +103,11 @@ def _doubts(case: Case) -> Iterator[Lack]:
     followed = tracks(case)
 
     def alarms(moment: Moment, analyte: str) -> bool:
-        if not case.history.given:
-            return floors_act(moment, analyte, case)
         drawn = frozenset({analyte})
-        return any(_might_act(track, moment, case) for track in followed if track.concerns(moment, drawn))
+        return floors_act(moment, analyte, case) or (
+            bool(case.history.given)
+            and any(_might_act(track, moment, case) for track in followed if track.concerns(moment, drawn))
+        )
 
     return doubtful_lacks(alarms=alarms, case=case)
 
@@ -211,7 +206,7 @@ def _combined(
         stops_on=dosing.stops_on,
         awaiting_labs=awaiting,
         labs_due=min((gap.due_on for gap in missing if gap.due_on), default=None) if awaiting else None,
-        not_considered=NOT_CONSIDERED,
+        not_considered=not_considered(case.chart, case.protocol),
         order_set=tuple(_order_set(case)) if action.is_go else (),
     )
 

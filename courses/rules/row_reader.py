@@ -9,6 +9,7 @@ from courses.rules.data_reader import TableReader
 from courses.rules.protocol import (
     DERIVED,
     Criteria,
+    EarlierDraw,
     Exemption,
     Floor,
     GradeBound,
@@ -16,6 +17,7 @@ from courses.rules.protocol import (
     RecurrenceBy,
     ToxicityCriterion,
     ToxicityFamily,
+    When,
 )
 from courses.rules.values import Action
 
@@ -28,10 +30,17 @@ class _Needed(StrEnum):
     ASKED = "when_a_rule_asks"
 
 
-class _Acts(StrEnum):
+class Acts(StrEnum):
+    """What a row does when it acts."""
+
     NOTE = "note"
     DELAY = "delay"
     STOP = "stop"
+
+    @property
+    def action(self) -> Action:
+        """The action of the word; a note lets the cycle proceed."""
+        return _ACTIONS[self]
 
 
 class _Combine(StrEnum):
@@ -44,7 +53,7 @@ class _Pushed(StrEnum):
     DOWN = "down"
 
 
-_ACTIONS = {_Acts.NOTE: Action.PROCEED, _Acts.DELAY: Action.DELAY, _Acts.STOP: Action.STOP}
+_ACTIONS = {Acts.NOTE: Action.PROCEED, Acts.DELAY: Action.DELAY, Acts.STOP: Action.STOP}
 
 
 class RowReader:
@@ -63,6 +72,7 @@ class RowReader:
                 validity_days=item.whole("validity_days", least=1),
                 due_days_before=item.whole("due_days_before"),
                 source=item.source(),
+                earlier=_earlier(item.table("earlier_draw")) if item.has("earlier_draw") else None,
             )
             if row.analyte not in self._names:
                 raise item.fault(
@@ -108,7 +118,7 @@ class RowReader:
                 "grade", f"{word}: must be one below trigger_grade", "correct one of the two"
             )
         found = ToxicityFamily(
-            id=_rule_id(table),
+            id=rule_id(table),
             name=table.text("name"),
             terms=self._terms(table),
             reported_terms=table.texts("reported_terms") if table.has("reported_terms") else (),
@@ -116,8 +126,8 @@ class RowReader:
             resolved_grade=resolved,
             criteria=criteria,
             tolerance_percent=tolerance,
-            on_first=_ACTIONS[table.choice("on_first", _Acts)],
-            on_recurrence=_ACTIONS[table.choice("on_recurrence", _Acts)],
+            on_first=table.choice("on_first", Acts).action,
+            on_recurrence=table.choice("on_recurrence", Acts).action,
             recurrence_by=table.choice("recurrence_by", RecurrenceBy),
             other_events=table.flag("other_events") if table.has("other_events") else False,
             milder_note=table.text("milder_note") if table.has("milder_note") else "",
@@ -206,18 +216,32 @@ class RowReader:
             item.finish()
         excuses = table.tables("explained_by") if table.has("explained_by") else []
         found = Floor(
-            id=_rule_id(table),
+            id=rule_id(table),
             name=table.text("name"),
+            when=table.choice("when", When),
             bounds=tuple(bounds),
             explained_by=tuple(self._grade_bound(item) for item in excuses),
-            action=_ACTIONS[table.choice("action", _Acts)],
+            action=table.choice("action", Acts).action,
             source=table.source(),
         )
         table.finish()
         return found
 
 
-def _rule_id(table: TableReader) -> str:
+def _earlier(table: TableReader) -> EarlierDraw:
+    """The draw that is wanted before the last one."""
+    found = EarlierDraw(
+        from_days_before=table.whole("from_days_before", least=1),
+        to_days_before=table.whole("to_days_before", least=1),
+        source=table.source(),
+    )
+    if found.from_days_before < found.to_days_before:
+        raise table.fault("from_days_before", "lies after to_days_before", "exchange the two")
+    table.finish()
+    return found
+
+
+def rule_id(table: TableReader) -> str:
     """A rule's id, short enough for an order's reason code."""
     found = table.text("id")
     if len(found) > LONGEST_ID:

@@ -5,7 +5,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
 
+from courses.rules.facts import Attribution, Facts, ManualGrade, OccurrenceReview, Support
 from courses.rules.order_states import OrderKind
+
+
+_NO_FACTS = Facts()
 
 
 class Action(IntEnum):
@@ -98,11 +102,12 @@ class Weight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenCycle:
-    """An administration that took place."""
+    """An administration that took place; `elsewhere` names the hospital when it was another one."""
 
     number: int
     on: date
     activity_gbq: Decimal
+    elsewhere: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +146,11 @@ class Chart:
     planned_on: date | None = None
     prior_activity_gbq: Decimal = Decimal(0)
     peritoneal_or_mesenteric_disease: bool | None = None
+    facts: Facts = _NO_FACTS
+    support: tuple[Support, ...] = ()
+    manual_grades: tuple[ManualGrade, ...] = ()
+    attributions: tuple[Attribution, ...] = ()
+    occurrence_reviews: tuple[OccurrenceReview, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +175,7 @@ class EvidenceKind(Enum):
     WEIGHT = "weight"
     ADVERSE_EVENT = "adverse event"
     DERIVED = "derived"
+    FACT = "recorded fact"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,8 +193,31 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One comparison as it was made, in exact decimals, so that a reader can make it again.
+
+    `test` is one of below, at_most, above, at_least; `to_limit` is how far the value lies from the limit on
+    the side it is on; `to_next_grade` how far it may still worsen before the next grade, in words, or empty.
+    """
+
+    quantity: str
+    value: str
+    unit: str
+    test: str
+    limit: str
+    met: bool | None
+    collected_at: datetime | None = None
+    to_limit: str = ""
+    to_next_grade: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """One rule's say: a sentence with evidence, threshold and source; action proceed makes it a note."""
+    """One rule's say: a sentence with evidence, threshold and source; action proceed makes it a note.
+
+    `release` says what would end it, in words a nurse can act on; `release_on` the first day on which that
+    can be, None when no day is known. Both are empty where nothing ends it.
+    """
 
     rule: str
     action: Action
@@ -192,6 +226,9 @@ class Reason:
     source: str
     occurrence: Occurrence | None = None
     evidence: tuple[Evidence, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    release: str = ""
+    release_on: date | None = None
 
     def __str__(self) -> str:
         return self.sentence
@@ -221,6 +258,37 @@ class GradeLine:
     grade: int | None
     ungradable: str = ""
     collected_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradeDifference:
+    """A term that another version of the criteria grades differently; a grade of None could not be given."""
+
+    term: str
+    grade: int | None
+    version: str
+    other_term: str
+    other_grade: int | None
+    other_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilentRule:
+    """A rule that was asked and says nothing, and why, with the comparisons it made."""
+
+    rule: str
+    name: str
+    why: str
+    comparisons: tuple[Comparison, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToConfirm:
+    """An occurrence seen only between cycles on which the decision rests alone, and nobody has confirmed."""
+
+    rule: str
+    onset: date
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,6 +358,11 @@ class Recommendation:
     labs_due: date | None = None
     not_considered: tuple[str, ...] = ()
     order_set: tuple[OrderLine, ...] = ()
+    silent: tuple[SilentRule, ...] = ()
+    grade_differences: tuple[GradeDifference, ...] = ()
+    to_confirm: tuple[ToConfirm, ...] = ()
+    release: tuple[str, ...] = ()
+    release_on: date | None = None
 
     @property
     def verdict(self) -> Verdict:

@@ -1,0 +1,170 @@
+"""What people record about a patient beside results: the facts that checks, grades and memory rest on."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+
+class PregnancyFinding(StrEnum):
+    """What is known of a pregnancy; `not_possible` is a lasting answer."""
+
+    NEGATIVE = "negative"
+    POSITIVE = "positive"
+    NOT_POSSIBLE = "not_possible"
+
+
+class ImagingModality(StrEnum):
+    """How somatostatin receptors were imaged."""
+
+    PET = "pet"
+    SCINTIGRAPHY = "scintigraphy"
+
+
+class AnalogueKind(StrEnum):
+    """Which somatostatin analogue was injected; `none` says that the patient receives none."""
+
+    LONG_ACTING = "long_acting"
+    SHORT_ACTING = "short_acting"
+    NONE = "none"
+
+
+class AllergyFinding(StrEnum):
+    """What a review of allergies and earlier reactions found."""
+
+    NONE = "none"
+    PREMEDICATE = "premedicate"
+    CONTRAINDICATED = "contraindicated"
+
+
+class InterruptionKind(StrEnum):
+    """What else than a toxicity may interrupt a course."""
+
+    INTERCURRENT_ILLNESS = "intercurrent_illness"
+    SURGERY = "surgery"
+    MAJOR_SURGERY = "major_surgery"
+
+
+class SupportKind(StrEnum):
+    """What makes a blood count look better than the marrow is."""
+
+    PLATELETS = "platelet_transfusion"
+    RED_CELLS = "red_cell_transfusion"
+    GROWTH_FACTOR = "growth_factor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PregnancyRecord:
+    """A pregnancy test, or that pregnancy is not possible, and the day it was established."""
+
+    on: date
+    finding: PregnancyFinding
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SstrImaging:
+    """Somatostatin receptor imaging: the lowest uptake of the lesions, on the Krenning scale 0 to 4."""
+
+    on: date
+    modality: ImagingModality
+    uptake: int
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalogueRecord:
+    """An injection of a somatostatin analogue, or that none is given, and its day."""
+
+    on: date
+    kind: AnalogueKind
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllergyReview:
+    """A review of allergies and earlier reactions, and its day."""
+
+    on: date
+    finding: AllergyFinding
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interruption:
+    """An illness or an operation; open while `ended_on` is None. Major surgery ends on its own day."""
+
+    kind: InterruptionKind
+    began_on: date
+    ended_on: date | None = None
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiseaseFlags:
+    """Lasting facts of the patient; None is not recorded."""
+
+    nyha_class: int | None = None
+    dialysis: bool | None = None
+    anticoagulated: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What checks look at. A field of None is not considered here; an empty one was looked for and is not
+    recorded, which is unknown and holds where it matters."""
+
+    pregnancy: tuple[PregnancyRecord, ...] | None = None
+    sstr_imaging: tuple[SstrImaging, ...] | None = None
+    analogue_injections: tuple[AnalogueRecord, ...] | None = None
+    allergy_review: tuple[AllergyReview, ...] | None = None
+    interruptions: tuple[Interruption, ...] | None = None
+    disease_flags: DiseaseFlags | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Support:
+    """A transfusion or a growth factor, and its day."""
+
+    kind: SupportKind
+    on: date
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManualGrade:
+    """A grade a person gave to the finding of one specimen day; it can only raise what the number gives."""
+
+    term: str
+    grade: int
+    on: date
+    by: str
+    reason: str
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribution:
+    """A physician's word on whether findings of a term up to a grade, from a day on, come of the treatment.
+
+    It ends when a finding of the term is worse than the grade.
+    """
+
+    term: str
+    grade: int
+    on: date
+    related: bool
+    by: str
+    reason: str
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OccurrenceReview:
+    """A physician's word on an occurrence seen only between cycles, known by its rule and first day."""
+
+    rule: str
+    onset: date
+    counts: bool
+    by: str
+    reason: str
+    ref: str = ""
