@@ -8,7 +8,6 @@ from enum import Enum, IntEnum, StrEnum
 from courses.rules.facts import Attribution, Facts, ManualGrade, OccurrenceReview, Support
 from courses.rules.order_states import OrderKind
 
-
 _NO_FACTS = Facts()
 
 
