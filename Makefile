@@ -13,7 +13,7 @@ define install
 test "$$(cat $(VENV)/.pip-exit)" = 0 || { echo "pip could not install $(1); see above. Is the network there?"; exit 1; }
 endef
 
-.PHONY: help run test check long bench demo protocols screenshots lock
+.PHONY: help run test check long bench mutate mutate-protocol demo protocols screenshots lock
 
 help:
 	@echo "make run        the whole service on this machine, with a demonstration clinic; Ctrl-C ends it"
@@ -21,6 +21,8 @@ help:
 	@echo "make check      format, lint, types, import contracts, Django checks, then make test"
 	@echo "make long       the long profiles: faults, soak, fuzz"
 	@echo "make bench      the benchmarks"
+	@echo "make mutate     change the decision core in every small way: the tests must notice (an hour or more)"
+	@echo "make mutate-protocol  the same for the clinical data files, noticed by the clinical cases"
 	@echo "make demo       build the demonstration clinic without starting the service"
 	@echo "make protocols  check every clinical data file and print its table"
 	@echo "make screenshots take the README's pictures anew (needs Chromium)"
@@ -72,6 +74,12 @@ long: $(TOOLS)
 
 bench: $(TOOLS)
 	@exec $(PY) tests/run_suite.py --bench
+
+mutate: $(TOOLS)
+	@exec $(PY) -m tests.mutation.mutate_core
+
+mutate-protocol: $(TOOLS)
+	@exec $(PY) -m tests.mutation.mutate_protocol
 
 demo: $(RUNTIME)
 	$(PY) manage.py migrate --skip-checks

@@ -1,5 +1,6 @@
 """Read-only lists of courses, decisions and orders; a course and a decision have pages of their own."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
@@ -10,8 +11,12 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.decorators import display
 
+from courses.basis import JUDGE, basis_of
+from courses.fact_list import kinds_for_page
+from courses.json_table import Fault
 from courses.models import Course, Decision, Order
 from courses.overview import (
+    baseline_lines,
     course_for_page,
     cycles_of,
     history_of,
@@ -20,9 +25,12 @@ from courses.overview import (
     signatures_on_verdict,
 )
 from courses.templatetags.course_words import activity, item_words, words
+from labs.clinic_days import clinic_day
+from labs.clock import database_now
 from labs.models import Patient
 from labs.record_admin import NAMES, RecordAdmin
 from labs.templatetags.clinic_text import day, instant, visible
+from labs.zones import clinic_zone
 
 # unfold's colours for a state; the word stands beside the colour.
 _TONES = {
@@ -104,8 +112,24 @@ class CourseAdmin(RecordAdmin):
             "may_see_results": may("labs.view_result"),
             "may_see_decisions": may("courses.view_decision"),
             "may_sign": may("courses.sign_decision"),
+            "may_see_versions": may("courses.view_protocolapproval") and may("courses.view_decision"),
+            "may_see_moves": may("courses.view_protocolmove") and may(NAMES),
+            "may_judge": may(JUDGE) and may(NAMES),
+            "basis": basis_of(decision, may=may) if decision else None,
+            "kinds": kinds_for_page(course, may=may) if may("courses.view_chartfact") and may(NAMES) else [],
+            **_baselines(course, may),
         }
         return TemplateResponse(request, "admin/courses/course/page.html", context)
+
+
+def _baselines(course: Course, may: Callable[[str], bool]) -> dict[str, Any]:
+    """The baselines for those who read results; what cannot be read is said, and the page still opens."""
+    if not (may("labs.view_result") and may("courses.view_baselinelock")):
+        return {"baselines": None}
+    try:
+        return {"baselines": baseline_lines(course, today=clinic_day(database_now(), clinic_zone()))}
+    except Fault as fault:
+        return {"baselines": [], "baselines_fault": str(fault)}
 
 
 @admin.register(Decision)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Sum
 
+from courses.chart_facts import Recorded, declared_measurements, read_recorded
 from courses.models import Administration, Course, PeritonealDisease
 from courses.rules.evidence import QUARANTINED
 from courses.rules.values import Chart, GivenCycle, Measurement, Sex, Status, Weight
@@ -18,37 +19,48 @@ from labs.models.result import WITHDRAWN
 from labs.zones import clinic_zone
 
 CONTRADICTED = "contradicted"
+NOT_REPRESENTATIVE = "not-representative"
 DISEASE = {PeritonealDisease.YES: True, PeritonealDisease.NO: False, PeritonealDisease.UNKNOWN: None}
 
 
 def read_chart(*, course: Course, planned_on: date, today: date) -> Chart:
     """Everything the rules may know of one course on one day, in a fixed order.
 
-    Five queries, six with a disputed result, whatever the length of the history. What lies after `today` is
-    not yet known and left out.
+    Seven queries, eight with a disputed result, whatever the length of the history. What lies after `today`
+    is not yet known and left out.
     """
     patient = course.patient
     zone = clinic_zone()
+    recorded = read_recorded(course=course, today=today)
     return Chart(
         birth_date=patient.birth_date,
         sex=Sex(patient.sex) if patient.sex in set(Sex) else None,
         measurements=(
-            *_measurements(patient_id=patient.pk, zone=zone, today=today),
+            *_measurements(patient_id=patient.pk, zone=zone, today=today, recorded=recorded),
             *_quarantined(patient_id=patient.pk, zone=zone, today=today),
+            *declared_measurements(recorded.declared, zone=zone),
         ),
         weights=_weights(patient_id=patient.pk, today=today),
         cycles=_given(course=course, today=today),
+        adverse_events=recorded.adverse_events,
+        delays=recorded.delays,
         planned_on=planned_on,
         prior_activity_gbq=_prior_activity(course=course),
+        baseline_locked=course.baseline_locked_at is not None,
         peritoneal_or_mesenteric_disease=DISEASE[PeritonealDisease(course.peritoneal_disease)],
+        facts=recorded.facts,
+        **recorded.records,
     )
 
 
-def _measurements(*, patient_id: int, zone: ZoneInfo, today: date) -> tuple[Measurement, ...]:
+def _measurements(
+    *, patient_id: int, zone: ZoneInfo, today: date, recorded: Recorded
+) -> tuple[Measurement, ...]:
     """What stands of every result, in a fixed order, so that equal evidence always reads the same.
 
     The laboratory's life cycle has been applied already: a withdrawn result is left out, and no result can
     take the place of another. Of a result whose versions contradict each other each one is shown, marked.
+    Marked too is a result that two people call not representative, in all its versions, and a baseline.
     """
     results = Result.objects.filter(patient_id=patient_id, current__isnull=False)
     found: list[Measurement] = []
@@ -57,10 +69,10 @@ def _measurements(*, patient_id: int, zone: ZoneInfo, today: date) -> tuple[Meas
         if result.in_conflict:
             disputed.append(result.pk)
         elif result.current is not None and result.current.status not in WITHDRAWN:
-            found.append(_measurement(result.current, zone=zone))
+            found.append(_measurement(result.current, zone=zone, recorded=recorded))
     if disputed:
         versions = Observation.objects.filter(result_id__in=disputed).exclude(status__in=WITHDRAWN)
-        found.extend(_disputed(_measurement(version, zone=zone)) for version in versions)
+        found.extend(_disputed(_measurement(each, zone=zone, recorded=recorded)) for each in versions)
     return tuple(
         sorted(
             (each for each in found if each.collected_on <= today),
@@ -98,7 +110,10 @@ def _disputed(measurement: Measurement) -> Measurement:
     return marked if measurement.status is Status.PRELIMINARY else replace(marked, status=Status.FINAL)
 
 
-def _measurement(observation: Observation, *, zone: ZoneInfo) -> Measurement:
+def _measurement(observation: Observation, *, zone: ZoneInfo, recorded: Recorded) -> Measurement:
+    quality = tuple(observation.quality)
+    if observation.result_id in recorded.not_representative:
+        quality = (*quality, NOT_REPRESENTATIVE)
     return Measurement(
         analyte=observation.analyte,
         code=observation.loinc,
@@ -110,7 +125,8 @@ def _measurement(observation: Observation, *, zone: ZoneInfo) -> Measurement:
         status=Status(observation.status),
         low=_plain(observation.ref_low),
         high=_plain(observation.ref_high),
-        quality=tuple(observation.quality),
+        quality=quality,
+        baseline=observation.result_id in recorded.baseline_results,
         result=f"result-{observation.result_id}",
         ref=str(observation.public_id),
     )
@@ -144,6 +160,7 @@ def _given(*, course: Course, today: date) -> tuple[GivenCycle, ...]:
             number=row.cycle.number,
             on=row.administered_on,
             activity_gbq=_plain(row.administered_gbq) or row.administered_gbq,
+            elsewhere=row.elsewhere,
         )
         for row in rows.select_related("cycle").order_by("cycle__number")
     )

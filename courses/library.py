@@ -3,13 +3,14 @@
 import hashlib
 import tomllib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from courses.rules.criteria_reader import read_criteria
-from courses.rules.data_reader import DataError
+from courses.rules.data_reader import DataError, TableReader
 from courses.rules.protocol import Criteria, Protocol
 from courses.rules.protocol_reader import read_protocol
 from labs.library import analytes
@@ -33,6 +34,15 @@ class UnknownProtocol(KeyError):
         return f"no protocol {self.args[0]!r}; known: {', '.join(protocol_ids())}"
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One data file as read: its path, its bytes, and what they say."""
+
+    path: Path
+    raw: bytes
+    data: dict[str, Any]
+
+
 class Shelf:
     """The data files of some folders, read and checked once."""
 
@@ -41,55 +51,104 @@ class Shelf:
         self.protocols: dict[str, Protocol] = {}
         self.sha256: dict[str, str] = {}
         self.file: dict[str, str] = {}
-        files = sorted(path for folder in folders for path in folder.glob("*.toml"))
-        loaded = [(path, *_load(path)) for path in files]
-        for path, data, _ in loaded:
-            if "ctcae_version" in data:
-                self._add_criteria(path, data)
-        for path, data, digest in loaded:
-            if "ctcae_version" not in data:
-                self._add_protocol(path, data, digest)
+        self.base: dict[str, str] = {}
+        self._raw: dict[str, bytes] = {}
+        self._whole: dict[str, _File] = {}
+        files = [_load(path) for path in sorted(path for folder in folders for path in folder.glob("*.toml"))]
+        for file in files:
+            if "ctcae_version" in file.data:
+                self._add_criteria(file)
+        protocols = [file for file in files if "ctcae_version" not in file.data]
+        for file in sorted(protocols, key=lambda file: "base" in file.data):
+            self._add_protocol(file)
 
-    def _add_criteria(self, path: Path, data: dict[str, Any]) -> None:
+    def _add_criteria(self, file: _File) -> None:
         units = {short: analyte.unit for short, analyte in analytes().items()}
         try:
-            found = read_criteria(data, units=units)
+            found = read_criteria(file.data, units=units)
             if found.version in self.criteria:
                 raise DataError(
                     key="ctcae_version", reason=f"{found.version} stands in two files", remedy="keep one"
                 )
         except DataError as error:
-            raise LibraryError(file=path.name, error=error) from error
+            raise LibraryError(file=file.path.name, error=error) from error
         self.criteria[found.version] = found
+        self._raw[found.version] = file.raw
 
-    def _add_protocol(self, path: Path, data: dict[str, Any], digest: str) -> None:
+    def _add_protocol(self, file: _File) -> None:
         known = analytes()
         names = {short: analyte.name for short, analyte in known.items()}
         units = {short: analyte.unit for short, analyte in known.items()}
         try:
+            base = self._base_of(file)
+            data = file.data if base is None else _replaced(base.data, file.data)
             found = read_protocol(data, criteria=self.criteria, names=names, units=units)
             if found.id in self.protocols:
                 raise DataError(key="id", reason=f"{found.id} stands in two files", remedy="keep one")
-            if found.id != path.stem:
+            if found.id != file.path.stem:
                 raise DataError(
-                    key="id", reason="differs from the file's name", remedy=f"write {path.stem!r}"
+                    key="id", reason="differs from the file's name", remedy=f"write {file.path.stem!r}"
                 )
         except DataError as error:
-            raise LibraryError(file=path.name, error=error) from error
+            raise LibraryError(file=file.path.name, error=error) from error
         self.protocols[found.id] = found
-        self.sha256[found.id] = digest
-        self.file[found.id] = path.name
+        self.sha256[found.id] = self._digest(found, file, base)
+        self.file[found.id] = file.path.name
+        if base is None:
+            self._whole[found.id] = file
+        else:
+            self.base[found.id] = base.path.stem
+
+    def _base_of(self, file: _File) -> _File | None:
+        """The file a variant takes everything else from; None for a file that is whole by itself."""
+        if "base" not in file.data:
+            return None
+        name = TableReader(file.data).text("base")
+        if name in self.base:
+            raise DataError(
+                key="base",
+                reason=f"{name!r} is itself a variant",
+                remedy=f"name its own base, {self.base[name]!r}, and repeat what it replaces",
+            )
+        if name not in self._whole:
+            raise DataError(
+                key="base",
+                reason=f"there is no protocol {name!r}",
+                remedy=f"use one of: {', '.join(sorted(self._whole))}",
+            )
+        return self._whole[name]
+
+    def _digest(self, protocol: Protocol, file: _File, base: _File | None) -> str:
+        """The hash of all a protocol says: its file, its base, the criteria it grades and compares by."""
+        digest = hashlib.sha256(file.raw)
+        if base is not None:
+            digest.update(base.raw)
+        digest.update(self._raw[protocol.criteria.version])
+        if protocol.other_criteria is not None:
+            digest.update(self._raw[protocol.other_criteria.version])
+        return digest.hexdigest()
 
 
-def _load(path: Path) -> tuple[dict[str, Any], str]:
-    """One file's data and the hash of its bytes."""
+def _replaced(base: dict[str, Any], variant: dict[str, Any]) -> dict[str, Any]:
+    """The base's data with the keys a variant replaces; what it calls itself is its own."""
+    for key in ("id", "title"):
+        if key not in variant:
+            raise DataError(key=key, reason="is missing", remedy="add it: a variant has its own")
+    for key in variant:
+        if key != "base" and key not in base:
+            raise DataError(key=key, reason="is no key of the base", remedy="remove it or correct it")
+    return {**base, **{key: value for key, value in variant.items() if key != "base"}}
+
+
+def _load(path: Path) -> _File:
+    """One file's data and bytes."""
     raw = path.read_bytes()
     try:
         data = tomllib.loads(raw.decode("utf-8"), parse_float=Decimal)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         fault = DataError(key="(file)", reason=f"is not readable TOML: {error}", remedy="correct that line")
         raise LibraryError(file=path.name, error=fault) from error
-    return data, hashlib.sha256(raw).hexdigest()
+    return _File(path, raw, data)
 
 
 @cache
@@ -107,7 +166,10 @@ def protocol(protocol_id: str, *, extra: Path | None = None) -> Protocol:
 
 
 def protocol_sha256(protocol_id: str, *, extra: Path | None = None) -> str:
-    """The SHA-256 of the protocol file's bytes. Raises UnknownProtocol."""
+    """The SHA-256 over a protocol's file, its base and its criteria, by which a course is pinned.
+
+    Raises UnknownProtocol.
+    """
     found = shelf(extra).sha256.get(protocol_id)
     if found is None:
         raise UnknownProtocol(protocol_id)

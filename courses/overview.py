@@ -2,14 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
 
-from courses.models import Course, Cycle, Decision, Directive, Order, OrderEvent, Signature
+from courses.models import (
+    BaselineLock,
+    Course,
+    Cycle,
+    Decision,
+    Directive,
+    Order,
+    OrderEvent,
+    Signature,
+)
+from courses.rules.evidence import Sample
+from courses.services.baseline import baselines_of
 from labs.library import analytes
 from labs.models import BodyWeight, Observation, Result
+from labs.models.result import VERIFIED
 
 HISTORY = 50  # decisions shown below a course; older ones stand on the full list
 
@@ -26,6 +39,21 @@ class LabLine:
     observation: Observation
     grade: str
     term: str
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether people may judge it: final, and contradicted by no other version."""
+        return not self.result.in_conflict and self.observation.status in VERIFIED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineLine:
+    """The baseline of one analyte: proposed, or locked; no sample where a locked result counts no longer."""
+
+    name: str
+    sample: Sample | None
+    locked_at: datetime | None
+    is_declared: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +153,27 @@ def latest_weight(course: Course) -> BodyWeight | None:
         .order_by("-measured_on", "-recorded_at", "-pk")
         .first()
     )
+
+
+def baseline_lines(course: Course, *, today: date) -> list[BaselineLine]:
+    """The baseline of each analyte that has or had one, by name. Raises Fault where data cannot be read."""
+    found = baselines_of(course=course, today=today)
+    known = analytes()
+    lines = [
+        BaselineLine(
+            name=known[short].name,
+            sample=baseline.sample,
+            locked_at=baseline.locked_at,
+            is_declared=baseline.sample.measurement.result.startswith("fact-"),
+        )
+        for short, baseline in found.items()
+    ]
+    locks = BaselineLock.objects.current().filter(course=course).exclude(analyte__in=list(found))
+    lost = [
+        BaselineLine(name=known[lock.analyte].name, sample=None, locked_at=lock.locked_at, is_declared=False)
+        for lock in locks
+    ]
+    return sorted([*lines, *lost], key=lambda line: line.name)
 
 
 def _grades(decision: Decision | None) -> dict[str, tuple[str, str]]:

@@ -14,18 +14,17 @@ from courses.answer import answer
 from courses.json_table import Fault, JsonTable, collecting
 from courses.rules.evidence import WITHDRAWN
 from courses.rules.recommend import recommend_or_hold
-from courses.rules.values import (
-    AdverseEvent,
-    Chart,
-    Delay,
-    DelayCause,
-    GivenCycle,
-    Measurement,
-    Sex,
-    Status,
-    Weight,
+from courses.rules.values import Chart, GivenCycle, Measurement, Sex, Status, Weight
+from courses.situation_facts import (
+    RECORD_KINDS,
+    days_of,
+    facts_of,
+    read_adverse_event,
+    read_delay,
+    read_facts,
+    read_records,
+    records_of,
 )
-from courses.situation_facts import RECORD_KINDS, days_of, facts_of, read_facts, read_records, records_of
 from labs.clinic_days import clinic_day
 from labs.library import by_loinc
 from labs.units import Analyte, UnknownUnit, convert, is_plausible
@@ -70,7 +69,11 @@ def read_situation(data: object, *, extra: Path | None = None) -> Situation:
 
 def assess(data: object, *, extra: Path | None = None) -> dict[str, Any]:
     """Read one situation, judge it, and word the answer. Raises BadSituation."""
-    situation = read_situation(data, extra=extra)
+    return judge(read_situation(data, extra=extra), extra=extra)
+
+
+def judge(situation: Situation, *, extra: Path | None = None) -> dict[str, Any]:
+    """Judge one situation, and word the answer."""
     protocol = library.protocol(situation.protocol_id, extra=extra)
     found = recommend_or_hold(chart=situation.chart, protocol=protocol, today=situation.today)
     return answer(found, sha256=library.protocol_sha256(situation.protocol_id, extra=extra))
@@ -90,6 +93,7 @@ def _read(data: object, faults: list[str]) -> Situation:
             "adverse_events",
             "delays",
             "prior_activity_gbq",
+            "baseline_locked",
             "facts",
             *RECORD_KINDS,
         },
@@ -107,10 +111,11 @@ def _read(data: object, faults: list[str]) -> Situation:
         measurements=_each(table, "labs", faults, lambda item, path: _measurement(item, path, zone)),
         weights=_each(table, "weights", faults, _weight),
         cycles=_each(table, "cycles", faults, _cycle),
-        adverse_events=_each(table, "adverse_events", faults, _adverse_event),
-        delays=_each(table, "delays", faults, _delay),
+        adverse_events=_each(table, "adverse_events", faults, read_adverse_event),
+        delays=_each(table, "delays", faults, read_delay),
         planned_on=table.day("planned_on"),
         prior_activity_gbq=prior,
+        baseline_locked=table.flag("baseline_locked") or False,
         peritoneal_or_mesenteric_disease=peritoneal,
         facts=facts,
         **read_records(table, faults),
@@ -211,30 +216,6 @@ def _cycle(data: object, path: str) -> GivenCycle:
     )
 
 
-def _adverse_event(data: object, path: str) -> AdverseEvent:
-    table = JsonTable(data, path=path, required={"term", "grade", "from"}, optional={"to", "related", "ref"})
-    began_on, ended_on = table.needed_day("from"), table.day("to")
-    if ended_on is not None and ended_on < began_on:
-        raise table.fault("to", "lies before from")
-    return AdverseEvent(
-        term=table.text("term"),
-        grade=table.whole("grade", least=1, most=5),
-        began_on=began_on,
-        ended_on=ended_on,
-        related=table.flag("related"),
-        ref=table.text("ref", default=""),
-    )
-
-
-def _delay(data: object, path: str) -> Delay:
-    table = JsonTable(data, path=path, required={"cycle", "cause", "from"}, optional={"to"})
-    began_on, ended_on = table.needed_day("from"), table.day("to")
-    if ended_on is not None and ended_on < began_on:
-        raise table.fault("to", "lies before from")
-    cycle = table.whole("cycle", least=1, most=99)
-    return Delay(cycle=cycle, cause=table.choice("cause", DelayCause), began_on=began_on, ended_on=ended_on)
-
-
 def _faults_of_whole(situation: Situation, *, extra: Path | None) -> list[str]:
     """What only shows when the parts are seen together."""
     chart, today = situation.chart, situation.today
@@ -323,6 +304,8 @@ def situation_of(*, chart: Chart, protocol_id: str, today: date, time_zone: Zone
         ],
         "prior_activity_gbq": str(chart.prior_activity_gbq),
         "facts": facts_of(chart.facts, chart.peritoneal_or_mesenteric_disease),
+        # Only where it is so: older situations know nothing of it.
+        **({"baseline_locked": True} if chart.baseline_locked else {}),
     } | records_of(chart)
 
 

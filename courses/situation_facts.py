@@ -25,7 +25,7 @@ from courses.rules.facts import (
     Support,
     SupportKind,
 )
-from courses.rules.values import Chart
+from courses.rules.values import AdverseEvent, Chart, Delay, DelayCause
 
 PERITONEAL = "peritoneal_or_mesenteric_disease"
 FLAGS = "disease_flags"
@@ -115,7 +115,9 @@ def _attribution(data: object, path: str) -> Attribution:
 
 
 def _review(data: object, path: str) -> OccurrenceReview:
-    table = JsonTable(data, path=path, required={"rule", "onset", "counts", "by", "reason"}, optional={"ref"})
+    table = JsonTable(
+        data, path=path, required={"rule", "onset", "counts", "by", "reason"}, optional={"on", "ref"}
+    )
     counts = table.flag("counts")
     if counts is None:
         raise table.fault("counts", "must be true or false")
@@ -125,8 +127,35 @@ def _review(data: object, path: str) -> OccurrenceReview:
         counts=counts,
         by=table.text("by"),
         reason=_words(table, "reason"),
+        on=table.day("on"),
         ref=_ref(table),
     )
+
+
+def read_adverse_event(data: object, path: str) -> AdverseEvent:
+    """An adverse event graded by a person. Raises Fault."""
+    table = JsonTable(data, path=path, required={"term", "grade", "from"}, optional={"to", "related", "ref"})
+    began_on, ended_on = table.needed_day("from"), table.day("to")
+    if ended_on is not None and ended_on < began_on:
+        raise table.fault("to", "lies before from")
+    return AdverseEvent(
+        term=table.text("term"),
+        grade=table.whole("grade", least=1, most=5),
+        began_on=began_on,
+        ended_on=ended_on,
+        related=table.flag("related"),
+        ref=table.text("ref", default=""),
+    )
+
+
+def read_delay(data: object, path: str) -> Delay:
+    """A recorded span of delay of one cycle, and its cause. Raises Fault."""
+    table = JsonTable(data, path=path, required={"cycle", "cause", "from"}, optional={"to"})
+    began_on, ended_on = table.needed_day("from"), table.day("to")
+    if ended_on is not None and ended_on < began_on:
+        raise table.fault("to", "lies before from")
+    cycle = table.whole("cycle", least=1, most=99)
+    return Delay(cycle=cycle, cause=table.choice("cause", DelayCause), began_on=began_on, ended_on=ended_on)
 
 
 def _ref(table: JsonTable) -> str:
@@ -169,7 +198,7 @@ RECORD_KINDS: Mapping[str, FactKind] = {
     "support": FactKind(_support, _plain("on", "kind")),
     "manual_grades": FactKind(_manual_grade, _plain("term", "grade", "on", "by", "reason")),
     "attributions": FactKind(_attribution, _plain("term", "grade", "on", "related", "by", "reason")),
-    "occurrence_reviews": FactKind(_review, _plain("rule", "onset", "counts", "by", "reason")),
+    "occurrence_reviews": FactKind(_review, _plain("rule", "onset", "counts", "by", "reason", "on")),
 }
 
 
@@ -248,5 +277,6 @@ def days_of(chart: Chart) -> list[tuple[str, date]]:
         items = getattr(chart.facts, name) or ()
         found += [(f"facts.{name}", getattr(i, "began_on", None) or i.on) for i in items]
     for name in RECORD_KINDS:
-        found += [(name, getattr(i, "onset", None) or i.on) for i in getattr(chart, name)]
+        days = [(getattr(i, "onset", None), i.on) for i in getattr(chart, name)]
+        found += [(name, day) for pair in days for day in pair if day is not None]
     return found

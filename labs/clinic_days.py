@@ -1,5 +1,6 @@
 """Turn instants into the clinic's days and back: the only day arithmetic in the project."""
 
+from calendar import isleap
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -58,3 +59,11 @@ def age_on(birth_date: date, day: date) -> int:
         raise ValueError("a person has no age before birth")
     reached = (day.month, day.day) >= (birth_date.month, birth_date.day)
     return day.year - birth_date.year - (0 if reached else 1)
+
+
+def birthday(birth_date: date, years: int) -> date:
+    """The day on which so many years are completed, as `age_on` counts them."""
+    year = birth_date.year + years
+    if (birth_date.month, birth_date.day) == (2, 29) and not isleap(year):
+        return date(year, 3, 1)
+    return birth_date.replace(year=year)

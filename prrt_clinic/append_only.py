@@ -19,6 +19,11 @@ APPEND_ONLY = (
     "courses.DirectiveVoid",
     "courses.Administration",
     "courses.OrderEvent",
+    "courses.ChartFact",
+    "courses.FactConfirmation",
+    "courses.BaselineLock",
+    "courses.ProtocolApproval",
+    "courses.ProtocolMove",
     "alerts.AlertEvent",
     "alerts.Acknowledgement",
 )

@@ -15,6 +15,8 @@ from courses.library import protocol
 from courses.models import Course, Cycle, Decision, PeritonealDisease
 from courses.services.assess import assess_course
 from courses.services.course import record_administration, start_course
+from courses.services.facts import record_fact
+from courses.services.protocols import approve_protocol
 from courses.services.sign import sign_decision
 from labs.clinic_days import add_days, clinic_day
 from labs.formats.hl7_write import Sample, SampleResult, write_sample
@@ -30,6 +32,8 @@ from prrt_clinic.demo_stories import FAMILIES, NORMAL, STORIES, Draw, Story, bef
 AUTHORITY = "DEMO"
 MSH3, MSH4 = "DEMOLIS", "DEMOLAB"
 PROTOCOL = "lutathera_us_2024_04"
+# Both labels are approved by the demonstration's two physicians; its patients follow the first.
+APPROVED = (PROTOCOL, "lutathera_ema_2024")
 GIVEN_NAMES = (("Testa", Sex.FEMALE), ("Testo", Sex.MALE))
 
 
@@ -53,6 +57,7 @@ class DemoClinic:
         Sender.objects.get_or_create(
             msh3=MSH3, msh4=MSH4, defaults={"name": "demolab", "zone": self.zone.key}
         )
+        self._approve_protocols()
         number = 0
         for story in STORIES:
             for _ in range(story.count):
@@ -74,12 +79,46 @@ class DemoClinic:
             protocol_id=PROTOCOL,
             first_planned_on=first,
             peritoneal_disease=PeritonealDisease.YES if story.peritoneal else PeritonealDisease.NO,
+            dialysis=False,
+            anticoagulated=False,
+            nyha_class=1,
             by=self.people["physician"],
             now=self._at(add_days(first, -25)),
         )
+        self._record_lasting_facts(patient, on=min(add_days(first, -25), self.today))
         for cycle in course.cycles.order_by("number")[: story.given + 1]:
             cycle.refresh_from_db()
             self._cycle(story, course=course, cycle=cycle)
+
+    def _approve_protocols(self) -> None:
+        """Two physicians approve the labels, long before the first course."""
+        at = self._at(add_days(self.today, -400))
+        for protocol_id in APPROVED:
+            for name in ("physician", "oncall"):
+                approve_protocol(
+                    protocol_id=protocol_id,
+                    by=self.people[name],
+                    authenticated_at=at - timedelta(seconds=20),
+                    note="demonstration",
+                    now=at,
+                )
+
+    def _record_lasting_facts(self, patient: Patient, *, on: date) -> None:
+        """What is recorded once: imaging, no analogue, and of women that pregnancy is not possible."""
+        self._state(patient, "sstr_imaging", on=on, modality="pet", uptake=3)
+        self._state(patient, "analogue_injections", on=on, kind="none")
+        if patient.sex == Sex.FEMALE:
+            self._state(patient, "pregnancy", on=on, finding="not_possible")
+
+    def _state(self, patient: Patient, about: str, /, *, on: date, **data: object) -> None:
+        """The nurse records a plain fact of a day, on that day."""
+        record_fact(
+            kind=about,
+            data={"on": on.isoformat(), **data},
+            by=self.people["nurse"],
+            patient=patient,
+            now=self._at(on),
+        )
 
     def _register(self, number: int) -> Patient:
         given, sex = GIVEN_NAMES[number % 2]
@@ -95,6 +134,9 @@ class DemoClinic:
     def _cycle(self, story: Story, *, course: Course, cycle: Cycle) -> None:
         """Bloods, decision, alert, signature, infusion, nadir: as far as today allows."""
         behind = cycle.number <= story.given
+        asked_on = add_days(cycle.planned_on, -10)
+        if asked_on <= self.today:
+            self._state(course.patient, "allergy_review", on=asked_on, finding="none")
         panels = [draw for draw in story.draws if draw.cycle == cycle.number]
         if (behind or story.last_draw) and not any(draw.days < 0 for draw in panels):
             panels.append(before(cycle.number))
@@ -106,6 +148,7 @@ class DemoClinic:
         if decision is None:
             return
         if behind or story.sign_last:
+            decision = self._confirm_occurrences(decision, at=self._at(day, hour=14))
             self._answer_for(decision, at=self._at(day, hour=14))
             self._sign(decision, at=self._at(day, hour=15))
         if behind:
@@ -113,6 +156,20 @@ class DemoClinic:
         for draw in panels:
             if draw.days > 0:
                 self._draw(course.patient, draw, planned_on=cycle.planned_on)
+
+    def _confirm_occurrences(self, decision: Decision, *, at: datetime) -> Decision:
+        """The physician confirms what the decision rests on alone, before it is signed."""
+        for item in decision.answer.get("to_confirm", []):
+            record_fact(
+                kind="occurrence_reviews",
+                data={"rule": item["rule"], "onset": item["onset"], "counts": True},
+                by=self.people["physician"],
+                course=decision.course,
+                reason="seen in two draws; it counts",
+                authenticated_at=at - timedelta(seconds=20),
+                now=at,
+            )
+        return assess_course(course_id=decision.course_id, now=at) or decision
 
     def _answer_for(self, decision: Decision, *, at: datetime) -> None:
         """What is over was told and acknowledged at the time."""

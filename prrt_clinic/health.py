@@ -13,7 +13,8 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
-from courses.library import protocol, protocol_ids
+from courses.library import protocol, protocol_ids, protocol_sha256
+from courses.models import Course
 from prrt_clinic.append_only import missing_triggers
 from prrt_clinic.celery import app
 
@@ -66,11 +67,17 @@ def _migrations() -> list[str]:
 
 def _protocols() -> list[str]:
     try:
-        for protocol_id in protocol_ids():
+        known = protocol_ids()
+        for protocol_id in known:
             protocol(protocol_id)
     except (OSError, ValueError) as error:
         return [str(error)]  # our own files: it names file, key and reason
-    return []
+    pinned = Course.objects.open().values_list("protocol_id", "protocol_sha256").distinct().order_by()
+    return [
+        f"{protocol_id} was removed or changed in place, and open courses follow it as it was"
+        for protocol_id, sha256 in pinned
+        if protocol_id not in known or protocol_sha256(protocol_id) != sha256
+    ]
 
 
 def _broker_answers() -> bool:

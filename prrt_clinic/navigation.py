@@ -22,6 +22,7 @@ _ALERTS = (
     ("Alerts", "notifications", "admin:alerts_alert_changelist", "alerts.view_alert"),
     ("Deliveries", "outgoing_mail", "admin:alerts_deliveryattempt_changelist", "alerts.view_deliveryattempt"),
 )
+_PROTOCOLS = (("Protocols", "rule", "courses:protocols", "courses.view_protocolapproval"),)
 _PEOPLE = (("Users", "group", "admin:auth_user_changelist", "auth.view_user"),)
 
 
@@ -46,6 +47,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         {"title": "Patients", "items": _allowed(request, patients)},
         {"title": "Laboratory", "items": _allowed(request, _LABORATORY)},
         {"title": "Alerts", "items": _allowed(request, (*_ALERTS, *_mail()))},
+        {"title": "Protocols", "items": _allowed(request, _PROTOCOLS)},
         {"title": "Administration", "items": _allowed(request, _PEOPLE)},
     ]
     return [group for group in groups if group["items"]]

@@ -28,7 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/password/set/", problems.closed, name="account_set_password"),
     path("accounts/reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
     path("", include("alerts.urls")),
-    path("courses/", include("courses.urls")),
+    path("", include("courses.urls")),
     path("patients/", include("labs.urls")),
     path("api/v1/", include("courses.api_urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),

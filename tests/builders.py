@@ -1,15 +1,18 @@
 """Plain functions that make what a test needs through the services: fixed values, no randomness."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import count
+from typing import Any
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 
-from courses.models import Course, Cycle, Decision, PeritonealDisease, Signature
+from courses.models import ChartFact, Course, Cycle, Decision, PeritonealDisease, Signature
 from courses.services.assess import assess_course
-from courses.services.course import record_administration, start_course
+from courses.services.course import GivenElsewhere, record_administration, start_course
+from courses.services.facts import confirm_fact, record_fact
+from courses.services.protocols import approve_protocol, is_usable
 from courses.services.sign import sign_decision
 from labs.clinic_days import add_days
 from labs.models import LabMessage, Patient, Sender
@@ -89,22 +92,115 @@ def receive(body: bytes) -> None:
     read_waiting_messages()
 
 
+def colleague(username: str, *roles: str) -> User:
+    """A person of the clinic with roles of the matrix; the same one every time."""
+    user, is_new = User.objects.get_or_create(username=username)
+    if is_new:
+        user.groups.set(Group.objects.filter(name__in=roles))
+    return user
+
+
+def approve(protocol_id: str = PROTOCOL) -> None:
+    """Have two physicians approve a protocol version, so that courses may start under it."""
+    if is_usable(protocol_id):
+        return
+    at = clinic_time(date(2025, 12, 1))
+    for name in ("approver-1", "approver-2"):
+        approve_protocol(
+            protocol_id=protocol_id,
+            by=colleague(name, "physician"),
+            authenticated_at=at - timedelta(seconds=10),
+            now=at,
+        )
+
+
+def state(patient: Patient, about: str, on: date, /, **data: Any) -> ChartFact:
+    """A nurse records a plain fact of a day, on that day."""
+    return record_fact(
+        kind=about,
+        data={"on": on.isoformat(), **data},
+        by=colleague("fact-nurse", "nurse"),
+        patient=patient,
+        now=clinic_time(on),
+    )
+
+
+def judge(
+    course: Course,
+    about: str,
+    /,
+    *,
+    at: datetime,
+    by: User | None = None,
+    second: User | None = None,
+    **data: Any,
+) -> ChartFact:
+    """A physician records an act of judgement; with `second` another one confirms it."""
+    fresh = at - timedelta(seconds=10)
+    fact = record_fact(
+        kind=about,
+        data=data,
+        by=by or colleague("judge-1", "physician"),
+        course=course,
+        reason="seen and judged",
+        authenticated_at=fresh,
+        now=at,
+    )
+    if second is not None:
+        confirm_fact(fact=fact, by=second, authenticated_at=fresh, now=at)
+    return fact
+
+
+def record_lasting_facts(patient: Patient, on: date) -> None:
+    """Receptor imaging with good uptake, and that no somatostatin analogue is given."""
+    state(patient, "sstr_imaging", on, modality="pet", uptake=3)
+    state(patient, "analogue_injections", on, kind="none")
+
+
+def record_usual_facts(course: Course, on: date) -> None:
+    """Everything a healthy woman of 65 needs beside her bloods for the next cycle."""
+    record_lasting_facts(course.patient, on)
+    state(course.patient, "allergy_review", on, finding="none")
+
+
 def draw(patient: Patient, day: date, *, only: tuple[str, ...] = (), **values: str) -> None:
-    """A panel of a day, received and read; the patient is weighed as well."""
+    """A panel of a day, received and read; the patient is weighed and asked about allergies as well."""
     receive(panel_message(patient, drawn_at=clinic_time(day, 8), only=only, **values))
     record_weight(patient=patient, measured_on=day, kg=Decimal(72), recorded_by="nurse")
+    state(patient, "allergy_review", day, finding="none")
 
 
-def make_course(patient: Patient, *, first_on: date, by: User, disease: str = "no") -> Course:
-    """A course whose first cycle is planned on a day."""
-    return start_course(
+def make_course(
+    patient: Patient,
+    *,
+    first_on: date | None,
+    by: User,
+    disease: str = "no",
+    protocol_id: str = PROTOCOL,
+    earlier: Sequence[GivenElsewhere] = (),
+    approved: bool = True,
+    allow_research: bool = False,
+    now: datetime | None = None,
+) -> Course:
+    """A course whose first cycle here is planned on a day, with the lasting facts recorded."""
+    if approved:
+        approve(protocol_id)
+    at = now or clinic_time(add_days(first_on or date(2026, 1, 1), -20))
+    course = start_course(
         patient=patient,
-        protocol_id=PROTOCOL,
+        protocol_id=protocol_id,
         first_planned_on=first_on,
         peritoneal_disease=PeritonealDisease(disease),
+        dialysis=False,
+        anticoagulated=False,
+        nyha_class=1,
         by=by,
-        now=clinic_time(add_days(first_on, -20)),
+        earlier=earlier,
+        allow_research=allow_research,
+        now=at,
     )
+    record_lasting_facts(patient, at.date())
+    return course
 
 
 def sign(decision: Decision, *, by: User, now: datetime, meaning: str = "") -> Signature:

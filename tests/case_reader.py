@@ -30,6 +30,7 @@ NORMAL = {
     "AST": "20",
 }  # fmt: skip
 BASELINE_DAYS_BEFORE = 7
+RECORDS = ("facts", "support", "manual_grades", "attributions", "occurrence_reviews")
 
 
 def read_cases() -> list[dict[str, Any]]:
@@ -67,21 +68,26 @@ def draw(on: date, **values: object) -> list[dict[str, Any]]:
 
 
 def situation(case: dict[str, Any]) -> dict[str, Any]:
-    """The situation a case describes: normal draws and weights where it says nothing else."""
+    """The situation a case describes: normal draws and weights where it says nothing else.
+
+    `normal` names what every whole draw of a case brings besides.
+    """
     cycles = [
         {"number": number, "on": given["on"].isoformat(), "activity_gbq": str(given["gbq"])}
+        | {key: given[key] for key in ("elsewhere",) if key in given}
         for number, given in enumerate(case.get("cycles", []), start=1)
     ]
+    normal = case.get("normal", {})
     labs: list[dict[str, Any]] = []
     days: list[date] = []
     if cycles and case.get("baseline", {}) != "none":
         first = case["cycles"][0]["on"] - timedelta(days=BASELINE_DAYS_BEFORE)
-        labs += draw(first, **case.get("baseline", {}))
+        labs += draw(first, **{**normal, **case.get("baseline", {})})
         days.append(first)
     for given in case.get("draws", []):
         rest = dict(given)
         on, only, more = rest.pop("on"), rest.pop("only", False), rest.pop("as", {})
-        labs += [lab(s, v, on) for s, v in rest.items()] if only else draw(on, **rest)
+        labs += [lab(s, v, on) for s, v in rest.items()] if only else draw(on, **{**normal, **rest})
         for item in labs:
             if item["collected_at"].startswith(on.isoformat()) and item["code"] in {CODES[s] for s in rest}:
                 item.update({key: None if value == "" else value for key, value in more.items()})
@@ -98,4 +104,14 @@ def situation(case: dict[str, Any]) -> dict[str, Any]:
         "labs": labs,
         "adverse_events": case.get("events", []),
         "delays": case.get("delays", []),
+        **{name: as_json(case[name]) for name in RECORDS if name in case},
     }
+
+
+def as_json(value: object) -> object:
+    """What TOML read, with its days as ISO text; everything else as it is."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: as_json(item) for key, item in value.items()}
+    return [as_json(item) for item in value] if isinstance(value, list) else value

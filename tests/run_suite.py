@@ -14,10 +14,11 @@ SUITE = ("-q", "-n", "2", "--ignore", "tests/benchmarks")  # two processes, as t
 NOTHING_COLLECTED = 5  # pytest's own exit code
 
 
-def pytest(*arguments: str, database: str = "") -> int:
-    """One run of pytest; its lines go to the terminal as they come."""
+def pytest(*arguments: str, database: str = "", long: bool = False) -> int:
+    """One run of pytest, its lines shown as they come; a test with a long profile looks at PRRT_LONG."""
     environment = dict(os.environ)
     environment.pop("DATABASE_URL", None)
+    environment["PRRT_LONG"] = "1" if long else "0"
     if database:
         environment["DATABASE_URL"] = database
     command = [sys.executable, "-m", "pytest", *arguments]
@@ -61,8 +62,15 @@ def folder(name: str, what: str) -> int:
         print(f"{what}: nothing in tests/{name} yet.")
         return 0
     print(f"== {what} ==", flush=True)
-    code = pytest("-q", "-s", "-p", "no:randomly", *map(str, files), database=server())
+    code = pytest("-q", "-s", "-p", "no:randomly", *map(str, files), database=server(), long=True)
     return 0 if code == NOTHING_COLLECTED else code
+
+
+def properties() -> int:
+    """The properties of the decision core with ten thousand examples each, on two processes."""
+    print("== Properties ==", flush=True)
+    files = ("test_properties.py", "test_calendar_properties.py")
+    return pytest("-q", "-n", "2", *(str(HERE / "rules" / file) for file in files), long=True)
 
 
 def main() -> int:
@@ -71,7 +79,9 @@ def main() -> int:
         case []:
             return suite()
         case ["--long"]:
-            return max(folder("faults", "Faults"), folder("soak", "Soak"), folder("fuzz", "Fuzz"))
+            return max(
+                folder("faults", "Faults"), folder("soak", "Soak"), folder("fuzz", "Fuzz"), properties()
+            )
         case ["--bench"]:
             return folder("benchmarks", "Benchmarks")
         case _:

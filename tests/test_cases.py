@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from courses import library
-from courses.situation import assess
-from tests.case_reader import CODES, EXTRA_PROTOCOLS, read_cases, situation
+from courses.situation import BadSituation, assess
+from tests.case_reader import CODES, EXTRA_PROTOCOLS, as_json, read_cases, situation
 
 CASES = read_cases()
 OWN_RULES = {
@@ -17,42 +17,85 @@ OWN_RULES = {
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case['file']}: {case['name']}" for case in CASES])
 def test_the_case_gets_the_answer_its_source_gives(case: dict[str, Any]) -> None:
-    found, expect = assess(situation(case), extra=EXTRA_PROTOCOLS), case["expect"]
+    expect = case["expect"]
+    if "error" in expect:
+        with pytest.raises(BadSituation, match=expect["error"]):
+            assess(situation(case), extra=EXTRA_PROTOCOLS)
+        return
+    found = assess(situation(case), extra=EXTRA_PROTOCOLS)
     acting = {reason["rule"]: reason for reason in found["reasons"] if reason["action"] != "proceed"}
     assert found["action"] == expect["action"], found["reasons"]
     assert set(acting) == set(expect.get("because", [])), found["reasons"]
     notes = {reason["rule"] for reason in found["reasons"] if reason["action"] == "proceed"}
     assert set(expect.get("notes", [])) <= notes
+    assert notes.isdisjoint(expect.get("no_notes", []))
     if "activity_gbq" in expect:
         assert found["activity_gbq"] == str(expect["activity_gbq"])
     if "occurrence" in expect:
         assert acting[expect["because"][0]]["occurrence"] == expect["occurrence"]
     if "stops_on" in expect:
         assert found["stops_on"] == (str(expect["stops_on"]) if expect["stops_on"] else None)
-    if "missing" in expect:
-        assert {gap["code"] for gap in found["missing"]} == {
-            CODES.get(item, item) for item in expect["missing"]
-        }
-    if "awaiting" in expect:
-        assert found["awaiting_labs"] == expect["awaiting"]
+    check_dates_and_gaps(found, expect)
+    if "level" in expect:
+        assert found["activity_level"] == expect["level"], found["activity_level_why"]
+    if "to_confirm" in expect:
+        waiting = [[item["rule"], item["onset"]] for item in found["to_confirm"]]
+        assert waiting == [[rule, str(onset)] for rule, onset in expect["to_confirm"]]
+    for words in expect.get("says", []):
+        assert any(words in reason["sentence"] for reason in found["reasons"]), found["reasons"]
     for reason in found["reasons"]:
         assert reason["sentence"].endswith(".")
         assert reason["source"]
         assert reason["threshold"]
 
 
+def check_dates_and_gaps(found: dict[str, Any], expect: dict[str, Any]) -> None:
+    """What is missing, when it is due, the window, and what another version grades otherwise."""
+    if "missing" in expect:
+        assert {gap["code"] for gap in found["missing"]} == {
+            CODES.get(item, item) for item in expect["missing"]
+        }
+    if "due" in expect:
+        due = {gap["code"]: gap["due_on"] for gap in found["missing"]}
+        assert {item: due.get(CODES.get(item, item)) for item in expect["due"]} == as_json(expect["due"])
+    if "window" in expect:
+        assert found["window"] == as_json(expect["window"])
+    if "awaiting" in expect:
+        assert found["awaiting_labs"] == expect["awaiting"]
+    if "differs" in expect:
+        assert [difference_words(line) for line in found["grade_differences"]] == expect["differs"]
+
+
 def test_every_case_names_its_source() -> None:
     assert [case["name"] for case in CASES if not case.get("source")] == []
+
+
+def difference_words(line: dict[str, Any]) -> str:
+    """Platelet count decreased: 4, 6.0 Thrombocytopenia: 3."""
+    own, other = ("none" if line[key] is None else line[key] for key in ("grade", "other_grade"))
+    renamed = "" if line["other_term"] == line["term"] else f" {line['other_term']}"
+    return f"{line['term']}: {own}, {line['other_version']}{renamed}: {other}"
+
+
+def cases_of(protocol_id: str) -> list[dict[str, Any]]:
+    """The cases of a protocol; a variant's rules are its base's, so that the base's cases count too."""
+    wanted = {protocol_id, library.shelf().base.get(protocol_id, protocol_id)}
+    return [case for case in CASES if case["protocol"] in wanted]
+
+
+@pytest.mark.parametrize("protocol_id", library.shelf().base)
+def test_every_variant_has_cases_of_its_own_that_act(protocol_id: str) -> None:
+    own = [case for case in CASES if case["protocol"] == protocol_id]
+    assert {"proceed", "delay", "stop"} <= {case["expect"]["action"] for case in own}
 
 
 @pytest.mark.parametrize("protocol_id", library.protocol_ids())
 def test_every_rule_of_a_protocol_has_a_case(protocol_id: str) -> None:
     protocol = library.protocol(protocol_id)
-    rules = OWN_RULES | {family.id for family in protocol.families} | {floor.id for floor in protocol.floors}
+    rules = OWN_RULES | {row.id for row in (*protocol.families, *protocol.floors, *protocol.checks)}
     covered = {
         rule
-        for case in CASES
-        if case["protocol"] == protocol_id
+        for case in cases_of(protocol_id)
         for rule in (*case["expect"].get("because", []), *case["expect"].get("notes", []))
     }
     assert rules - covered == set()
@@ -64,8 +107,7 @@ def test_every_acting_family_has_a_first_and_a_recurrent_case(protocol_id: str) 
     acting = [family for family in protocol.families if not family.never_acts]
     seen = {
         (rule, case["expect"].get("occurrence"))
-        for case in CASES
-        if case["protocol"] == protocol_id
+        for case in cases_of(protocol_id)
         for rule in case["expect"].get("because", [])[:1]
     }
     for family in acting:

@@ -1,14 +1,32 @@
-"""Turn the parsed data of a criteria file into Criteria; refuse gaps, overlaps and unreachable rows."""
+"""Turn the data of a criteria file into Criteria; refuse gaps, overlaps, and words that differ from rows."""
 
 from collections.abc import Mapping
 from decimal import Decimal
+from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
 from courses.rules.data_reader import TableReader
-from courses.rules.protocol import DERIVED, Bound, Criteria, Criterion, GradeRow, Reference, Test
+from courses.rules.protocol import (
+    DERIVED,
+    Bound,
+    Condition,
+    Criteria,
+    Criterion,
+    GradeRow,
+    Reference,
+    Test,
+)
+from courses.rules.published import disagreement
 
 _WORST = 4
+_CIRCUMSTANCES = {"when_anticoagulated": Condition.ANTICOAGULATED, "when_fasting": Condition.FASTING}
+
+
+class _Baseline(StrEnum):
+    NORMAL = Condition.BASELINE_NORMAL.value
+    ABNORMAL = Condition.BASELINE_ABNORMAL.value
+    LOW = Condition.BASELINE_LOW.value
 
 
 def read_criteria(data: object, *, units: Mapping[str, str]) -> Criteria:
@@ -16,13 +34,21 @@ def read_criteria(data: object, *, units: Mapping[str, str]) -> Criteria:
     table = TableReader(data)
     version, title = table.text("ctcae_version"), table.text("title")
     by_term: dict[str, Criterion] = {}
+    names: dict[str, str] = {}
     for item in table.tables("criterion"):
         criterion = _criterion(item, units)
-        if criterion.term in by_term:
-            raise item.fault("term", f"{criterion.term!r} stands twice", "keep one")
+        for key, name in _names_of(criterion):
+            if name.casefold() in names:
+                raise item.fault(key, f"{name!r} stands twice", "keep one")
+            names[name.casefold()] = criterion.term
         by_term[criterion.term] = criterion
     table.finish()
-    return Criteria(version=version, title=title, by_term=by_term)
+    return Criteria(version=version, title=title, by_term=by_term, names=names)
+
+
+def _names_of(criterion: Criterion) -> list[tuple[str, str]]:
+    """Every name of a term with the key it stands under."""
+    return [("term", criterion.term), *(("also_reported_as", name) for name in criterion.also_reported_as)]
 
 
 def read_bound(
@@ -96,6 +122,10 @@ def _criterion(table: TableReader, units: Mapping[str, str]) -> Criterion:
     table.finish()
     _refuse_gaps(table, criterion)
     _refuse_overlaps(table, criterion)
+    found = disagreement(criterion)
+    if found is not None:
+        grade, words = found
+        raise table.fault(f"published.{grade}", words, "correct the published words or the rows")
     return criterion
 
 
@@ -124,15 +154,24 @@ def _published(table: TableReader) -> dict[int, str]:
 def _row(table: TableReader, quantity: str, units: Mapping[str, str]) -> GradeRow:
     grade = _grade_number(table, "grade", table.raw("grade"))
     to = _grade_number(table, "grade_to", table.raw("grade_to")) if table.has("grade_to") else grade
-    normal = None
-    if table.has("when_baseline"):
-        word = table.text("when_baseline")
-        if word not in ("normal", "abnormal"):
-            raise table.fault("when_baseline", f"{word!r} is not known", "use normal or abnormal")
-        normal = word == "normal"
+    condition = _condition(table)
     bound = read_bound(table, quantity=quantity, units=units, own_unit=False)
     table.finish()
-    return GradeRow(grade=grade, grade_to=to, bound=bound, baseline_normal=normal)
+    return GradeRow(grade=grade, grade_to=to, bound=bound, condition=condition)
+
+
+def _condition(table: TableReader) -> Condition | None:
+    """What must be so for a row to apply; one thing at the most."""
+    given = [key for key in table.names() if key in ("when_baseline", *_CIRCUMSTANCES)]
+    if len(given) > 1:
+        raise table.fault(given[1], f"stands beside {given[0]}", "keep one condition for each row")
+    if not given:
+        return None
+    if given[0] == "when_baseline":
+        return Condition(table.choice("when_baseline", _Baseline).value)
+    if not table.flag(given[0]):
+        raise table.fault(given[0], "false says nothing", "write true, or leave it out")
+    return _CIRCUMSTANCES[given[0]]
 
 
 def _refuse_gaps(table: TableReader, criterion: Criterion) -> None:
@@ -156,7 +195,7 @@ def _refuse_overlaps(table: TableReader, criterion: Criterion) -> None:
         raise table.fault("rows", "compare in both directions", "write one criterion for each direction")
     groups: dict[object, GradeRow] = {}
     for row in criterion.rows:
-        key = (row.baseline_normal, row.bound.reference)
+        key = (row.condition, row.bound.reference)
         above = groups.get(key)
         if above is not None and not _milder(row.bound, above.bound):
             raise table.fault(

@@ -12,22 +12,26 @@ from courses.rules.derived import (
     quantity_at_baseline,
 )
 from courses.rules.evidence import Sample
-from courses.rules.intervals import Tri, exactly
+from courses.rules.intervals import Tri, exactly, negated
 from courses.rules.judging import (
     Judged,
+    both,
     bound_holds,
     compare,
     normal_limit,
-    unless,
 )
-from courses.rules.protocol import Criterion, GradeRow, Reference, Test
+from courses.rules.manual_grades import manual_grade
+from courses.rules.protocol import Condition, Criterion, GradeRow, Reference, Test
 
+ANTICOAGULATION = "anticoagulation"
+_LOW, _HIGH = Test.BELOW, Test.ABOVE
 _WORDS = {
     GapKind.LOWER_LIMIT: "no lower limit of normal",
     GapKind.UPPER_LIMIT: "no upper limit of normal",
     GapKind.BASELINE: "no baseline",
     GapKind.BOUNDS: "the result is known only within bounds",
-    GapKind.SYMPTOM: "the grade depends on symptoms a person must record",
+    GapKind.SYMPTOM: "the grade depends on symptoms or circumstances a person must record",
+    GapKind.ANTICOAGULATION: "not recorded whether the patient takes anticoagulants",
 }
 
 
@@ -64,7 +68,23 @@ class GradeRange:
 
 
 def grade(criterion: Criterion, moment: Moment, case: Case) -> GradeRange:
-    """The possible grades of a term.
+    """The possible grades of a term: what the numbers give, raised by a grade that a person gave."""
+    found = grade_of_numbers(criterion, moment, case)
+    given = manual_grade(criterion, moment, case)
+    return found if given is None else _raised(found, given.grade)
+
+
+def _raised(found: GradeRange, given: int) -> GradeRange:
+    """A person's grade only raises; where nothing but symptoms left grades open, it settles them."""
+    if given < found.low:
+        return found
+    if given >= found.high or all(gap.kind is GapKind.SYMPTOM for gap in found.gaps):
+        return GradeRange(given, given)
+    return GradeRange(given, found.high, found.gaps)
+
+
+def grade_of_numbers(criterion: Criterion, moment: Moment, case: Case) -> GradeRange:
+    """The grades the numbers alone leave possible.
 
     Rows are read most severe first: a row that holds fixes the lowest possible grade, a row that cannot be
     judged keeps its grade possible. Nothing that could not be tested is ever taken for normal.
@@ -86,30 +106,48 @@ def grade(criterion: Criterion, moment: Moment, case: Case) -> GradeRange:
 
 
 def row_holds(row: GradeRow, criterion: Criterion, moment: Moment, case: Case) -> Judged:
-    """A row holds when its bound is met, and the baseline is as the row wants it."""
-    if row.baseline_normal is None:
+    """A row holds when its bound is met, and its condition is so."""
+    if row.condition is None:
         return bound_holds(row.bound, moment, case)
-    abnormal = _baseline_abnormal(criterion, case)
-    met = _bound_against_abnormal_baseline(row, moment, case)
-    if row.baseline_normal:
-        return unless(met, abnormal)
-    return unless(met, Judged(None if abnormal.holds is None else not abnormal.holds, abnormal.gaps))
+    if row.condition is Condition.BASELINE_ABNORMAL:
+        met = _bound_against_abnormal_baseline(row, moment, case)
+    else:
+        met = bound_holds(row.bound, moment, case)
+    return both([met, _condition_holds(row.condition, criterion, case)])
 
 
-def _baseline_abnormal(criterion: Criterion, case: Case) -> Judged:
-    """Whether the baseline lay above its own upper limit of normal (the direction these rows know)."""
+def _condition_holds(condition: Condition, criterion: Criterion, case: Case) -> Judged:
+    """Whether a row applies; what nobody has recorded is unknown."""
+    if condition is Condition.ANTICOAGULATED:
+        return _anticoagulated(case)
+    if condition is Condition.FASTING:
+        return Judged(None, frozenset({gap(GapKind.SYMPTOM, criterion.term)}))
     quantity = criterion.quantity
-    if quantity not in case.abnormal:
-        case.abnormal[quantity] = _above_normal(case.history.baselines.get(quantity))
-    holds = case.abnormal[quantity]
+    side = _LOW if condition is Condition.BASELINE_LOW else _HIGH
+    key = f"{side.value} {quantity}"
+    if key not in case.abnormal:
+        case.abnormal[key] = _outside_normal(case.history.baselines.get(quantity), side)
+    outside = case.abnormal[key]
+    holds = negated(outside) if condition is Condition.BASELINE_NORMAL else outside
     return Judged(holds, frozenset() if holds is not None else frozenset({gap(GapKind.BASELINE, quantity)}))
 
 
-def _above_normal(sample: Sample | None) -> Tri:
-    """Whether a result lies above the limit it came with; unknown without either."""
-    if sample is None or sample.value is None or sample.measurement.high is None:
+def _anticoagulated(case: Case) -> Judged:
+    """Whether the patient takes anticoagulants; no, where disease flags are not considered."""
+    flags = case.chart.facts.disease_flags
+    if flags is None:
+        return Judged(False)
+    if flags.anticoagulated is None:
+        return Judged(None, frozenset({gap(GapKind.ANTICOAGULATION, ANTICOAGULATION)}))
+    return Judged(flags.anticoagulated)
+
+
+def _outside_normal(sample: Sample | None, side: Test) -> Tri:
+    """Whether a result lies beyond a limit it came with; unknown without either."""
+    if sample is None or sample.value is None:
         return None
-    return compare(sample.value, Test.ABOVE, exactly(sample.measurement.high))
+    limit = sample.measurement.low if side is _LOW else sample.measurement.high
+    return None if limit is None else compare(sample.value, side, exactly(limit))
 
 
 def _bound_against_abnormal_baseline(row: GradeRow, moment: Moment, case: Case) -> Judged:

@@ -13,6 +13,7 @@ from courses.rules.values import Chart, Sex, Weight
 from labs.clinic_days import age_on, days_between
 
 CREATININE, CALCIUM, ALBUMIN = "CREAT", "CA", "ALB"
+DIALYSIS = "dialysis"
 
 
 class GapKind(Enum):
@@ -27,6 +28,10 @@ class GapKind(Enum):
     BIRTH_DATE = "birth date"
     BOUNDS = "known only within bounds"
     SYMPTOM = "symptoms recorded by a person"
+    ANTICOAGULATION = "whether the patient takes anticoagulants"
+    DIALYSIS = "not to be judged on dialysis"
+    DIALYSIS_UNKNOWN = "whether the patient is on dialysis"
+    SUPPORT = "taken under a transfusion or growth factor"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,12 +64,15 @@ class Known:
 class Case:
     """What stays the same while a chart is judged: the chart, its sifted results, and the protocol.
 
-    `abnormal` and `known` remember what was found of baselines and clearances, worked out once each.
+    `abnormal` and `known` remember what was found of baselines and clearances, worked out once each. Without
+    `today` and the day it is judged for, no day of release is told.
     """
 
     chart: Chart
     history: History
     protocol: Protocol
+    today: date | None = None
+    judged_for: date | None = None
     abnormal: dict[str, Tri] = field(default_factory=dict, compare=False)
     known: dict[object, Known] = field(default_factory=dict, compare=False)
 
@@ -139,6 +147,9 @@ def clearance(*, sample: Sample | None, case: Case, baseline: bool = False) -> K
 
 def _clearance(day: date, creatinine: Interval, case: Case, baseline: bool) -> Known:
     chart, formula = case.chart, case.protocol.clearance
+    dialysis = dialysis_gaps(chart)
+    if dialysis:
+        return Known(None, dialysis)
     weight = weight_for(day, case=case, baseline=baseline)
     if weight is None or chart.sex is None or chart.birth_date is None or chart.birth_date > day:
         return Known(None, _person_gaps(weight, case))
@@ -146,6 +157,17 @@ def _clearance(day: date, creatinine: Interval, case: Case, baseline: bool) -> K
     factor = formula.female_factor if chart.sex is Sex.FEMALE else 1
     numerator = (formula.age_constant - age) * Fraction(weight.kg) * factor * formula.umol_per_l_in_mg_per_dl
     return Known(creatinine.inverted(numerator / formula.divisor))
+
+
+def dialysis_gaps(chart: Chart) -> frozenset[Gap]:
+    """What keeps a clearance from being judged at all: dialysis, or not knowing of it.
+
+    Where disease flags are not considered nothing is asked.
+    """
+    flags = chart.facts.disease_flags
+    if flags is None or flags.dialysis is False:
+        return frozenset()
+    return frozenset({gap(GapKind.DIALYSIS if flags.dialysis else GapKind.DIALYSIS_UNKNOWN, DIALYSIS)})
 
 
 def _person_gaps(weight: Weight | None, case: Case) -> frozenset[Gap]:

@@ -1,90 +1,126 @@
 """From toxicities and cycles so far: what each family asks for, and when a delay stops the course."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
+from courses.rules.activity_level import (
+    activity_level,
+    given_cycles,
+    is_reduced,
+    tolerated_reduction,
+    unexplained_reductions,
+    without_reduction,
+)
+from courses.rules.comparing import counted_days
+from courses.rules.decimals import plain
 from courses.rules.derived import Case
-from courses.rules.explaining import episode_reason, evidence_of, finding_words, release_of
-from courses.rules.protocol import RecurrenceBy, ToxicityFamily
-from courses.rules.schedule import other_delay_days, stop_day
+from courses.rules.explaining import (
+    comparisons_of,
+    episode_reason,
+    evidence_of,
+    finding_words,
+    release_of,
+)
+from courses.rules.occurrences import counted, current, is_unreviewed, nominal_day, recurrence
+from courses.rules.people_notes import relation_words
+from courses.rules.protocol import RecurrenceBy, Test, ToxicityFamily
+from courses.rules.required import MISSING
+from courses.rules.schedule import clock_start, other_delay_days, stop_day
 from courses.rules.toxicity import Course, Episode, events, family_of
-from courses.rules.values import Action, AdverseEvent, Occurrence, Reason
-from courses.rules.wording import day_words, event_evidence, plain
-from labs.clinic_days import add_days
+from courses.rules.tracks import leading_bound
+from courses.rules.values import (
+    Action,
+    ActivityLevel,
+    AdverseEvent,
+    Comparison,
+    Occurrence,
+    Purpose,
+    Reason,
+    ToConfirm,
+)
+from courses.rules.wording import cycle_words, day_words, event_evidence
+from labs.clinic_days import days_between
 
 LIMIT_RULE = "LIM-DELAY"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dosing:
-    """What the families say: reasons, the present episodes, and the first stopping day."""
+    """What the families say: reasons, present episodes, the first stopping day, and the activity level."""
 
     reasons: tuple[Reason, ...]
     current: tuple[Episode, ...]
     stops_on: date | None
+    level: ActivityLevel
+    level_why: str
 
 
 def judge_families(*, case: Case, course: Course, today: date) -> Dosing:
     """Every family's say on the next cycle, and the limit of the delay."""
     reasons: list[Reason] = []
-    current: list[Episode] = []
-    counted = {family.id: _counted(family, course.episodes, case) for family in case.protocol.families}
+    present: list[Episode] = []
+    by_family = {family.id: counted(family, course.episodes, case) for family in case.protocol.families}
     for family in case.protocol.families:
-        reasons += _family_reasons(family, counted[family.id], case)
+        reasons += _family_reasons(family, by_family[family.id], course, case)
         reasons += _event_notes(family, case)
         if family.on_first is Action.DELAY:
-            current += _current(counted[family.id], case)
-    limited = [e for episodes in counted.values() for e in episodes if e.family.on_first is Action.DELAY]
+            present += current(by_family[family.id], case)
+    limited = [e for episodes in by_family.values() for e in episodes if e.family.on_first is Action.DELAY]
     reasons += _limit_reasons(limited, case, today)
-    waiting = [episode for episode in current if _is_open(episode)]
+    reasons += _unexplained_reductions(limited, case)
+    waiting = [episode for episode in present if _is_open(episode)]
     stops_on = _limit(case.history.given, case, today).day if waiting else None
-    return Dosing(reasons=tuple(reasons), current=tuple(current), stops_on=stops_on)
-
-
-def _counted(family: ToxicityFamily, episodes: Iterable[Episode], case: Case) -> list[Episode]:
-    """A family's episodes since the first cycle, oldest first; recovered ones as the protocol counts them.
-
-    A permanent stop counts whenever the event took place.
-    """
-    mine = sorted(
-        (e for e in episodes if e.family is family and (e.interval > 0 or family.on_first is Action.STOP)),
-        key=lambda e: (e.onset, e.track),
+    level, why = activity_level(limited, reasons, case)
+    return Dosing(
+        reasons=tuple(reasons), current=tuple(present), stops_on=stops_on, level=level, level_why=why
     )
-    if case.protocol.count_interim_occurrences:
-        return mine
-    return [e for e in mine if e.resolved_on is None or e.resolved_on > _nominal(e.interval, case)]
 
 
-def _nominal(interval: int, case: Case) -> date:
-    return add_days(case.history.cycle_days[interval - 1], case.protocol.schedule.interval_days)
+def to_confirm(
+    *, case: Case, course: Course, dosing: Dosing, others: Iterable[Reason], today: date
+) -> tuple[ToConfirm, ...]:
+    """Unreviewed occurrences seen only between cycles without which the whole decision would be milder.
+
+    `others` are the reasons beside the families' own.
+    """
+    kept = tuple(e for e in course.episodes if not is_unreviewed(e, case))
+    if len(kept) == len(course.episodes):
+        return ()
+    rest = max((reason.action for reason in others), default=Action.PROCEED)
+    action = max([rest, *(reason.action for reason in dosing.reasons)])
+    without = judge_families(case=case, course=replace(course, episodes=kept), today=today)
+    if max([rest, *(reason.action for reason in without.reasons)]) == action:
+        return ()
+    acting = {reason.rule for reason in dosing.reasons if reason.action is action}
+    return tuple(
+        ToConfirm(rule=e.family.id, onset=e.onset, sentence=_confirm_words(e, action, case))
+        for e in sorted(course.episodes, key=lambda e: (e.onset, e.family.id, e.track))
+        if is_unreviewed(e, case) and acting & {e.family.id, LIMIT_RULE}
+    )
+
+
+def _confirm_words(episode: Episode, action: Action, case: Case) -> str:
+    return (
+        f"{finding_words(episode, case)} was seen only between cycles and had recovered by "
+        f"{day_words(nominal_day(episode.interval, case))}, and this decision to {action.word} rests on it: "
+        "a physician confirms that it counts, or dismisses it with a reason, before the decision is signed."
+    )
 
 
 def _is_open(episode: Episode) -> bool:
     return episode.resolved_on is None
 
 
-def _current(episodes: list[Episode], case: Case) -> list[Episode]:
-    """Episodes of the present interval, and those still open when it began."""
-    if not case.history.given:
-        return []
-    began = case.history.cycle_days[-1]
-    # Of a laboratory track only its newest episode counts; each event reported by a person stands for itself.
-    newest = {e.track if e.event is None else e.event: e for e in episodes}
-    return [
-        e
-        for e in newest.values()
-        if e.interval == case.history.given or e.resolved_on is None or e.resolved_on > began
-    ]
-
-
-def _family_reasons(family: ToxicityFamily, episodes: list[Episode], case: Case) -> Iterator[Reason]:
+def _family_reasons(
+    family: ToxicityFamily, episodes: list[Episode], course: Course, case: Case
+) -> Iterator[Reason]:
     """Stop for good, delay, reduce, or only remember: in this order of severity."""
     if not episodes:
         return
     newest = episodes[-1]
     if family.never_acts:
-        for episode in _current(episodes, case):
+        for episode in current(episodes, case):
             yield episode_reason(
                 episode, Action.PROCEED, None, "this alone never changes the treatment", case
             )
@@ -94,43 +130,89 @@ def _family_reasons(family: ToxicityFamily, episodes: list[Episode], case: Case)
             newest, Action.STOP, Occurrence.FIRST, "stop permanently, do not treat again", case
         )
         return
-    recurrent = _recurrence(family, episodes)
+    recurrent = recurrence(family, episodes)
     if recurrent is not None:
+        resumed = cycle_words(given_cycles(case)[recurrent.interval - 1])
         again = f"it came again after treatment had resumed (first from {day_words(episodes[0].onset)})"
+        text = _joined([*_story(recurrent, course, case), f"{again} with {resumed}: stop permanently"])
+        first = next(e for e in episodes if _is_before(e, recurrent))
         yield episode_reason(
-            recurrent, family.on_recurrence, Occurrence.RECURRENT, f"{again}: stop permanently", case
+            recurrent, family.on_recurrence, Occurrence.RECURRENT, text, case, first=first
         )
         return
-    yield from _first_reasons(_current(episodes, case), newest, case)
+    yield from _first_reasons(episodes, course, case)
 
 
-def _first_reasons(current: list[Episode], newest: Episode, case: Case) -> Iterator[Reason]:
+def _is_before(episode: Episode, recurrent: Episode) -> bool:
+    """Whether an episode is an earlier occurrence of what came again."""
+    same = recurrent.family.recurrence_by is RecurrenceBy.FAMILY or episode.track == recurrent.track
+    return same and episode.interval < recurrent.interval
+
+
+def _first_reasons(episodes: list[Episode], course: Course, case: Case) -> Iterator[Reason]:
     """A first occurrence: delay while it lasts, then the reduced activity, then the full one again."""
-    schedule = case.protocol.schedule
-    for episode in current:
+    waiting = without_reduction(episodes, case)
+    for episode in waiting:
+        story = _story(episode, course, case)
         if episode.resolved_on is None:
-            text = f"delay until {release_of(episode, case)}"
+            text = _joined([*story, f"delay until {release_of(episode, case)}"])
             yield episode_reason(episode, Action.DELAY, Occurrence.FIRST, text, case)
         else:
-            reduced = plain(schedule.reduced_activity_gbq)
-            text = f"resolved on {day_words(episode.resolved_on)}: resume at {reduced} GBq"
+            text = _joined([*story, _resume_words(episode, case)])
             yield episode_reason(episode, Action.REDUCE, Occurrence.FIRST, text, case)
-    if not current:
-        given = case.history.given
+    reduced = None if waiting else tolerated_reduction(episodes[-1], case)
+    if reduced is not None:
         text = (
-            f"cycle {given} was given since without it coming back: {plain(schedule.activity_gbq)} GBq again"
+            f"{cycle_words(reduced)} was given at {plain(reduced.activity_gbq)} GBq since without it coming "
+            f"back: {plain(case.protocol.schedule.activity_gbq)} GBq again"
         )
-        yield episode_reason(newest, Action.PROCEED, Occurrence.FIRST, text, case)
+        yield episode_reason(episodes[-1], Action.PROCEED, Occurrence.FIRST, text, case)
 
 
-def _recurrence(family: ToxicityFamily, episodes: list[Episode]) -> Episode | None:
-    """The newest episode when the toxicity has come in more than one interval between administrations."""
-    groups: dict[str, list[Episode]] = {}
-    for episode in episodes:
-        name = episode.track if family.recurrence_by is RecurrenceBy.TERM else ""
-        groups.setdefault(name, []).append(episode)
-    again = [group[-1] for group in groups.values() if len({e.interval for e in group}) > 1]
-    return max(again, key=lambda e: (e.onset, e.track), default=None)
+def _resume_words(episode: Episode, case: Case) -> str:
+    """Resume at the reduced activity; which full cycles since then were no reduced ones."""
+    resume = f"resume at {plain(case.protocol.schedule.reduced_activity_gbq)} GBq"
+    full = [c for c in given_cycles(case)[episode.interval :] if not is_reduced(c, case)]
+    if not full:
+        return resume
+    given = " and ".join(f"{cycle_words(c)} was given at {plain(c.activity_gbq)} GBq" for c in full)
+    return f"{given}, so no reduced cycle has been tolerated yet: {resume}"
+
+
+def _story(episode: Episode, course: Course, case: Case) -> Iterator[str]:
+    """What a reader must know of an episode beside its value: where, its onset, nadir, end and cause."""
+    cycle = given_cycles(case)[episode.interval - 1]
+    if cycle.elsewhere:
+        yield f"after {cycle_words(cycle)}"
+    if episode.onset != episode.worst.day:
+        falls = leading_bound(episode.criterion, episode.track, case).is_low
+        yield f"began on {day_words(episode.onset)}"
+        yield f"{'nadir' if falls else 'peak'} on {day_words(episode.worst.day)}"
+    if episode.resolved_on is not None:
+        yield f"resolved on {day_words(episode.resolved_on)}"
+    if episode.family.other_events:
+        yield relation_words(episode, course)
+
+
+def _joined(parts: Iterable[str]) -> str:
+    """What is known, then the consequence: `resolved on 3 May 2026: resume at 3.7 GBq`."""
+    *known, consequence = parts
+    return f"{', '.join(known)}: {consequence}" if known else consequence
+
+
+def _unexplained_reductions(episodes: list[Episode], case: Case) -> Iterator[Reason]:
+    """A reduced cycle of another hospital tells of a toxicity that this chart may not know: a note."""
+    schedule = case.protocol.schedule
+    for cycle in unexplained_reductions(episodes, case):
+        yield Reason(
+            rule=MISSING,
+            action=Action.PROCEED,
+            sentence=f"{cycle_words(cycle)[:1].upper()}{cycle_words(cycle)[1:]} was given at "
+            f"{plain(cycle.activity_gbq)} GBq instead of {plain(schedule.activity_gbq)} GBq, and no toxicity "
+            "is recorded before it: ask that hospital why, and record a toxicity as an adverse event.",
+            threshold=f"{plain(schedule.activity_gbq)} GBq, or a recorded toxicity",
+            source=str(schedule.reduced_source),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +230,7 @@ def _limit(interval: int, case: Case, today: date) -> _Limit:
     days, protocol = case.history.cycle_days, case.protocol
     began, end = days[interval - 1], days[interval] if interval < len(days) else today
     other = other_delay_days(
-        delays=case.chart.delays, cycle=interval + 1, nominal=_nominal(interval, case), until=end
+        delays=case.chart.delays, cycle=interval + 1, nominal=nominal_day(interval, case), until=end
     )
     plain_day = stop_day(last_on=began, protocol=protocol, spared_days=0)
     shifted = stop_day(last_on=began, protocol=protocol, spared_days=other)
@@ -194,13 +276,28 @@ def _limit_reason(episode: Episode, limit: _Limit, case: Case) -> Reason:
         threshold=f"{counted} day {rule.days}: {day_words(limit.day)}",
         source=str(rule.source),
         evidence=evidence_of(episode, case),
+        comparisons=(*comparisons_of(episode, case), _compared_limit(episode, limit, case)),
+    )
+
+
+def _compared_limit(episode: Episode, limit: _Limit, case: Case) -> Comparison:
+    """The days from the start of the clock until the toxicity resolved, treatment went on, or today."""
+    start = clock_start(last_on=case.history.cycle_days[limit.interval - 1], protocol=case.protocol)
+    until = min(limit.end, episode.resolved_on or limit.end)
+    return counted_days(
+        "Days of the delay's limit",
+        start,
+        until,
+        Test.AT_LEAST,
+        days_between(start, limit.day),
+        purpose=Purpose.TRIGGER,
     )
 
 
 def _event_notes(family: ToxicityFamily, case: Case) -> Iterator[Reason]:
     """Events attributed elsewhere, begun before treatment, or milder than the trigger."""
     for event in events(case):
-        if family_of(event, None, case)[0] is not family:
+        if family_of(event.term, None, case)[0] is not family:
             continue
         note = _event_note(family, event, case)
         if note:

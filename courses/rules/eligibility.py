@@ -2,15 +2,25 @@
 
 from collections.abc import Iterator
 
+from courses.rules.comparing import compared_age, compared_bound, compared_excuses
 from courses.rules.derived import Case, Moment
-from courses.rules.judging import Judged, both, bound_holds, parts_of, unless
+from courses.rules.judging import (
+    Judged,
+    asked_bound,
+    both,
+    bound_holds,
+    parts_of,
+    parts_or_surrogate,
+    unless,
+)
 from courses.rules.protocol import Floor, When
+from courses.rules.releasing import bounds_release, released_by_results
 from courses.rules.required import Lack, gap_lacks
 from courses.rules.schedule import Dates
-from courses.rules.toxicity import explained
+from courses.rules.tracks import explained
 from courses.rules.values import Action, Reason
-from courses.rules.wording import bound_words, day_words, lab_evidence, quantity_words
-from labs.clinic_days import age_on
+from courses.rules.wording import bound_words, day_words, lab_evidence, quantity_words, surrogate_words
+from labs.clinic_days import age_on, birthday
 
 AGE_RULE = "ELIG-AGE"
 
@@ -29,6 +39,9 @@ def age_reasons(*, case: Case, dates: Dates) -> Iterator[Reason]:
             "planned day: not eligible yet.",
             threshold=f"{least} years or older",
             source=str(case.protocol.minimum_age_source),
+            comparisons=(compared_age(birth_date, dates.judged_for, least),),
+            release=f"the patient is {least} years old on {day_words(birthday(birth_date, least))}",
+            release_on=birthday(birth_date, least),
         )
 
 
@@ -59,7 +72,7 @@ def floors_act(moment: Moment, analyte: str, case: Case) -> bool:
         judge_floor(floor, moment, case).holds is not False
         for floor in _asked(case)
         if floor.action > Action.PROCEED
-        and any(analyte in parts_of(bound.quantity) for bound in floor.bounds)
+        and any(analyte in parts_or_surrogate(bound.quantity, case) for bound in floor.bounds)
     )
 
 
@@ -103,17 +116,28 @@ def _measured(floor: Floor, moment: Moment) -> bool:
 
 
 def _floor_reason(floor: Floor, moment: Moment, case: Case) -> Reason:
-    found = " and ".join(quantity_words(bound, moment, case) for bound in floor.bounds)
-    condition = " and ".join(bound_words(bound, moment, case) for bound in floor.bounds)
-    parts = dict.fromkeys(part for bound in floor.bounds for part in parts_of(bound.quantity))
-    return Reason(
+    bounds = [asked_bound(bound, moment, case) for bound in floor.bounds]
+    found = " and ".join(quantity_words(bound, moment, case) for bound in bounds)
+    condition = " and ".join(bound_words(bound, moment, case) for bound in bounds)
+    condition += surrogate_words(floor.bounds, moment, case)
+    parts = dict.fromkeys(part for bound in bounds for part in parts_of(bound.quantity))
+    reason = Reason(
         rule=floor.id,
         action=floor.action,
         sentence=f"{found}, {condition}: {_consequence(floor)} ({floor.name}).",
         threshold=condition,
         source=str(floor.source),
         evidence=tuple(lab_evidence(moment.samples[part], case.protocol) for part in parts),
+        comparisons=(
+            *(compared_bound(bound, moment, case) for bound in bounds),
+            *compared_excuses(floor.explained_by, moment, case),
+        ),
     )
+    if floor.action.is_go or floor.action is Action.STOP:
+        return reason
+    newest = max(moment.samples[part].day for part in parts)
+    text = bounds_release(bounds, moment, case)
+    return released_by_results(reason, text, [bound.quantity for bound in bounds], newest, case)
 
 
 def _consequence(floor: Floor) -> str:

@@ -19,6 +19,7 @@ _RANK = {
     Status.ENTERED_IN_ERROR: 4,
 }
 QUARANTINED = "quarantined"
+NOT_REPRESENTATIVE = "not-representative"
 TWO_RESULTS = "two different results are reported for one specimen"
 WITHDRAWN = (Status.CANCELLED, Status.ENTERED_IN_ERROR)
 
@@ -35,12 +36,17 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What one specimen says of one analyte, after its life cycle has been applied."""
+    """What one specimen says of one analyte, after its life cycle has been applied.
+
+    `supported`: taken so soon after a transfusion or growth factor that it may look better than the marrow
+    is; `why` says what it may not do.
+    """
 
     measurement: Measurement
     value: Interval | None
     standing: Standing
     why: str = ""
+    supported: bool = False
 
     @property
     def analyte(self) -> str:
@@ -56,6 +62,16 @@ class Sample:
     def day(self) -> date:
         """The clinic day on which the specimen was taken."""
         return self.measurement.collected_on
+
+    @property
+    def clears(self) -> bool:
+        """Whether it may show that all is well, and not only that something is wrong."""
+        return self.standing is Standing.DECISIVE and not self.supported
+
+    @property
+    def not_representative(self) -> bool:
+        """Whether two people have said that it does not show how the patient is."""
+        return NOT_REPRESENTATIVE in self.measurement.quality
 
 
 def sift(measurements: Iterable[Measurement]) -> tuple[Sample, ...]:
@@ -110,9 +126,18 @@ def _sample(chosen: Measurement, top: list[Measurement]) -> Sample:
     if chosen.status is Status.PRELIMINARY:
         return Sample(measurement=chosen, value=value, standing=Standing.ALARM, why="it is preliminary")
     if chosen.quality:
-        why = f"the specimen is unreliable ({', '.join(chosen.quality)})"
-        return Sample(measurement=chosen, value=value, standing=Standing.ALARM, why=why)
+        return Sample(
+            measurement=chosen, value=value, standing=Standing.ALARM, why=_doubt_words(chosen.quality)
+        )
     return Sample(measurement=chosen, value=value, standing=Standing.DECISIVE)
+
+
+def _doubt_words(quality: tuple[str, ...]) -> str:
+    """Why a final result with these marks is not relied on."""
+    others = ", ".join(flag for flag in quality if flag != NOT_REPRESENTATIVE)
+    words = [f"the specimen is unreliable ({others})"] if others else []
+    words += ["two people marked it as not representative"] if NOT_REPRESENTATIVE in quality else []
+    return " and ".join(words)
 
 
 def _merged(samples: list[Sample]) -> Iterator[Sample]:
@@ -130,8 +155,11 @@ def _merged(samples: list[Sample]) -> Iterator[Sample]:
         first = seen.get(place)
         if first is None or first.value is None:
             seen[place] = sample
-        elif first.value != sample.value:
-            seen[place] = _both(first, sample, first.value.hull(sample.value))
+            continue
+        if first.value != sample.value:
+            first = _both(first, sample, first.value.hull(sample.value))
+        mark = first.measurement.baseline or sample.measurement.baseline
+        seen[place] = replace(first, measurement=replace(first.measurement, baseline=mark))
     yield from seen.values()
 
 
@@ -169,6 +197,11 @@ class History:
         of = (s for s in reversed(self.decisive) if s.analyte == analyte and self.present(s))
         return next(of, None)
 
+    def newest_clearing(self, analyte: str) -> Sample | None:
+        """The newest of them that may show that all is well."""
+        of = (s for s in reversed(self.decisive) if s.analyte == analyte and s.clears and self.present(s))
+        return next(of, None)
+
 
 def read_history(chart: Chart) -> History:
     """Sift a chart's results and find the baselines."""
@@ -177,18 +210,21 @@ def read_history(chart: Chart) -> History:
     return History(
         decisive=tuple(s for s in samples if s.standing is Standing.DECISIVE),
         doubtful=tuple(s for s in samples if s.standing is not Standing.DECISIVE),
-        baselines=_baselines(samples, cycle_days),
+        baselines=_baselines(samples, cycle_days, locked=chart.baseline_locked),
         cycle_days=cycle_days,
     )
 
 
-def _baselines(samples: tuple[Sample, ...], cycle_days: tuple[date, ...]) -> dict[str, Sample]:
+def _baselines(
+    samples: tuple[Sample, ...], cycle_days: tuple[date, ...], *, locked: bool
+) -> dict[str, Sample]:
     """The newest marked result of each analyte; without a mark, the newest usable one before the first cycle.
 
     A mark on a result that is unusable, or was collected after the first administration, gives no baseline.
+    Once the baselines are locked, only marks count.
     """
     first = cycle_days[0] if cycle_days else None
-    marked = {s.analyte for s in samples if s.measurement.baseline}
+    marked = {s.analyte for s in samples if s.measurement.baseline or locked}
     found: dict[str, Sample] = {}
     for sample in samples:
         if sample.standing is not Standing.DECISIVE:

@@ -160,11 +160,15 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OccurrenceReview:
-    """A physician's word on an occurrence seen only between cycles, known by its rule and first day."""
+    """A physician's word on an occurrence seen only between cycles, known by its rule and first day.
+
+    `on` is the day of the review: what shows after it is not covered. None covers whatever stays interim.
+    """
 
     rule: str
     onset: date
     counts: bool
     by: str
     reason: str
+    on: date | None = None
     ref: str = ""

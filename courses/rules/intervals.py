@@ -95,6 +95,13 @@ def is_at_most(value: Interval, limit: Interval) -> Tri:
     return negated(is_below(limit, value))
 
 
+def is_further(value: Interval, than: Interval, *, low: bool) -> bool:
+    """Whether a value may lie further out than another: downwards when `low`, else upwards."""
+    if low:
+        return (value.low or ZERO) < (than.low or ZERO)
+    return than.high is not None and (value.high is None or value.high > than.high)
+
+
 def negated(answer: Tri) -> Tri:
     """Unknown stays unknown."""
     return None if answer is None else not answer

@@ -18,7 +18,15 @@ from courses.rules.derived import (
     quantity_at_baseline,
 )
 from courses.rules.intervals import Interval, Tri, all_of, any_of, exactly, is_at_most, is_below, negated
-from courses.rules.protocol import CORRECTED_CALCIUM, CREATININE_CLEARANCE, Bound, Reference, Test
+from courses.rules.protocol import (
+    CORRECTED_CALCIUM,
+    CREATININE_CLEARANCE,
+    Bound,
+    Protocol,
+    Reference,
+    Surrogate,
+    Test,
+)
 
 _PARTS = {CREATININE_CLEARANCE: (CREATININE,), CORRECTED_CALCIUM: (CALCIUM, ALBUMIN)}
 
@@ -34,6 +42,40 @@ class Judged:
 def parts_of(quantity: str) -> tuple[str, ...]:
     """The analytes a quantity is made of."""
     return _PARTS.get(quantity, (quantity,))
+
+
+def parts_or_surrogate(quantity: str, case: Case) -> tuple[str, ...]:
+    """The analytes a quantity is made of, and the one a site lets stand in for it."""
+    surrogate = case.protocol.prothrombin_surrogate
+    if surrogate is None or surrogate.quantity != quantity:
+        return parts_of(quantity)
+    return (*parts_of(quantity), *parts_of(surrogate.bound.quantity))
+
+
+def stood_in_for(analyte: str, protocol: Protocol) -> str:
+    """The analyte whose place a surrogate takes; any other analyte is its own."""
+    surrogate = protocol.prothrombin_surrogate
+    return analyte if surrogate is None or surrogate.bound.quantity != analyte else surrogate.quantity
+
+
+def surrogate_at(quantity: str, moment: Moment, case: Case) -> Surrogate | None:
+    """What stands in at a moment: a site sets it, the quantity was not measured, the other one was."""
+    surrogate = case.protocol.prothrombin_surrogate
+    if surrogate is None or surrogate.quantity != quantity or quantity in moment.samples:
+        return None
+    return surrogate if surrogate.bound.quantity in moment.samples else None
+
+
+def asked_quantity(quantity: str, moment: Moment, case: Case) -> str:
+    """The quantity that is really asked at a moment: itself, or the one that stands in for it."""
+    surrogate = surrogate_at(quantity, moment, case)
+    return quantity if surrogate is None else surrogate.bound.quantity
+
+
+def asked_bound(bound: Bound, moment: Moment, case: Case) -> Bound:
+    """The bound that is really asked at a moment: itself, or the one that stands in for it."""
+    surrogate = surrogate_at(bound.quantity, moment, case)
+    return bound if surrogate is None else surrogate.bound
 
 
 def both(answers: Iterable[Judged]) -> Judged:
@@ -60,9 +102,10 @@ def _with_gaps(holds: Tri, answers: list[Judged]) -> Judged:
 
 
 def bound_holds(bound: Bound, moment: Moment, case: Case) -> Judged:
-    """Whether a quantity meets its bound at a moment."""
-    known = quantity_at(bound.quantity, moment, case)
-    return _meets(known, bound.test, limit_of(bound, moment, case), bound.quantity)
+    """Whether a quantity, or what stands in for it, meets its bound at a moment."""
+    asked = asked_bound(bound, moment, case)
+    known = quantity_at(asked.quantity, moment, case)
+    return _meets(known, asked.test, limit_of(asked, moment, case), asked.quantity)
 
 
 def limit_of(bound: Bound, moment: Moment, case: Case) -> Known:
@@ -77,15 +120,20 @@ def limit_of(bound: Bound, moment: Moment, case: Case) -> Known:
 
 
 def normal_limit(quantity: str, reference: Reference, moment: Moment) -> Known:
-    """The limit of normal that came with the result; a derived quantity borrows its first part's."""
+    """The limit of normal that came with the result.
+
+    Corrected calcium borrows that of calcium; a creatinine clearance has none, for creatinine's is another.
+    """
+    lower = reference is Reference.LLN
+    kind = GapKind.LOWER_LIMIT if lower else GapKind.UPPER_LIMIT
+    if quantity == CREATININE_CLEARANCE:
+        return Known(None, frozenset({gap(kind, quantity)}))
     analyte = parts_of(quantity)[0]
     sample = moment.samples.get(analyte)
     if sample is None:
         return Known(None, frozenset({gap(GapKind.RESULT, analyte)}))
-    lower = reference is Reference.LLN
     limit = sample.measurement.low if lower else sample.measurement.high
     if limit is None:
-        kind = GapKind.LOWER_LIMIT if lower else GapKind.UPPER_LIMIT
         return Known(None, frozenset({gap(kind, analyte)}))
     return Known(exactly(limit))
 
@@ -102,8 +150,12 @@ def compare(value: Interval, test: Test, limit: Interval) -> Tri:
 def recovered(quantity: str, *, falls: bool, tolerance: Fraction, moment: Moment, case: Case) -> Judged:
     """Whether a quantity is back: within its reference range, or within the tolerance of the baseline.
 
-    `falls` says in which direction the toxicity pushes it.
+    `falls` says in which direction the toxicity pushes it. Where something stands in for the quantity, that
+    must be back.
     """
+    surrogate = surrogate_at(quantity, moment, case)
+    if surrogate is not None:
+        quantity, falls = surrogate.bound.quantity, surrogate.bound.is_low
     known = quantity_at(quantity, moment, case)
     test = Test.AT_LEAST if falls else Test.AT_MOST
     normal = normal_limit(quantity, Reference.LLN if falls else Reference.ULN, moment)

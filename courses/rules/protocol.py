@@ -51,6 +51,19 @@ class Bound:
         return self.test in (Test.BELOW, Test.AT_MOST)
 
 
+class Condition(StrEnum):
+    """What must be so for a grade's row to apply: how the baseline lay to its own limits, or a circumstance.
+
+    A normal baseline is one not above its upper limit. Whether a specimen was fasting is never recorded.
+    """
+
+    BASELINE_NORMAL = "normal"
+    BASELINE_ABNORMAL = "abnormal"
+    BASELINE_LOW = "low"
+    ANTICOAGULATED = "anticoagulated"
+    FASTING = "fasting"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradeRow:
     """One line of a criterion: the bound that makes a grade; `grade_to` when symptoms decide up to which."""
@@ -58,7 +71,7 @@ class GradeRow:
     grade: int
     grade_to: int
     bound: Bound
-    baseline_normal: bool | None = None
+    condition: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +90,17 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Criteria:
-    """One version of CTCAE, by term."""
+    """One version of CTCAE, by term; `names` leads from every name of a term, folded, to the term."""
 
     version: str
     title: str
     by_term: Mapping[str, Criterion]
+    names: Mapping[str, str]
+
+    def named(self, name: str) -> Criterion | None:
+        """The criterion of a term, also under the name another version, or other people, give it."""
+        term = self.names.get(name.strip().casefold())
+        return None if term is None else self.by_term[term]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,15 @@
 
 import traceback
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date
 from itertools import groupby
 
-from courses.rules.checks import not_considered
-from courses.rules.ctcae import grade
+from courses.rules.checks import judge_checks, not_considered
+from courses.rules.comparing import compared_window
 from courses.rules.derived import Case, Moment
-from courses.rules.dosing import Dosing, judge_families
+from courses.rules.dosing import Dosing, judge_families, to_confirm
+from courses.rules.doubts import doubtful_lacks, set_aside_notes
 from courses.rules.eligibility import (
     age_reasons,
     floor_lacks,
@@ -17,23 +19,27 @@ from courses.rules.eligibility import (
     newest_moment,
 )
 from courses.rules.evidence import read_history
-from courses.rules.judging import parts_of
-from courses.rules.protocol import Protocol
-from courses.rules.required import Lack, doubtful_lacks, lab_lacks, unknown_lacks, weight_lacks
+from courses.rules.grade_table import differences, grade_lines
+from courses.rules.limit_warning import limit_warnings
+from courses.rules.people_notes import manual_lacks, people_notes
+from courses.rules.protocol import Protocol, Test
+from courses.rules.releasing import earliest_day, release_all, released_by_evidence
+from courses.rules.required import Lack, dialysis_lacks, lab_lacks, unknown_lacks, weight_lacks
 from courses.rules.schedule import Dates, dates_of, delay_so_far
-from courses.rules.toxicity import Track, events, follow, tracks
+from courses.rules.silence import WINDOW_RULE, silent_rules
+from courses.rules.support import mark_supported
+from courses.rules.toxicity import Course, follow, unless_attributed
+from courses.rules.tracks import Track, tracks
 from courses.rules.values import (
     Action,
     Chart,
-    GradeLine,
     MissingEvidence,
     OrderLine,
     Reason,
     Recommendation,
 )
-from courses.rules.wording import day_words
+from courses.rules.wording import cycle_words, day_words
 
-WINDOW_RULE = "SCH-WINDOW"
 FAULT_RULE = "SYS-FAULT"
 
 
@@ -43,27 +49,41 @@ def recommend(*, chart: Chart, protocol: Protocol, today: date) -> Recommendatio
     1. sift the results and follow every toxicity over the whole chart; 2. ask each family; 3. look for
     evidence that is missing; 4. look at the calendar; 5. take the most severe action.
     """
-    case = Case(chart=chart, history=read_history(chart), protocol=protocol)
+    history = mark_supported(read_history(chart), chart=chart, protocol=protocol)
     dates = dates_of(chart=chart, protocol=protocol, today=today)
+    case = Case(
+        chart=chart, history=history, protocol=protocol, today=today, judged_for=dates.judged_for
+    )
     course = follow(case)
     dosing = judge_families(case=case, course=course, today=today)
+    checked = judge_checks(case=case, dates=dates)
     lacks = _distinct(
         [
-            *_doubts(case),
+            *_doubts(case, course),
             *lab_lacks(case=case, dates=dates),
             *weight_lacks(case=case, dates=dates),
+            *dialysis_lacks(case=case, dates=dates),
             *unknown_lacks(unknowns=course.unknowns, case=case, dates=dates),
             *floor_lacks(case=case, dates=dates),
+            *checked.lacks,
+            *manual_lacks(case),
         ]
     )
-    reasons = [
-        *dosing.reasons,
+    others = [
         *floor_reasons(case=case, dates=dates),
         *age_reasons(case=case, dates=dates),
+        *limit_warnings(dosing=dosing, case=case, dates=dates, today=today),
+        *checked.reasons,
+        *set_aside_notes(case),
+        *people_notes(case, course),
         *_window_reasons(dates, dosing, protocol),
-        *_lack_reasons(lacks),
+        *_lack_reasons(lacks, today),
     ]
-    return _combined(case=case, dates=dates, dosing=dosing, reasons=reasons, lacks=lacks, today=today)
+    reasons = [*dosing.reasons, *others]
+    found = _combined(case=case, dates=dates, dosing=dosing, reasons=reasons, lacks=lacks, today=today)
+    silent = silent_rules(case=case, dates=dates, course=course, reasons=reasons, stops_on=dosing.stops_on)
+    unconfirmed = to_confirm(case=case, course=course, dosing=dosing, others=others, today=today)
+    return replace(found, silent=(*silent, *checked.silent), to_confirm=unconfirmed)
 
 
 def recommend_or_hold(*, chart: Chart, protocol: Protocol, today: date) -> Recommendation:
@@ -98,24 +118,25 @@ def _fault(fault: Exception, *, chart: Chart, protocol: Protocol) -> Recommendat
     )
 
 
-def _doubts(case: Case) -> Iterator[Lack]:
+def _doubts(case: Case, course: Course) -> Iterator[Lack]:
     """Doubtful results that would act on the rules of the present interval."""
     followed = tracks(case)
 
     def alarms(moment: Moment, analyte: str) -> bool:
         drawn = frozenset({analyte})
+        concerned = [track for track in followed if track.concerns(moment, drawn)]
         return floors_act(moment, analyte, case) or (
-            bool(case.history.given)
-            and any(_might_act(track, moment, case) for track in followed if track.concerns(moment, drawn))
+            bool(case.history.given) and any(_might_act(track, moment, case, course) for track in concerned)
         )
 
     return doubtful_lacks(alarms=alarms, case=case)
 
 
-def _might_act(track: Track, moment: Moment, case: Case) -> bool:
+def _might_act(track: Track, moment: Moment, case: Case, course: Course) -> bool:
     if track.family.never_acts:
         return False
-    finding = track.judge(moment, case)
+    spoken = course.spoken[track.family.id, track.name]
+    finding = unless_attributed(track.judge(moment, case), moment, spoken)
     return finding.weighty if finding.triggered.holds is None else finding.triggered.holds
 
 
@@ -129,12 +150,12 @@ def _distinct(lacks: list[Lack]) -> list[Lack]:
     return list(found.values())
 
 
-def _lack_reasons(lacks: list[Lack]) -> Iterator[Reason]:
+def _lack_reasons(lacks: list[Lack], today: date) -> Iterator[Reason]:
     """One reason per rule and force: a hold, or a note where the evidence is not required."""
     ordered = sorted(lacks, key=lambda lack: (lack.gap.rule, not lack.holds))
     for (rule, holds), group in groupby(ordered, key=lambda lack: (lack.gap.rule, lack.holds)):
         of = list(group)
-        yield Reason(
+        reason = Reason(
             rule=rule,
             action=Action.HOLD if holds else Action.PROCEED,
             sentence=_lack_sentence(of),
@@ -142,6 +163,8 @@ def _lack_reasons(lacks: list[Lack]) -> Iterator[Reason]:
             source="; ".join(dict.fromkeys(lack.source for lack in of)),
             evidence=tuple(item for lack in of for item in lack.evidence),
         )
+        acts = [(lack.name, lack.gap.resolve) for lack in of]
+        yield released_by_evidence(reason, acts, today) if holds else reason
 
 
 def _lack_sentence(lacks: list[Lack]) -> str:
@@ -157,7 +180,7 @@ def _window_reasons(dates: Dates, dosing: Dosing, protocol: Protocol) -> Iterato
     window, last = dates.window, dates.last
     if window is None or last is None:
         return
-    after = f"cycle {last.number} of {day_words(last.on)}"
+    after = cycle_words(last)
     first, final = day_words(window.earliest), day_words(window.latest)
     if dates.judged_for < window.earliest:
         action, text = (
@@ -177,6 +200,12 @@ def _window_reasons(dates: Dates, dosing: Dosing, protocol: Protocol) -> Iterato
         sentence=text,
         threshold=f"{first} to {final}",
         source=str(protocol.schedule.window_source),
+        comparisons=(
+            compared_window(dates, window.earliest, Test.BELOW),
+            compared_window(dates, window.latest, Test.ABOVE),
+        ),
+        release=f"plan the cycle for {first} to {final}" if action is Action.DELAY else "",
+        release_on=window.earliest if action is Action.DELAY else None,
     )
 
 
@@ -184,7 +213,7 @@ def _combined(
     *, case: Case, dates: Dates, dosing: Dosing, reasons: list[Reason], lacks: list[Lack], today: date
 ) -> Recommendation:
     """The most severe action, with everything a reader needs to check it."""
-    schedule = case.protocol.schedule
+    schedule, newest = case.protocol.schedule, newest_moment(case, dates)
     action = max((reason.action for reason in reasons), default=Action.PROCEED)
     activity = {Action.PROCEED: schedule.activity_gbq, Action.REDUCE: schedule.reduced_activity_gbq}.get(
         action
@@ -201,13 +230,20 @@ def _combined(
         window=dates.window,
         reasons=tuple(sorted(reasons, key=lambda reason: -reason.action)),
         missing=missing,
-        grades=tuple(_grades(case, dates)),
-        delay=delay_so_far(dates=dates, chart=case.chart, protocol=case.protocol, toxic=toxic),
+        grades=tuple(grade_lines(newest, case)),
+        grade_differences=tuple(differences(newest, case)),
+        delay=delay_so_far(dates=dates, chart=case.chart, protocol=case.protocol, toxic=toxic, today=today),
         stops_on=dosing.stops_on,
         awaiting_labs=awaiting,
         labs_due=min((gap.due_on for gap in missing if gap.due_on), default=None) if awaiting else None,
         not_considered=not_considered(case.chart, case.protocol),
         order_set=tuple(_order_set(case)) if action.is_go else (),
+        release=release_all(reasons),
+        release_on=earliest_day(reasons, case=case, dates=dates, stops_on=dosing.stops_on, today=today),
+        activity_level=dosing.level,
+        activity_level_why=dosing.level_why,
+        judged_for=dates.judged_for,
+        given=tuple(sorted(case.chart.cycles, key=lambda cycle: cycle.on)),
     )
 
 
@@ -223,26 +259,3 @@ def _order_set(case: Case) -> Iterator[OrderLine]:
     for row in case.protocol.orders:
         if not row.when_peritoneal_disease or case.chart.peritoneal_or_mesenteric_disease:
             yield OrderLine(kind=row.kind, items=row.items)
-
-
-def _grades(case: Case, dates: Dates) -> Iterator[GradeLine]:
-    """The grade of every term measured since the last administration, and of ongoing events."""
-    moment, criteria = newest_moment(case, dates), case.protocol.criteria
-    ongoing = {(e.term, e.grade): e for e in events(case) if e.ended_on is None}
-    for criterion in criteria.by_term.values():
-        sample = moment.samples.get(parts_of(criterion.quantity)[0])
-        if sample is None:
-            continue
-        found = grade(criterion, moment, case)
-        yield GradeLine(
-            term=criterion.term,
-            analyte=sample.analyte,
-            version=criteria.version,
-            grade=found.low if found.is_exact else None,
-            ungradable=found.ungradable,
-            collected_on=sample.day,
-        )
-    for (term, worst), event in sorted(ongoing.items()):
-        yield GradeLine(
-            term=term, analyte="", version=criteria.version, grade=worst, collected_on=event.began_on
-        )

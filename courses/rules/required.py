@@ -1,22 +1,28 @@
 """The evidence the next cycle needs: what is missing, stale, unusable or contradictory, and its cure."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
-from courses.rules.derived import Case, Gap, GapKind, Moment
-from courses.rules.evidence import Sample, Standing
-from courses.rules.protocol import LabRow
+from courses.rules.derived import Case, Gap, GapKind, dialysis_gaps
+from courses.rules.evidence import Standing
+from courses.rules.protocol import EarlierDraw, LabRow
 from courses.rules.schedule import Dates
 from courses.rules.toxicity import Unknown
 from courses.rules.values import Evidence, MissingEvidence
-from courses.rules.wording import day_words, lab_evidence, sample_words
+from courses.rules.wording import cycle_words, day_words, lab_evidence, sample_words
 from labs.clinic_days import add_days, days_between
 
 MISSING, STALE, UNUSABLE = "EV-MISSING", "EV-STALE", "EV-UNUSABLE"
 CONFLICT, BASELINE, WEIGHT = "EV-CONFLICT", "EV-BASELINE", "EV-WEIGHT"
 _WEIGH = "weigh the patient and record the weight with its day"
-_FACTS = {GapKind.SEX: "Sex", GapKind.BIRTH_DATE: "Birth date", GapKind.WEIGHT: "Body weight"}
+_FACTS = {
+    GapKind.SEX: "Sex",
+    GapKind.BIRTH_DATE: "Birth date",
+    GapKind.WEIGHT: "Body weight",
+    GapKind.DIALYSIS: "Dialysis",
+    GapKind.DIALYSIS_UNKNOWN: "Dialysis",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,27 @@ _GAP_WORDS = {
     GapKind.SYMPTOM: _Words(
         UNUSABLE, "the grade depends on symptoms", "have a person record the symptoms and the grade"
     ),
+    GapKind.ANTICOAGULATION: _Words(
+        MISSING, "it is not recorded", "record whether the patient takes anticoagulants"
+    ),
+    GapKind.SUPPORT: _Words(
+        UNUSABLE,
+        "a result that would explain another away was collected under a transfusion or growth factor",
+        "repeat {name} once the transfusion or growth factor no longer counts",
+        True,
+    ),
+    GapKind.DIALYSIS: _Words(
+        UNUSABLE,
+        "creatinine clearance is not to be judged on dialysis: a physician decides",
+        "have a physician judge the kidney function and decide",
+        True,
+    ),
+    GapKind.DIALYSIS_UNKNOWN: _Words(
+        MISSING,
+        "it is not recorded, and creatinine clearance cannot be judged without knowing it",
+        "record whether the patient is on dialysis",
+        True,
+    ),
 }
 
 
@@ -72,26 +99,32 @@ class Lack:
 
 
 def lab_lacks(*, case: Case, dates: Dates) -> Iterator[Lack]:
-    """Every analyte the protocol always needs that has no usable result in its window."""
+    """Every analyte the protocol always needs that has no usable result in its window.
+
+    Where an earlier draw is wanted as well and both lack, one lack says both.
+    """
     for row in case.protocol.labs:
         if row.always:
-            lack = lab_lack(row, case=case, dates=dates)
-            if lack is not None:
-                yield lack
+            last = lab_lack(row, case=case, dates=dates)
+            earlier = _earlier_lack(row, row.earlier, case=case, dates=dates) if row.earlier else None
+            found = [lack for lack in (earlier, last) if lack is not None]
+            yield from [_merged(*found)] if len(found) > 1 else found
 
 
 def lab_lack(row: LabRow, *, case: Case, dates: Dates) -> Lack | None:
     """Why an analyte has no usable result for the day of treatment; None when it has one."""
-    newest = case.history.newest(row.analyte)
-    if newest is not None and _in_time(newest.day, row, dates):
+    clearing = case.history.newest_clearing(row.analyte)
+    if clearing is not None and _in_time(clearing.day, row, dates):
         return None
-    doubtful = [s for s in case.history.doubtful if s.analyte == row.analyte and case.history.present(s)]
+    newest = case.history.newest(row.analyte)
+    present = [*case.history.doubtful, *([] if newest is None or newest.clears else [newest])]
+    doubtful = [s for s in present if s.analyte == row.analyte and case.history.present(s)]
     doubtful = [s for s in doubtful if _in_time(s.day, row, dates)]
     name = case.protocol.names[row.analyte]
     earliest = add_days(dates.planned_on or dates.judged_for, -row.validity_days)
     resolve = f"collect {name}, not before {day_words(earliest)}"
     if doubtful:
-        evidence = doubtful[-1]
+        evidence = sorted(doubtful, key=lambda sample: sample.at)[-1]
         rule = CONFLICT if evidence.standing is Standing.CONFLICT else UNUSABLE
         why = f"{sample_words(evidence, case.protocol)} cannot be used: {evidence.why}"
     elif newest is not None:
@@ -110,6 +143,44 @@ def lab_lack(row: LabRow, *, case: Case, dates: Dates) -> Lack | None:
     )
 
 
+def _earlier_lack(row: LabRow, draw: EarlierDraw, *, case: Case, dates: Dates) -> Lack | None:
+    """Why an analyte has no usable result of the earlier draw; None when it has one."""
+    first = add_days(dates.judged_for, -draw.from_days_before)
+    final = add_days(dates.judged_for, -draw.to_days_before)
+    usable = (s for s in case.history.decisive if s.analyte == row.analyte and s.clears)
+    if any(case.history.present(s) and first <= s.day <= final for s in usable):
+        return None
+    name = case.protocol.names[row.analyte]
+    days = f"{draw.from_days_before} to {draw.to_days_before} days before the treatment"
+    span = f"from {day_words(first)} to {day_words(final)}"
+    return Lack(
+        gap=MissingEvidence(
+            item=row.analyte,
+            rule=MISSING,
+            why=f"no usable result of the earlier draw, {days}, {span}",
+            resolve=f"collect {name} {span}, or move the planned day so that a usable result lies {days}",
+            due_on=_due(draw.to_days_before, dates),
+        ),
+        name=name,
+        source=str(draw.source),
+    )
+
+
+def _merged(earlier: Lack, last: Lack) -> Lack:
+    """One lack for both draws of an analyte, due when the first of them is."""
+    days = [day for day in (earlier.gap.due_on, last.gap.due_on) if day is not None]
+    return replace(
+        last,
+        gap=replace(
+            last.gap,
+            why=f"{earlier.gap.why}; last draw: {last.gap.why}",
+            resolve=f"{earlier.gap.resolve}; and {last.gap.resolve}",
+            due_on=min(days, default=None),
+        ),
+        source="; ".join(dict.fromkeys([earlier.source, last.source])),
+    )
+
+
 def _in_time(day: date, row: LabRow, dates: Dates) -> bool:
     return days_between(day, dates.judged_for) <= row.validity_days
 
@@ -119,7 +190,7 @@ def _until(day: date, row: LabRow) -> str:
 
 
 def _since(dates: Dates) -> str:
-    return "yet" if dates.last is None else f"since cycle {dates.last.number} on {day_words(dates.last.on)}"
+    return "yet" if dates.last is None else f"since {cycle_words(dates.last)}"
 
 
 def _due(days_before: int, dates: Dates) -> date | None:
@@ -148,6 +219,23 @@ def weight_lacks(*, case: Case, dates: Dates) -> Iterator[Lack]:
         name="Body weight",
         source=str(rule.source),
     )
+
+
+def dialysis_lacks(*, case: Case, dates: Dates) -> Iterator[Lack]:
+    """Dialysis always holds; not knowing of it holds too, and is due with the weight of the same formula."""
+    for found in dialysis_gaps(case.chart):
+        words, unknown = _GAP_WORDS[found.kind], found.kind is GapKind.DIALYSIS_UNKNOWN
+        yield Lack(
+            gap=MissingEvidence(
+                item=found.item,
+                rule=words.code,
+                why=words.why,
+                resolve=words.resolve,
+                due_on=_due(case.protocol.weight.due_days_before, dates) if unknown else None,
+            ),
+            name=_FACTS[found.kind],
+            source=str(case.protocol.clearance.source),
+        )
 
 
 def gap_lacks(
@@ -190,65 +278,3 @@ def unknown_lacks(*, unknowns: Iterable[Unknown], case: Case, dates: Dates) -> I
             case=case,
             dates=dates,
         )
-
-
-def doubtful_lacks(*, alarms: Callable[[Moment, str], bool], case: Case) -> Iterator[Lack]:
-    """Doubtful results since the last administration: they may hold, and nothing about them clears.
-
-    `alarms` says whether a moment would act, or might, because of one analyte. A later reliable result of the
-    same analyte settles both an unreliable result and two different results for one specimen.
-    """
-    for sample in case.history.doubtful:
-        if sample.standing is Standing.EMPTY or not case.history.present(sample):
-            continue
-        newest = case.history.newest(sample.analyte)
-        if newest is not None and newest.at > sample.at:
-            continue
-        if sample.standing is Standing.UNREAD:
-            yield from _unread(sample, case)
-        elif sample.standing is Standing.CONFLICT:
-            yield _doubtful(sample, CONFLICT, case)
-        elif alarms(_as_if_confirmed(sample, case), sample.analyte):
-            yield _doubtful(sample, UNUSABLE, case)
-
-
-def _unread(sample: Sample, case: Case) -> Iterator[Lack]:
-    """A newer result of an analyte that is always needed was not read: nobody may act past it."""
-    row = case.protocol.lab(sample.analyte)
-    if row is None or not row.always:
-        return
-    name = case.protocol.names[sample.analyte]
-    yield Lack(
-        gap=MissingEvidence(
-            item=sample.analyte,
-            rule=UNUSABLE,
-            why=f"the newest result, of {day_words(sample.day)}, has not been read: {sample.why}",
-            resolve=f"have somebody resolve the quarantined {name}, or repeat the draw",
-        ),
-        name=name,
-        source=str(row.source),
-    )
-
-
-def _as_if_confirmed(sample: Sample, case: Case) -> Moment:
-    """The moment a doubtful sample would make if it were reliable."""
-    earlier = {s.analyte: s for s in case.history.decisive if case.history.present(s) and s.at <= sample.at}
-    return Moment(day=sample.day, interval=case.history.given, samples={**earlier, sample.analyte: sample})
-
-
-def _doubtful(sample: Sample, code: str, case: Case) -> Lack:
-    words = sample_words(sample, case.protocol)
-    row = case.protocol.lab(sample.analyte)
-    return Lack(
-        gap=MissingEvidence(
-            item=sample.analyte,
-            rule=code,
-            why=f"{words} would act if it were confirmed, but {sample.why}"
-            if code == UNUSABLE
-            else f"{words}: {sample.why}",
-            resolve="repeat the draw, or have the laboratory confirm or correct the result",
-        ),
-        name=case.protocol.names[sample.analyte],
-        source=str((row or case.protocol.labs[0]).source),
-        evidence=(lab_evidence(sample, case.protocol),),
-    )

@@ -82,6 +82,8 @@ class RowReader:
                 raise item.fault("analyte", f"{row.analyte} stands twice", "keep one row")
             if row.due_days_before > row.validity_days:
                 raise item.fault("due_days_before", "is longer than the validity", "correct one of the two")
+            if row.earlier is not None and row.earlier.to_days_before <= row.validity_days:
+                raise item.fault("earlier_draw", "overlap: one draw would serve as both", "keep them apart")
             item.finish()
             found[row.analyte] = row
         return tuple(found.values())
@@ -147,16 +149,25 @@ class RowReader:
         return found
 
     def _terms(self, table: TableReader) -> tuple[str, ...]:
+        """The terms of a row, as the version in use calls them, with those only this version has."""
         terms = table.texts("terms") if table.has("terms") else ()
-        for term in terms:
-            self._known_term(table, "terms", term)
-        return terms
+        found = [self._known_term(table, "terms", term) for term in terms]
+        if table.has("terms_in"):
+            versions = table.table("terms_in")
+            for version in versions.names():
+                more = versions.texts(version)
+                if version == self._criteria.version:
+                    found += [self._known_term(versions, version, term) for term in more]
+        return tuple(found)
 
-    def _known_term(self, table: TableReader, key: str, term: str) -> None:
-        if term not in self._criteria.by_term:
+    def _known_term(self, table: TableReader, key: str, term: str) -> str:
+        """The term as this version of the criteria calls it."""
+        criterion = self._criteria.named(term)
+        if criterion is None:
             raise table.fault(
                 key, f"CTCAE {self._criteria.version} file has no term {term!r}", "correct the term"
             )
+        return criterion.term
 
     def _criteria_of(self, table: TableReader) -> tuple[ToxicityCriterion, ...]:
         if not table.has("criterion"):
@@ -193,15 +204,14 @@ class RowReader:
             return ()
         found = []
         for item in table.tables("exemption"):
-            self._known_term(item, "term", item.text("term"))
+            term = self._known_term(item, "term", item.text("term"))
             bounds = tuple(self._grade_bound(bound) for bound in item.tables("explained_by"))
-            found.append(Exemption(term=item.text("term"), explained_by=bounds))
+            found.append(Exemption(term=term, explained_by=bounds))
             item.finish()
         return tuple(found)
 
     def _grade_bound(self, table: TableReader) -> GradeBound:
-        term = table.text("term")
-        self._known_term(table, "term", term)
+        term = self._known_term(table, "term", table.text("term"))
         found = GradeBound(term=term, at_least=table.whole("at_least"), at_most=table.whole("at_most"))
         if not found.at_least <= found.at_most <= _WORST:
             raise table.fault("at_most", "must lie between at_least and 4", "correct the grades")

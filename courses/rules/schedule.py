@@ -66,10 +66,23 @@ def other_delay_days(*, delays: Iterable[Delay], cycle: int, nominal: date, unti
     return len(_days(spans, nominal, until))
 
 
+def clock_day(*, last_on: date, protocol: Protocol, today: date, spared_days: int) -> int:
+    """How many days the limit's clock has run today; it stands at 0 before it starts."""
+    elapsed = days_between(clock_start(last_on=last_on, protocol=protocol), today)
+    return max(0, elapsed - spared_days)
+
+
+def spared_days(*, chart: Chart, protocol: Protocol, cycle: int, nominal: date, until: date) -> int:
+    """Days of delay by other causes that the limit leaves out; none where the protocol counts every day."""
+    if not protocol.delay_limit.subtract_other_delay:
+        return 0
+    return other_delay_days(delays=chart.delays, cycle=cycle, nominal=nominal, until=until)
+
+
 def delay_so_far(
-    *, dates: Dates, chart: Chart, protocol: Protocol, toxic: Iterable[Span]
+    *, dates: Dates, chart: Chart, protocol: Protocol, toxic: Iterable[Span], today: date
 ) -> DelaySoFar | None:
-    """How far the planned day lies past the nominal one, and how many of those days toxicity caused.
+    """How far the planned day lies past the nominal one, how much of it toxicity caused, and the clock today.
 
     A day counts as toxicity's when it was recorded so, or when a toxicity was open and no other cause is
     recorded.
@@ -81,8 +94,12 @@ def delay_so_far(
     other = [(d.began_on, d.ended_on) for d in mine if d.cause is not DelayCause.TOXICITY]
     open_days = _days(toxic, dates.nominal, dates.planned_on) - _days(other, dates.nominal, dates.planned_on)
     toxic_days = open_days | _days(recorded, dates.nominal, dates.planned_on)
+    spared = spared_days(
+        chart=chart, protocol=protocol, cycle=dates.cycle, nominal=dates.nominal, until=today
+    )
     return DelaySoFar(
         days=days_between(dates.nominal, dates.planned_on),
+        day=clock_day(last_on=dates.last.on, protocol=protocol, today=today, spared_days=spared),
         toxicity_days=len(toxic_days),
         limit_days=protocol.delay_limit.days,
         counted_from=clock_start(last_on=dates.last.on, protocol=protocol),

@@ -66,6 +66,15 @@ class Occurrence(StrEnum):
     RECURRENT = "recurrent"
 
 
+class ActivityLevel(StrEnum):
+    """What the cycles given and the toxicities so far leave of the activity: the label's ladder."""
+
+    FULL = "full"
+    REDUCED = "reduced"
+    RESTORED = "restored"
+    STOPPED = "stopped"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
     """One reported value of one analyte, in its canonical unit. `ref` names the stored evidence.
@@ -133,7 +142,11 @@ class Delay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """Everything the rules may know of one course at one moment."""
+    """Everything the rules may know of one course at one moment.
+
+    With `baseline_locked` only a result marked as baseline is one: nothing newer takes its place, nor what is
+    left when it was withdrawn.
+    """
 
     birth_date: date | None
     sex: Sex | None
@@ -144,6 +157,7 @@ class Chart:
     delays: tuple[Delay, ...] = ()
     planned_on: date | None = None
     prior_activity_gbq: Decimal = Decimal(0)
+    baseline_locked: bool = False
     peritoneal_or_mesenteric_disease: bool | None = None
     facts: Facts = _NO_FACTS
     support: tuple[Support, ...] = ()
@@ -179,7 +193,7 @@ class EvidenceKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """One fact a reason rests on, as it was used."""
+    """One fact a reason rests on, as it was used; `until` is the day on which an event ended."""
 
     kind: EvidenceKind
     name: str
@@ -188,7 +202,23 @@ class Evidence:
     code: str = ""
     collected_at: datetime | None = None
     on: date | None = None
+    until: date | None = None
     ref: str = ""
+
+
+class Purpose(StrEnum):
+    """What a comparison was made for.
+
+    Trigger: to act. Resolution: no longer to act, all of them. Return: back at the reference range or the
+    baseline, one for each quantity is enough. Exception: to explain a finding away. Validity: to trust
+    evidence.
+    """
+
+    TRIGGER = "trigger"
+    RESOLUTION = "resolution"
+    RETURN = "return"
+    EXCEPTION = "exception"
+    VALIDITY = "validity"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +227,7 @@ class Comparison:
 
     `test` is one of below, at_most, above, at_least; `to_limit` is how far the value lies from the limit on
     the side it is on; `to_next_grade` how far it may still worsen before the next grade, in words, or empty.
+    `value_from` and `limit_from` say what a computed value, or a multiple, was worked out from.
     """
 
     quantity: str
@@ -208,14 +239,17 @@ class Comparison:
     collected_at: datetime | None = None
     to_limit: str = ""
     to_next_grade: str = ""
+    purpose: Purpose = Purpose.TRIGGER
+    value_from: str = ""
+    limit_from: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
     """One rule's say: a sentence with evidence, threshold and source; action proceed makes it a note.
 
-    `release` says what would end it, in words a nurse can act on; `release_on` the first day on which that
-    can be, None when no day is known. Both are empty where nothing ends it.
+    `release` says what would end it, in words a nurse can act on; `release_on` the first day on which
+    that can be, None when no day is known. Both are empty where nothing ends it.
     """
 
     rule: str
@@ -249,7 +283,7 @@ class MissingEvidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradeLine:
-    """One CTCAE term with its grade, or why it cannot be graded."""
+    """One CTCAE term with its grade, or why it cannot be graded; a surprising grade has a remark."""
 
     term: str
     analyte: str
@@ -257,6 +291,7 @@ class GradeLine:
     grade: int | None
     ungradable: str = ""
     collected_on: date | None = None
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,9 +335,13 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DelaySoFar:
-    """How far the planned day lies past the nominal one, and the limit of a delay by toxicity."""
+    """How far the planned day lies past the nominal one, and the limit of a delay by toxicity.
+
+    `day` is the day of the limit's clock today: day 98 of `limit_days`, counted from `counted_from`.
+    """
 
     days: int
+    day: int
     toxicity_days: int
     limit_days: int
     counted_from: date
@@ -362,6 +401,10 @@ class Recommendation:
     to_confirm: tuple[ToConfirm, ...] = ()
     release: tuple[str, ...] = ()
     release_on: date | None = None
+    activity_level: ActivityLevel | None = None
+    activity_level_why: str = ""
+    judged_for: date | None = None
+    given: tuple[GivenCycle, ...] = ()
 
     @property
     def verdict(self) -> Verdict:

@@ -1,15 +1,18 @@
 """The plain words of sentences: days, quantities, bounds, and numbers that never cross their limit."""
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 
+from courses.rules.decimals import apart, plain
 from courses.rules.derived import CREATININE, Case, Moment, clearance, quantity_at, weight_for
 from courses.rules.evidence import Sample, Standing
+from courses.rules.facts import Attribution, ManualGrade, OccurrenceReview
 from courses.rules.intervals import Interval
-from courses.rules.judging import limit_of, parts_of
+from courses.rules.judging import limit_of, parts_of, surrogate_at
 from courses.rules.protocol import CREATININE_CLEARANCE, DERIVED, Bound, Protocol, Reference, Test
-from courses.rules.values import AdverseEvent, Evidence, EvidenceKind
+from courses.rules.values import AdverseEvent, Evidence, EvidenceKind, GivenCycle
 
 _MONTHS = [
     "January",
@@ -25,7 +28,7 @@ _MONTHS = [
     "November",
     "December",
 ]
-_TESTS = {
+TESTS = {
     Test.BELOW: "below",
     Test.AT_MOST: "at or below",
     Test.ABOVE: "above",
@@ -37,7 +40,7 @@ _OPPOSITE = {
     Test.ABOVE: "{} or less",
     Test.AT_LEAST: "below {}",
 }
-_REFERENCES = {
+REFERENCES = {
     Reference.LLN: "the lower limit of normal",
     Reference.ULN: "the upper limit of normal",
     Reference.BASELINE: "the baseline",
@@ -49,14 +52,26 @@ def day_words(day: date) -> str:
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
+def cycle_words(cycle: GivenCycle) -> str:
+    """Cycle 2 of 9 March 2026, or, where another hospital gave it: cycle 1 at St Anna, 12 January 2026."""
+    if cycle.elsewhere:
+        return f"cycle {cycle.number} at {cycle.elsewhere}, {day_words(cycle.on)}"
+    return f"cycle {cycle.number} of {day_words(cycle.on)}"
+
+
+def days_words(number: int) -> str:
+    """1 day, 28 days."""
+    return f"{number} day" if number == 1 else f"{number} days"
+
+
 def unit_words(unit: str) -> str:
     """The unit as people write it."""
     return unit.replace("10*9/L", "×10^9/L").replace("umol", "µmol").replace("[IU]", "IU")
 
 
-def plain(number: Decimal) -> str:
-    """Without exponent or trailing zeros."""
-    return f"{number.normalize():f}"
+def measured(value: str, unit: str) -> str:
+    """A value with its unit as people write it; without one for a plain ratio."""
+    return value if unit in ("", "1") else f"{value} {unit}"
 
 
 def shown(value: Fraction, *, beside: Fraction | None = None, places: int = 1) -> str:
@@ -106,7 +121,7 @@ def value_words(sample: Sample) -> str:
 def sample_words(sample: Sample, protocol: Protocol) -> str:
     """Platelets 60 ×10^9/L on 4 May 2026."""
     name, unit = name_of(sample.analyte, protocol), unit_of(sample.analyte, protocol)
-    return f"{name} {value_words(sample)} {unit} on {day_words(sample.day)}"
+    return f"{name} {measured(value_words(sample), unit)} on {day_words(sample.day)}"
 
 
 def quantity_words(bound: Bound, moment: Moment, case: Case) -> str:
@@ -116,30 +131,44 @@ def quantity_words(bound: Bound, moment: Moment, case: Case) -> str:
         return sample_words(sample, case.protocol)
     known, limit = quantity_at(bound.quantity, moment, case).value, limit_of(bound, moment, case).value
     name, unit = name_of(bound.quantity, case.protocol), unit_of(bound.quantity, case.protocol)
-    beside = limit.low if limit is not None else None
-    value = "unknown" if known is None else interval_words(known, beside=beside)
-    return f"{name} {value} {unit} on {day_words(sample.day)}"
+    value, _ = apart(known, limit, computed=True)
+    return f"{name} {measured(value, unit)} on {day_words(sample.day)}"
 
 
 def limit_words(bound: Bound, moment: Moment | None, case: Case) -> str:
     """The number of a bound: 75 ×10^9/L, or 3 × the upper limit of normal (63 µmol/L)."""
     unit = unit_of(bound.quantity, case.protocol)
     if bound.reference is None:
-        return f"{plain(bound.limit)} {unit}"
-    reference = _REFERENCES[bound.reference]
+        return measured(plain(bound.limit), unit)
+    reference = REFERENCES[bound.reference]
     times = reference if bound.limit == 1 else f"{plain(bound.limit)} × {reference}"
     limit = None if moment is None else limit_of(bound, moment, case).value
-    return times if limit is None else f"{times} ({interval_words(limit)} {unit})"
+    if moment is None or limit is None:
+        return times
+    computed = bound.quantity in DERIVED
+    value = quantity_at(bound.quantity, moment, case).value if computed else None
+    return f"{times} ({measured(apart(value, limit, computed=computed)[1], unit)})"
 
 
 def bound_words(bound: Bound, moment: Moment | None, case: Case) -> str:
     """The condition of a bound: below 75 ×10^9/L."""
-    return f"{_TESTS[bound.test]} {limit_words(bound, moment, case)}"
+    return f"{TESTS[bound.test]} {limit_words(bound, moment, case)}"
 
 
 def release_words(bound: Bound, moment: Moment | None, case: Case) -> str:
     """The opposite of a bound: 75 ×10^9/L or more."""
     return _OPPOSITE[bound.test].format(limit_words(bound, moment, case))
+
+
+def surrogate_words(bounds: Iterable[Bound], moment: Moment, case: Case) -> str:
+    """That one quantity stands in for another which was not measured; empty where none does."""
+    found = [surrogate_at(bound.quantity, moment, case) for bound in bounds]
+    return "".join(
+        f" ({name_of(surrogate.bound.quantity, case.protocol)} stands in for "
+        f"{name_of(surrogate.quantity, case.protocol)}, which was not measured, by the site's choice)"
+        for surrogate in found
+        if surrogate is not None
+    )
 
 
 def lab_evidence(sample: Sample, protocol: Protocol) -> Evidence:
@@ -157,6 +186,12 @@ def lab_evidence(sample: Sample, protocol: Protocol) -> Evidence:
     )
 
 
+def said_evidence(name: str, value: str, said: ManualGrade | Attribution | OccurrenceReview) -> Evidence:
+    """What a person recorded of a finding as evidence, with who recorded it and why."""
+    told = f"{name}, {said.by}: {said.reason}"
+    return Evidence(kind=EvidenceKind.FACT, name=told, value=value, on=said.on, ref=said.ref)
+
+
 def event_evidence(event: AdverseEvent) -> Evidence:
     """An adverse event as evidence."""
     return Evidence(
@@ -164,6 +199,7 @@ def event_evidence(event: AdverseEvent) -> Evidence:
         name=event.term,
         value=f"grade {event.grade}",
         on=event.began_on,
+        until=event.ended_on,
         ref=event.ref,
     )
 

@@ -14,10 +14,10 @@ from django.db.models.functions import Coalesce
 from courses.answer import answer
 from courses.chart import read_chart
 from courses.library import engine, protocol, protocol_sha256
-from courses.models import Course, Cycle, Decision
+from courses.models import ChartFact, Course, Cycle, Decision, FactConfirmation
 from courses.rules.recommend import recommend_or_hold
 from courses.rules.values import Chart, Recommendation
-from courses.services.faults import try_to_hold
+from courses.services.faults import hold_changed_protocol, try_to_hold
 from courses.services.locking import locked_open_course, next_cycle
 from courses.services.order_plan import follow_with_orders
 from courses.signals import decision_recorded
@@ -52,14 +52,16 @@ def _evidence_waits(*, until: datetime) -> Q:
         "lte": until,
     }
 
-    def arrived(rows: QuerySet[Any], at: str) -> Q:
+    def arrived(rows: QuerySet[Any], at: str, of: str = "patient") -> Q:
         limits = {f"{at}__{name}": instant for name, instant in newer.items()}
-        return Q(Exists(rows.filter(patient=OuterRef("patient"), **limits)))
+        return Q(Exists(rows.filter(**{of: OuterRef("patient")}, **limits)))
 
     return (
         arrived(Observation.objects.all(), "received_at")
         | arrived(QuarantinedResult.objects.all(), "opened_at")
         | arrived(BodyWeight.objects.all(), "recorded_at")
+        | arrived(ChartFact.objects.all(), "recorded_at")
+        | arrived(FactConfirmation.objects.all(), "confirmed_at", of="fact__patient")
         | Q(current_decision__isnull=True, started_at__lte=until)
     )
 
@@ -126,9 +128,12 @@ def assess_in_transaction(*, course_id: int, now: datetime | None = None) -> Dec
 
 def _assess(*, course: Course, cycle: Cycle, now: datetime) -> Decision:
     """Steps 2 to 6; the caller holds the course's lock."""
+    if not follows_its_file(course):
+        return hold_changed_protocol(course=course, cycle=cycle, now=now)
     today = clinic_day(now, clinic_zone())
-    chart = read_chart(course=course, planned_on=cycle.planned_on, today=today)
-    recommendation = recommend_or_hold(chart=chart, protocol=protocol(course.protocol_id), today=today)
+    chart, recommendation = recommend_for(
+        course=course, cycle=cycle, protocol_id=course.protocol_id, today=today
+    )
     evidence = evidence_sha256(chart=chart, protocol_id=course.protocol_id)
     decision = course.current_decision
     if _is_news(decision, cycle=cycle, recommendation=recommendation, evidence=evidence):
@@ -138,6 +143,19 @@ def _assess(*, course: Course, cycle: Cycle, now: datetime) -> Decision:
     assert decision is not None
     follow_with_orders(cycle=cycle, recommendation=recommendation, decision=decision, now=now)
     return decision
+
+
+def follows_its_file(course: Course) -> bool:
+    """Whether the protocol file is still the one the course is pinned to. Raises UnknownProtocol."""
+    return protocol_sha256(course.protocol_id) == course.protocol_sha256
+
+
+def recommend_for(
+    *, course: Course, cycle: Cycle, protocol_id: str, today: date
+) -> tuple[Chart, Recommendation]:
+    """What a protocol says of a course's present chart; writes nothing. Raises UnknownProtocol."""
+    chart = read_chart(course=course, planned_on=cycle.planned_on, today=today)
+    return chart, recommend_or_hold(chart=chart, protocol=protocol(protocol_id), today=today)
 
 
 def _is_news(
@@ -171,8 +189,12 @@ def _record(
     """Append the decision and make it the one that stands."""
     before = course.current_decision
     today = clinic_day(now, clinic_zone())
+    # Under another protocol the same verdict is another one: nobody has signed it.
     same_verdict = (
-        before is not None and before.cycle_id == cycle.pk and before.verdict == recommendation.verdict.key
+        before is not None
+        and before.cycle_id == cycle.pk
+        and before.verdict == recommendation.verdict.key
+        and (before.protocol_id, before.protocol_sha256) == (course.protocol_id, course.protocol_sha256)
     )
     decision = Decision.objects.create(
         course=course,

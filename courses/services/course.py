@@ -1,60 +1,176 @@
 """Write what happens to a course: its start, and the administrations that took place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import pairwise
+from typing import NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from courses.fact_kinds import LastingFlag
 from courses.library import protocol, protocol_sha256
-from courses.models import Administration, Course, CourseStatus, Cycle, Order, PeritonealDisease
+from courses.models import (
+    Administration,
+    Course,
+    CourseStatus,
+    Cycle,
+    Order,
+    PeritonealDisease,
+    RecordKind,
+)
 from courses.rules.order_states import OrderKind, OrderState
 from courses.rules.protocol import Protocol
+from courses.services.authority import Refused
+from courses.services.baseline import lock_baselines
+from courses.services.facts import append_fact
 from courses.services.orders import move_order
+from courses.services.protocols import check_usable
 from labs.clinic_days import add_days, clinic_day
 from labs.clock import database_now
 from labs.models import Patient
 from labs.zones import clinic_zone
 
+__all__ = ["GivenElsewhere", "Refused", "record_administration", "start_course"]
 
-class Refused(Exception):
-    """A plan or start that the protocol or the record does not allow; the text says why and what to do."""
+
+class GivenElsewhere(NamedTuple):
+    """A cycle of this course that another hospital gave."""
+
+    on: date
+    administered_gbq: Decimal
+    hospital: str
 
 
 def start_course(
     *,
     patient: Patient,
     protocol_id: str,
-    first_planned_on: date,
+    first_planned_on: date | None,
     peritoneal_disease: PeritonealDisease,
+    dialysis: bool | None,
+    anticoagulated: bool | None,
     by: User,
+    nyha_class: int | None = None,
+    earlier: Sequence[GivenElsewhere] = (),
+    allow_research: bool = False,
     now: datetime | None = None,
 ) -> Course:
     """Open a course with all its cycles planned at the protocol's interval.
 
-    Raises Refused when the patient already has an open course, or the protocol says another thing.
+    `first_planned_on` is the day of the first cycle given here; with cycles of another hospital (`earlier`,
+    oldest first) it may be None: then the next one hangs on the last of them. Of the lasting facts None says
+    that nobody knows yet. Research protocols are started only where `allow_research` says so.
+
+    Raises Refused when the patient already has an open course, the protocol is not approved or says another
+    thing; BadFact when an answer cannot be.
     """
     now = now or database_now()
     plan = protocol(protocol_id)
+    today = clinic_day(now, clinic_zone())
+    _check_earlier(earlier, plan=plan, patient=patient, today=today)
+    first = _first_here(earlier, plan=plan, wanted=first_planned_on)
     with transaction.atomic():
         # The patient row is the lock: two people starting a course at once end with one course.
         Patient.objects.select_for_update().get(pk=patient.pk)
+        check_usable(protocol_id, allow_research=allow_research)
         if Course.objects.open().filter(patient=patient).exists():
             raise Refused("This patient already has an open course; complete or stop it first.")
         course = Course.objects.create(
             patient=patient,
             protocol_id=protocol_id,
             protocol_sha256=protocol_sha256(protocol_id),
+            status=CourseStatus.ACTIVE if earlier else CourseStatus.PLANNED,
             peritoneal_disease=peritoneal_disease,
             started_at=now,
             started_by=by,
         )
-        Cycle.objects.bulk_create(
-            Cycle(course=course, number=number, planned_on=_nominal(plan, first_planned_on, number - 1))
-            for number in range(1, plan.schedule.cycles + 1)
+        _plan_cycles(course, plan=plan, earlier=earlier, first=first)
+        _record_earlier(course, earlier, plan=plan, by=by, now=now)
+        _record_flags(
+            {
+                LastingFlag.DIALYSIS: dialysis,
+                LastingFlag.ANTICOAGULATED: anticoagulated,
+                LastingFlag.NYHA_CLASS: nyha_class,
+            },
+            patient=patient,
+            by=by,
+            now=now,
         )
     return course
+
+
+def _check_earlier(
+    earlier: Sequence[GivenElsewhere], *, plan: Protocol, patient: Patient, today: date
+) -> None:
+    """Cycles of another hospital as they can have been. Raises Refused."""
+    if len(earlier) >= plan.schedule.cycles:
+        raise Refused(f"All {plan.schedule.cycles} cycles of this protocol have been given elsewhere.")
+    for number, given in enumerate(earlier, start=1):
+        if not given.hospital.strip():
+            raise Refused(f"Cycle {number} was given elsewhere: name the hospital.")
+        if given.administered_gbq <= 0:
+            raise Refused(f"Cycle {number} was given elsewhere: its activity must be above zero.")
+        if not patient.birth_date <= given.on <= today:
+            raise Refused(f"Cycle {number} cannot have been given on {given.on}; check the day.")
+    if any(later.on <= before.on for before, later in pairwise(earlier)):
+        raise Refused("Cycles given elsewhere: each must lie after the one before it.")
+
+
+def _first_here(earlier: Sequence[GivenElsewhere], *, plan: Protocol, wanted: date | None) -> date:
+    """The planned day of the first cycle given here. Raises Refused."""
+    if wanted is not None:
+        if earlier and wanted <= earlier[-1].on:
+            raise Refused("The next cycle must lie after the last one given elsewhere.")
+        return wanted
+    if not earlier:
+        raise Refused("Name the planned day of the first cycle.")
+    return _nominal(plan, earlier[-1].on, 1)
+
+
+def _plan_cycles(course: Course, *, plan: Protocol, earlier: Sequence[GivenElsewhere], first: date) -> None:
+    """The cycles given elsewhere on their days, the others at the protocol's interval from the first here."""
+    days = [given.on for given in earlier]
+    days += [_nominal(plan, first, number) for number in range(plan.schedule.cycles - len(earlier))]
+    Cycle.objects.bulk_create(
+        Cycle(course=course, number=number, planned_on=day) for number, day in enumerate(days, start=1)
+    )
+
+
+def _record_earlier(
+    course: Course, earlier: Sequence[GivenElsewhere], *, plan: Protocol, by: User, now: datetime
+) -> None:
+    """The administrations of another hospital; nothing was ordered for them here."""
+    cycles = {cycle.number: cycle for cycle in course.cycles.all()}
+    Administration.objects.bulk_create(
+        Administration(
+            cycle=cycles[number],
+            administered_on=given.on,
+            administered_gbq=given.administered_gbq,
+            product=plan.product,
+            elsewhere=given.hospital.strip(),
+            recorded_at=now,
+            recorded_by=by,
+        )
+        for number, given in enumerate(earlier, start=1)
+    )
+
+
+def _record_flags(
+    answers: dict[LastingFlag, bool | int | None], *, patient: Patient, by: User, now: datetime
+) -> None:
+    """The lasting facts that were answered; the others stay to be recorded."""
+    for flag, value in answers.items():
+        if value is not None:
+            append_fact(
+                kind=RecordKind.DISEASE_FLAGS,
+                data={"flag": flag.value, "value": value, "on": clinic_day(now, clinic_zone()).isoformat()},
+                by=by,
+                patient=patient,
+                course=None,
+                now=now,
+            )
 
 
 def _nominal(plan: Protocol, origin: date, intervals: int) -> date:
@@ -73,9 +189,9 @@ def record_administration(
 ) -> Administration:
     """Record an infusion that took place; what happened is never refused.
 
-    1. lock the course; 2. note a deviation where no signed order covers it; 3. append the administration;
-    4. close the cycle's orders; 5. move the cycles that follow to the protocol's interval from this day;
-    6. complete the course after its last cycle.
+    1. lock the course; 2. note a deviation where no signed order covers it; 3. append the administration,
+    and with the first one lock the baselines; 4. close the cycle's orders; 5. move the cycles that follow to
+    the protocol's interval from this day; 6. complete the course after its last cycle.
 
     Raises Refused for a day in the future or a cycle already recorded: neither happened.
     """
@@ -100,6 +216,7 @@ def record_administration(
             recorded_at=now,
             recorded_by=by,
         )
+        lock_baselines(course=course, by=by, now=now)
         _close_orders(cycle=cycle, by=by, now=now)
         _replan_later_cycles(course=course, plan=plan, given=cycle, administered_on=administered_on)
         _move_on(course)

@@ -1,7 +1,8 @@
-"""Hold a course that could not be assessed: a fault of ours never lets a cycle go ahead."""
+"""Hold a course that cannot be assessed: a fault of ours never lets a cycle go ahead."""
 
 import hashlib
 import logging
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,50 +20,90 @@ from labs.clock import database_now
 from labs.zones import clinic_zone
 
 log = logging.getLogger(__name__)
-FAULT_VERDICT = f"hold|-|{FAULT_RULE}|"
+PROTOCOL_RULE = "SYS-PROTOCOL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Why nothing can be said of a course: the rule, the sentence people read, and what would be right."""
+
+    rule: str
+    sentence: str
+    threshold: str
+    source: str
+
+    @property
+    def verdict(self) -> str:
+        """The verdict of a hold for this trouble."""
+        return f"hold|-|{self.rule}|"
+
+
+def _fault(fault: Exception) -> Trouble:
+    return Trouble(
+        rule=FAULT_RULE,
+        sentence=f"The service could not assess this course ({type(fault).__name__}). Nothing may "
+        "be given on it: tell the people who run the service, and decide from the chart by hand.",
+        threshold="no fault",
+        source="this service's own rule: a fault never lets a cycle proceed",
+    )
+
+
+def _changed_protocol(course: Course) -> Trouble:
+    return Trouble(
+        rule=PROTOCOL_RULE,
+        sentence=f"The file of protocol {course.protocol_id} is not the one that this course follows: it was "
+        "changed in place. Nothing may be given until the file is put back, or a physician moves the "
+        "course to an approved version.",
+        threshold=f"the file's SHA-256 is {course.protocol_sha256}",
+        source="this service's own rule: a course follows one version of its protocol",
+    )
 
 
 def try_to_hold(*, course_id: int, fault: Exception, now: datetime | None) -> None:
     """Hold the course in a transaction of its own; where even that fails, say so in the log."""
     try:
         with transaction.atomic():
-            _hold(course_id=course_id, fault=fault, now=now)
+            course = locked_open_course(course_id)
+            cycle = next_cycle(course) if course else None
+            if course is not None and cycle is not None:
+                _hold(course=course, cycle=cycle, trouble=_fault(fault), now=now or database_now())
     except Exception:
         log.exception("course %s could not even be held; its orders stand as they were", course_id)
 
 
-def _hold(*, course_id: int, fault: Exception, now: datetime | None) -> None:
-    """Record one hold for the fault, suspend what is open, and let triage find it. Twice is harmless."""
-    course = locked_open_course(course_id)
-    cycle = next_cycle(course) if course else None
-    if course is None or cycle is None:
-        return
-    now = now or database_now()
+def hold_changed_protocol(*, course: Course, cycle: Cycle, now: datetime) -> Decision:
+    """Hold a course whose protocol file is no longer the one it follows; the caller holds its lock."""
+    return _hold(course=course, cycle=cycle, trouble=_changed_protocol(course), now=now)
+
+
+def _hold(*, course: Course, cycle: Cycle, trouble: Trouble, now: datetime) -> Decision:
+    """Record one hold for the trouble, suspend what is open, and let triage find it. Twice is harmless."""
     decision = course.current_decision
-    if decision is None or decision.verdict != FAULT_VERDICT or decision.cycle_id != cycle.pk:
-        decision = _record(course=course, cycle=cycle, fault=fault, now=now)
+    if decision is None or decision.verdict != trouble.verdict or decision.cycle_id != cycle.pk:
+        decision = _record(course=course, cycle=cycle, trouble=trouble, now=now)
     for order in Order.objects.live().filter(cycle=cycle).order_by("pk"):
         if is_legal(before=OrderState(order.state), after=OrderState.SUSPENDED):
             move_order(
                 order=order,
                 to=OrderState.SUSPENDED,
-                reason_code=FAULT_RULE,
+                reason_code=trouble.rule,
                 actor=None,
                 decision=decision,
                 now=now,
             )
+    return decision
 
 
-def _record(*, course: Course, cycle: Cycle, fault: Exception, now: datetime) -> Decision:
+def _record(*, course: Course, cycle: Cycle, trouble: Trouble, now: datetime) -> Decision:
     """A decision that rests on nothing and says so; it holds no fact of the patient."""
     decision = Decision.objects.create(
         course=course,
         cycle=cycle,
         action="hold",
-        verdict=FAULT_VERDICT,
-        evidence_sha256=hashlib.sha256(FAULT_RULE.encode()).hexdigest(),
+        verdict=trouble.verdict,
+        evidence_sha256=hashlib.sha256(trouble.rule.encode()).hexdigest(),
         situation={},
-        answer=_answer(course=course, cycle=cycle, fault=fault),
+        answer=_answer(course=course, cycle=cycle, trouble=trouble),
         awaiting_labs=False,
         as_of=clinic_day(now, clinic_zone()),
         protocol_id=course.protocol_id,
@@ -78,7 +119,7 @@ def _record(*, course: Course, cycle: Cycle, fault: Exception, now: datetime) ->
     return decision
 
 
-def _answer(*, course: Course, cycle: Cycle, fault: Exception) -> dict[str, Any]:
+def _answer(*, course: Course, cycle: Cycle, trouble: Trouble) -> dict[str, Any]:
     """The shape of every answer, with the one reason there is."""
     return {
         "action": "hold",
@@ -88,14 +129,13 @@ def _answer(*, course: Course, cycle: Cycle, fault: Exception) -> dict[str, Any]
         "window": None,
         "reasons": [
             {
-                "rule": FAULT_RULE,
+                "rule": trouble.rule,
                 "action": "hold",
                 "occurrence": None,
-                "sentence": f"The service could not assess this course ({type(fault).__name__}). Nothing may "
-                "be given on it: tell the people who run the service, and decide from the chart by hand.",
+                "sentence": trouble.sentence,
                 "evidence": [],
-                "threshold": "no fault",
-                "source": "this service's own rule: a fault never lets a cycle proceed",
+                "threshold": trouble.threshold,
+                "source": trouble.source,
             }
         ],
         "missing": [],

@@ -2,10 +2,9 @@
 
 import hashlib
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
@@ -13,15 +12,14 @@ from courses.library import protocol
 from courses.models import Course, CourseStatus, Cycle, Decision, Directive, Order, Signature
 from courses.rules.order_states import OrderKind, OrderState
 from courses.services.assess import assess_in_transaction
+from courses.services.authority import NotAllowed, check_fresh, check_right, printed_name
 from courses.services.orders import move_order, void_directive
 from labs.clock import database_now
 
+__all__ = ["GO", "MEANINGS", "NotAllowed", "StaleDecision", "current_signature", "sign_decision"]
+
 GO = ("proceed", "reduce")
 MEANINGS = (*GO, "delay", "stop")
-
-
-class NotAllowed(Exception):
-    """The signature is refused; the text says why and what to do."""
 
 
 class StaleDecision(Exception):
@@ -82,14 +80,19 @@ def current_signature(decision: Decision) -> Signature | None:
 
 def _check_signer(*, signer: User, meaning: str, authenticated_at: datetime, now: datetime) -> None:
     """The right to sign, and a password given within the last moments."""
-    if not signer.has_perm("courses.sign_decision"):
-        raise NotAllowed("Only a physician signs decisions. Ask the physician in charge.")
-    if meaning in GO and not signer.has_perm("courses.sign_directive"):
-        raise NotAllowed(
-            "Signing this writes a directive; only a physician marked as authorised user may do that."
+    check_right(
+        signer,
+        "courses.sign_decision",
+        else_say="Only a physician signs decisions. Ask the physician in charge.",
+    )
+    if meaning in GO:
+        check_right(
+            signer,
+            "courses.sign_directive",
+            else_say="Signing this writes a directive; only a physician marked as authorised user may do "
+            "that.",
         )
-    if now - authenticated_at > timedelta(seconds=settings.ACCOUNT_REAUTHENTICATION_TIMEOUT):
-        raise NotAllowed("Your log-in is not fresh enough to sign. Enter your password again.")
+    check_fresh(authenticated_at, now=now)
 
 
 def _check_decision(decision: Decision, *, meaning: str) -> None:
@@ -102,6 +105,11 @@ def _check_decision(decision: Decision, *, meaning: str) -> None:
         raise NotAllowed(
             f"This decision says {decision.action}; signing {meaning} instead is not offered here."
         )
+    if decision.answer.get("to_confirm"):
+        what = " ".join(item["sentence"] for item in decision.answer["to_confirm"])
+        raise NotAllowed(
+            f"Before this can be signed a physician confirms or dismisses what it rests on alone: {what}"
+        )
     signed = current_signature(decision)
     if signed is not None:
         raise NotAllowed(f"Already signed by {signed.printed_name} at {signed.signed_at:%Y-%m-%d %H:%M} UTC.")
@@ -111,7 +119,7 @@ def _sign(
     *, decision: Decision, meaning: str, signer: User, authenticated_at: datetime, now: datetime
 ) -> Signature:
     """Append the signature, bound to the record it signs."""
-    printed = signer.get_full_name() or signer.get_username()
+    printed = printed_name(signer)
     record = {
         "decision": str(decision.public_id),
         "evidence": decision.evidence_sha256,

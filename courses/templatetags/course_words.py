@@ -21,6 +21,19 @@ _ACTIONS = {
     "waiting": ("Waiting", "hourglass_empty"),
     "none": ("Not assessed", "help"),
 }
+_TESTS = {"below": "below", "at_most": "at most", "above": "above", "at_least": "at least"}
+_MET = {True: "yes", False: "no", None: "cannot be told"}
+_PURPOSES = {
+    "resolution": "To end the toxicity",
+    "exception": "To explain the finding",
+    "validity": "To trust the evidence",
+}
+_LEVELS = {
+    "full": "full",
+    "reduced": "reduced",
+    "restored": "full again, after a reduced cycle that was tolerated",
+    "stopped": "none: the course is stopped",
+}
 _STATES = {
     "proposed": "edit_note",
     "active": "check_circle",
@@ -72,3 +85,33 @@ def item_words(item: Any) -> str:
     parts = [str(given["product"])] if "product" in given else []
     line = ", ".join([*parts, *named])
     return ". ".join(part for part in (line, str(given.get("text", ""))) if part)
+
+
+@register.filter
+def compared(test: str) -> str:
+    """How a value was compared with its limit."""
+    return _TESTS.get(test, words(test))
+
+
+@register.filter
+def met_words(met: bool | None) -> str:
+    """Whether a comparison holds; not knowing is an answer of its own."""
+    return _MET[met]
+
+
+@register.filter
+def purpose_words(purpose: str) -> str:
+    """What a comparison other than the acting one was made for."""
+    return _PURPOSES.get(purpose, words(purpose).capitalize())
+
+
+@register.filter
+def level_words(level: str) -> str:
+    """What the cycles and toxicities so far leave of the activity."""
+    return _LEVELS.get(level, words(level))
+
+
+@register.filter
+def grade_words(grade: int | None) -> str:
+    """A grade, or that there is none."""
+    return "not gradable" if grade is None else f"grade {grade}"

@@ -46,6 +46,31 @@ def test_a_situation_from_standard_input_is_answered_without_a_database() -> Non
     assert json.loads(done.stdout)["action"] == "proceed"
 
 
+def test_a_page_to_read_is_printed_with_text() -> None:
+    done = run("assess", "-", "--text", text=as_text(GOOD))
+    assert done.returncode == 0, done.stderr
+    assert "Action      PROCEED" in done.stdout
+    assert "Activity    7.4 GBq (200 mCi)" in done.stdout
+
+
+def test_what_is_not_known_of_the_patient_is_said_on_the_page(tmp_path: Path) -> None:
+    file = tmp_path / "one.json"
+    file.write_text(as_text({**GOOD, "patient": {}}), encoding="utf-8")
+    out = io.StringIO()
+    call_command("assess", str(file), "--text", stdout=out)
+    assert "Patient     birth date not known, sex not known" in out.getvalue()
+
+
+def test_a_page_and_lines_together_are_refused(tmp_path: Path) -> None:
+    errors = io.StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("assess", str(tmp_path / "any.json"), "--text", "--jsonl", stderr=errors)
+    assert ended.value.code == 2
+    assert errors.getvalue().splitlines() == [
+        "--text: prints one page for a reader; leave out --jsonl, or --text"
+    ]
+
+
 def test_a_bad_situation_ends_with_status_two_and_one_line_per_fault() -> None:
     done = run("assess", "-", text=as_text({**GOOD, "surprise": 1}))
     assert done.returncode == 2

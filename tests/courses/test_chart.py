@@ -1,19 +1,33 @@
 """From rows to the rules' chart: nothing invented, nothing dropped, nothing from after today."""
 
+import json
 from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import User
 
 from courses.chart import read_chart
+from courses.json_table import parse_json
 from courses.models import Course
 from courses.rules.values import Chart, Status
 from courses.services.assess import assess_course
+from courses.situation import read_situation, situation_of
 from labs.models import Patient
 from labs.services.patients import record_weight
-from tests.builders import clinic_time, draw, give_cycle, make_course, make_patient, panel_message, receive
+from tests.builders import (
+    clinic_time,
+    draw,
+    give_cycle,
+    judge,
+    make_course,
+    make_patient,
+    panel_message,
+    receive,
+    state,
+)
 
 pytestmark = pytest.mark.django_db
 FIRST = date(2026, 1, 12)
@@ -163,6 +177,21 @@ def test_what_lies_after_today_is_not_known_yet(course: Course) -> None:
     assert chart.weights == ()
 
 
+def test_a_chart_with_facts_and_locked_baselines_reads_back_from_its_situation(course: Course) -> None:
+    give_cycle(course.cycles.get(number=1), by=course.started_by)
+    today = date(2026, 1, 20)
+    at = clinic_time(today)
+    judge(course, "occurrence_reviews", at=at, rule="DM-PLT", onset=today, counts=False)
+    judge(course, "manual_grades", at=at, term="Anemia", grade=4, on=today)
+    chart = chart_of(course, today=today)
+    assert chart.baseline_locked
+    stored = situation_of(
+        chart=chart, protocol_id=course.protocol_id, today=today, time_zone=ZoneInfo("Europe/Berlin")
+    )
+    again = read_situation(parse_json(json.dumps(stored)))
+    assert (again.chart, again.today) == (chart, today)
+
+
 def test_another_patients_results_never_enter(course: Course) -> None:
     draw(make_patient(mrn="T-2", family="Birke"), DRAWN)
     assert chart_of(course).measurements == ()
@@ -198,6 +227,7 @@ def test_reading_a_chart_takes_the_same_queries_whatever_its_length(
 ) -> None:
     for day in range(1, 8):
         draw(course.patient, date(2026, 1, day))
+        state(course.patient, "support", date(2026, 1, day), kind="growth_factor")
     course = Course.objects.select_related("patient").get(pk=course.pk)
-    with django_assert_num_queries(5):  # type: ignore[attr-defined]
+    with django_assert_num_queries(7):  # type: ignore[attr-defined]
         read_chart(course=course, planned_on=FIRST, today=date(2026, 1, 10))

@@ -3,14 +3,30 @@
 import threading
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection, transaction
 
-from courses.models import Course, Decision, Order
+from courses.models import BaselineLock, ChartFact, Course, Decision, FactConfirmation, Order, ProtocolMove
 from courses.services.assess import AssessmentFailed, assess_course, assess_courses
-from tests.builders import clinic_time, draw, make_course, make_patient, sign
+from courses.services.authority import NotAllowed, Refused
+from courses.services.course import record_administration
+from courses.services.facts import BadFact, confirm_fact, withdraw_fact
+from courses.services.move import move_course
+from courses.services.protocols import approvals, approve_protocol
+from tests.builders import (
+    approve,
+    clinic_time,
+    colleague,
+    draw,
+    judge,
+    make_course,
+    make_patient,
+    sign,
+    state,
+)
 
 pytestmark = pytest.mark.postgres
 WORKERS = 4
@@ -112,3 +128,86 @@ def test_assessing_while_signing_leaves_either_a_signature_that_stands_or_none(c
     course.refresh_from_db()
     assert course.current_decision == decision
     assert set(Order.objects.values_list("state", flat=True)) == {"active"}
+
+
+def second_physicians(count: int) -> list[User]:
+    """Further physicians of the clinic."""
+    return [colleague(f"second-{number}", "physician") for number in range(count)]
+
+
+def test_of_two_confirmations_at_once_one_counts(course: Course) -> None:
+    at = clinic_time(date(2026, 1, 8))
+    fact = judge(
+        course, "declared_baseline", at=at, analyte="CREAT", value="70", unit="umol/L", on=date(2026, 1, 2)
+    )
+    people = iter(second_physicians(WORKERS))
+    faults = together(lambda: confirm_fact(fact=fact, by=next(people), authenticated_at=at, now=at))
+    assert [type(fault) for fault in faults] == [BadFact] * (WORKERS - 1)
+    assert FactConfirmation.objects.filter(fact=fact).count() == 1
+
+
+def test_a_fact_taken_back_by_several_at_once_is_taken_back_once(course: Course) -> None:
+    at = clinic_time(date(2026, 1, 8))
+    fact = state(course.patient, "pregnancy", date(2026, 1, 8), finding="positive")
+    nurse = colleague("fact-nurse", "nurse")
+    faults = together(lambda: withdraw_fact(fact=fact, by=nurse, reason="wrong patient", now=at))
+    assert [type(fault) for fault in faults] == [BadFact] * (WORKERS - 1)
+    assert ChartFact.objects.filter(withdraws=fact).count() == 1
+
+
+def test_an_amendment_beside_assessments_is_seen_by_the_last_of_them(course: Course) -> None:
+    draw(course.patient, date(2026, 1, 2), only=("CREAT",), CREAT="55")
+    given_at = clinic_time(date(2026, 1, 12), 16)
+    record_administration(
+        cycle=course.cycles.get(number=1),
+        administered_on=date(2026, 1, 12),
+        administered_gbq=Decimal("7.4"),
+        by=course.started_by,
+        now=given_at,
+    )
+    draw(course.patient, date(2026, 3, 3))
+    at = clinic_time(date(2026, 3, 4))
+    early = course.patient.observations.get(analyte="CREAT", collected_at=clinic_time(date(2026, 1, 2), 8))
+    fact = judge(course, "baseline_amendment", at=at, analyte="CREAT", result=str(early.public_id))
+    (second,) = second_physicians(1)
+    confirming = iter([True])
+
+    def work() -> None:
+        if next(confirming, False):
+            confirm_fact(fact=fact, by=second, authenticated_at=at, now=at)
+        assess_course(course_id=course.pk, now=at)
+
+    assert together(work) == []
+    course.refresh_from_db()
+    # 78 is 41.8 % above 55.
+    assert course.current_decision is not None
+    assert "DM-REN" in course.current_decision.verdict
+    assert BaselineLock.objects.current().filter(course=course, analyte="CREAT").count() == 1
+
+
+def test_one_person_approving_several_times_at_once_approves_once(course: Course) -> None:
+    (person,) = second_physicians(1)
+    at = clinic_time(date(2026, 1, 8))
+    faults = together(
+        lambda: approve_protocol(protocol_id="lutathera_ema_2024", by=person, authenticated_at=at, now=at)
+    )
+    assert [type(fault) for fault in faults] == [NotAllowed] * (WORKERS - 1)
+    assert len(approvals("lutathera_ema_2024")) == 1
+
+
+def test_a_course_moved_by_several_at_once_is_moved_once(course: Course) -> None:
+    approve("lutathera_ema_2024")
+    (person,) = second_physicians(1)
+    at = clinic_time(date(2026, 1, 8))
+    faults = together(
+        lambda: move_course(
+            course=Course.objects.get(pk=course.pk),
+            to_protocol_id="lutathera_ema_2024",
+            by=person,
+            authenticated_at=at,
+            reason="the clinic follows this label",
+            now=at,
+        )
+    )
+    assert [type(fault) for fault in faults] == [Refused] * (WORKERS - 1)
+    assert ProtocolMove.objects.count() == 1

@@ -32,18 +32,6 @@ ROLES = [*CLINICAL, "auditor", "administrator"]
 Enter = Callable[..., Client]
 
 
-@pytest.fixture
-def enter(person) -> Enter:
-    """A browser in which somebody with these roles is logged in."""
-
-    def make(*roles: str) -> Client:
-        browser = Client()
-        browser.force_login(person(*roles))
-        return browser
-
-    return make
-
-
 def text(response) -> str:
     return str(response.content.decode())
 

@@ -1,7 +1,7 @@
 """The course from bloods to signature and back: decisions, orders, directives, and who may sign."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -21,6 +21,7 @@ from tests.builders import (
     clinic_time,
     draw,
     give_cycle,
+    judge,
     make_course,
     make_patient,
     panel_message,
@@ -69,6 +70,14 @@ def radioactive(course: Course) -> Order:
     return Order.objects.get(
         cycle=third(course), kind="radiopharmaceutical", state__in=["active", "suspended"]
     )
+
+
+def confirmed_low_platelets(course: Course, *, onset: date, at: datetime) -> Decision:
+    """The decision after a physician confirmed that a fall seen only between cycles counts."""
+    judge(course, "occurrence_reviews", at=at, rule="DM-PLT", onset=onset, counts=True)
+    decision = assess_course(course_id=course.pk, now=at)
+    assert decision is not None
+    return decision
 
 
 def test_a_signature_activates_the_whole_order_set_and_writes_the_directive(signed_third: Course) -> None:
@@ -138,8 +147,7 @@ def test_a_suspended_order_stays_suspended_after_recovery_until_a_new_signature(
     assess_course(course_id=signed_third.pk, now=clinic_time(date(2026, 4, 29), 12))
     draw(signed_third.patient, date(2026, 5, 2), PLT="110")
     at = clinic_time(date(2026, 5, 2), 12)
-    decision = assess_course(course_id=signed_third.pk, now=at)
-    assert decision is not None
+    decision = confirmed_low_platelets(signed_third, onset=date(2026, 4, 29), at=at)
     assert (decision.action, decision.activity_gbq) == ("reduce", Decimal("3.7"))
     assert not Order.objects.filter(cycle=third(signed_third), state="active").exists()
     sign(decision, by=physician, now=at)
@@ -147,6 +155,23 @@ def test_a_suspended_order_stays_suspended_after_recovery_until_a_new_signature(
     assert order.state == "active"
     assert order.directive is not None
     assert order.directive.activity_gbq == Decimal("3.7")
+
+
+def test_a_decision_resting_on_an_unconfirmed_interim_fall_alone_cannot_be_signed(
+    before_third: Course, physician: User
+) -> None:
+    draw(before_third.patient, date(2026, 4, 29), PLT="60")
+    draw(before_third.patient, date(2026, 5, 2), PLT="110")
+    at = clinic_time(date(2026, 5, 2), 12)
+    decision = assess_course(course_id=before_third.pk, now=at)
+    assert decision is not None
+    with pytest.raises(NotAllowed, match="confirms or dismisses what it rests on alone: Platelets 60"):
+        sign(decision, by=physician, now=at)
+    judge(before_third, "occurrence_reviews", at=at, rule="DM-PLT", onset=date(2026, 4, 29), counts=False)
+    dismissed = assess_course(course_id=before_third.pk, now=at)
+    assert dismissed is not None
+    assert dismissed.action == "proceed", dismissed.answer["reasons"]
+    sign(dismissed, by=physician, now=at)
 
 
 def test_a_changed_activity_voids_the_signed_directive(signed_third: Course, physician: User) -> None:
@@ -176,8 +201,7 @@ def test_a_further_toxicity_under_the_same_action_needs_a_new_signature(
     draw(signed_third.patient, date(2026, 4, 29), PLT="60")
     draw(signed_third.patient, date(2026, 5, 2), PLT="110")
     at = clinic_time(date(2026, 5, 2), 12)
-    reduced = assess_course(course_id=signed_third.pk, now=at)
-    assert reduced is not None
+    reduced = confirmed_low_platelets(signed_third, onset=date(2026, 4, 29), at=at)
     sign(reduced, by=physician, now=at)
     # A low haemoglobin of 30 April arrives late: recovered by now, it counts beside the platelets.
     draw(signed_third.patient, date(2026, 4, 30), HGB="75", PLT="110")
@@ -256,8 +280,7 @@ def test_a_recurrence_after_a_reduced_cycle_stops_and_the_signature_ends_the_cou
     draw(before_third.patient, date(2026, 4, 28), PLT="60")
     draw(before_third.patient, date(2026, 5, 2), PLT="110")
     at = clinic_time(date(2026, 5, 2), 12)
-    reduced = assess_course(course_id=before_third.pk, now=at)
-    assert reduced is not None
+    reduced = confirmed_low_platelets(before_third, onset=date(2026, 4, 28), at=at)
     sign(reduced, by=physician, now=at)
     record_administration(
         cycle=third(before_third),
@@ -499,7 +522,7 @@ def test_queries_of_an_assessment_do_not_grow_with_history(
     at = clinic_time(date(2026, 4, 28), 18)
     assess_course(course_id=signed_third.pk, now=at)
     # The course is locked without joins, so patient and decision are read one by one under the lock.
-    with django_assert_max_num_queries(12):  # type: ignore[attr-defined]
+    with django_assert_max_num_queries(14):  # type: ignore[attr-defined]
         assess_course(course_id=signed_third.pk, now=at)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labs.clinic_days import add_days, age_on, clinic_day, days_between, start_of_day
+from labs.clinic_days import add_days, age_on, birthday, clinic_day, days_between, start_of_day
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = [
@@ -85,3 +85,15 @@ def test_age_in_completed_years(born: date, day: date, age: int) -> None:
 def test_nobody_has_an_age_before_birth() -> None:
     with pytest.raises(ValueError, match="before birth"):
         age_on(date(2026, 5, 4), date(2026, 5, 3))
+
+
+@given(st.dates(date(1920, 1, 1), date(2020, 12, 31)), st.integers(0, 100))
+def test_a_birthday_is_the_first_day_of_its_age(born: date, years: int) -> None:
+    day = birthday(born, years)
+    assert age_on(born, day) == years
+    assert years == 0 or age_on(born, add_days(day, -1)) == years - 1
+
+
+def test_a_birthday_of_29_february_is_reached_on_1_march_in_common_years() -> None:
+    assert birthday(date(2012, 2, 29), 12) == date(2024, 2, 29)
+    assert birthday(date(2012, 2, 29), 13) == date(2025, 3, 1)

@@ -27,7 +27,7 @@ Change = Callable[[dict[str, Any]], object]
 
 
 def read(data: dict[str, Any]) -> Protocol:
-    criteria = {"5.0": library.criteria("5.0")}
+    criteria = {version: library.criteria(version) for version in ("5.0", "6.0")}
     return read_protocol(data, criteria=criteria, names=NAMES, units=UNITS)
 
 
@@ -167,6 +167,26 @@ CRITERIA_FAULTS: list[tuple[str, Change, str]] = [
         "kn",
     ),
     ("criterion[0].quantity", lambda d: d["criterion"][0].update(quantity="XYZ"), "not known"),
+    (
+        "criterion[1].also_reported_as",
+        lambda d: d["criterion"][1].update(also_reported_as=["thrombocytopenia"]),
+        "'thrombocytopenia' stands twice",
+    ),
+    (
+        "criterion[7].rows[0].when_anticoagulated",
+        lambda d: d["criterion"][7]["rows"][0].update(when_anticoagulated=True),
+        "stands beside when_baseline",
+    ),
+    (
+        "criterion[12].rows[1].when_anticoagulated",
+        lambda d: d["criterion"][12]["rows"][1].update(when_anticoagulated=False),
+        "false says nothing",
+    ),
+    (
+        "criterion[0].published.2",
+        lambda d: d["criterion"][0]["published"].update({"2": "<70.0 - 50.0"}),
+        "names a bound that no row of grade 2 has",
+    ),
 ]
 
 
@@ -195,14 +215,55 @@ def test_every_number_of_general_knowledge_is_marked_to_be_confirmed() -> None:
     assert found.schedule.source.checked == date(2026, 11, 21)
 
 
-def test_the_published_words_of_every_criterion_agree_with_its_absolute_bounds() -> None:
-    for criterion in library.criteria("5.0").by_term.values():
-        for row in criterion.rows:
-            if row.bound.reference is None:
-                words = criterion.published[row.grade].replace(".0", "")
-                # Sodium is published in whole numbers: "125 - 129" ends where grade 1 begins, below 130.
-                numbers = {f"{limit.normalize():f}" for limit in (row.bound.limit, row.bound.limit - 1)}
-                assert any(number in words for number in numbers), criterion.term
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"from_days_before": 13},
+            "lab[0].earlier_draw.from_days_before: lies after to_days_before; exchange",
+        ),
+        (
+            {"to_days_before": 7},
+            "lab[0].earlier_draw: overlap: one draw would serve as both; keep them apart",
+        ),
+        ({"to_days_before": 0}, "lab[0].earlier_draw.to_days_before: must be a whole number of at least 1"),
+        ({"days": 3}, "lab[0].earlier_draw.days: unknown key"),
+    ],
+)
+def test_an_earlier_draw_that_cannot_be_made_is_refused(change: dict[str, int], words: str) -> None:
+    data = tomllib.loads((library.FOLDER / "lutathera_ema_2024.toml").read_text("utf-8"), parse_float=Decimal)
+    data["lab"][0]["earlier_draw"].update(change)
+    with pytest.raises(DataError) as caught:
+        read(data)
+    assert str(caught.value).startswith(words)
+
+
+def test_a_term_is_found_under_every_name_whatever_its_case() -> None:
+    criteria = library.criteria("6.0")
+    assert criteria.named(" platelet count decreased ") is criteria.by_term["Thrombocytopenia"]
+    assert criteria.named("Anaemia") is criteria.by_term["Anemia"]
+    assert criteria.named("Nothing") is None
+
+
+def test_a_protocol_finds_its_terms_in_either_version_of_the_criteria() -> None:
+    data = copy.deepcopy(PROTOCOL) | {"ctcae": "6.0"}
+    data["toxicity"][4]["exemption"][0]["explained_by"][0]["term"] = "Lymphopenia"
+    found = {family.id: family for family in read(data).families}
+    assert found["DM-PLT"].terms == ("Thrombocytopenia",)
+    assert found["DM-OTH"].terms[-1] == "Hyperglycemia"
+    assert found["DM-OTH"].exemptions[0].explained_by[0].term == "Lymphocyte count decreased"
+    older = {family.id: family for family in read(copy.deepcopy(PROTOCOL)).families}
+    assert "Hyperglycemia" not in older["DM-OTH"].terms
+
+
+def test_a_term_of_one_version_only_must_be_a_term_of_it() -> None:
+    data = copy.deepcopy(PROTOCOL) | {"ctcae": "6.0"}
+    data["toxicity"][4]["terms_in"] = {"6.0": ["Nothing"]}
+    with pytest.raises(DataError) as caught:
+        read(data)
+    assert str(caught.value) == (
+        "toxicity[4].terms_in.6.0: CTCAE 6.0 file has no term 'Nothing'; correct the term"
+    )
 
 
 def test_a_rule_id_longer_than_a_reason_code_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""Judge situations given as JSON and print the recommendations as JSON; needs no database."""
+"""Judge situations given as JSON and print the recommendations as JSON or as a page; needs no database."""
 
 import json
 import sys
@@ -10,7 +10,9 @@ from typing import Any, TextIO
 from django.core.management.base import BaseCommand
 
 from courses.json_table import Fault, parse_json
-from courses.situation import BadSituation, assess
+from courses.rules.wording import day_words
+from courses.situation import BadSituation, Situation, assess, judge, read_situation
+from courses.text_answer import text_answer
 
 
 class Command(BaseCommand):
@@ -25,26 +27,31 @@ class Command(BaseCommand):
         parser.add_argument(
             "--jsonl", action="store_true", help="one situation per line in, one answer per line out"
         )
+        parser.add_argument("--text", action="store_true", help="print a page to read instead of JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Read, judge, print; faults go to standard error and make the exit status 2."""
+        if options["jsonl"] and options["text"]:
+            self._refuse(["--text: prints one page for a reader; leave out --jsonl, or --text"])
         try:
             if options["jsonl"]:
                 self._answer_lines(options["file"])
             else:
-                self._answer_one(options["file"])
+                self._answer_one(options["file"], as_text=options["text"])
         except (OSError, UnicodeDecodeError) as error:
             self._refuse([f"{options['file']}: {getattr(error, 'strerror', None) or error}"])
 
-    def _answer_one(self, file: str) -> None:
+    def _answer_one(self, file: str, *, as_text: bool) -> None:
         try:
-            found = assess(parse_json("".join(_lines(file))))
+            situation = read_situation(parse_json("".join(_lines(file))))
+            found = judge(situation)
         except Fault as fault:
             self._refuse([str(fault)])
         except BadSituation as bad:
             self._refuse(bad.faults)
         else:
-            self.stdout.write(json.dumps(found, indent=2, ensure_ascii=False))
+            page = text_answer(found, patient=_patient_words(situation), today=situation.today)
+            self.stdout.write(page if as_text else json.dumps(found, indent=2, ensure_ascii=False))
 
     def _answer_lines(self, file: str) -> None:
         """Every line gets its answer or its error; the exit status stays 0."""
@@ -56,6 +63,13 @@ class Command(BaseCommand):
         for fault in faults:
             self.stderr.write(fault)
         sys.exit(2)
+
+
+def _patient_words(situation: Situation) -> str:
+    """One line about the patient: born 2 March 1961, female."""
+    chart = situation.chart
+    born = "birth date not known" if chart.birth_date is None else f"born {day_words(chart.birth_date)}"
+    return f"{born}, {'sex not known' if chart.sex is None else chart.sex.value}"
 
 
 def _answer_or_error(line: str) -> dict[str, Any]:

@@ -1,27 +1,57 @@
-"""Recompute every stored decision from its stored evidence and report what differs."""
+"""Recompute stored decisions from their stored evidence, or stored courses under another protocol version."""
 
+import io
 import sys
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from rich.console import Console
 from rich.progress import track
+from rich.table import Table
 
-from courses.models import Decision
+from courses.library import UnknownProtocol, protocol
+from courses.models import Course, Decision
+from courses.services.protocols import Advice, WouldChange, would_change
 from courses.situation import BadSituation, assess
+from labs.clock import database_now
 
 CHUNK = 200
+_WIDTH = 110
 # The name of the engine changes with every release; what it says must not.
 NOT_COMPARED = ("engine",)
 
 
 class Command(BaseCommand):
-    """One line for each difference; exit status 1 when there is any."""
+    """Without an option: one line for each difference, exit status 1 when there is any."""
 
-    help = "Recompute every stored decision from its stored evidence and report differences."
+    help = (
+        "Recompute every stored decision from its stored evidence and report differences; with --protocol, "
+        "list every open course whose recommendation would change under that version."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Which protocol version to try, if any."""
+        parser.add_argument(
+            "--protocol",
+            metavar="ID",
+            help="list the open courses that this protocol version would tell something else",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Replay decisions, or try a protocol version; 2 when no protocol has this id."""
+        if options["protocol"] is None:
+            self._replay_decisions()
+            return
+        try:
+            protocol(options["protocol"])
+        except UnknownProtocol as unknown:
+            self.stderr.write(str(unknown))
+            sys.exit(2)
+        self._try_protocol(options["protocol"])
+
+    def _replay_decisions(self) -> None:
         """Replay oldest first; a decision made for a fault rests on no evidence and is only counted."""
         total, differing, without = Decision.objects.count(), 0, 0
         decisions = Decision.objects.order_by("pk").iterator(chunk_size=CHUNK)
@@ -40,6 +70,49 @@ class Command(BaseCommand):
         )
         if differing:
             sys.exit(1)
+
+    def _try_protocol(self, protocol_id: str) -> None:
+        """A table of the open courses that would be told something else; a change is no fault."""
+        courses = Course.objects.open().select_related("patient", "current_decision").order_by("pk")
+        total, now, bar = courses.count(), database_now(), Console(file=sys.stderr)
+        rows = track(
+            courses.iterator(chunk_size=CHUNK),
+            total=total,
+            description="courses",
+            console=bar,
+            transient=True,
+        )
+        changes = [
+            change
+            for course in rows
+            if (change := would_change(course, protocol_id=protocol_id, now=now)) is not None
+        ]
+        if changes:
+            text = io.StringIO()
+            Console(file=text, width=_WIDTH, highlight=False).print(_table(changes))
+            self.stdout.write(text.getvalue())
+        self.stdout.write(
+            f"{len(changes)} of {total} open courses would be told something else under {protocol_id}"
+        )
+
+
+def _table(changes: list[WouldChange]) -> Table:
+    """One row for each course, by its public id: no name of a patient stands in a terminal's history."""
+    table = Table(show_lines=False)
+    for name in ("course", "follows", "now", "then"):
+        table.add_column(name, overflow="fold")
+    for change in changes:
+        table.add_row(
+            str(change.course.public_id), change.course.protocol_id, _words(change.now), _words(change.then)
+        )
+    return table
+
+
+def _words(advice: Advice) -> str:
+    """An action with its activity."""
+    if advice.activity_gbq is None:
+        return advice.action
+    return f"{advice.action}, {advice.activity_gbq.normalize():f} GBq"
 
 
 def differences(decision: Decision) -> Iterator[str]:

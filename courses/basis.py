@@ -1,0 +1,126 @@
+"""The basis of a decision as its page shows it: each line with the pages on which people can answer it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from courses.fact_words import RESOLVED_BY
+from courses.library import UnknownProtocol, protocol
+from courses.models import Decision, RecordKind
+from labs.clinic_days import clinic_day
+from labs.library import by_loinc
+from labs.zones import clinic_zone
+
+RECORD, JUDGE = "courses.record_fact", "courses.judge_fact"
+WEIGH = ("labs.view_patient", "labs.add_bodyweight")
+_BY_SYMPTOMS = "symptoms"  # in the words for a grade that numbers alone leave open
+Line = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """A page on which somebody answers a line, and what the link to it says."""
+
+    words: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answerable:
+    """One line of an answer, and the ways this person has to answer it."""
+
+    line: Line
+    ways: tuple[Way, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """Reasons, gaps and grades of a decision."""
+
+    reasons: tuple[Answerable, ...]
+    missing: tuple[Answerable, ...]
+    grades: tuple[Answerable, ...]
+
+
+def basis_of(decision: Decision, *, may: Callable[[str], bool]) -> Basis:
+    """What the decision rests on; only the one that stands leads on, and only whoever may go there."""
+    ways = _Ways(decision, may)
+    answer = decision.answer
+    return Basis(
+        reasons=_with(ways.of_reason, answer.get("reasons", [])),
+        missing=_with(ways.of_gap, answer.get("missing", [])),
+        grades=_with(ways.of_grade, answer.get("grades", [])),
+    )
+
+
+def _with(ways: Callable[[Line], Iterator[Way]], lines: list[Line]) -> tuple[Answerable, ...]:
+    return tuple(Answerable(line=line, ways=tuple(ways(line))) for line in lines)
+
+
+class _Ways:
+    """The ways from one decision, for one person."""
+
+    def __init__(self, decision: Decision, may: Callable[[str], bool]) -> None:
+        self.decision, self.course = decision, decision.course
+        self.is_current = self.course.current_decision_id == decision.pk
+        sees = self.is_current and may("courses.view_chartfact") and may("labs.view_patient")
+        self.may_record, self.may_judge = sees and may(RECORD), sees and may(JUDGE)
+        self.may_weigh = self.is_current and all(may(right) for right in WEIGH)
+        self.attributed = self._trigger_grades()
+
+    def _trigger_grades(self) -> dict[str, int]:
+        """The rules of other findings, whose cause a physician states, and from which grade they act."""
+        try:
+            families = protocol(self.decision.protocol_id).families
+        except UnknownProtocol:
+            return {}
+        return {family.id: family.trigger_grade for family in families if family.other_events}
+
+    def of_reason(self, reason: Line) -> Iterator[Way]:
+        """Beside a laboratory finding of another kind: its attribution."""
+        evidence = reason.get("evidence") or []
+        found = by_loinc(evidence[0].get("code", "")) if evidence else None
+        least = self.attributed.get(reason["rule"])
+        if not self.may_judge or found is None or least is None:
+            return
+        for line in self.decision.answer.get("grades", []):
+            grade = line.get("grade")
+            if line.get("analyte") == found.short and grade is not None and grade >= least:
+                yield self._record(
+                    RecordKind.ATTRIBUTIONS,
+                    f"Record what {line['term']} comes of",
+                    term=line["term"],
+                    grade=grade,
+                    on=line["collected_on"],
+                )
+
+    def of_gap(self, gap: Line) -> Iterator[Way]:
+        """Beside something that people record: the page to record it."""
+        code = gap.get("code", "")
+        kind = RESOLVED_BY.get(code)
+        if kind is RecordKind.DISEASE_FLAGS and self.may_record:
+            flag = {"anticoagulation": "anticoagulated"}.get(code, code)
+            yield self._record(kind, "Record", flag=flag)
+        elif kind is not None and self.may_record:
+            yield self._record(kind, "Record")
+        elif code == "weight" and self.may_weigh:
+            back = reverse("admin:courses_course_change", args=[self.course.pk])
+            address = reverse("labs:weight", args=[self.course.patient.public_id])
+            yield Way(words="Record", address=f"{address}?{urlencode({'next': back})}")
+
+    def of_grade(self, line: Line) -> Iterator[Way]:
+        """Beside a grade that symptoms decide: the page on which a physician gives it."""
+        if self.may_judge and line.get("grade") is None and _BY_SYMPTOMS in line.get("ungradable", ""):
+            yield self._record(
+                RecordKind.MANUAL_GRADES,
+                f"Record the grade of {line['term']}",
+                term=line["term"],
+                on=line.get("collected_on") or clinic_day(self.decision.made_at, clinic_zone()),
+            )
+
+    def _record(self, kind: RecordKind, words: str, **shown: object) -> Way:
+        address = reverse("courses:record_fact", args=[self.course.public_id, kind.value])
+        return Way(words=words, address=f"{address}?{urlencode(shown)}" if shown else address)

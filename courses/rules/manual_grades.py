@@ -1,0 +1,21 @@
+"""The grades people gave to findings: each belongs to one term and one day's specimen."""
+
+from courses.rules.derived import Case, Moment
+from courses.rules.facts import ManualGrade
+from courses.rules.judging import parts_of
+from courses.rules.protocol import Criterion
+
+
+def is_named(criterion: Criterion, name: str) -> bool:
+    """Whether a term as somebody wrote it is this one, under its own or another accepted name."""
+    written = name.strip().casefold()
+    return any(written == known.casefold() for known in (criterion.term, *criterion.also_reported_as))
+
+
+def manual_grade(criterion: Criterion, moment: Moment, case: Case) -> ManualGrade | None:
+    """The worst grade a person gave to the specimen a term is judged by at a moment; None without one."""
+    sample = moment.samples.get(parts_of(criterion.quantity)[0])
+    if sample is None:
+        return None
+    given = [g for g in case.chart.manual_grades if g.on == sample.day and is_named(criterion, g.term)]
+    return max(given, key=lambda g: (g.grade, g.by, g.reason, g.ref), default=None)

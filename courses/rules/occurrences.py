@@ -1,0 +1,106 @@
+"""Which episodes of a family count, now and as memory, in view of what physicians confirmed or dismissed."""
+
+from collections.abc import Iterable
+from datetime import date
+
+from courses.rules.derived import Case
+from courses.rules.facts import OccurrenceReview
+from courses.rules.protocol import RecurrenceBy, ToxicityFamily
+from courses.rules.toxicity import Episode
+from courses.rules.values import Action
+from labs.clinic_days import add_days
+
+
+def nominal_day(interval: int, case: Case) -> date:
+    """The day on which the cycle after this interval was due without any delay."""
+    return add_days(case.history.cycle_days[interval - 1], case.protocol.schedule.interval_days)
+
+
+def is_interim(episode: Episode, case: Case) -> bool:
+    """Whether an occurrence was seen only between cycles: resolved by the nominal day of the next one.
+
+    What ends treatment at its first occurrence is never only interim.
+    """
+    if episode.family.on_first is Action.STOP or episode.interval == 0 or episode.resolved_on is None:
+        return False
+    return episode.resolved_on <= nominal_day(episode.interval, case)
+
+
+def review_of(episode: Episode, case: Case) -> OccurrenceReview | None:
+    """A physician's word on this occurrence; where two contradict each other, the one that lets it count.
+
+    What a person reported was graded by a person already: no review concerns it.
+    """
+    if episode.event is not None:
+        return None
+    mine = [
+        r for r in case.chart.occurrence_reviews if r.rule == episode.family.id and r.onset == episode.onset
+    ]
+    return max(mine, key=lambda r: (r.counts, r.by, r.reason, r.ref), default=None)
+
+
+def dismissal_of(episode: Episode, case: Case) -> OccurrenceReview | None:
+    """The dismissal in force for an episode: it binds only while the episode stays what was dismissed.
+
+    Once the toxicity was not resolved by the nominal day, or showed again after the day of the review, the
+    dismissal says nothing of it any more.
+    """
+    review = review_of(episode, case)
+    if review is None or review.counts or not is_interim(episode, case):
+        return None
+    return review if review.on is None or episode.latest <= review.on else None
+
+
+def is_unreviewed(episode: Episode, case: Case) -> bool:
+    """Whether an acting laboratory occurrence was seen only between cycles, and no review covers it."""
+    if episode.event is not None or episode.family.never_acts or not is_interim(episode, case):
+        return False
+    review = review_of(episode, case)
+    return review is None or (not review.counts and dismissal_of(episode, case) is None)
+
+
+def counted(family: ToxicityFamily, episodes: Iterable[Episode], case: Case) -> list[Episode]:
+    """A family's episodes since the first cycle, oldest first, without what was dismissed.
+
+    Those seen only between cycles count where the protocol says so. A permanent stop counts whenever the
+    event took place.
+    """
+    keeps_interim = case.protocol.count_interim_occurrences
+    return sorted(
+        (
+            e
+            for e in episodes
+            if e.family is family
+            and (e.interval > 0 or family.on_first is Action.STOP)
+            and (keeps_interim or not is_interim(e, case))
+            and dismissal_of(e, case) is None
+        ),
+        key=lambda e: (e.onset, e.track),
+    )
+
+
+def newest_of_each(episodes: Iterable[Episode]) -> list[Episode]:
+    """Of a laboratory track only its newest episode; each event reported by a person stands for itself."""
+    return list({e.track if e.event is None else e.event: e for e in episodes}.values())
+
+
+def current(episodes: Iterable[Episode], case: Case) -> list[Episode]:
+    """Episodes of the present interval, and those still open when it began."""
+    if not case.history.given:
+        return []
+    began = case.history.cycle_days[-1]
+    return [
+        e
+        for e in newest_of_each(episodes)
+        if e.interval == case.history.given or e.resolved_on is None or e.resolved_on > began
+    ]
+
+
+def recurrence(family: ToxicityFamily, episodes: Iterable[Episode]) -> Episode | None:
+    """The newest episode when the toxicity has come in more than one interval between administrations."""
+    groups: dict[str, list[Episode]] = {}
+    for episode in episodes:
+        name = episode.track if family.recurrence_by is RecurrenceBy.TERM else ""
+        groups.setdefault(name, []).append(episode)
+    again = [group[-1] for group in groups.values() if len({e.interval for e in group}) > 1]
+    return max(again, key=lambda e: (e.onset, e.track), default=None)

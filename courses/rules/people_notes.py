@@ -1,0 +1,185 @@
+"""What people said of findings, told as notes: manual grades, attributions, reviews of occurrences."""
+
+from collections.abc import Iterator
+
+from courses.rules.attributions import newest_on
+from courses.rules.ctcae import grade_of_numbers
+from courses.rules.derived import Case
+from courses.rules.explaining import finding_words
+from courses.rules.facts import Attribution, ManualGrade, OccurrenceReview
+from courses.rules.judging import parts_of
+from courses.rules.manual_grades import is_named
+from courses.rules.occurrences import dismissal_of, is_interim, nominal_day, review_of
+from courses.rules.protocol import ToxicityFamily
+from courses.rules.required import UNUSABLE, Lack
+from courses.rules.toxicity import Course, Episode, family_of
+from courses.rules.tracks import Track, moments, tracks
+from courses.rules.values import Action, Evidence, MissingEvidence, Reason
+from courses.rules.wording import day_words, said_evidence
+
+
+def people_notes(case: Case, course: Course) -> Iterator[Reason]:
+    """A note for everything people said that changes, or does not change, how a finding counts."""
+    for given in sorted(set(case.chart.manual_grades), key=lambda g: (g.on, g.term, g.grade, g.by, g.ref)):
+        yield from _manual_notes(given, case)
+    for attribution in sorted(set(case.chart.attributions), key=lambda a: (a.on, a.term, a.by, a.ref)):
+        yield from _attribution_notes(attribution, case, course)
+    for review in sorted(set(case.chart.occurrence_reviews), key=lambda r: (r.onset, r.rule, r.by, r.ref)):
+        yield from _review_notes(review, case, course)
+
+
+def relation_words(episode: Episode, course: Course) -> str:
+    """Whether a finding of the family for all other toxicities is thought to come of the treatment."""
+    if episode.event is not None:
+        return "recorded as related" if episode.event.related else "possibly related"
+    spoken = course.spoken[episode.family.id, episode.track]
+    newest = newest_on(spoken.attributions, episode.latest)
+    if newest is not None and newest.related:
+        return f"attributed to the treatment by {newest.by} ({newest.reason})"
+    return "possibly related until a physician records an attribution"
+
+
+def manual_lacks(case: Case) -> Iterator[Lack]:
+    """Grades of people since the last administration that would act but belong to no result of their day."""
+    for given in dict.fromkeys(case.chart.manual_grades):
+        family, _ = family_of(given.term, None, case)
+        if family is None or family.never_acts or given.grade < family.trigger_grade:
+            continue
+        present = 0 < case.history.given == case.history.interval_of(given.on)
+        if present and not _has_specimen(given, _track_named(given.term, case), case):
+            yield _unattached(given, family)
+
+
+def _unattached(given: ManualGrade, family: ToxicityFamily) -> Lack:
+    return Lack(
+        gap=MissingEvidence(
+            item=given.term,
+            rule=UNUSABLE,
+            why=f"grade {given.grade}, given by {given.by} for {day_words(given.on)} ({given.reason}), "
+            f"belongs to no result of that day that is graded ({family.id})",
+            resolve=f"record {given.term} as an adverse event, or take the grade back",
+        ),
+        name=given.term,
+        source=str(family.source),
+        evidence=(_graded_evidence(given),),
+    )
+
+
+def _track_named(term: str, case: Case) -> Track | None:
+    """The graded line of a family that follows a term, under any of its accepted names."""
+    by_term = case.protocol.criteria.by_term
+    return next(
+        (t for t in tracks(case) if t.criterion is None and is_named(by_term[t.name], term)),
+        None,
+    )
+
+
+def _has_specimen(given: ManualGrade, track: Track | None, case: Case) -> bool:
+    """Whether any result, be it doubtful, of the term's analyte was collected on the day of the grade."""
+    if track is None:
+        return False
+    samples = (*case.history.decisive, *case.history.doubtful)
+    return any(s.day == given.on and s.analyte == track.primary for s in samples)
+
+
+def _manual_notes(given: ManualGrade, case: Case) -> Iterator[Reason]:
+    """A grade that is milder than what the number gives changes nothing, and it is said so."""
+    track = _track_named(given.term, case)
+    if track is None:
+        return
+    criterion = case.protocol.criteria.by_term[track.name]
+    graded = [
+        grade_of_numbers(criterion, moment, case)
+        for moment, drawn in moments(case)
+        if moment.day == given.on and parts_of(criterion.quantity)[0] in drawn
+    ]
+    words = f"{track.name}, graded {given.grade} by {given.by} for {day_words(given.on)} ({given.reason})"
+    if graded and all(given.grade < found.low for found in graded):
+        worst = max(found.low for found in graded)
+        yield _note(
+            track.family,
+            f"{words}: the result gives grade {worst}, and a grade given by a person can only raise.",
+            _graded_evidence(given),
+        )
+    elif graded:
+        yield _note(track.family, f"{words}: this grade counts.", _graded_evidence(given))
+
+
+def _attribution_notes(a: Attribution, case: Case, course: Course) -> Iterator[Reason]:
+    """What an attribution excuses, when it ended, and where it excuses nothing."""
+    track = _track_named(a.term, case)
+    family = track.family if track is not None else family_of(a.term, None, case)[0]
+    if family is None:
+        return
+    relation = "related" if a.related else "not related"
+    words = (
+        f"{a.term}: recorded as {relation} to the treatment up to grade {a.grade} from {day_words(a.on)} by "
+    )
+    words += f"{a.by} ({a.reason})"
+    if track is None:
+        text = "results are not followed by this term; record the relation on the adverse event itself"
+    elif not family.other_events:
+        text = f"an attribution excuses nothing under {family.id}"
+    else:
+        text = _standing_words(a, track, course)
+    if text:
+        yield _note(family, f"{words}: {text}.", said_evidence(a.term, relation, a))
+
+
+def _standing_words(a: Attribution, track: Track, course: Course) -> str:
+    """What an attribution of a followed term does now; nothing to say of one to the treatment."""
+    covered = [e for e in course.excused if e.by == a and e.track == track]
+    parts = []
+    if covered:
+        newest = covered[-1]
+        parts.append(f"grade {newest.grade} on {day_words(newest.moment.day)} does not act")
+    if a in course.spoken[track.family.id, track.name].ended:
+        parts.append("it ended with a worse finding, and findings act again until a new attribution")
+    return "; ".join(parts)
+
+
+def _review_notes(review: OccurrenceReview, case: Case, course: Course) -> Iterator[Reason]:
+    """What a physician's word on an occurrence does, also where it is no longer in force or matches none."""
+    family = next((f for f in case.protocol.families if f.id == review.rule), None)
+    if family is None:
+        return
+    evidence = said_evidence(family.name, "confirmed" if review.counts else "dismissed", review)
+    mine = [e for e in course.episodes if review_of(e, case) == review]
+    for episode in mine:
+        yield _note(
+            family, f"{finding_words(episode, case)}: {_review_words(review, episode, case)}.", evidence
+        )
+    if not mine:
+        yield _note(
+            family,
+            f"No occurrence of {family.name} that began on {day_words(review.onset)} follows this review of "
+            f"{review.by} ({review.reason}), so it changes nothing.",
+            evidence,
+        )
+
+
+def _review_words(review: OccurrenceReview, episode: Episode, case: Case) -> str:
+    by = f"{review.by} ({review.reason})"
+    if review.counts:
+        return f"confirmed by {by}"
+    if dismissal_of(episode, case) is not None:
+        return f"dismissed by {by}, so it is neither an occurrence nor a recurrence"
+    if not is_interim(episode, case):
+        due = day_words(nominal_day(episode.interval, case))
+        return f"dismissed by {by}, but it was not resolved by {due}, so it counts"
+    return f"dismissed by {by}, but it showed again on {day_words(episode.latest)}, so it counts"
+
+
+def _note(family: ToxicityFamily, sentence: str, evidence: Evidence) -> Reason:
+    return Reason(
+        rule=family.id,
+        action=Action.PROCEED,
+        sentence=sentence,
+        threshold=f"grade {family.trigger_grade} or worse",
+        source=str(family.source),
+        evidence=(evidence,),
+    )
+
+
+def _graded_evidence(given: ManualGrade) -> Evidence:
+    return said_evidence(given.term, f"grade {given.grade}", given)

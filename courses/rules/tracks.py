@@ -1,0 +1,213 @@
+"""What is followed over time: each graded term and each criterion of bounds, judged at one draw."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from fractions import Fraction
+from itertools import groupby
+
+from courses.rules.ctcae import GradeRange, grade, grade_of_numbers
+from courses.rules.derived import Case, GapKind, Moment, gap
+from courses.rules.evidence import Sample
+from courses.rules.facts import Attribution, ManualGrade
+from courses.rules.judging import (
+    Judged,
+    both,
+    bound_holds,
+    either,
+    parts_of,
+    parts_or_surrogate,
+    recovered,
+    stood_in_for,
+)
+from courses.rules.manual_grades import manual_grade
+from courses.rules.protocol import Bound, Criterion, GradeBound, ToxicityCriterion, ToxicityFamily
+from labs.clinic_days import days_between
+
+_WEIGHTY = (GapKind.BOUNDS,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one track says at one moment; `weighty` means an unknown answer holds the cycle.
+
+    A graded finding is of `grade` for sure and of `worst_grade` perhaps. `manual` is the person's grade it
+    rests on, `excused_by` the attribution to another cause that keeps it from acting.
+    """
+
+    triggered: Judged
+    resolved: Judged
+    weighty: bool
+    grade: int | None = None
+    worst_grade: int | None = None
+    manual: ManualGrade | None = None
+    excused_by: Attribution | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """One line of a family that is followed over time: a graded term, or one criterion of bounds."""
+
+    family: ToxicityFamily
+    name: str
+    criterion: ToxicityCriterion | None
+    primary: str
+    analytes: frozenset[str]
+
+    def concerns(self, moment: Moment, drawn: frozenset[str]) -> bool:
+        """Whether a draw brought anything this track looks at, and its own analyte was measured."""
+        return bool(drawn & self.analytes) and self.primary in moment.samples
+
+    def judge(self, moment: Moment, case: Case) -> Finding:
+        """Whether the track triggers, and whether it counts as resolved, at a moment.
+
+        A result under a transfusion or growth factor may trigger; it never shows that something resolved.
+        """
+        if self.criterion is not None:
+            found = _judge_bounds(self.criterion, self.family, moment, case)
+        else:
+            found = _judge_grade(self, moment, case)
+        seen = self.analytes & moment.samples.keys()
+        proven = all(moment.samples[analyte].clears for analyte in seen)
+        return found if proven else replace(found, resolved=Judged(None))
+
+
+def tracks(case: Case) -> tuple[Track, ...]:
+    """Every line that laboratory results are followed along."""
+    found: list[Track] = []
+    for family in case.protocol.families:
+        for term in family.terms:
+            own = _parts_of_term(term, case)
+            names = set(own)
+            names |= {part for bound in _excuses(family, term) for part in _parts_of_term(bound.term, case)}
+            found.append(
+                Track(family=family, name=term, criterion=None, primary=own[0], analytes=frozenset(names))
+            )
+        for criterion in family.criteria:
+            parts = [part for bound in criterion.bounds for part in parts_or_surrogate(bound.quantity, case)]
+            found.append(
+                Track(
+                    family=family,
+                    name=criterion.name,
+                    criterion=criterion,
+                    primary=parts[0],
+                    analytes=frozenset(parts),
+                )
+            )
+    return tuple(found)
+
+
+def _parts_of_term(term: str, case: Case) -> tuple[str, ...]:
+    return parts_of(case.protocol.criteria.by_term[term].quantity)
+
+
+def _excuses(family: ToxicityFamily, term: str) -> tuple[GradeBound, ...]:
+    return next((e.explained_by for e in family.exemptions if e.term == term), ())
+
+
+def moments(case: Case) -> Iterator[tuple[Moment, frozenset[str]]]:
+    """Each draw, with the samples still valid then and the analytes it brought.
+
+    Nothing is carried over an infusion.
+    """
+    carried: dict[str, Sample] = {}
+    interval = -1
+    for _, group in groupby(case.history.decisive, key=lambda sample: sample.at):
+        drawn = {sample.analyte: sample for sample in group}
+        day = next(iter(drawn.values())).day
+        if case.history.interval_of(day) != interval:
+            interval, carried = case.history.interval_of(day), {}
+        carried = {short: s for short, s in carried.items() if _still_valid(s, day, case)} | drawn
+        yield Moment(day=day, interval=interval, samples=carried), frozenset(drawn)
+
+
+def _still_valid(sample: Sample, day: date, case: Case) -> bool:
+    """Whether an earlier result may be read together with one of this day."""
+    row = case.protocol.lab(stood_in_for(sample.analyte, case.protocol))
+    return row is not None and days_between(sample.day, day) <= row.validity_days
+
+
+def explained(bounds: tuple[GradeBound, ...], moment: Moment, case: Case) -> Judged:
+    """Whether grades of other terms explain a finding away; no bounds explain nothing."""
+    if not bounds:
+        return Judged(False)
+    answers = []
+    for bound in bounds:
+        criterion = case.protocol.criteria.by_term[bound.term]
+        found = grade(criterion, moment, case)
+        # A person's grade can only raise: it may end an explanation, and never makes one.
+        numbers = grade_of_numbers(criterion, moment, case) if case.chart.manual_grades else found
+        milder = _milder(found.at_most(bound.at_most), criterion, moment)
+        answers += [numbers.at_least(bound.at_least), milder]
+    return both(answers)
+
+
+def _milder(answer: Judged, criterion: Criterion, moment: Moment) -> Judged:
+    """That a grade is no worse explains something away only by a result without support."""
+    lifted = [part for part in parts_of(criterion.quantity) if _is_supported(part, moment)]
+    if not answer.holds or not lifted:
+        return answer
+    return Judged(None, frozenset(gap(GapKind.SUPPORT, part) for part in lifted))
+
+
+def _is_supported(analyte: str, moment: Moment) -> bool:
+    return analyte in moment.samples and moment.samples[analyte].supported
+
+
+def _judge_grade(track: Track, moment: Moment, case: Case) -> Finding:
+    """A graded term triggers from its grade on, unless explained or no worse than at the baseline."""
+    family = track.family
+    criterion = case.protocol.criteria.by_term[track.name]
+    found = grade(criterion, moment, case)
+    manual = manual_grade(criterion, moment, case)
+    reached = found.at_least(family.trigger_grade)
+    excuse = Judged(False)
+    if reached.holds is not False:
+        excuse = explained(_excuses(family, track.name), moment, case)
+    spared = Judged(family.spare_baseline_grade and _no_worse_than_baseline(found, track, case))
+    required = {row.analyte for row in case.protocol.labs if row.always}
+    raised = manual is not None and found != grade_of_numbers(criterion, moment, case)
+    always = required.issuperset(parts_of(criterion.quantity))
+    return Finding(
+        triggered=both([reached, _not(excuse), _not(spared)]),
+        resolved=either([found.at_most(family.resolved_grade), excuse, spared]),
+        weighty=always or excuse.holds is None or any(g.kind in _WEIGHTY for g in reached.gaps),
+        grade=found.low,
+        worst_grade=found.high,
+        manual=manual if raised else None,
+    )
+
+
+def _not(answer: Judged) -> Judged:
+    return Judged(None if answer.holds is None else not answer.holds, answer.gaps)
+
+
+def _no_worse_than_baseline(found: GradeRange, track: Track, case: Case) -> bool:
+    """Whether the grade is surely no worse than the baseline's own."""
+    criterion = case.protocol.criteria.by_term[track.name]
+    parts = parts_of(criterion.quantity)
+    samples = {part: case.history.baselines[part] for part in parts if part in case.history.baselines}
+    if len(samples) < len(parts):
+        return False
+    moment = Moment(day=samples[parts[0]].day, interval=0, samples=samples)
+    return found.high <= grade_of_numbers(criterion, moment, case).low
+
+
+def _judge_bounds(
+    criterion: ToxicityCriterion, family: ToxicityFamily, moment: Moment, case: Case
+) -> Finding:
+    """A criterion triggers while all its bounds are met; it resolves when its quantities are back."""
+    triggered = both([bound_holds(bound, moment, case) for bound in criterion.bounds])
+    tolerance = Fraction(family.tolerance_percent) / 100
+    back = [
+        recovered(name, falls=falls, tolerance=tolerance, moment=moment, case=case)
+        for name, falls in criterion.resolves_by
+    ]
+    return Finding(triggered=triggered, resolved=both([_not(triggered), *back]), weighty=True)
+
+
+def leading_bound(criterion: ToxicityCriterion | None, term: str, case: Case) -> Bound:
+    """The bound by whose quantity a track's nadir or peak is told."""
+    return (
+        criterion.bounds[0] if criterion is not None else case.protocol.criteria.by_term[term].rows[0].bound
+    )

@@ -1,0 +1,286 @@
+"""Record a fact of a patient, take one back, and confirm what needs a second physician."""
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from courses.fact_kinds import FILLED_IN, KINDS, BaselineChoice, ResultMark
+from courses.json_table import Fault
+from courses.models import BaselineLock, ChartFact, Course, FactConfirmation, RecordKind
+from courses.models.fact import OF_COURSE, OF_PHYSICIANS, OF_TWO_PEOPLE
+from courses.services.authority import NotAllowed, check_fresh, check_right, printed_name
+from courses.services.baseline import amend_baseline
+from courses.services.fact_checks import faults_of, named_result
+from labs.clinic_days import clinic_day
+from labs.clock import database_now
+from labs.models import Patient
+from labs.signals import evidence_changed
+from labs.zones import clinic_zone
+
+# An event that is not related changes no treatment: that is a physician's word.
+_UNRELATED = "Only a physician says that an event does not come of the treatment; leave the cause open."
+
+
+class BadFact(ValueError):
+    """The fact cannot be recorded; one clear line per fault, each beginning with the field it is about."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = list(faults)
+
+
+def record_fact(
+    *,
+    kind: str,
+    data: Mapping[str, Any],
+    by: User,
+    patient: Patient | None = None,
+    course: Course | None = None,
+    reason: str = "",
+    authenticated_at: datetime | None = None,
+    replaces: ChartFact | None = None,
+    now: datetime | None = None,
+) -> ChartFact:
+    """Record one fact of a patient or, for the kinds of a course, of a course; `replaces` ends an older one.
+
+    1. check the right, and for a physician's act the password; 2. lock patient and course; 3. read the data
+    as the rules will, and check it; 4. append it; 5. nudge the assessment on commit.
+
+    Facts of two people count once `confirm_fact` was called. Raises NotAllowed, BadFact.
+    """
+    row = _kind(kind)
+    check_may_record(row, by=by, authenticated_at=authenticated_at, now=now or database_now())
+    if row is RecordKind.ADVERSE_EVENT and data.get("related") is False:
+        check_right(by, "courses.judge_fact", else_say=_UNRELATED)
+    with transaction.atomic():
+        patient, course = _locked(row, patient=patient, course=course)
+        now = now or database_now()
+        if replaces is not None:
+            _check_withdrawal(replaces, kind=row, patient=patient, reason=reason)
+        return append_fact(
+            kind=row,
+            data=data,
+            by=by,
+            patient=patient,
+            course=course,
+            reason=reason,
+            authenticated_at=authenticated_at,
+            withdraws=replaces,
+            now=now,
+        )
+
+
+def append_fact(
+    *,
+    kind: RecordKind,
+    data: Mapping[str, Any],
+    by: User,
+    patient: Patient,
+    course: Course | None,
+    now: datetime,
+    reason: str = "",
+    authenticated_at: datetime | None = None,
+    withdraws: ChartFact | None = None,
+) -> ChartFact:
+    """Steps 3 to 5 in the caller's transaction, which has checked the right. Raises BadFact."""
+    today = clinic_day(now, clinic_zone())
+    plain = _plain(data)
+    if kind is RecordKind.OCCURRENCE_REVIEWS:
+        plain.setdefault("on", today.isoformat())  # what shows later is not covered by it
+    value = _value(kind, plain, by=by, reason=reason)
+    faults = list(faults_of(kind=kind, value=value, patient=patient, course=course, today=today))
+    if kind in OF_PHYSICIANS and not reason.strip():
+        faults.append("reason: is missing; say in a few words why")
+    if faults:
+        raise BadFact(*faults)
+    about = isinstance(value, ResultMark | BaselineChoice)
+    fact = ChartFact.objects.create(
+        patient=patient,
+        course=course,
+        kind=kind,
+        data=plain,
+        result=named_result(value.result, patient=patient) if about else None,
+        reason=reason.strip(),
+        withdraws=withdraws,
+        recorded_by=by,
+        printed_name=printed_name(by),
+        authenticated_at=authenticated_at if kind in OF_PHYSICIANS else None,
+        recorded_at=now,
+    )
+    _nudge(patient)
+    return fact
+
+
+def withdraw_fact(
+    *,
+    fact: ChartFact,
+    by: User,
+    reason: str,
+    authenticated_at: datetime | None = None,
+    now: datetime | None = None,
+) -> ChartFact:
+    """Take a fact back with a reason: it stays on record and counts no longer. Raises NotAllowed, BadFact."""
+    kind = RecordKind(fact.kind)
+    check_may_record(kind, by=by, authenticated_at=authenticated_at, now=now or database_now())
+    with transaction.atomic():
+        patient, course = _locked(kind, patient=fact.patient, course=fact.course)
+        now = now or database_now()
+        _check_withdrawal(fact, kind=kind, patient=patient, reason=reason)
+        row = ChartFact.objects.create(
+            patient=patient,
+            course=course,
+            kind=kind,
+            reason=reason.strip(),
+            withdraws=fact,
+            recorded_by=by,
+            printed_name=printed_name(by),
+            authenticated_at=authenticated_at if kind in OF_PHYSICIANS else None,
+            recorded_at=now,
+        )
+        _nudge(patient)
+    return row
+
+
+def confirm_fact(
+    *, fact: ChartFact, by: User, authenticated_at: datetime, now: datetime | None = None
+) -> FactConfirmation:
+    """Confirm, as another physician, a fact that needs two; from then on it counts.
+
+    What changes a locked baseline is followed in the same transaction. Raises NotAllowed, BadFact.
+    """
+    kind = RecordKind(fact.kind)
+    check_may_record(kind, by=by, authenticated_at=authenticated_at, now=now or database_now())
+    if by.pk == fact.recorded_by_id:
+        raise NotAllowed("You recorded this yourself; a second physician confirms it.")
+    with transaction.atomic():
+        patient, _course = _locked(kind, patient=fact.patient, course=fact.course)
+        now = now or database_now()
+        waiting = (
+            ChartFact.objects.waiting().filter(pk=fact.pk).select_related("course", "recorded_by").first()
+        )
+        if waiting is None:
+            raise BadFact(
+                "fact: nothing waits for a confirmation here; it was confirmed or taken back before"
+            )
+        _check_still_so(waiting, patient=patient, today=clinic_day(now, clinic_zone()))
+        confirmation = FactConfirmation.objects.create(
+            fact=waiting,
+            confirmed_by=by,
+            printed_name=printed_name(by),
+            authenticated_at=authenticated_at,
+            confirmed_at=now,
+        )
+        amend_baseline(fact=waiting, second=by, now=now)
+        _nudge(patient)
+    return confirmation
+
+
+def check_may_record(kind: RecordKind, *, by: User, authenticated_at: datetime | None, now: datetime) -> None:
+    """Who records what: nurses and physicians plain facts, physicians with a fresh password the rest."""
+    if kind in OF_PHYSICIANS:
+        check_right(
+            by,
+            "courses.judge_fact",
+            else_say="Only a physician grades, attributes, reviews, or changes what a result counts for.",
+        )
+        check_fresh(authenticated_at, now=now)
+    else:
+        check_right(
+            by, "courses.record_fact", else_say="Only nurses and physicians record facts of a patient."
+        )
+
+
+def _kind(kind: str) -> RecordKind:
+    if kind not in RecordKind.values:
+        raise BadFact(f"kind: {kind!r} is not one of: {', '.join(RecordKind.values)}")
+    return RecordKind(kind)
+
+
+def _locked(
+    kind: RecordKind, *, patient: Patient | None, course: Course | None
+) -> tuple[Patient, Course | None]:
+    """The patient and the course the fact belongs to, locked in this order so that nothing passes by."""
+    if kind in OF_COURSE:
+        if course is None:
+            raise BadFact("course: this kind of fact belongs to a course; name it")
+        patient = course.patient
+    elif patient is None:
+        if course is None:
+            raise BadFact("patient: is missing")
+        patient = course.patient
+    # Not against rows that only refer to the patient: a laboratory's results go on arriving.
+    patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
+    of_patient = Course.objects.open().select_for_update().filter(patient=patient).first()
+    if kind not in OF_COURSE:
+        return patient, None
+    if of_patient is None or course is None or of_patient.pk != course.pk:
+        raise BadFact("course: it is closed; nothing is recorded on it any more")
+    return patient, of_patient
+
+
+def _check_withdrawal(fact: ChartFact, *, kind: RecordKind, patient: Patient, reason: str) -> None:
+    """Only what stands can be taken back, for a reason, and never a baseline that is locked."""
+    faults = []
+    if not reason.strip():
+        faults.append("reason: is missing; say in a few words why it is taken back")
+    if fact.kind != kind or fact.patient_id != patient.pk:
+        faults.append("fact: it is of another kind or another patient")
+    if not ChartFact.objects.standing().filter(pk=fact.pk).exists():
+        faults.append("fact: it was taken back before; look at the newest one")
+    if BaselineLock.objects.current().filter(declared=fact).exists() or _is_amended(fact):
+        faults.append("fact: it is a locked baseline; two physicians may amend it")
+    if faults:
+        raise BadFact(*faults)
+
+
+def _is_amended(fact: ChartFact) -> bool:
+    """Whether a locked baseline rests on this fact."""
+    return BaselineLock.objects.current().filter(amendment=fact).exists()
+
+
+def _check_still_so(fact: ChartFact, *, patient: Patient, today: date) -> None:
+    """What was right when it was recorded may not be so any more."""
+    kind = RecordKind(fact.kind)
+    value = _value(kind, fact.data or {}, by=fact.recorded_by, reason=fact.reason)
+    faults = list(faults_of(kind=kind, value=value, patient=patient, course=fact.course, today=today))
+    if faults:
+        raise BadFact(*faults)
+
+
+def _value(kind: RecordKind, data: Mapping[str, Any], *, by: User, reason: str) -> Any:
+    """The rules' value of the data. Raises BadFact."""
+    given = [key for key in FILLED_IN if key in data]
+    if given:
+        raise BadFact(*(f"{key}: is filled in by the service; leave it out" for key in given))
+    if "reason" in KINDS[kind].filled_in and not reason.strip():
+        raise BadFact("reason: is missing; say in a few words why")
+    try:
+        return KINDS[kind].value(data, by=printed_name(by), reason=reason.strip(), ref="")
+    except Fault as fault:
+        raise BadFact(*str(fault).splitlines()) from fault
+
+
+def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The data as it will be read back: exact numbers and days as text."""
+    plain: dict[str, Any] = json.loads(json.dumps(dict(data), default=str))
+    return plain
+
+
+def _nudge(patient: Patient) -> None:
+    transaction.on_commit(
+        lambda: evidence_changed.send_robust(sender=ChartFact, patient_ids=[patient.pk]), robust=True
+    )
+
+
+def needs_two(kind: str) -> bool:
+    """Whether facts of a kind count only once a second physician has confirmed them."""
+    return kind in OF_TWO_PEOPLE
+
+
+def is_physicians_act(kind: str) -> bool:
+    """Whether recording this kind takes a physician, a reason and a fresh password."""
+    return kind in OF_PHYSICIANS

@@ -1,0 +1,93 @@
+"""What every page of this app shares: the admin's frame, the patient's banner, proof of a password."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from allauth.account.authentication import get_authentication_records
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from courses.models import Course, Decision
+from courses.overview import difference
+from courses.services.seen import Seen
+
+SEES_NAMES = "labs.view_patient"
+
+
+def render_page(
+    request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200
+) -> HttpResponse:
+    """In the admin's frame: its navigation, its messages, its looks."""
+    return render(request, template, {**admin.site.each_context(request), **context}, status=status)
+
+
+def banner(request: HttpRequest, course: Course) -> dict[str, Any]:
+    """What the patient's banner above a page of a course needs."""
+    may_see = request.user.has_perm(SEES_NAMES)
+    return {"course": course, "patient": course.patient, "may_see_patient": may_see}
+
+
+def found_course(public_id: UUID) -> Course:
+    """A course with its patient and the decision that stands. Raises Http404."""
+    course = (
+        Course.objects.select_related("patient", "current_decision__cycle")
+        .filter(public_id=public_id)
+        .first()
+    )
+    if course is None:
+        raise Http404("There is no such course.")
+    return course
+
+
+def signed_in(request: HttpRequest) -> User:
+    """The person who asks; only for views behind a log-in."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def authenticated_at(request: HttpRequest) -> datetime:
+    """When this person last proved, for a signature and in this session, to be who they are."""
+    records = get_authentication_records(request, request.user)
+    proofs = [record["at"] for record in records if record.get("reauthenticated")]
+    return datetime.fromtimestamp(proofs[-1] if proofs else 0, tz=UTC)
+
+
+def seen_by_default(course: Course) -> Seen:
+    """The decision that stands as a page is made: what whoever fills in that page has before them."""
+    decision = course.current_decision
+    if decision is None:
+        return Seen(decision="", evidence_sha256="")
+    return Seen(decision=str(decision.public_id), evidence_sha256=decision.evidence_sha256)
+
+
+def seen_as_sent(request: HttpRequest) -> Seen:
+    """The decision a form was made from."""
+    sent = request.POST
+    return Seen(decision=sent.get("decision", ""), evidence_sha256=sent.get("evidence_sha256", ""))
+
+
+def stale_page(
+    request: HttpRequest, course: Course, *, before: Decision | None, after: Decision | None, undone: str
+) -> HttpResponse:
+    """What changed since the form was made; `undone` says what was not done: signed, recorded, moved."""
+    context = {
+        "title": f"Not {undone}: the evidence has changed",
+        "undone": undone,
+        "before": before,
+        "after": after,
+        "difference": difference(before=before, after=after) if before and after else None,
+        **banner(request, course),
+    }
+    return render_page(request, "courses/stale.html", context, status=409)
+
+
+def decision_as_sent(request: HttpRequest, course: Course) -> Decision | None:
+    """The decision of this course that a form names; none where it names no such thing."""
+    try:
+        named = UUID(request.POST.get("decision", ""))
+    except ValueError:
+        return None
+    return Decision.objects.select_related("cycle").filter(course=course, public_id=named).first()

@@ -1,0 +1,203 @@
+"""Run mutmut on the decision core, the units and the calendar, and hold its survivors against the list."""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import unified_diff
+from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+EQUIVALENT = Path(__file__).parent / "equivalent.toml"
+CONFTEST = Path(__file__).parent / "conftest_of_the_tree.py"
+GOAL_PERCENT = 95
+# What the pure tests need, in a tree without the suite's conftest, so that no Django settings load.
+PACKAGES = ("courses", "labs")
+TESTS = (
+    "*.py",
+    "cases/*",
+    "golden/*.csv",
+    "golden/answers/*",
+    "mutation/approve_answers.py",
+    "protocols/*",
+    "rules/*.py",
+    "labs/test_units*.py",
+    "labs/test_clinic_days*.py",
+)
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "migrations", "templates")
+MUTATED = ("courses/rules/*.py", "labs/units.py", "labs/clinic_days.py")
+KILLED, TIMED_OUT = (1, 3), (-24, 24, 152, 36)
+SETTINGS = """
+[tool.pytest.ini_options]
+pythonpath = ["."]
+addopts = "--import-mode=importlib -p no:randomly -p no:django -p no:cacheprovider"
+[tool.mutmut]
+source_paths = ["courses", "labs"]
+only_mutate = {mutated}
+pytest_add_cli_args_test_selection = {selected}
+use_git_change_detection = false
+track_dependencies = false
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeMutant:
+    """One mutant: its module and function, the lines it changed, and how mutmut's run of it ended."""
+
+    module: str
+    function: str
+    was: str
+    becomes: str
+    exit_code: int | None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What the list of equivalents knows it by; it holds when other lines of the module move."""
+        return f"{self.module}.{self.function}", self.was, self.becomes
+
+    @property
+    def survived(self) -> bool:
+        """Whether no test failed."""
+        return self.exit_code not in (*KILLED, *TIMED_OUT)
+
+
+def build(tree: Path, mutated: list[str]) -> None:
+    """Lay out the tree that mutmut works in."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tree / package, ignore=LEFT_OUT)
+    for pattern in TESTS:
+        for path in (ROOT / "tests").glob(pattern):
+            target = tree / path.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+    shutil.copyfile(CONFTEST, tree / "tests" / "conftest.py")
+    selected = ["tests/rules", "tests/labs"]
+    settings = SETTINGS.format(mutated=json.dumps(mutated), selected=json.dumps(selected))
+    (tree / "pyproject.toml").write_text(settings, "utf-8")
+
+
+def read_mutants(tree: Path) -> Iterator[CodeMutant]:
+    """Every mutant that mutmut made, with its outcome."""
+    for meta in sorted((tree / "mutants").rglob("*.meta")):
+        path = meta.relative_to(tree / "mutants").with_suffix("")
+        codes = json.loads(meta.read_text("utf-8"))["exit_code_by_key"]
+        spans = json.loads(meta.with_suffix(".spans").read_text("utf-8"))["spans"] if codes else {}
+        lines = meta.with_suffix("").read_text("utf-8").splitlines()
+        for key, code in codes.items():
+            name = key.rpartition(".")[2]
+            function = re.sub(r"__mutmut_\d+$", "", name)
+            was, becomes = _changed(
+                _lines(lines, spans[f"{function}__mutmut_orig"], f"{function}__mutmut_orig"),
+                _lines(lines, spans[name], name),
+            )
+            yield CodeMutant(
+                module=".".join(path.with_suffix("").parts),
+                function=_plain(function),
+                was=was,
+                becomes=becomes,
+                exit_code=code,
+            )
+
+
+def _lines(lines: list[str], span: list[int], name: str) -> list[str]:
+    """The text of one copy of a function, under a name that is the same for all copies."""
+    first, last = span
+    return [line.replace(name, "function") for line in lines[first - 1 : last]]
+
+
+def _plain(mangled: str) -> str:
+    """x_is_below -> is_below; xǁIntervalǁscaled -> Interval.scaled."""
+    return mangled.removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
+
+
+def _changed(was: list[str], becomes: list[str]) -> tuple[str, str]:
+    """The lines taken out and the lines put in, each joined into one."""
+    found = [
+        line for line in unified_diff(was, becomes, n=0, lineterm="") if not line.startswith(("---", "+++"))
+    ]
+    taken = [line[1:].strip() for line in found if line.startswith("-")]
+    put = [line[1:].strip() for line in found if line.startswith("+")]
+    return " ".join(taken), " ".join(put)
+
+
+def read_equivalent(path: Path = EQUIVALENT) -> dict[tuple[str, str, str], str]:
+    """The survivors that change nothing, each with its reason."""
+    rows = tomllib.loads(path.read_text("utf-8"))["equivalent"]
+    return {(row["function"], row["was"], row["becomes"]): row["reason"] for row in rows}
+
+
+def report(mutants: list[CodeMutant], equivalent: dict[tuple[str, str, str], str]) -> int:
+    """Print the figures of each module and every survivor without a reason; 1 when there is one."""
+    unexplained = [mutant for mutant in mutants if mutant.survived and mutant.key not in equivalent]
+    for module in sorted({mutant.module for mutant in mutants}):
+        print(
+            f"{module:34} {_figures([mutant for mutant in mutants if mutant.module == module], equivalent)}"
+        )
+    print(f"{'together':34} {_figures(mutants, equivalent)}")
+    for mutant in unexplained:
+        print(f"\nsurvived: {mutant.module}.{mutant.function}\n- {mutant.was}\n+ {mutant.becomes}")
+    modules = {mutant.module for mutant in mutants}
+    survivors = {mutant.key for mutant in mutants if mutant.survived}
+    idle = [key for key in equivalent if key[0].rsplit(".", 1)[0] in modules and key not in survivors]
+    for function, was, becomes in idle:
+        print(f"\n{EQUIVALENT.name} explains what no longer survives: {function}\n- {was}\n+ {becomes}")
+    killed = sum(not mutant.survived for mutant in mutants)
+    return int(bool(unexplained or idle) or killed * 100 < GOAL_PERCENT * len(mutants))
+
+
+def _figures(mutants: list[CodeMutant], equivalent: dict[tuple[str, str, str], str]) -> str:
+    survived = [mutant for mutant in mutants if mutant.survived]
+    explained = sum(mutant.key in equivalent for mutant in survived)
+    killed = len(mutants) - len(survived)
+    return (
+        f"{len(mutants):5} mutants, {killed:5} killed ({killed * 100 / max(len(mutants), 1):5.1f} %),"
+        f" {explained:3} equivalent, {len(survived) - explained:3} unexplained"
+    )
+
+
+def main() -> int:
+    """0 when enough mutants were killed and every survivor has its reason."""
+    parser = argparse.ArgumentParser(prog="make mutate", description=__doc__)
+    parser.add_argument(
+        "mutated", nargs="*", default=list(MUTATED), help="patterns of files, such as labs/*.py"
+    )
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="how many processes")
+    parser.add_argument(
+        "--tree", type=Path, help="work in this folder and keep it: the next run goes on there"
+    )
+    asked = parser.parse_args()
+    if find_spec("mutmut") is None:
+        print(
+            "mutmut is not installed: `make mutate` installs it with the development tools.", file=sys.stderr
+        )
+        return 2
+    if asked.tree is not None:
+        return run(asked.tree, asked.mutated, asked.workers)
+    with tempfile.TemporaryDirectory(prefix="prrt-mutants-") as name:
+        return run(Path(name) / "tree", asked.mutated, asked.workers)
+
+
+def run(tree: Path, mutated: list[str], workers: int) -> int:
+    """Try what is not tried yet, and report all."""
+    if not tree.exists():
+        build(tree, mutated)
+    command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(workers)]
+    environment = dict(os.environ, PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE="1")
+    done = subprocess.run(command, cwd=tree, env=environment, check=False)
+    mutants = list(read_mutants(tree)) if (tree / "mutants").is_dir() else []
+    if done.returncode or not mutants:
+        print("mutmut did not finish: its own words stand above.", file=sys.stderr)
+        return 2
+    return report(mutants, read_equivalent())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""A reason carries the comparisons that a reader needs to give the same action."""
+
+from datetime import timedelta
+
+from courses import library
+from courses.rules.recommend import recommend
+from courses.rules.values import Action, Chart, Reason
+from tests.strategies import FIRST, chart, draw_day, measurement, panel
+
+PROTOCOL = library.protocol("lutathera_us_2024_04")
+TODAY = draw_day() + timedelta(days=2)
+
+
+def reason_of(found: Chart, rule: str, action: Action) -> Reason:
+    """The one reason of a rule with an action."""
+    reasons = recommend(chart=found, protocol=PROTOCOL, today=TODAY).reasons
+    (reason,) = [reason for reason in reasons if reason.rule == rule and reason.action is action]
+    return reason
+
+
+def told(reason: Reason) -> list[tuple[str, str, str, str, str, bool | None]]:
+    return [(c.purpose.value, c.quantity, c.value, c.test, c.limit, c.met) for c in reason.comparisons]
+
+
+def test_a_leukopenia_that_lymphocytes_do_not_explain_shows_that_they_do_not() -> None:
+    counts = {"WBC": "1.8", "LYMPH": "2.0"}
+    drawn = (*panel(draw_day()), *(measurement(s, v, draw_day()) for s, v in counts.items()))
+    reason = reason_of(chart(draws=drawn), "DM-OTH", Action.DELAY)
+    assert ("trigger", "Leukocytes", "1.8", "below", "2", True) in told(reason)
+    assert ("exception", "Lymphocytes", "2", "below", "1", False) in told(reason)
+
+
+def test_a_resolved_toxicity_shows_its_worst_and_its_newest_value() -> None:
+    drawn = (*panel(draw_day() - timedelta(days=14), PLT="60"), *panel(draw_day(), PLT="75"))
+    assert told(reason_of(chart(draws=drawn), "DM-PLT", Action.REDUCE)) == [
+        ("trigger", "Platelets", "60", "below", "75", True),
+        ("resolution", "Platelets", "75", "at_least", "75", True),
+    ]
+
+
+def test_a_recurrence_shows_the_first_occurrence_beside_it() -> None:
+    first = FIRST + timedelta(days=20)
+    drawn = (*panel(first, PLT="50"), *panel(first + timedelta(days=14)), *panel(draw_day(), PLT="70"))
+    reason = reason_of(chart(draws=drawn), "DM-PLT", Action.STOP)
+    triggers = [c for c in reason.comparisons if c.purpose == "trigger"]
+    assert [(c.value, c.met) for c in triggers] == [("50", True), ("70", True)]
+    assert triggers[0].collected_at is not None
+    assert triggers[0].collected_at.date() == first
+
+
+def test_a_bounded_toxicity_shows_both_ways_back() -> None:
+    reason = reason_of(chart(draws=panel(draw_day(), BILI="64")), "DM-HEP", Action.DELAY)
+    assert told(reason) == [
+        ("trigger", "Bilirubin, total", "64", "above", "63", True),
+        ("resolution", "Bilirubin, total", "64", "at_most", "63", False),
+        ("return", "Bilirubin, total", "64", "at_most", "21", False),
+        ("return", "Bilirubin, total", "64", "at_most", "11", False),
+    ]

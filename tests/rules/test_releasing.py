@@ -1,0 +1,213 @@
+"""What would release a cycle: applying what is printed really releases it, and not a day earlier."""
+
+import re
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from courses import library
+from courses.rules.derived import Case
+from courses.rules.evidence import read_history
+from courses.rules.explaining import with_release
+from courses.rules.facts import Support, SupportKind
+from courses.rules.recommend import recommend
+from courses.rules.releasing import STOP_IS_FINAL, released_by_evidence, released_by_results
+from courses.rules.toxicity import follow
+from courses.rules.values import Action, AdverseEvent, Chart, Reason, Recommendation, Weight
+from tests.strategies import FIRST, chart, draw_day, last_day, measurement, panel
+
+PROTOCOL = library.protocol("lutathera_us_2024_04")
+EMA = library.protocol("lutathera_ema_2024")
+TODAY = draw_day() + timedelta(days=2)
+PLANNED = draw_day() + timedelta(days=7)
+ONE_TOXICITY = {
+    "PLT": ("74.9", "60", "20"),
+    "ANC": ("0.9995", "0.4"),
+    "HGB": ("79.9", "60"),
+    "CREAT": ("141", "300"),
+    "BILI": ("63.1", "230"),
+    "ALT": ("175.5", "800"),
+    "AST": ("176", "800"),
+}
+
+
+def judge(found: Chart, today: date = TODAY) -> Recommendation:
+    return recommend(chart=found, protocol=PROTOCOL, today=today)
+
+
+def delaying(answer: Recommendation) -> Reason:
+    (reason,) = [reason for reason in answer.reasons if reason.action is Action.DELAY]
+    return reason
+
+
+def day_of(release: str) -> date:
+    """The day that a release names."""
+    words = re.search(r"on or after (\d+) (\w+) (\d{4})", release)
+    assert words is not None
+    months = ["January", "February", "March", "April", "May", "June", "July", "August"]
+    return date(int(words[3]), months.index(words[2]) + 1, int(words[1]))
+
+
+def value_of(release: str) -> str:
+    """The value at the edge that a release names: in brackets, where it is a multiple of something."""
+    words = re.search(r"\(([\d.]+) \S+\) or|([\d.]+) \S+ or", release)
+    assert words is not None
+    return words[1] or words[2]
+
+
+def planned(found: Chart, on: date, draws: tuple) -> Chart:
+    """The same chart with further draws, weighed on their day, and planned for a day."""
+    weights = tuple(Weight(on=m.collected_on, kg=Decimal(72)) for m in draws)
+    measurements = (*found.measurements, *draws)
+    return replace(found, measurements=measurements, weights=(*found.weights, *weights), planned_on=on)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(sorted(ONE_TOXICITY)), st.data(), st.integers(0, 30))
+def test_a_result_at_the_printed_value_on_the_printed_day_releases_the_cycle(short, data, late) -> None:
+    found = chart(draws=panel(draw_day(), **{short: data.draw(st.sampled_from(ONE_TOXICITY[short]))}))
+    today = TODAY + timedelta(days=late)
+    reason = next(reason for reason in judge(found, today).reasons if reason.action is Action.DELAY)
+    collected = day_of(reason.release)
+    assert reason.release_on == max(collected, today)
+    on = max(collected, today, PLANNED)
+    after = judge(planned(found, on, panel(collected, **{short: value_of(reason.release)})), today=on)
+    others = [r for r in after.reasons if r.action > Action.REDUCE and r.rule != reason.rule]
+    assert after.action is Action.REDUCE or others, after.reasons
+
+
+@pytest.mark.parametrize("short", sorted(ONE_TOXICITY))
+def test_a_value_on_the_wrong_side_of_the_printed_one_releases_nothing(short: str) -> None:
+    found = chart(draws=panel(draw_day(), **{short: ONE_TOXICITY[short][0]}))
+    reason = next(reason for reason in judge(found).reasons if reason.action is Action.DELAY)
+    step = Decimal("-0.0001") if " or more" in reason.release.split(",")[0] else Decimal("0.0001")
+    worse = str(Decimal(value_of(reason.release)) + step)
+    collected = day_of(reason.release)
+    draws = panel(collected, **{short: worse})
+    assert not judge(planned(found, PLANNED, draws)).action.is_go
+
+
+def test_a_specimen_must_be_newer_than_the_one_that_delays_and_still_valid_on_the_day() -> None:
+    found = chart(draws=panel(draw_day(), PLT="60"))
+    near = delaying(judge(found))
+    assert day_of(near.release) == draw_day() + timedelta(days=1)
+    far = delaying(judge(replace(found, planned_on=draw_day() + timedelta(days=40))))
+    assert day_of(far.release) == draw_day() + timedelta(days=40 - 14)
+    assert far.release_on == day_of(far.release)
+
+
+def test_the_days_after_a_transfusion_are_waited_for() -> None:
+    given_on = TODAY - timedelta(days=1)
+    platelets = (Support(kind=SupportKind.PLATELETS, on=given_on),)
+    found = chart(draws=panel(draw_day(), PLT="60"), support=platelets)
+    assert day_of(delaying(judge(found)).release) == given_on + timedelta(days=8)
+    # Red cells do not raise platelets.
+    cells = replace(found, support=(Support(kind=SupportKind.RED_CELLS, on=given_on),))
+    assert day_of(delaying(judge(cells)).release) == draw_day() + timedelta(days=1)
+
+
+def test_a_go_needs_no_release() -> None:
+    found = judge(chart(draws=panel(draw_day())))
+    assert (found.action, found.release, found.release_on) == (Action.PROCEED, (), None)
+
+
+def test_nothing_releases_a_stop_but_a_rescission() -> None:
+    event = AdverseEvent(term="Anaphylaxis", grade=3, began_on=last_day() + timedelta(days=1))
+    found = judge(chart(draws=panel(draw_day(), PLT="60"), adverse_events=(event,)))
+    assert found.action is Action.STOP
+    assert (found.release, found.release_on) == ((STOP_IS_FINAL,), None)
+
+
+def test_the_end_of_an_event_releases_what_it_delays() -> None:
+    event = AdverseEvent(term="Nausea", grade=3, began_on=last_day() + timedelta(days=1))
+    found = chart(draws=panel(draw_day()), adverse_events=(event,))
+    reason = delaying(judge(found))
+    assert reason.release == "record the day on which Nausea ended or became grade 2 or milder"
+    assert reason.release_on == TODAY
+    ended = replace(found, adverse_events=(replace(event, ended_on=TODAY),))
+    assert judge(ended).action is Action.REDUCE
+
+
+def test_each_missing_thing_has_one_act_and_the_same_acts_are_told_together() -> None:
+    drawn = tuple(m for m in panel(draw_day()) if m.analyte not in ("PLT", "ANC"))
+    found = judge(chart(draws=drawn, sex=None))
+    assert "collect Platelets, Neutrophils, not before 20 April 2026" in found.release[0]
+    assert "record the sex the formula needs" in found.release[0]
+    assert found.release_on == TODAY
+
+
+def test_before_the_window_its_first_day_releases() -> None:
+    first = last_day() + timedelta(days=49)
+    drawn = panel(first - timedelta(days=4))
+    found = judge(chart(draws=drawn, planned_on=first - timedelta(days=1)), today=first - timedelta(days=3))
+    assert (found.action, found.release_on) == (Action.DELAY, first)
+    assert found.release == ("plan the cycle for 27 April 2026 to 11 May 2026",)
+
+
+def test_too_young_a_patient_waits_for_the_birthday() -> None:
+    found = chart(given=0, draws=panel(FIRST), birth_date=FIRST.replace(year=FIRST.year - 12, month=6))
+    answer = recommend(chart=replace(found, planned_on=None), protocol=PROTOCOL, today=FIRST)
+    reason = next(reason for reason in answer.reasons if reason.rule == "ELIG-AGE")
+    assert reason.release_on == FIRST.replace(month=6)
+    assert "12 years old on 12 June 2026" in reason.release
+
+
+def test_a_floor_before_the_first_cycle_says_what_releases_it() -> None:
+    found = chart(given=0, draws=panel(FIRST, PLT="74.9"))
+    answer = recommend(chart=replace(found, planned_on=None), protocol=PROTOCOL, today=FIRST)
+    reason = delaying(answer)
+    assert reason.release.startswith("Platelets 75 ×10^9/L or more, in a final result")
+    later = FIRST + timedelta(days=1)
+    drawn = replace(found, measurements=(*found.measurements, *panel(later, PLT="75")), planned_on=later)
+    drawn = replace(drawn, weights=(Weight(on=later, kg=Decimal(72)),))
+    assert recommend(chart=drawn, protocol=PROTOCOL, today=later).action is Action.PROCEED
+
+
+def test_no_day_is_told_once_the_limit_of_the_delay_leaves_none() -> None:
+    found = chart(draws=panel(draw_day(), PLT="60"))
+    stops_on = judge(found).stops_on
+    assert stops_on is not None
+    eve = stops_on - timedelta(days=1)
+    drawn = planned(found, eve, panel(eve, PLT="60"))
+    answer = judge(drawn, today=eve)
+    assert (answer.action, answer.release_on) == (Action.DELAY, None)
+    day_before = eve - timedelta(days=1)
+    drawn = planned(found, day_before, panel(day_before, PLT="60"))
+    assert judge(drawn, today=day_before).release_on == eve
+
+
+def test_where_two_draws_are_wanted_the_earlier_one_is_waited_for() -> None:
+    found = chart(draws=())
+    planned_on = found.planned_on
+    assert planned_on is not None
+    late = planned_on - timedelta(days=3)
+    undrawn = recommend(chart=found, protocol=EMA, today=late)
+    assert undrawn.release_on == late + timedelta(days=14)
+    early = tuple(
+        measurement(short, value, planned_on - timedelta(days=16))
+        for short, value in {"WBC": "6.0", "K": "4.2"}.items()
+    )
+    drawn = replace(
+        found, measurements=(*found.measurements, *panel(planned_on - timedelta(days=16)), *early)
+    )
+    assert recommend(chart=drawn, protocol=EMA, today=late).release_on == planned_on - timedelta(days=2)
+    assert recommend(chart=drawn, protocol=EMA, today=planned_on).release_on == planned_on
+
+
+def test_without_a_day_of_judging_no_day_is_told() -> None:
+    found = chart(draws=panel(draw_day(), PLT="60"))
+    case = Case(chart=found, history=read_history(found), protocol=PROTOCOL)
+    (episode,) = follow(case).episodes
+    reason = Reason(rule="DM-PLT", action=Action.DELAY, sentence="", threshold="", source="")
+    assert with_release(reason, episode, case) == reason
+    assert released_by_results(reason, "", [], TODAY, case) == reason
+
+
+def test_an_act_without_the_name_of_the_thing_is_told_as_it_is() -> None:
+    reason = Reason(rule="EV-WEIGHT", action=Action.HOLD, sentence="", threshold="", source="")
+    found = released_by_evidence(reason, [("Body weight", "weigh the patient")], TODAY)
+    assert (found.release, found.release_on) == ("weigh the patient", TODAY)
