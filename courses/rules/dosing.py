@@ -136,9 +136,7 @@ def _family_reasons(
         again = f"it came again after treatment had resumed (first from {day_words(episodes[0].onset)})"
         text = _joined([*_story(recurrent, course, case), f"{again} with {resumed}: stop permanently"])
         first = next(e for e in episodes if _is_before(e, recurrent))
-        yield episode_reason(
-            recurrent, family.on_recurrence, Occurrence.RECURRENT, text, case, first=first
-        )
+        yield episode_reason(recurrent, family.on_recurrence, Occurrence.RECURRENT, text, case, first=first)
         return
     yield from _first_reasons(episodes, course, case)
 

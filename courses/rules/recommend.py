@@ -51,9 +51,7 @@ def recommend(*, chart: Chart, protocol: Protocol, today: date) -> Recommendatio
     """
     history = mark_supported(read_history(chart), chart=chart, protocol=protocol)
     dates = dates_of(chart=chart, protocol=protocol, today=today)
-    case = Case(
-        chart=chart, history=history, protocol=protocol, today=today, judged_for=dates.judged_for
-    )
+    case = Case(chart=chart, history=history, protocol=protocol, today=today, judged_for=dates.judged_for)
     course = follow(case)
     dosing = judge_families(case=case, course=course, today=today)
     checked = judge_checks(case=case, dates=dates)

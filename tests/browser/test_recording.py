@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from courses.models import ChartFact, Course, FactConfirmation, ProtocolApproval
 from courses.services.assess import assess_course
 from courses.services.course import record_administration
 from labs.clinic_days import add_days, clinic_day
-from labs.clock import database_now
 from labs.zones import clinic_zone
 from tests import builders
 from tests.browser.browsing import PASSWORD, Tab, chromium
@@ -25,7 +24,7 @@ EMA = "lutathera_ema_2024"
 
 
 def today() -> date:
-    return clinic_day(database_now(), clinic_zone())
+    return clinic_day(datetime.now(UTC), clinic_zone())
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The page of a decision: it shows the whole explanation, and leads people to where they can answer it."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from html import unescape
 from typing import Any
@@ -15,7 +15,6 @@ from courses.services.assess import assess_course
 from courses.services.course import record_administration
 from courses.services.facts import withdraw_fact
 from labs.clinic_days import add_days, clinic_day
-from labs.clock import database_now
 from labs.zones import clinic_zone
 from tests import builders
 from tests.builders_pages import answer_for, decide
@@ -73,7 +72,7 @@ OCCURRENCE = {"rule": "DM-PLT", "onset": "2026-04-06", "sentence": "Platelets 60
 
 
 def today() -> date:
-    return clinic_day(database_now(), clinic_zone())
+    return clinic_day(datetime.now(UTC), clinic_zone())
 
 
 def text(response) -> str:

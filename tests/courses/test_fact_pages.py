@@ -1,7 +1,7 @@
 """The pages of recorded facts: who may record what, what is stored, what is refused, and what they show."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from html import unescape
 
@@ -18,7 +18,6 @@ from courses.models.fact import OF_PHYSICIANS
 from courses.services.assess import assess_course
 from courses.services.course import record_administration
 from labs.clinic_days import add_days, clinic_day
-from labs.clock import database_now
 from labs.models import Observation
 from labs.zones import clinic_zone
 from tests import builders
@@ -30,7 +29,7 @@ PLAIN = [kind for kind in RecordKind if kind not in OF_PHYSICIANS]
 
 
 def today() -> date:
-    return clinic_day(database_now(), clinic_zone())
+    return clinic_day(datetime.now(UTC), clinic_zone())
 
 
 def day(back: int) -> str:

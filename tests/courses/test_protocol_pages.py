@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from html import unescape
 
@@ -18,7 +18,6 @@ from courses.protocol_table import protocol_rows
 from courses.services.assess import assess_course
 from courses.services.course import record_administration
 from labs.clinic_days import add_days, clinic_day
-from labs.clock import database_now
 from labs.zones import clinic_zone
 from tests import builders
 
@@ -30,7 +29,7 @@ REASON = "the clinic adopts the newer version"
 
 
 def today() -> date:
-    return clinic_day(database_now(), clinic_zone())
+    return clinic_day(datetime.now(UTC), clinic_zone())
 
 
 def text(response) -> str:

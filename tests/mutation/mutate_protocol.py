@@ -168,9 +168,13 @@ def try_all(mutants: list[tuple[Path, RowMutant]], *, workers: int) -> Iterator[
 
 
 def report(
-    fates: Iterator[tuple[str, str, Fate]], explained: list[Explained], *, step: Callable[[], None]
+    fates: Iterator[tuple[str, str, Fate]],
+    explained: list[Explained],
+    *,
+    step: Callable[[], None],
+    whole: bool = True,
 ) -> int:
-    """Print the survivors as they come, then the figures, then explanations that explain nothing."""
+    """Print the survivors as they come, then the figures, and after a whole run what explains nothing any more."""
     counts: dict[str, dict[Fate, int]] = {}
     for file, name, fate in fates:
         step()
@@ -183,7 +187,7 @@ def report(
     for file, of_file in counts.items():
         figures = ", ".join(f"{count} {fate.value}" for fate, count in of_file.items())
         print(f"{file}: {sum(of_file.values())} mutants: {figures}")
-    tried = [row for row in explained if any(_fits(row.file, file) for file in counts)]
+    tried = [row for row in explained if whole and any(_fits(row.file, file) for file in counts)]
     idle = [f"{row.file}: {name}" for row in tried for name in row.mutants if name not in row.used]
     for line in idle:
         print(f"{EQUIVALENT.name} explains what no longer survives: {line}")
@@ -202,11 +206,11 @@ def main() -> int:
         for mutant in mutants_of(file)
         if not asked.words or any(word in f"{file.name}: {mutant.name}" for word in asked.words)
     ]
-    explained = read_explained() if not asked.words else []
+    explained = read_explained()
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("clinical data files", total=len(mutants))
         fates = try_all(mutants, workers=asked.workers)
-        return report(fates, explained, step=lambda: bar.advance(task))
+        return report(fates, explained, step=lambda: bar.advance(task), whole=not asked.words)
 
 
 if __name__ == "__main__":

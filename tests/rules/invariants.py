@@ -79,6 +79,17 @@ def check_memory(answer: Recommendation, chart: Chart, today: date, profile: Pro
     assert acting == expected, "the second opinion differs"
     if "EV-UNUSABLE" in opinion.acting:
         assert not answer.action.is_go, "a go in spite of a doubtful alarming result"
+    elif profile is US and evidence_is_complete(chart, today):
+        assert answer.action == opinion.action, "the action is not that of the second opinion"
+
+
+def evidence_is_complete(chart: Chart, today: date) -> bool:
+    """Whether nothing that is missing or stale can hold the cycle."""
+    try:
+        check_evidence(chart, today)
+    except AssertionError:
+        return False
+    return True
 
 
 def check_floors(chart: Chart) -> None:

@@ -1,6 +1,7 @@
 """Random courses with dense histories of a few analytes, fast and repeatable from a seed."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -15,8 +16,9 @@ VALUES = {
     "CREAT": ("60", "70", "84", "85", "90", "97.9", "98", "110", "141"),
     "BILI": ("10", "21", "22", "40", "63", "63.1", "64"),
 }
-BASELINES = {"CREAT": ("70", "70", "90", "60"), "BILI": ("10", "10", "24", "30")}
+BASELINES = {"CREAT": ("70", "70", "90", "60", "110"), "BILI": ("10", "10", "24", "30")}
 GAPS = (49, 56, 56, 56, 63, 90, 111, 112, 113, 120)
+DOUBTS: tuple[dict[str, object], ...] = ({"status": Status.PRELIMINARY}, {"quality": ("clotted",)})
 EVENT_TERMS = ("Nausea", "Thrombocytopenia", "Anemia", "Anaphylaxis")
 
 
@@ -32,11 +34,15 @@ def random_course(rng: random.Random) -> tuple[Chart, date]:
     today = planned - timedelta(days=rng.choice([0, 0, 1, 5]))
     drawn = _results(rng, today)
     days = sorted({m.collected_on for m in drawn})
+    if rng.random() < 0.1:
+        # Without a weight near it no clearance is known: then the creatinine has nothing to tell either.
+        days = days[:1]
+        drawn = [replace(m, value=Decimal(70)) if m.analyte == "CREAT" else m for m in drawn]
     chart = Chart(
         birth_date=date(1961, 3, 2),
         sex=Sex.FEMALE,
         measurements=tuple(drawn),
-        weights=tuple(Weight(on=day, kg=Decimal(72)) for day in (days if rng.random() < 0.9 else days[:1])),
+        weights=tuple(Weight(on=day, kg=Decimal(72)) for day in days),
         cycles=tuple(cycles),
         planned_on=planned,
         adverse_events=tuple(_events(rng, today)),
@@ -64,8 +70,21 @@ def _results(rng: random.Random, today: date) -> list[Measurement]:
     last = panel(today - timedelta(days=rng.choice([0, 1, 3, 5, 7, 7, 14, 15])), **values)
     left_out = rng.choice(last).analyte if rng.random() < 0.1 else ""
     found += [m for m in last if m.analyte != left_out]
+    if rng.random() < 0.15:
+        found.append(measurement("LYMPH", rng.choice(["0.1", "2.0"]), last[0].collected_on))
+    if rng.random() < 0.15:
+        short = rng.choice(sorted(VALUES))
+        found.append(
+            measurement(
+                short, rng.choice(VALUES[short]), today, **rng.choice(DOUBTS), collected_at=_noon(today)
+            )
+        )
     one_each = {(m.code, m.collected_at, m.status): m for m in found}
     return rng.sample(list(one_each.values()), len(one_each))
+
+
+def _noon(day: date) -> datetime:
+    return datetime.combine(day, time(12), tzinfo=UTC)
 
 
 def _events(rng: random.Random, today: date) -> list[AdverseEvent]:
