@@ -174,7 +174,7 @@ def report(
     step: Callable[[], None],
     whole: bool = True,
 ) -> int:
-    """Print the survivors as they come, then the figures, and after a whole run what explains nothing any more."""
+    """Print the survivors as they come, then the figures, and after a whole run what explains nothing."""
     counts: dict[str, dict[Fate, int]] = {}
     for file, name, fate in fates:
         step()

@@ -126,6 +126,16 @@ def test_a_value_of_which_nothing_is_known_is_neither_below_nor_above() -> None:
     assert is_below(ANY, ANY) is None
 
 
+def test_a_range_around_an_exact_limit_is_neither_below_nor_above() -> None:
+    two = exactly(Decimal(2))
+    assert is_below(closed(1, 3), two) is None
+    assert is_below(two, closed(1, 3)) is None
+    assert is_below(closed(0, 1), two) is True
+    assert is_below(two, closed(3, 4)) is True
+    assert is_below(closed(2, 3), two) is False
+    assert is_below(two, closed(1, 2)) is False
+
+
 def test_where_the_ends_meet_an_open_end_decides_and_two_closed_ends_do_not() -> None:
     assert is_below(closed(1, 2), closed(2, 3)) is None
     assert is_below(to(1, 2), closed(2, 3)) is True
