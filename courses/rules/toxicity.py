@@ -179,11 +179,17 @@ def _is_worse(finding: Finding, moment: Moment, last: Episode, track: Track, cas
 
 
 def _ease(episodes: list[Episode], moment: Moment, finding: Finding) -> None:
-    """Close the open episode once its own criterion of resolution is met."""
+    """Close the open episode once its own criterion of resolution is met.
+
+    The latest value decides: one that surely does not meet the criterion opens the episode of this interval
+    again, also below the trigger. After the next administration only a new trigger does.
+    """
     last = episodes[-1]
     if last.resolved_on is None:
         resolved_on = moment.day if finding.resolved.holds else None
         episodes[-1] = replace(last, newest=moment, resolved_on=resolved_on)
+    elif finding.resolved.holds is False and last.interval == moment.interval:
+        episodes[-1] = replace(last, newest=moment, resolved_on=None)
 
 
 def reported(case: Case) -> Iterator[Episode]:

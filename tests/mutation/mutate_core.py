@@ -32,6 +32,13 @@ TESTS = (
     "labs/test_units*.py",
     "labs/test_clinic_days*.py",
 )
+# Each asks the engine thousands of times. Kills are claimed without them, and a survivor costs seconds only.
+SLOW = (
+    "test_calendar_properties.py",
+    "test_decision_tables.py",
+    "test_explanation_is_complete.py",
+    "test_oracle.py",
+)
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "migrations", "templates")
 MUTATED = ("courses/rules/*.py", "labs/units.py", "labs/clinic_days.py")
 KILLED, TIMED_OUT = (1, 3), (-24, 24, 152, 36)
@@ -74,7 +81,7 @@ def build(tree: Path, mutated: list[str]) -> None:
     for package in PACKAGES:
         shutil.copytree(ROOT / package, tree / package, ignore=LEFT_OUT)
     for pattern in TESTS:
-        for path in (ROOT / "tests").glob(pattern):
+        for path in (path for path in (ROOT / "tests").glob(pattern) if path.name not in SLOW):
             target = tree / path.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)

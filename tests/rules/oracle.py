@@ -49,7 +49,7 @@ class Profile:
     first_stopping_day: int = 112
     full_gbq: str = "7.4"
     reduced_gbq: str = "3.7"
-    reopens: bool = False
+    reopens: bool = True
 
 
 US = Profile()

@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from courses.rules.criteria_reader import read_criteria
+from courses.rules.criteria_reader import _bound_keys, read_criteria
 from courses.rules.facts import InterruptionKind, SupportKind
 from courses.rules.order_states import OrderKind
 from courses.rules.protocol import (
@@ -669,3 +669,28 @@ def test_support_surrogate_and_orders_are_read_field_by_field() -> None:
             source=source("cover"),
         ),
     )
+
+
+def test_every_comparison_a_file_may_use_has_its_test_its_reference_and_its_direction() -> None:
+    below, at_most, above, at_least = Test.BELOW, Test.AT_MOST, Test.ABOVE, Test.AT_LEAST
+    lln, uln, baseline = Reference.LLN, Reference.ULN, Reference.BASELINE
+    assert _bound_keys() == {
+        "below": (below, None, 0),
+        "at_most": (at_most, None, 0),
+        "above": (above, None, 0),
+        "at_least": (at_least, None, 0),
+        "below_lln": (below, lln, 0),
+        "below_uln": (below, uln, 0),
+        "below_baseline": (below, baseline, 0),
+        "at_most_lln": (at_most, lln, 0),
+        "at_most_uln": (at_most, uln, 0),
+        "at_most_baseline": (at_most, baseline, 0),
+        "above_lln": (above, lln, 0),
+        "above_uln": (above, uln, 0),
+        "above_baseline": (above, baseline, 0),
+        "at_least_lln": (at_least, lln, 0),
+        "at_least_uln": (at_least, uln, 0),
+        "at_least_baseline": (at_least, baseline, 0),
+        "rises_percent": (at_least, baseline, 1),
+        "falls_percent": (at_most, baseline, -1),
+    }
