@@ -105,7 +105,10 @@ _KIND_OF_ACTION = {"reduce": Kind.REDUCE, "delay": Kind.DELAY, "stop": Kind.STOP
 UNNAMED_RULE = "unnamed"
 # A hold for nothing but these waits for a draw or a weighing that has not come.
 _NOT_COME = frozenset({"EV-MISSING", "EV-STALE", "EV-WEIGHT"})
-FAULT_RULE = "SYS-FAULT"
+# What people record before a cycle (pregnancy, wash-out, allergies) comes late as a draw does.
+_RECORDED = "CHK-"
+# The service could not judge: a fault, or a protocol file changed in place.
+SYSTEM_RULES = ("SYS-FAULT", "SYS-PROTOCOL")
 
 
 def strongest_rule(reasons: tuple[ActingRule, ...]) -> str:
@@ -138,17 +141,19 @@ def alerts_for(judged: Judged) -> Triaged:
 def _held(judged: Judged) -> Triaged:
     """A hold is a fault of ours, evidence that has not come, or evidence that somebody must look at."""
     acting = {reason.rule for reason in judged.reasons if reason.action == "hold"}
-    if FAULT_RULE in acting:
-        return Triaged(
-            outcome=Outcome.ALERT,
-            reason="The service could not judge this course.",
-            kind=Kind.SYSTEM_FAULT,
-            rule=FAULT_RULE,
-        )
+    for rule in SYSTEM_RULES:
+        if rule in acting:
+            return Triaged(
+                outcome=Outcome.ALERT,
+                reason="The service could not judge this course.",
+                kind=Kind.SYSTEM_FAULT,
+                rule=rule,
+            )
     if judged.awaiting_labs and judged.labs_due is not None:
         return _awaiting(judged, due=judged.labs_due)
-    if acting and acting <= _NOT_COME and judged.only_draws and not judged.awaiting_labs:
-        return _overdue("Labs or a weight that are due have not come.")
+    late = all(rule in _NOT_COME or rule.startswith(_RECORDED) for rule in acting)
+    if acting and late and judged.only_draws and not judged.awaiting_labs:
+        return _overdue("Labs, a weight or a record that are due have not come.")
     return Triaged(
         outcome=Outcome.ALERT,
         reason="The decision is hold.",

@@ -194,6 +194,7 @@ def _memory(found: dict[str, Any]) -> Iterator[str]:
 def _grades(found: dict[str, Any]) -> Iterator[str]:
     """Each graded term, and below it what another version of the criteria says where it differs."""
     others = {line["term"]: line for line in found["grade_differences"]}
+    graded = {line["term"] for line in found["grades"]}
     for line in found["grades"]:
         grade = _grade(line["grade"], line.get("ungradable"))
         on = "" if line["collected_on"] is None else f", {_day(line['collected_on'])}"
@@ -204,6 +205,10 @@ def _grades(found: dict[str, Any]) -> Iterator[str]:
         if other is not None:
             words = _grade(other["other_grade"], None)
             yield f"    differs in CTCAE {other['other_version']}: {other['other_term']}, {words}"
+    for term, other in others.items():
+        if term not in graded:
+            words = _grade(other["other_grade"], None)
+            yield f"  {term}: not graded by CTCAE {other['version']}; CTCAE {other['other_version']}: {words}"
 
 
 def _grade(grade: int | None, why: str | None) -> str:

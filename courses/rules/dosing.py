@@ -132,10 +132,10 @@ def _family_reasons(
         return
     recurrent = recurrence(family, episodes)
     if recurrent is not None:
-        resumed = cycle_words(given_cycles(case)[recurrent.interval - 1])
-        again = f"it came again after treatment had resumed (first from {day_words(episodes[0].onset)})"
-        text = _joined([*_story(recurrent, course, case), f"{again} with {resumed}: stop permanently"])
         first = next(e for e in episodes if _is_before(e, recurrent))
+        resumed = cycle_words(given_cycles(case)[recurrent.interval - 1])
+        again = f"it came again after treatment had resumed (first from {day_words(first.onset)})"
+        text = _joined([*_story(recurrent, course, case), f"{again} with {resumed}: stop permanently"])
         yield episode_reason(recurrent, family.on_recurrence, Occurrence.RECURRENT, text, case, first=first)
         return
     yield from _first_reasons(episodes, course, case)

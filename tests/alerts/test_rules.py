@@ -257,3 +257,23 @@ def test_a_hold_for_what_a_rule_asks_now_is_not_a_matter_of_waiting() -> None:
     asked = Judged(action="hold", only_draws=False, **facts)  # type: ignore[arg-type]  # the same
     assert alerts_for(draws).kind is Kind.LABS_OVERDUE
     assert alerts_for(asked).kind is Kind.HOLD
+
+
+def test_a_record_that_was_due_comes_late_as_a_draw_does_and_another_rule_does_not() -> None:
+    def held_by(*rules: str) -> Judged:
+        reasons = tuple(ActingRule(rule=rule, action="hold") for rule in rules)
+        return Judged(
+            action="hold", awaiting_labs=False, labs_due=None, reasons=reasons, today=date(2026, 5, 11)
+        )
+
+    assert alerts_for(held_by("EV-STALE", "CHK-ALLERGY")).kind is Kind.LABS_OVERDUE
+    assert alerts_for(held_by("CHK-ALLERGY", "EV-CONFLICT")).kind is Kind.HOLD
+
+
+@pytest.mark.parametrize("rule", ["SYS-FAULT", "SYS-PROTOCOL"])
+def test_what_the_service_could_not_judge_is_a_fault_of_the_system(rule: str) -> None:
+    reasons = (ActingRule(rule=rule, action="hold"), ActingRule(rule="EV-MISSING", action="hold"))
+    judged = Judged(
+        action="hold", awaiting_labs=False, labs_due=None, reasons=reasons, today=date(2026, 5, 11)
+    )
+    assert (alerts_for(judged).kind, alerts_for(judged).rule) == (Kind.SYSTEM_FAULT, rule)
