@@ -138,6 +138,8 @@ def _to_confirm(occurrence: ToConfirm) -> dict[str, Any]:
         "rule": occurrence.rule,
         "onset": occurrence.onset.isoformat(),
         "sentence": occurrence.sentence,
+        "track": occurrence.track,
+        "grade": occurrence.grade,
     }
 
 

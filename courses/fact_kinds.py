@@ -1,6 +1,7 @@
 """The table of every kind of recorded fact: how its JSON is read, and on which day it stands."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -10,12 +11,20 @@ from uuid import UUID
 
 from courses.json_table import JsonTable
 from courses.models import RecordKind
-from courses.situation_facts import FACT_KINDS, RECORD_KINDS, read_adverse_event, read_delay
+from courses.situation_facts import (
+    FACT_KINDS,
+    LONGEST_WORDS,
+    RECORD_KINDS,
+    read_adverse_event,
+    read_delay,
+)
 from labs.library import analytes
 from labs.units import UnknownUnit, convert, is_plausible
 
 # The service fills these in itself: who said so, why, and how evidence names it.
 FILLED_IN = ("by", "reason", "ref")
+# PostgreSQL stores neither a null character nor half of a surrogate pair; SQLite would, and break later.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class LastingFlag(StrEnum):
@@ -73,6 +82,20 @@ class KindRow:
         """The rules' value of stored data. Raises Fault naming the key and what is wrong with it."""
         filled = {"by": by, "reason": reason, "ref": ref}
         return self.read({**data, **{key: filled[key] for key in self.filled_in}}, path)
+
+
+def faults_of_texts(data: Mapping[str, Any]) -> Iterator[str]:
+    """Texts that no database keeps or nobody reads to the end; asked as a fact is recorded, not later.
+
+    Facts hold no nested objects.
+    """
+    for key, value in data.items():
+        if _UNSTORABLE.search(str(key)):
+            yield f"{key!a}: is no key of a fact"
+        elif isinstance(value, str) and _UNSTORABLE.search(value):
+            yield f"{key}: holds a character that cannot be stored; type the text anew"
+        elif isinstance(value, str) and len(value) > LONGEST_WORDS:
+            yield f"{key}: is longer than {LONGEST_WORDS} letters"
 
 
 def _flag(data: object, path: str) -> FlagRecord:

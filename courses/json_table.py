@@ -12,6 +12,9 @@ from typing import Any, TypeVar
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOST_DIGITS = 24
 _MOST_PLACES = 12
+# Outside these a year was mistyped; inside them every sum of days stays within the calendar.
+_FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
+_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
@@ -22,9 +25,10 @@ class Fault(ValueError):
 def parse_json(text: str) -> Any:
     """JSON with exact decimals; duplicate keys, NaN and Infinity are refused. Raises Fault."""
     try:
-        return json.loads(
+        found = json.loads(
             text, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_refuse_duplicates
         )
+        _refuse_unwritable(found)
     except json.JSONDecodeError as error:
         raise Fault(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
     except RecursionError as error:
@@ -33,6 +37,22 @@ def parse_json(text: str) -> Any:
         raise Fault("not JSON: a number has an impossible exponent") from error
     except ValueError as error:
         raise Fault(str(error)) from error
+    return found
+
+
+def _refuse_unwritable(value: object, path: str = "") -> None:
+    """Refuse text that no file, page or database can hold: a null character, or half a surrogate pair."""
+    if isinstance(value, str) and _UNWRITABLE.search(value):
+        raise Fault(
+            f"{path or 'situation'}: holds a null character or half of a surrogate pair; retype the text"
+        )
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_unwritable(key, f"{path}.{key!a}".removeprefix("."))  # the fault itself must print
+            _refuse_unwritable(item, f"{path}.{key}".removeprefix("."))
+    if isinstance(value, list):
+        for place, item in enumerate(value):
+            _refuse_unwritable(item, f"{path}[{place}]")
 
 
 def _refuse_constant(name: str) -> Any:
@@ -153,9 +173,17 @@ class JsonTable:
         if not isinstance(value, str) or not _DAY.fullmatch(value):
             raise self.fault(key, "must be a day written YYYY-MM-DD")
         try:
-            return date.fromisoformat(value)
+            found = date.fromisoformat(value)
         except ValueError as error:
             raise self.fault(key, f"{value} is not a day of the calendar") from error
+        self._within_calendar(key, found, shown=value)
+        return found
+
+    def _within_calendar(self, key: str, day: date, *, shown: str) -> None:
+        if not _FIRST_DAY <= day <= _LAST_DAY:
+            raise self.fault(
+                key, f"{shown} lies outside {_FIRST_DAY} to {_LAST_DAY}; check the year, or leave it out"
+            )
 
     def needed_day(self, key: str) -> date:
         """A calendar day that must be there."""
@@ -173,10 +201,8 @@ class JsonTable:
             raise self.fault(key, f"{value!r} is not a date and time") from error
         if found is None or found.utcoffset() is None:
             raise self.fault(key, "must be a date and time with its offset, as 2026-05-04T08:00:00+02:00")
-        try:
-            return found.astimezone(UTC)
-        except OverflowError as error:
-            raise self.fault(key, f"{value!r} lies outside the calendar") from error
+        self._within_calendar(key, found.date(), shown=repr(value))
+        return found.astimezone(UTC)
 
     def choice(self, key: str, words: type[_Word]) -> _Word:
         """One of a closed list of words."""

@@ -54,13 +54,25 @@ class Shelf:
         self.base: dict[str, str] = {}
         self._raw: dict[str, bytes] = {}
         self._whole: dict[str, _File] = {}
-        files = [_load(path) for path in sorted(path for folder in folders for path in folder.glob("*.toml"))]
+        self._folders = tuple(folders)
+        files = [_load(path) for path in self._paths()]
+        self._as_read = {file.path: hashlib.sha256(file.raw).digest() for file in files}
         for file in files:
             if "ctcae_version" in file.data:
                 self._add_criteria(file)
         protocols = [file for file in files if "ctcae_version" not in file.data]
         for file in sorted(protocols, key=lambda file: "base" in file.data):
             self._add_protocol(file)
+
+    def _paths(self) -> list[Path]:
+        """The data files that lie in the folders now."""
+        return sorted(path for folder in self._folders for path in folder.glob("*.toml"))
+
+    def changed_files(self) -> list[str]:
+        """The files that are no longer as they were read: changed, removed or added since."""
+        now = {path: hashlib.sha256(path.read_bytes()).digest() for path in self._paths()}
+        either = sorted(now.keys() | self._as_read.keys())
+        return [path.name for path in either if now.get(path) != self._as_read.get(path)]
 
     def _add_criteria(self, file: _File) -> None:
         units = {short: analyte.unit for short, analyte in analytes().items()}

@@ -25,8 +25,8 @@ from courses.situation_facts import (
     read_records,
     records_of,
 )
-from labs.clinic_days import clinic_day
-from labs.library import by_loinc
+from labs.clinic_days import age_on, clinic_day
+from labs.library import by_loinc, limits
 from labs.units import Analyte, UnknownUnit, convert, is_plausible
 
 IMPLAUSIBLE = "implausible"
@@ -197,8 +197,11 @@ def _canonical(table: JsonTable, key: str, analyte: Analyte) -> Decimal | None:
 def _weight(data: object, path: str) -> Weight:
     table = JsonTable(data, path=path, required={"on", "kg"}, optional={"ref"})
     kg = table.number("kg")
+    least, most = limits().weight_least_kg, limits().weight_most_kg
     if kg is None or kg <= 0:
         raise table.fault("kg", "must be above zero")
+    if not least <= kg <= most:
+        raise table.fault("kg", f"must be a body weight from {least} to {most} kg; check the number")
     return Weight(on=table.needed_day("on"), kg=kg, ref=table.text("ref", default=""))
 
 
@@ -233,14 +236,19 @@ def _faults_of_whole(situation: Situation, *, extra: Path | None) -> list[str]:
         if day is not None and day > today
     ]
     faults += [f"{where}: {day} lies after today, {today}" for where, day in days_of(chart) if day > today]
-    return faults + _faults_of_person(chart) + _faults_of_cycles(situation, extra=extra)
+    return faults + _faults_of_person(chart, today) + _faults_of_cycles(situation, extra=extra)
 
 
-def _faults_of_person(chart: Chart) -> list[str]:
+def _faults_of_person(chart: Chart, today: date) -> list[str]:
     faults: list[str] = []
     days = [m.collected_on for m in chart.measurements] + [c.on for c in chart.cycles]
     if chart.birth_date is not None and any(day < chart.birth_date for day in days):
         faults.append("patient.birth_date: lies after a result or a cycle")
+    if chart.birth_date is not None and chart.birth_date > today:
+        faults.append(f"patient.birth_date: {chart.birth_date} lies after today, {today}")
+    elif chart.birth_date is not None and age_on(chart.birth_date, today) > limits().age_most_years:
+        most = limits().age_most_years
+        faults.append(f"patient.birth_date: {chart.birth_date} makes more than {most} years; check the year")
     kg: dict[date, Decimal] = {}
     for weight in chart.weights:
         if kg.setdefault(weight.on, weight.kg) != weight.kg:
@@ -255,6 +263,9 @@ def _faults_of_cycles(situation: Situation, *, extra: Path | None) -> list[str]:
         faults.append("cycles: numbers must run 1, 2, 3 … without a gap or a repetition")
     if any(later.on <= earlier.on for earlier, later in pairwise(cycles)):
         faults.append("cycles: each must lie after the one before it")
+    planned_on, last = situation.chart.planned_on, max(cycles, key=lambda cycle: cycle.on, default=None)
+    if planned_on is not None and last is not None and planned_on < last.on:
+        faults.append(f"planned_on: lies before cycle {last.number}; give the day of the next cycle")
     try:
         planned = library.protocol(situation.protocol_id, extra=extra).schedule.cycles
     except library.UnknownProtocol as error:

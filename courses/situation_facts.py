@@ -116,7 +116,10 @@ def _attribution(data: object, path: str) -> Attribution:
 
 def _review(data: object, path: str) -> OccurrenceReview:
     table = JsonTable(
-        data, path=path, required={"rule", "onset", "counts", "by", "reason"}, optional={"on", "ref"}
+        data,
+        path=path,
+        required={"rule", "onset", "counts", "by", "reason"},
+        optional={"on", "track", "grade", "ref"},
     )
     counts = table.flag("counts")
     if counts is None:
@@ -128,6 +131,8 @@ def _review(data: object, path: str) -> OccurrenceReview:
         by=table.text("by"),
         reason=_words(table, "reason"),
         on=table.day("on"),
+        track=table.text("track") if table.get("track") is not None else None,
+        grade=table.whole("grade", least=1, most=4) if table.get("grade") is not None else None,
         ref=_ref(table),
     )
 
@@ -198,7 +203,9 @@ RECORD_KINDS: Mapping[str, FactKind] = {
     "support": FactKind(_support, _plain("on", "kind")),
     "manual_grades": FactKind(_manual_grade, _plain("term", "grade", "on", "by", "reason")),
     "attributions": FactKind(_attribution, _plain("term", "grade", "on", "related", "by", "reason")),
-    "occurrence_reviews": FactKind(_review, _plain("rule", "onset", "counts", "by", "reason", "on")),
+    "occurrence_reviews": FactKind(
+        _review, _plain("rule", "onset", "counts", "by", "reason", "on", "track", "grade")
+    ),
 }
 
 

@@ -13,7 +13,8 @@ from courses.rules.wording import day_words, measured, unit_words
 WIDTH = 100
 _GBQ_PER_MCI = Decimal("0.037")
 _TESTS = {"below": "below", "at_most": "at or below", "above": "above", "at_least": "at or above"}
-_MET = {True: "yes", False: "no", None: "not known"}
+_UNKNOWN = "not known"
+_MET = {True: "yes", False: "no", None: _UNKNOWN}
 _ACTIONS = {
     "proceed": "PROCEED: the protocol lets cycle {cycle} be given at full activity",
     "reduce": "REDUCE: the protocol lets cycle {cycle} be given at reduced activity",
@@ -123,8 +124,11 @@ def _comparison(item: dict[str, Any], told: set[str]) -> list[str]:
     unit = {"d": "days", "a": "years"}.get(item["unit"], unit_words(item["unit"]))
     at = f" ({_instant(item['collected_at'])})" if "collected_at" in item else ""
     purpose = _PURPOSES[Purpose(item.get("purpose", "trigger"))]
-    text = f"{purpose}{item['quantity']} {measured(item['value'], unit)}{at} "
+    value = item["value"] if item["value"] == _UNKNOWN else measured(item["value"], unit)
+    text = f"{purpose}{item['quantity']} {value}{at} "
     text += f"{_TESTS[item['test']]} {item['limit']}: {_MET[item['met']]}"
+    if item["value"] == item["limit"] == _UNKNOWN:
+        text = f"{purpose}{item['quantity']}: {_UNKNOWN}"
     more = [item.get("to_limit"), item.get("to_next_grade")]
     text += "".join(f"; {words}" for words in more if words)
     lines = _folded(text, first="    - ", rest="      ")

@@ -21,6 +21,9 @@ _LIMITS = {
     "results_in_file",
     "versions_in_message",
     "weight_change_percent",
+    "weight_least_kg",
+    "weight_most_kg",
+    "age_most_years",
     "source",
 }
 _GROUP = {"factor", "source", "spellings"}
@@ -52,7 +55,10 @@ def loinc_check_digit_holds(code: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How old a specimen may be, how far ahead of the clocks its time, and how much one message may hold."""
+    """How old a specimen may be, how far ahead of the clocks its time, how much one message may hold.
+
+    And which body weights and ages are plausible.
+    """
 
     oldest_years: int
     newest_minutes_ahead: int
@@ -60,6 +66,9 @@ class Limits:
     results_in_file: int
     versions_in_message: int
     weight_change_percent: int
+    weight_least_kg: int
+    weight_most_kg: int
+    age_most_years: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
-from courses.library import protocol, protocol_ids, protocol_sha256
+from courses.library import protocol, protocol_ids, protocol_sha256, shelf
 from courses.models import Course
 from prrt_clinic.append_only import missing_triggers
 from prrt_clinic.celery import app
@@ -70,10 +70,12 @@ def _protocols() -> list[str]:
         known = protocol_ids()
         for protocol_id in known:
             protocol(protocol_id)
+        changed = shelf().changed_files()
     except (OSError, ValueError) as error:
         return [str(error)]  # our own files: it names file, key and reason
     pinned = Course.objects.open().values_list("protocol_id", "protocol_sha256").distinct().order_by()
-    return [
+    stale = [f"{name}: protocol file changed since the process started; restart it" for name in changed]
+    return stale + [
         f"{protocol_id} was removed or changed in place, and open courses follow it as it was"
         for protocol_id, sha256 in pinned
         if protocol_id not in known or protocol_sha256(protocol_id) != sha256

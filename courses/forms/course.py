@@ -83,6 +83,10 @@ class ReviewForm(FactForm):
         label="Does it count?",
         choices=[CHOOSE, ("yes", "Confirm: it counts"), ("no", "Dismiss: it does not count")],
     )
+    track = forms.CharField(label="Term or criterion, where several began that day", required=False)
+    grade = forms.IntegerField(
+        label="Worst grade that was looked at", required=False, min_value=1, max_value=4
+    )
 
     def __init__(self, *args: Any, course: Course, **kwargs: Any) -> None:
         super().__init__(*args, course=course, **kwargs)

@@ -16,13 +16,14 @@ def given_cycles(case: Case) -> list[GivenCycle]:
 
 
 def is_reduced(cycle: GivenCycle, case: Case) -> bool:
-    """Whether the activity given lies nearer to the protocol's reduced activity than to the full one.
+    """Whether the activity given lies nearer to the protocol's reduced activity than to the full one or none.
 
-    What was assayed differs a little from what was ordered. Exactly in between is not reduced: it restores
-    nothing.
+    What was assayed differs a little from what was ordered. Exactly in between is not reduced, and neither is
+    an infusion that was broken off early: they restore nothing.
     """
-    schedule = case.protocol.schedule
-    return cycle.activity_gbq - schedule.reduced_activity_gbq < schedule.activity_gbq - cycle.activity_gbq
+    given, schedule = cycle.activity_gbq, case.protocol.schedule
+    from_reduced = given - schedule.reduced_activity_gbq
+    return -given < from_reduced < schedule.activity_gbq - given
 
 
 def tolerated_reduction(episode: Episode, case: Case) -> GivenCycle | None:

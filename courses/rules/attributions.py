@@ -1,7 +1,7 @@
 """What physicians said of the cause of laboratory findings, and for how long each word stands."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from courses.rules.derived import Case
@@ -11,8 +11,12 @@ from courses.rules.protocol import Criterion
 
 
 def attributions_of(criterion: Criterion, case: Case) -> tuple[Attribution, ...]:
-    """Every attribution of a term, oldest first; of two from one day the one that excuses less comes last."""
-    mine = [a for a in case.chart.attributions if is_named(criterion, a.term)]
+    """Every attribution of a term, oldest first; of two from one day the one that excuses less comes last.
+
+    One from before the first cycle speaks of no finding of this treatment.
+    """
+    first = min(case.history.cycle_days, default=date.max)
+    mine = [a for a in case.chart.attributions if is_named(criterion, a.term) and a.on >= first]
     return tuple(sorted(mine, key=lambda a: (a.on, a.related, -a.grade, a.by, a.reason, a.ref)))
 
 
@@ -23,21 +27,44 @@ def newest_on(attributions: Iterable[Attribution], day: date) -> Attribution | N
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spoken:
-    """The attributions of one term, and those of them that a worse finding has ended for good."""
+    """The attributions of one term, and those of them that ended for good.
+
+    `ended` are those that a worse finding ended, or that were given while a worse one stood; `settled` those
+    whose finding has gone since. `standing` is the grade the newest finding surely had,
+    `standing_on` its day.
+    """
 
     attributions: tuple[Attribution, ...] = ()
     ended: tuple[Attribution, ...] = ()
+    settled: tuple[Attribution, ...] = ()
+    standing: int = field(default=0, compare=False)
+    standing_on: date | None = field(default=None, compare=False)
 
     def after(self, day: date, grade: int) -> "Spoken":
         """The same once a finding of surely this grade has been seen."""
         newest = newest_on(self.attributions, day)
-        if newest is None or newest.related or grade <= newest.grade or newest in self.ended:
+        worst = grade if newest is None or newest.on == day else max(grade, self._standing_at(newest))
+        spoken = replace(self, standing=grade, standing_on=day)
+        if newest is None or newest.related or worst <= newest.grade or newest in self.ended:
+            return spoken
+        return replace(spoken, ended=(*self.ended, newest))
+
+    def _standing_at(self, given: Attribution) -> int:
+        """The grade that stood when a word was given, where no finding was judged since; else none."""
+        return self.standing if self.standing_on is not None and self.standing_on <= given.on else 0
+
+    def gone(self, day: date) -> "Spoken":
+        """The same once the finding is surely gone: what comes after it needs a new word."""
+        newest = newest_on(self.attributions, day)
+        if newest is None or newest.related or newest in self.settled:
             return self
-        return Spoken(attributions=self.attributions, ended=(*self.ended, newest))
+        return replace(self, settled=(*self.settled, newest))
 
     def excuse(self, day: date, worst_grade: int) -> Attribution | None:
         """The attribution to another cause that covers a finding whose grade is this one at worst."""
         newest = newest_on(self.attributions, day)
-        if newest is None or newest.related or newest in self.ended or worst_grade > newest.grade:
+        if newest is None or newest.related or newest in (*self.ended, *self.settled):
+            return None
+        if worst_grade > newest.grade:
             return None
         return newest

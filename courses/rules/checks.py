@@ -22,6 +22,7 @@ from courses.rules.facts import (
     Interruption,
     InterruptionKind,
     PregnancyFinding,
+    PregnancyRecord,
 )
 from courses.rules.protocol import (
     AllergyCheck,
@@ -143,6 +144,10 @@ def _pregnancy(check: PregnancyCheck, case: Case, dates: Dates) -> Iterator[Said
         )
         return
     if newest is not None and newest.finding is PregnancyFinding.NOT_POSSIBLE:
+        positive = _unanswered_positive(case)
+        if positive is not None:
+            yield _contradiction(check, positive, newest, dates)
+            return
         yield content(check, f"pregnancy is not possible, as recorded on {day_words(newest.on)}")
         return
     if newest is not None and days_between(newest.on, dates.judged_for) <= check.validity_days:
@@ -160,6 +165,30 @@ def _pregnancy(check: PregnancyCheck, case: Case, dates: Dates) -> Iterator[Said
     due = due_on(check.due_days_before, dates)
     yield lacks(check, "pregnancy", "Pregnancy test", why, test, due=due, evidence=fact)
     yield from _unknown_person(check, case, test, due)
+
+
+def _unanswered_positive(case: Case) -> PregnancyRecord | None:
+    """The newest positive test, while no later one is negative."""
+    records = case.chart.facts.pregnancy or ()
+    positives = (record for record in records if record.finding is PregnancyFinding.POSITIVE)
+    newest = max(positives, key=lambda record: (record.on, record.ref), default=None)
+    if newest is None or any(r.finding is PregnancyFinding.NEGATIVE and r.on > newest.on for r in records):
+        return None
+    return newest
+
+
+def _contradiction(
+    check: PregnancyCheck, positive: PregnancyRecord, newest: PregnancyRecord, dates: Dates
+) -> Lack:
+    """A positive test, and after it that pregnancy is not possible: both cannot be right."""
+    why = (
+        f"a positive test is recorded on {day_words(positive.on)} and, with no negative test since, on "
+        f"{day_words(newest.on)} that pregnancy is not possible"
+    )
+    evidence = tuple(recorded("Pregnancy test", r.finding.value, r.on, r.ref) for r in (positive, newest))
+    resolve = f"record a negative pregnancy test taken after {day_words(positive.on)}"
+    due = due_on(check.due_days_before, dates)
+    return lacks(check, "pregnancy", "Pregnancy test", why, resolve, due=due, evidence=evidence)
 
 
 def _outside_ages(check: PregnancyCheck, case: Case, dates: Dates) -> str:
@@ -220,8 +249,33 @@ def _analogues(check: AnalogueCheck, case: Case, dates: Dates) -> Iterator[Said]
         *_washed_out(check, AnalogueKind.SHORT_ACTING, check.short_acting_days, records, dates),
     ]
     newest = max(record.on for record in records)
+    if all(record.kind is AnalogueKind.NONE for record in records) and _too_old(newest, check, dates):
+        said.append(_asked_again(check, newest, dates))
     why = f"no injection lies too near to the planned day (newest record of {day_words(newest)})"
     yield from said or [content(check, why)]
+
+
+def _too_old(day: date, check: AnalogueCheck, dates: Dates) -> bool:
+    """Whether an injection may have been given since: each cycle asks anew, the first within the wash-out."""
+    if dates.last is None:
+        return days_between(day, dates.judged_for) > check.long_acting_days
+    return not _since_last(day, dates)
+
+
+def _asked_again(check: AnalogueCheck, day: date, dates: Dates) -> Lack:
+    """That none is given was said too long ago to cover the cycle."""
+    since = (
+        "the last administration" if dates.last else f"{days_words(check.long_acting_days)} before the cycle"
+    )
+    return lacks(
+        check,
+        "analogue_injections",
+        "Somatostatin analogue",
+        f"that none is given was last recorded on {day_words(day)}, not since {since}",
+        "record again that no somatostatin analogue is given, or its last injection",
+        due=due_on(check.due_days_before, dates),
+        evidence=(recorded("Somatostatin analogue", AnalogueKind.NONE.value, day, ""),),
+    )
 
 
 def _washed_out(
@@ -304,13 +358,16 @@ def _interruptions(check: InterruptionCheck, case: Case, dates: Dates) -> Iterat
         case.chart.facts.interruptions or (), key=lambda i: (i.began_on, i.kind, str(i.ended_on), i.ref)
     )
     said: list[Said] = [
-        reason for interruption in found for reason in _interrupts(check, interruption, dates)
+        reason for interruption in found for reason in _interrupts(check, interruption, case, dates)
     ]
     yield from said or [content(check, "no illness or operation stands in the way")]
 
 
-def _interrupts(check: InterruptionCheck, found: Interruption, dates: Dates) -> Iterator[Reason]:
-    """Wait until it is over, and the protocol's days more; major surgery is over on its own day."""
+def _interrupts(check: InterruptionCheck, found: Interruption, case: Case, dates: Dates) -> Iterator[Reason]:
+    """Wait until it is over, and the protocol's days more; major surgery is over on its own day.
+
+    An end that lies ahead is a plan: the thing is still open, and the day of release rests on that plan.
+    """
     days = check.wait_days[found.kind]
     what = f"{_INTERRUPTIONS[found.kind]} from {day_words(found.began_on)}"
     wanted = f"it is over, and {days_words(days)} have passed"
@@ -323,7 +380,14 @@ def _interrupts(check: InterruptionCheck, found: Interruption, dates: Dates) -> 
         yield speaks(check, Action.DELAY, text, wanted, evidence=(fact,), release=release)
         return
     allowed = add_days(over, days)
-    if dates.judged_for < allowed:
+    if case.today is not None and over > case.today:
+        text = f"{capital(what)} is still open, its end is planned for {day_words(over)}"
+        release = (
+            f"record the day on which {_INTERRUPTIONS[found.kind]} was over; "
+            f"as planned, the cycle may be given on or after {day_words(allowed)}"
+        )
+        yield speaks(check, Action.DELAY, text, wanted, evidence=(fact,), release=release, on=allowed)
+    elif dates.judged_for < allowed:
         text = f"{capital(what)}, over on {day_words(over)}: treatment waits until {day_words(allowed)}"
         release = f"plan the cycle on or after {day_words(allowed)}"
         yield speaks(check, Action.DELAY, text, wanted, evidence=(fact,), release=release, on=allowed)

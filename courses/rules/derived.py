@@ -120,14 +120,14 @@ def _measured(analyte: str, moment: Moment) -> Known:
 
 
 def weight_for(day: date, *, case: Case, baseline: bool = False) -> Weight | None:
-    """The weight measured nearest to a day, within the protocol's validity.
+    """The weight measured nearest to a day, within the protocol's validity; of equally near ones the newest.
 
     For the baseline the nearest of all stands in where none was taken in time, if the protocol says so.
     """
     rule = case.protocol.weight
     nearest = min(
         case.chart.weights,
-        key=lambda weight: (abs(days_between(weight.on, day)), weight.on, weight.kg),
+        key=lambda weight: (abs(days_between(weight.on, day)), days_between(weight.on, day), weight.kg),
         default=None,
     )
     if nearest is None or (baseline and rule.nearest_for_baseline):

@@ -22,12 +22,12 @@ from courses.rules.explaining import (
     finding_words,
     release_of,
 )
-from courses.rules.occurrences import counted, current, is_unreviewed, nominal_day, recurrence
+from courses.rules.occurrences import counted, current, is_unreviewed, next_day, nominal_day, recurrence
 from courses.rules.people_notes import relation_words
 from courses.rules.protocol import RecurrenceBy, Test, ToxicityFamily
 from courses.rules.required import MISSING
 from courses.rules.schedule import clock_start, other_delay_days, stop_day
-from courses.rules.toxicity import Course, Episode, events, family_of
+from courses.rules.toxicity import DEATH, Course, Episode, events, family_of
 from courses.rules.tracks import leading_bound
 from courses.rules.values import (
     Action,
@@ -65,12 +65,18 @@ def judge_families(*, case: Case, course: Course, today: date) -> Dosing:
         reasons += _family_reasons(family, by_family[family.id], course, case)
         reasons += _event_notes(family, case)
         if family.on_first is Action.DELAY:
-            present += current(by_family[family.id], case)
-    limited = [e for episodes in by_family.values() for e in episodes if e.family.on_first is Action.DELAY]
+            present += current([e for e in by_family[family.id] if not e.fatal], case)
+    limited = [
+        e
+        for episodes in by_family.values()
+        for e in episodes
+        if e.family.on_first is Action.DELAY and not e.fatal
+    ]
     reasons += _limit_reasons(limited, case, today)
     reasons += _unexplained_reductions(limited, case)
     waiting = [episode for episode in present if _is_open(episode)]
-    stops_on = _limit(case.history.given, case, today).day if waiting else None
+    limit = _limit(case.history.given, case, today).day if waiting else None
+    stops_on = limit if limit is not None and any(e.onset <= limit for e in waiting) else None
     level, why = activity_level(limited, reasons, case)
     return Dosing(
         reasons=tuple(reasons), current=tuple(present), stops_on=stops_on, level=level, level_why=why
@@ -94,7 +100,13 @@ def to_confirm(
         return ()
     acting = {reason.rule for reason in dosing.reasons if reason.action is action}
     return tuple(
-        ToConfirm(rule=e.family.id, onset=e.onset, sentence=_confirm_words(e, action, case))
+        ToConfirm(
+            rule=e.family.id,
+            onset=e.onset,
+            sentence=_confirm_words(e, action, case),
+            track=e.track,
+            grade=e.grade,
+        )
         for e in sorted(course.episodes, key=lambda e: (e.onset, e.family.id, e.track))
         if is_unreviewed(e, case) and acting & {e.family.id, LIMIT_RULE}
     )
@@ -103,7 +115,7 @@ def to_confirm(
 def _confirm_words(episode: Episode, action: Action, case: Case) -> str:
     return (
         f"{finding_words(episode, case)} was seen only between cycles and had recovered by "
-        f"{day_words(nominal_day(episode.interval, case))}, and this decision to {action.word} rests on it: "
+        f"{day_words(next_day(episode.interval, case))}, and this decision to {action.word} rests on it: "
         "a physician confirms that it counts, or dismisses it with a reason, before the decision is signed."
     )
 
@@ -117,6 +129,10 @@ def _family_reasons(
 ) -> Iterator[Reason]:
     """Stop for good, delay, reduce, or only remember: in this order of severity."""
     if not episodes:
+        return
+    fatal = next((e for e in episodes if e.fatal), None)
+    if fatal is not None:
+        yield episode_reason(fatal, Action.STOP, Occurrence.FIRST, "grade 5 is death: stop permanently", case)
         return
     newest = episodes[-1]
     if family.never_acts:
@@ -239,15 +255,36 @@ def _limit(interval: int, case: Case, today: date) -> _Limit:
 
 
 def _limit_reasons(episodes: list[Episode], case: Case, today: date) -> Iterator[Reason]:
-    """A toxicity unresolved at the limit stops the course; a later recovery does not reopen it."""
+    """A toxicity unresolved at the limit stops the course; a later recovery does not reopen it.
+
+    One that began only after the limit day was not unresolved then.
+    """
     for episode in episodes:
         last = case.history.given if _is_open(episode) else _interval_of_end(episode, case)
         for interval in range(episode.interval, last + 1):
             limit = _limit(interval, case, today)
             unresolved = episode.resolved_on is None or episode.resolved_on >= limit.day
-            if unresolved and limit.end >= limit.day:
+            if not unresolved or limit.end < limit.day:
+                continue
+            if episode.onset <= limit.day:
                 yield _limit_reason(episode, limit, case)
                 break
+            if _is_open(episode) and interval == case.history.given:
+                yield _after_limit_note(episode, limit, case)
+
+
+def _after_limit_note(episode: Episode, limit: _Limit, case: Case) -> Reason:
+    """A toxicity that began only after the limit day was not what the cycle had waited for: a note."""
+    return Reason(
+        rule=LIMIT_RULE,
+        action=Action.PROCEED,
+        sentence=f"{finding_words(episode, case)} began after {day_words(limit.day)}, the first day on which "
+        "a delay by toxicity ends the course, while this cycle had not been given: it delays the cycle and "
+        "does not end the course.",
+        threshold=day_words(limit.day),
+        source=str(case.protocol.delay_limit.source),
+        evidence=evidence_of(episode, case),
+    )
 
 
 def _interval_of_end(episode: Episode, case: Case) -> int:
@@ -311,6 +348,8 @@ def _event_notes(family: ToxicityFamily, case: Case) -> Iterator[Reason]:
 
 def _event_note(family: ToxicityFamily, event: AdverseEvent, case: Case) -> str:
     reached = event.grade >= family.trigger_grade
+    if event.grade == DEATH:
+        return ""
     if reached and event.related is False:
         return "recorded as not related to the treatment, so it does not act"
     if reached and family.never_acts:

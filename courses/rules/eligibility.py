@@ -1,6 +1,7 @@
 """Bounds that must hold before the first or before every cycle, and the age on the day of treatment."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from courses.rules.comparing import compared_age, compared_bound, compared_excuses
 from courses.rules.derived import Case, Moment
@@ -9,6 +10,7 @@ from courses.rules.judging import (
     asked_bound,
     both,
     bound_holds,
+    either,
     parts_of,
     parts_or_surrogate,
     unless,
@@ -17,7 +19,7 @@ from courses.rules.protocol import Floor, When
 from courses.rules.releasing import bounds_release, released_by_results
 from courses.rules.required import Lack, gap_lacks
 from courses.rules.schedule import Dates
-from courses.rules.tracks import explained
+from courses.rules.tracks import explained, without_stale_companions
 from courses.rules.values import Action, Reason
 from courses.rules.wording import bound_words, day_words, lab_evidence, quantity_words, surrogate_words
 from labs.clinic_days import age_on, birthday
@@ -59,6 +61,25 @@ def judge_floor(floor: Floor, moment: Moment, case: Case) -> Judged:
     return unless(met, explained(floor.explained_by, moment, case))
 
 
+def floor_judged(floor: Floor, moment: Moment, case: Case) -> tuple[Judged, Moment]:
+    """Whether a floor acts, or might, and at which view of the newest results it does.
+
+    A supported result may alarm but not clear, so that the newest one without support is looked at too; and
+    a companion too old for the day of treatment excuses nothing.
+    """
+    clearing = {s.analyte: s for s in case.history.decisive if s.clears and case.history.present(s)}
+    unsupported = replace(moment, samples={**moment.samples, **clearing})
+    primary = parts_of(floor.bounds[0].quantity)[0]
+    views = [
+        moment,
+        unsupported,
+        *(without_stale_companions(v, primary, case) for v in (moment, unsupported)),
+    ]
+    answers = [judge_floor(floor, view, case) for view in views]
+    found = either(answers)
+    return found, next(v for v, answer in zip(views, answers, strict=True) if answer.holds is found.holds)
+
+
 def _asked(case: Case) -> Iterator[Floor]:
     """The floors that are asked before the next cycle."""
     for floor in case.protocol.floors:
@@ -80,9 +101,9 @@ def floor_reasons(*, case: Case, dates: Dates) -> Iterator[Reason]:
     """The floors that act before the next cycle, and those that could not be looked at."""
     moment = newest_moment(case, dates)
     for floor in _asked(case):
-        judged = judge_floor(floor, moment, case)
+        judged, view = floor_judged(floor, moment, case)
         if judged.holds:
-            yield _floor_reason(floor, moment, case)
+            yield _floor_reason(floor, view, case)
         elif judged.holds is None and not _measured(floor, moment) and floor.when is When.FIRST_CYCLE:
             names = " and ".join(case.protocol.names[bound.quantity] for bound in floor.bounds)
             yield Reason(
@@ -98,7 +119,7 @@ def floor_lacks(*, case: Case, dates: Dates) -> Iterator[Lack]:
     """What floors that could not be judged still need."""
     moment = newest_moment(case, dates)
     for floor in _asked(case):
-        judged = judge_floor(floor, moment, case)
+        judged, _ = floor_judged(floor, moment, case)
         if judged.holds is None and _measured(floor, moment):
             yield from gap_lacks(
                 gaps=judged.gaps,

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from decimal import Decimal
 from enum import Enum
 
 from courses.rules.intervals import Interval, compared
@@ -39,7 +40,7 @@ class Sample:
     """What one specimen says of one analyte, after its life cycle has been applied.
 
     `supported`: taken so soon after a transfusion or growth factor that it may look better than the marrow
-    is; `why` says what it may not do.
+    is; `why` says what it may not do. `mild_low` and `mild_high` are the other limits, where copies differ.
     """
 
     measurement: Measurement
@@ -47,6 +48,8 @@ class Sample:
     standing: Standing
     why: str = ""
     supported: bool = False
+    mild_low: Decimal | None = None
+    mild_high: Decimal | None = None
 
     @property
     def analyte(self) -> str:
@@ -101,7 +104,8 @@ def _effective(group: list[Measurement]) -> Iterator[Sample]:
         quality=tuple(sorted({flag for m in top for flag in m.quality})),
         baseline=any(m.baseline for m in group),
     )
-    yield _sample(chosen, top)
+    mild_low, mild_high = min(lows, default=None), max(highs, default=None)
+    yield replace(_sample(chosen, top), mild_low=mild_low, mild_high=mild_high)
 
 
 def _stable(m: Measurement) -> tuple[str, str, str, str, str, str, str]:
@@ -234,5 +238,11 @@ def _baselines(
         else:
             usable = sample.analyte not in marked and (first is None or sample.day < first)
         if usable:
-            found[sample.analyte] = sample
+            found[sample.analyte] = _as_baseline(sample)
     return found
+
+
+def _as_baseline(sample: Sample) -> Sample:
+    """A baseline outside its limits excuses: where copies gave different limits, the milder ones count."""
+    limits = replace(sample.measurement, low=sample.mild_low, high=sample.mild_high)
+    return replace(sample, measurement=limits)

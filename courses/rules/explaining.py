@@ -59,7 +59,7 @@ def finding_words(episode: Episode, case: Case) -> str:
         return f"{event.term} grade {event.grade} from {day_words(event.began_on)}{until}"
     bounds = shown_bounds(episode, case)
     worst = " and ".join(quantity_words(bound, episode.worst, case) for bound in bounds)
-    newest = " and ".join(_newest_words(bound, episode.newest, case) for bound in bounds)
+    newest = " and ".join(filter(None, (_newest_words(bound, episode.newest, case) for bound in bounds)))
     return worst if newest in ("", worst) else f"{worst} (newest: {newest})"
 
 

@@ -146,7 +146,8 @@ class ManualGrade:
 class Attribution:
     """A physician's word on whether findings of a term up to a grade, from a day on, come of the treatment.
 
-    It ends when a finding of the term is worse than the grade.
+    It speaks of findings since the first cycle, and ends when a finding of the term is worse than the grade,
+    or has gone.
     """
 
     term: str
@@ -163,6 +164,8 @@ class OccurrenceReview:
     """A physician's word on an occurrence seen only between cycles, known by its rule and first day.
 
     `on` is the day of the review: what shows after it is not covered. None covers whatever stays interim.
+    `track` names the term or criterion that was looked at; a dismissal without one covers only the single
+    occurrence of its rule and day. `grade` is the worst grade that was looked at; it covers none worse.
     """
 
     rule: str
@@ -171,4 +174,6 @@ class OccurrenceReview:
     by: str
     reason: str
     on: date | None = None
+    track: str | None = None
+    grade: int | None = None
     ref: str = ""

@@ -6,10 +6,15 @@ from courses.rules.judging import parts_of
 from courses.rules.protocol import Criterion
 
 
+def folded(name: str) -> str:
+    """A name as it is compared: letter case and the amount of space between words do not matter."""
+    return " ".join(name.split()).casefold()
+
+
 def is_named(criterion: Criterion, name: str) -> bool:
     """Whether a term as somebody wrote it is this one, under its own or another accepted name."""
-    written = name.strip().casefold()
-    return any(written == known.casefold() for known in (criterion.term, *criterion.also_reported_as))
+    written = folded(name)
+    return any(written == folded(known) for known in (criterion.term, *criterion.also_reported_as))
 
 
 def manual_grade(criterion: Criterion, moment: Moment, case: Case) -> ManualGrade | None:

@@ -1,14 +1,17 @@
 """Which episodes of a family count, now and as memory, in view of what physicians confirmed or dismissed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 
 from courses.rules.derived import Case
 from courses.rules.facts import OccurrenceReview
+from courses.rules.manual_grades import folded
 from courses.rules.protocol import RecurrenceBy, ToxicityFamily
 from courses.rules.toxicity import Episode
 from courses.rules.values import Action
 from labs.clinic_days import add_days
+
+LIFE_THREATENING = 4  # what grade 4 means in every version of CTCAE
 
 
 def nominal_day(interval: int, case: Case) -> date:
@@ -16,14 +19,31 @@ def nominal_day(interval: int, case: Case) -> date:
     return add_days(case.history.cycle_days[interval - 1], case.protocol.schedule.interval_days)
 
 
+def next_day(interval: int, case: Case) -> date:
+    """The day of the cycle after this interval: when it was given, or for when it is planned."""
+    days = case.history.cycle_days
+    if interval < len(days):
+        return days[interval]
+    return case.judged_for or nominal_day(interval, case)
+
+
 def is_interim(episode: Episode, case: Case) -> bool:
-    """Whether an occurrence was seen only between cycles: resolved by the nominal day of the next one.
+    """Whether an occurrence was seen only between cycles: resolved by the day of the next one.
 
     What ends treatment at its first occurrence is never only interim.
     """
-    if episode.family.on_first is Action.STOP or episode.interval == 0 or episode.resolved_on is None:
+    return _resolved_by(next_day, episode, case)
+
+
+def _resolved_by(day_of: Callable[[int, Case], date], episode: Episode, case: Case) -> bool:
+    if (
+        episode.family.on_first is Action.STOP
+        or episode.fatal
+        or episode.interval == 0
+        or episode.resolved_on is None
+    ):
         return False
-    return episode.resolved_on <= nominal_day(episode.interval, case)
+    return episode.resolved_on <= day_of(episode.interval, case)
 
 
 def review_of(episode: Episode, case: Case) -> OccurrenceReview | None:
@@ -33,20 +53,33 @@ def review_of(episode: Episode, case: Case) -> OccurrenceReview | None:
     """
     if episode.event is not None:
         return None
-    mine = [
-        r for r in case.chart.occurrence_reviews if r.rule == episode.family.id and r.onset == episode.onset
-    ]
+    mine = [r for r in case.chart.occurrence_reviews if _concerns(r, episode)]
     return max(mine, key=lambda r: (r.counts, r.by, r.reason, r.ref), default=None)
+
+
+def _concerns(review: OccurrenceReview, episode: Episode) -> bool:
+    """Whether a review names this occurrence; a confirmation that names no line concerns every one."""
+    if review.rule != episode.family.id or review.onset != episode.onset:
+        return False
+    if review.track is None:
+        return review.counts or episode.alone
+    return folded(review.track) == folded(episode.track)
+
+
+def covers_grade(review: OccurrenceReview, episode: Episode) -> bool:
+    """Whether a dismissal covers an occurrence as bad as this; without a grade it covers no grade 4."""
+    most = LIFE_THREATENING - 1 if review.grade is None else review.grade
+    return (episode.grade or 0) <= most
 
 
 def dismissal_of(episode: Episode, case: Case) -> OccurrenceReview | None:
     """The dismissal in force for an episode: it binds only while the episode stays what was dismissed.
 
-    Once the toxicity was not resolved by the nominal day, or showed again after the day of the review, the
-    dismissal says nothing of it any more.
+    Once the toxicity was not resolved in time, proved worse, or showed again after the day of the review,
+    the dismissal says nothing of it any more.
     """
     review = review_of(episode, case)
-    if review is None or review.counts or not is_interim(episode, case):
+    if review is None or review.counts or not is_interim(episode, case) or not covers_grade(review, episode):
         return None
     return review if review.on is None or episode.latest <= review.on else None
 
@@ -63,7 +96,7 @@ def counted(family: ToxicityFamily, episodes: Iterable[Episode], case: Case) -> 
     """A family's episodes since the first cycle, oldest first, without what was dismissed.
 
     Those seen only between cycles count where the protocol says so. A permanent stop counts whenever the
-    event took place.
+    event took place, and so does death.
     """
     keeps_interim = case.protocol.count_interim_occurrences
     return sorted(
@@ -71,8 +104,8 @@ def counted(family: ToxicityFamily, episodes: Iterable[Episode], case: Case) -> 
             e
             for e in episodes
             if e.family is family
-            and (e.interval > 0 or family.on_first is Action.STOP)
-            and (keeps_interim or not is_interim(e, case))
+            and (e.interval > 0 or family.on_first is Action.STOP or e.fatal)
+            and (keeps_interim or not _resolved_by(nominal_day, e, case))
             and dismissal_of(e, case) is None
         ),
         key=lambda e: (e.onset, e.track),

@@ -9,7 +9,7 @@ from courses.rules.explaining import finding_words
 from courses.rules.facts import Attribution, ManualGrade, OccurrenceReview
 from courses.rules.judging import parts_of
 from courses.rules.manual_grades import is_named
-from courses.rules.occurrences import dismissal_of, is_interim, nominal_day, review_of
+from courses.rules.occurrences import covers_grade, dismissal_of, is_interim, next_day, review_of
 from courses.rules.protocol import ToxicityFamily
 from courses.rules.required import UNUSABLE, Lack
 from courses.rules.toxicity import Course, Episode, family_of
@@ -20,12 +20,24 @@ from courses.rules.wording import day_words, said_evidence
 
 def people_notes(case: Case, course: Course) -> Iterator[Reason]:
     """A note for everything people said that changes, or does not change, how a finding counts."""
-    for given in sorted(set(case.chart.manual_grades), key=lambda g: (g.on, g.term, g.grade, g.by, g.ref)):
+    for given in sorted(set(case.chart.manual_grades), key=_grade_order):
         yield from _manual_notes(given, case)
-    for attribution in sorted(set(case.chart.attributions), key=lambda a: (a.on, a.term, a.by, a.ref)):
+    for attribution in sorted(set(case.chart.attributions), key=_attribution_order):
         yield from _attribution_notes(attribution, case, course)
-    for review in sorted(set(case.chart.occurrence_reviews), key=lambda r: (r.onset, r.rule, r.by, r.ref)):
+    for review in sorted(set(case.chart.occurrence_reviews), key=_review_order):
         yield from _review_notes(review, case, course)
+
+
+def _grade_order(g: ManualGrade) -> tuple[object, ...]:
+    return g.on, g.term, g.grade, g.by, g.reason, g.ref
+
+
+def _attribution_order(a: Attribution) -> tuple[object, ...]:
+    return a.on, a.term, a.by, a.ref, a.grade, a.related, a.reason
+
+
+def _review_order(r: OccurrenceReview) -> tuple[object, ...]:
+    return r.onset, r.rule, r.by, r.ref, r.counts, str(r.on), r.reason
 
 
 def relation_words(episode: Episode, course: Course) -> str:
@@ -40,13 +52,12 @@ def relation_words(episode: Episode, course: Course) -> str:
 
 
 def manual_lacks(case: Case) -> Iterator[Lack]:
-    """Grades of people since the last administration that would act but belong to no result of their day."""
-    for given in dict.fromkeys(case.chart.manual_grades):
+    """Grades of people that would act, but belong to no result of their day and to no recorded event."""
+    for given in sorted(set(case.chart.manual_grades), key=_grade_order):
         family, _ = family_of(given.term, None, case)
         if family is None or family.never_acts or given.grade < family.trigger_grade:
             continue
-        present = 0 < case.history.given == case.history.interval_of(given.on)
-        if present and not _has_specimen(given, _track_named(given.term, case), case):
+        if not (_has_specimen(given, _track_named(given.term, case), case) or _is_event(given, case)):
             yield _unattached(given, family)
 
 
@@ -75,11 +86,28 @@ def _track_named(term: str, case: Case) -> Track | None:
 
 
 def _has_specimen(given: ManualGrade, track: Track | None, case: Case) -> bool:
-    """Whether any result, be it doubtful, of the term's analyte was collected on the day of the grade."""
+    """Whether a result of the term's analyte was collected on the day of the grade.
+
+    A doubtful one counts since the last administration, where the doubt itself holds the cycle.
+    """
     if track is None:
         return False
-    samples = (*case.history.decisive, *case.history.doubtful)
+    samples = case.history.decisive
+    if case.history.interval_of(given.on) == case.history.given:
+        samples = (*samples, *case.history.doubtful)
     return any(s.day == given.on and s.analyte == track.primary for s in samples)
+
+
+def _is_event(given: ManualGrade, case: Case) -> bool:
+    """Whether an adverse event of the same kind, at least as bad, is recorded for the day of the grade."""
+    kind = family_of(given.term, None, case)
+    return any(
+        family_of(e.term, None, case) == kind
+        and e.grade >= given.grade
+        and e.began_on <= given.on
+        and (e.ended_on is None or given.on <= e.ended_on)
+        for e in case.chart.adverse_events
+    )
 
 
 def _manual_notes(given: ManualGrade, case: Case) -> Iterator[Reason]:
@@ -118,6 +146,8 @@ def _attribution_notes(a: Attribution, case: Case, course: Course) -> Iterator[R
     words += f"{a.by} ({a.reason})"
     if track is None:
         text = "results are not followed by this term; record the relation on the adverse event itself"
+    elif a.on < min(case.history.cycle_days, default=a.on):
+        text = "it was given before the first cycle, so it excuses nothing of this treatment"
     elif not family.other_events:
         text = f"an attribution excuses nothing under {family.id}"
     else:
@@ -135,6 +165,8 @@ def _standing_words(a: Attribution, track: Track, course: Course) -> str:
         parts.append(f"grade {newest.grade} on {day_words(newest.moment.day)} does not act")
     if a in course.spoken[track.family.id, track.name].ended:
         parts.append("it ended with a worse finding, and findings act again until a new attribution")
+    if a in course.spoken[track.family.id, track.name].settled:
+        parts.append("its finding has gone, and a new one needs a new attribution")
     return "; ".join(parts)
 
 
@@ -165,8 +197,10 @@ def _review_words(review: OccurrenceReview, episode: Episode, case: Case) -> str
     if dismissal_of(episode, case) is not None:
         return f"dismissed by {by}, so it is neither an occurrence nor a recurrence"
     if not is_interim(episode, case):
-        due = day_words(nominal_day(episode.interval, case))
+        due = day_words(next_day(episode.interval, case))
         return f"dismissed by {by}, but it was not resolved by {due}, so it counts"
+    if not covers_grade(review, episode):
+        return f"dismissed by {by}, but grade {episode.grade} is worse than what was dismissed, so it counts"
     return f"dismissed by {by}, but it showed again on {day_words(episode.latest)}, so it counts"
 
 

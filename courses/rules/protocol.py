@@ -99,7 +99,7 @@ class Criteria:
 
     def named(self, name: str) -> Criterion | None:
         """The criterion of a term, also under the name another version, or other people, give it."""
-        term = self.names.get(name.strip().casefold())
+        term = self.names.get(" ".join(name.split()).casefold())
         return None if term is None else self.by_term[term]
 
 

@@ -10,7 +10,7 @@ from courses.rules.checks import judge_checks, not_considered
 from courses.rules.comparing import compared_window
 from courses.rules.derived import Case, Moment
 from courses.rules.dosing import Dosing, judge_families, to_confirm
-from courses.rules.doubts import doubtful_lacks, set_aside_notes
+from courses.rules.doubts import doubtful_lacks, recovery_lacks, set_aside_notes
 from courses.rules.eligibility import (
     age_reasons,
     floor_lacks,
@@ -32,6 +32,7 @@ from courses.rules.toxicity import Course, follow, unless_attributed
 from courses.rules.tracks import Track, tracks
 from courses.rules.values import (
     Action,
+    ActivityLevel,
     Chart,
     MissingEvidence,
     OrderLine,
@@ -62,6 +63,7 @@ def recommend(*, chart: Chart, protocol: Protocol, today: date) -> Recommendatio
             *weight_lacks(case=case, dates=dates),
             *dialysis_lacks(case=case, dates=dates),
             *unknown_lacks(unknowns=course.unknowns, case=case, dates=dates),
+            *recovery_lacks(dosing.current, case),
             *floor_lacks(case=case, dates=dates),
             *checked.lacks,
             *manual_lacks(case),
@@ -139,12 +141,17 @@ def _might_act(track: Track, moment: Moment, case: Case, course: Course) -> bool
 
 
 def _distinct(lacks: list[Lack]) -> list[Lack]:
-    """One lack per thing and rule; one that holds goes before one that does not."""
+    """One lack per thing and rule; one that holds goes before one that does not.
+
+    Where a rule asks now for what is only due later, nothing is waited for.
+    """
     found: dict[tuple[str, str], Lack] = {}
     for lack in lacks:
         key = (lack.gap.rule, lack.gap.item)
         if key not in found or (lack.holds and not found[key].holds):
             found[key] = lack
+        elif lack.holds and lack.gap.due_on is None:
+            found[key] = replace(found[key], gap=replace(found[key].gap, due_on=None))
     return list(found.values())
 
 
@@ -218,6 +225,7 @@ def _combined(
     )
     missing = tuple(lack.gap for lack in lacks if lack.holds)
     awaiting = action is Action.HOLD and _only_waiting(missing, reasons, today)
+    level, level_why = _level(dosing, reasons)
     toxic = [(episode.onset, episode.resolved_on) for episode in dosing.current]
     return Recommendation(
         protocol_id=case.protocol.id,
@@ -238,11 +246,19 @@ def _combined(
         order_set=tuple(_order_set(case)) if action.is_go else (),
         release=release_all(reasons),
         release_on=earliest_day(reasons, case=case, dates=dates, stops_on=dosing.stops_on, today=today),
-        activity_level=dosing.level,
-        activity_level_why=dosing.level_why,
+        activity_level=level,
+        activity_level_why=level_why,
         judged_for=dates.judged_for,
         given=tuple(sorted(case.chart.cycles, key=lambda cycle: cycle.on)),
     )
+
+
+def _level(dosing: Dosing, reasons: list[Reason]) -> tuple[ActivityLevel | None, str]:
+    """Stopped whenever anything stops the course; else what the toxicities leave of the ladder."""
+    stop = next((reason for reason in reasons if reason.action is Action.STOP), None)
+    if stop is not None:
+        return ActivityLevel.STOPPED, f"{stop.rule}: {stop.sentence}"
+    return dosing.level, dosing.level_why
 
 
 def _only_waiting(missing: Iterable[MissingEvidence], reasons: Iterable[Reason], today: date) -> bool:

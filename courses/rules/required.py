@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from courses.rules.derived import Case, Gap, GapKind, dialysis_gaps
-from courses.rules.evidence import Standing
+from courses.rules.evidence import Sample, Standing
 from courses.rules.protocol import EarlierDraw, LabRow
 from courses.rules.schedule import Dates
 from courses.rules.toxicity import Unknown
@@ -86,6 +86,20 @@ _GAP_WORDS = {
     ),
 }
 
+# What cures an earlier specimen: a repeat tells nothing of that day, a mark by two people sets it aside.
+_MARKED = "or have two people mark the result it belongs to as not representative"
+_PAST_RESOLVE = {
+    GapKind.RESULT: "have the laboratory add {name} to the specimen of {day}, " + _MARKED,
+    GapKind.BOUNDS: "have the laboratory correct {name} of {day} so that it gives a number, " + _MARKED,
+    GapKind.LOWER_LIMIT: "ask the laboratory for the lower limit of normal of {name} of {day}",
+    GapKind.UPPER_LIMIT: "ask the laboratory for the upper limit of normal of {name} of {day}",
+    GapKind.WEIGHT: "record the weight measured nearest to {day}, with its day, " + _MARKED,
+}
+_BASELINE_RESOLVE = (
+    "have the laboratory correct {name} of {day}, the baseline, so that it gives a number, "
+    "or record another result collected before cycle 1 as the baseline"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lack:
@@ -121,7 +135,7 @@ def lab_lack(row: LabRow, *, case: Case, dates: Dates) -> Lack | None:
     doubtful = [s for s in present if s.analyte == row.analyte and case.history.present(s)]
     doubtful = [s for s in doubtful if _in_time(s.day, row, dates)]
     name = case.protocol.names[row.analyte]
-    earliest = add_days(dates.planned_on or dates.judged_for, -row.validity_days)
+    earliest = _not_before(row, case, dates)
     resolve = f"collect {name}, not before {day_words(earliest)}"
     if doubtful:
         evidence = sorted(doubtful, key=lambda sample: sample.at)[-1]
@@ -183,6 +197,13 @@ def _merged(earlier: Lack, last: Lack) -> Lack:
 
 def _in_time(day: date, row: LabRow, dates: Dates) -> bool:
     return days_between(day, dates.judged_for) <= row.validity_days
+
+
+def _not_before(row: LabRow, case: Case, dates: Dates) -> date:
+    """The first day on which a specimen can serve: in time for the treatment, and past every support."""
+    spans = {rule.kind: rule.days for rule in case.protocol.support if row.analyte in rule.analytes}
+    free = [add_days(s.on, spans[s.kind] + 1) for s in case.chart.support if s.kind in spans]
+    return max([add_days(dates.judged_for, -row.validity_days), *free])
 
 
 def _until(day: date, row: LabRow) -> str:
@@ -270,11 +291,56 @@ def unknown_lacks(*, unknowns: Iterable[Unknown], case: Case, dates: Dates) -> I
     for unknown in unknowns:
         if unknown.track.family.never_acts:
             continue
+        past, gaps = _is_past(unknown, case), unknown.finding.triggered.gaps
+        own = [g for g in sorted(gaps) if past and g.kind in _PAST_RESOLVE]
+        own += [g for g in sorted(gaps) if not past and _bounded_baseline(g, unknown, case)]
+        yield from (_past_lack(unknown, gap, case) for gap in own)
         yield from gap_lacks(
-            gaps=unknown.finding.triggered.gaps,
+            gaps=gaps.difference(own),
             holds=unknown.finding.weighty,
             rule=unknown.track.family.id,
             source=str(unknown.track.family.source),
             case=case,
             dates=dates,
         )
+
+
+def _is_past(unknown: Unknown, case: Case) -> bool:
+    """Whether it is not the newest specimen that could not be judged, so that another draw cures nothing."""
+    newest = case.history.newest(unknown.track.primary)
+    return newest is None or newest.at != unknown.moment.samples[unknown.track.primary].at
+
+
+def _past_lack(unknown: Unknown, gap: Gap, case: Case) -> Lack:
+    """What is not known of a specimen, named with its day, where a repeat tells nothing of it."""
+    family, sample = unknown.track.family, unknown.moment.samples[unknown.track.primary]
+    words, days = _GAP_WORDS[gap.kind], case.protocol.weight.validity_days
+    name = _FACTS.get(gap.kind) or case.protocol.names.get(gap.item, gap.item)
+    at_fault = _bounded_baseline(gap, unknown, case)
+    if at_fault is None:
+        told, cure = sample_words(sample, case.protocol), _PAST_RESOLVE[gap.kind]
+        cause, day = f"{told} may have been a toxicity, but", sample.day
+    else:
+        cause, cure = f"the baseline is {sample_words(at_fault, case.protocol)}:", _BASELINE_RESOLVE
+        day = at_fault.day
+    return Lack(
+        gap=MissingEvidence(
+            item=gap.item,
+            rule=words.code,
+            why=f"{cause} {words.why.format(days=days)} ({family.id})",
+            resolve=cure.format(name=name, day=day_words(day)),
+        ),
+        name=name,
+        source=str(family.source),
+        evidence=(lab_evidence(at_fault or sample, case.protocol),),
+        holds=unknown.finding.weighty or words.always_holds,
+    )
+
+
+def _bounded_baseline(gap: Gap, unknown: Unknown, case: Case) -> Sample | None:
+    """The baseline, where it is known only within bounds and the result itself is exact."""
+    own, baseline = unknown.moment.samples.get(gap.item), case.history.baselines.get(gap.item)
+    if gap.kind is not GapKind.BOUNDS or own is None or baseline is None:
+        return None
+    exact = own.value is not None and own.value.is_exact
+    return baseline if exact and baseline.value is not None and not baseline.value.is_exact else None

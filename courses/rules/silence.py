@@ -112,7 +112,10 @@ def _silent_floor(floor: Floor, moment: Moment, case: Case) -> SilentRule:
     judged = judge_floor(floor, moment, case)
     if judged.holds is None and absent:
         names = " and ".join(case.protocol.names[bound.quantity] for bound in absent)
-        return SilentRule(rule=floor.id, name=floor.name, why=f"{names}: not measured")
+        unread = {s.analyte for s in case.history.doubtful if case.history.present(s)}
+        came = any(part in unread for bound in absent for part in parts_of(bound.quantity))
+        why = "no usable result, but one came" if came else "not measured"
+        return SilentRule(rule=floor.id, name=floor.name, why=f"{names}: {why}")
     bounds = [bound for bound in bounds if bound not in absent]
     found = _judged_rule(floor.id, floor.name, judged, bounds, all_of_them=True, moment=moment, case=case)
     return _with_excuses(found, floor.explained_by, moment, case)

@@ -1,6 +1,7 @@
 """From the whole chart: which dose-modifying toxicities began, when, how bad, and when they resolved."""
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -10,9 +11,14 @@ from courses.rules.derived import Case, GapKind, Moment, quantity_at
 from courses.rules.facts import Attribution, ManualGrade
 from courses.rules.intervals import is_further
 from courses.rules.judging import Judged
+from courses.rules.manual_grades import folded
 from courses.rules.protocol import ToxicityCriterion, ToxicityFamily
 from courses.rules.tracks import Finding, Track, leading_bound, moments, tracks
 from courses.rules.values import AdverseEvent
+
+_CORRECTABLE = {GapKind.BOUNDS, GapKind.LOWER_LIMIT, GapKind.UPPER_LIMIT, GapKind.BASELINE}
+
+DEATH = 5  # what grade 5 means in every version of CTCAE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +26,8 @@ class Episode:
     """One occurrence of a toxicity within one interval between administrations.
 
     `worst` is the nadir or peak, the first moment of the worst value, and `newest` the newest one looked at;
-    those of an event reported by a person hold no samples. `latest` is the newest day on which it triggered.
+    those of an event reported by a person hold no samples. `latest` is the newest day on which it
+    triggered. `alone` says that no other line of the family shows one that began on the same day.
     """
 
     family: ToxicityFamily
@@ -35,11 +42,17 @@ class Episode:
     newest: Moment
     manual: ManualGrade | None = None
     event: AdverseEvent | None = None
+    alone: bool = True
+
+    @property
+    def fatal(self) -> bool:
+        """Whether a person reported it as death."""
+        return self.event is not None and self.event.grade == DEATH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """A present moment at which a track could not be judged, and which nothing later has settled."""
+    """A moment at which a track could not be judged, and which nothing later has settled."""
 
     track: Track
     moment: Moment
@@ -84,11 +97,17 @@ def follow(case: Case) -> Course:
         excused += found.excused
         spoken |= found.spoken
     return Course(
-        episodes=(*episodes, *reported(case)),
+        episodes=(*_marked(episodes), *reported(case)),
         unknowns=tuple(unknowns),
         excused=tuple(excused),
         spoken=spoken,
     )
+
+
+def _marked(episodes: list[Episode]) -> Iterator[Episode]:
+    """The same episodes, each knowing whether it is the only one of its family and first day."""
+    begun = Counter((e.family.id, e.onset) for e in episodes)
+    return (replace(e, alone=begun[e.family.id, e.onset] == 1) for e in episodes)
 
 
 def _follow_track(track: Track, own: list[Moment], case: Case) -> Course:
@@ -102,6 +121,11 @@ def _follow_track(track: Track, own: list[Moment], case: Case) -> Course:
     spoken = _spoken_of(track, case)
     for moment in own:
         finding = track.judge(moment, case)
+        if (
+            finding.worst_grade is not None
+            and finding.worst_grade < track.family.trigger_grade <= spoken.standing
+        ):
+            spoken = spoken.gone(moment.day)
         if finding.grade is not None:
             spoken = spoken.after(moment.day, finding.grade)
         finding = unless_attributed(finding, moment, spoken)
@@ -110,19 +134,44 @@ def _follow_track(track: Track, own: list[Moment], case: Case) -> Course:
         if finding.triggered.holds is None:
             pending.append(Unknown(track=track, moment=moment, finding=finding))
             continue
-        # A result known only within bounds stays in doubt; a missing companion is settled by the next draw.
-        pending = [u for u in pending if any(g.kind is GapKind.BOUNDS for g in u.finding.triggered.gaps)]
+        pending = [u for u in pending if _still_open(u, moment)]
         if finding.triggered.holds:
             _worsen(episodes, track, moment, finding, case)
         elif episodes:
             _ease(episodes, moment, finding)
-    present = [u for u in pending if u.moment.interval == case.history.given]
+    open_still = [u for u in pending if _matters(u, episodes, case)]
     return Course(
         episodes=tuple(episodes),
-        unknowns=tuple(present),
+        unknowns=tuple(open_still),
         excused=tuple(excused),
         spoken={(track.family.id, track.name): spoken},
     )
+
+
+def _still_open(unknown: Unknown, later: Moment) -> bool:
+    """Whether a later draw that could be judged leaves an unknown one open.
+
+    What was never known of a specimen no later specimen tells: it may have been an occurrence. Only the same
+    specimen, judged again beside what it lacked, settles it. What cannot hold is settled by any draw.
+    """
+    kinds = {gap.kind for gap in unknown.finding.triggered.gaps}
+    if GapKind.BOUNDS in kinds:
+        return True
+    primary = unknown.track.primary
+    return unknown.finding.weighty and unknown.moment.samples[primary] != later.samples[primary]
+
+
+def _matters(unknown: Unknown, episodes: list[Episode], case: Case) -> bool:
+    """Whether an unknown moment could still change the verdict.
+
+    Before the last administration it could only be an earlier occurrence: what the laboratory can still
+    correct or supply is asked for, a companion that was never collected is not.
+    """
+    if unknown.moment.interval == case.history.given:
+        return True
+    kinds = {gap.kind for gap in unknown.finding.triggered.gaps}
+    known = any(episode.interval == unknown.moment.interval for episode in episodes)
+    return unknown.finding.weighty and bool(kinds & _CORRECTABLE) and not known
 
 
 def _spoken_of(track: Track, case: Case) -> Spoken:
@@ -133,13 +182,16 @@ def _spoken_of(track: Track, case: Case) -> Spoken:
 
 
 def unless_attributed(finding: Finding, moment: Moment, spoken: Spoken) -> Finding:
-    """The same finding, or one that neither triggers nor lasts while an attribution covers it."""
+    """The same finding, or one that does not trigger while an attribution covers it.
+
+    It does not show either that what counted before has resolved.
+    """
     if finding.worst_grade is None or finding.triggered.holds is False:
         return finding
     excuse = spoken.excuse(moment.day, finding.worst_grade)
     if excuse is None:
         return finding
-    return replace(finding, triggered=Judged(False), resolved=Judged(True), excused_by=excuse)
+    return replace(finding, triggered=Judged(False), resolved=Judged(None), excused_by=excuse)
 
 
 def _worsen(episodes: list[Episode], track: Track, moment: Moment, finding: Finding, case: Case) -> None:
@@ -193,16 +245,14 @@ def _ease(episodes: list[Episode], moment: Moment, finding: Finding) -> None:
 
 
 def reported(case: Case) -> Iterator[Episode]:
-    """Episodes from adverse events graded by people, unless attributed to another cause."""
+    """Episodes from adverse events graded by people, unless attributed to another cause.
+
+    Death is one whatever its cause.
+    """
     lookup = _terms(case)
     for event in events(case):
         family, track = family_of(event.term, lookup, case)
-        if (
-            family is None
-            or event.related is False
-            or event.grade < family.trigger_grade
-            or family.never_acts
-        ):
+        if family is None or not (event.grade == DEATH or _may_act(event, family)):
             continue
         interval = bisect_right(case.history.cycle_days, event.began_on)
         moment = Moment(day=event.began_on, interval=interval, samples={})
@@ -221,6 +271,10 @@ def reported(case: Case) -> Iterator[Episode]:
         )
 
 
+def _may_act(event: AdverseEvent, family: ToxicityFamily) -> bool:
+    return event.related is not False and event.grade >= family.trigger_grade and not family.never_acts
+
+
 def events(case: Case) -> list[AdverseEvent]:
     """Each adverse event once, oldest first, however the chart lists them."""
     return sorted(
@@ -235,9 +289,9 @@ def _terms(case: Case) -> Mapping[str, tuple[ToxicityFamily, str]]:
     for family in case.protocol.families:
         for term in family.terms:
             for name in (term, *case.protocol.criteria.by_term[term].also_reported_as):
-                found[name.casefold()] = (family, term)
+                found[folded(name)] = (family, term)
         for name in family.reported_terms:
-            found[name.casefold()] = (family, name)
+            found[folded(name)] = (family, name)
     return found
 
 
@@ -245,7 +299,7 @@ def family_of(
     term: str, lookup: Mapping[str, tuple[ToxicityFamily, str]] | None, case: Case
 ) -> tuple[ToxicityFamily | None, str]:
     """The family a reported term belongs to: the one that names it, else the one for all other events."""
-    name = term.strip().casefold()
+    name = folded(term)
     found = (lookup if lookup is not None else _terms(case)).get(name)
     if found is not None:
         return found

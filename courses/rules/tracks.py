@@ -67,9 +67,36 @@ class Track:
             found = _judge_bounds(self.criterion, self.family, moment, case)
         else:
             found = _judge_grade(self, moment, case)
+        found = self._with_companions_in_time(found, moment, case)
         seen = self.analytes & moment.samples.keys()
         proven = all(moment.samples[analyte].clears for analyte in seen)
         return found if proven else replace(found, resolved=Judged(None))
+
+    def _with_companions_in_time(self, found: Finding, moment: Moment, case: Case) -> Finding:
+        """The same, or unknown where only a companion too old for the day of treatment speaks against it."""
+        if found.triggered.holds is not False or moment.interval != case.history.given:
+            return found
+        fresh = without_stale_companions(moment, self.primary, case)
+        if len(fresh.samples) == len(moment.samples):
+            return found
+        if self.criterion is not None:
+            again = _judge_bounds(self.criterion, self.family, fresh, case)
+        else:
+            again = _judge_grade(self, fresh, case)
+        return found if again.triggered.holds is False else again
+
+
+def without_stale_companions(moment: Moment, primary: str, case: Case) -> Moment:
+    """The moment without what is too old for the day of treatment beside a primary analyte that is not."""
+    day, main = case.judged_for, moment.samples.get(primary)
+    if day is None or main is None or not _still_valid(main, day, case):
+        return moment
+    samples = {
+        short: s
+        for short, s in moment.samples.items()
+        if short == primary or s.day == main.day or _still_valid(s, day, case)
+    }
+    return replace(moment, samples=samples)
 
 
 def tracks(case: Case) -> tuple[Track, ...]:

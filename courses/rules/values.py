@@ -323,6 +323,8 @@ class ToConfirm:
     rule: str
     onset: date
     sentence: str
+    track: str = ""
+    grade: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 
 from courses.answer import answer
 from courses.chart import read_chart
-from courses.library import engine, protocol, protocol_sha256
+from courses.library import UnknownProtocol, engine, protocol, protocol_sha256
 from courses.models import ChartFact, Course, Cycle, Decision, FactConfirmation
 from courses.rules.recommend import recommend_or_hold
 from courses.rules.values import Chart, Recommendation
@@ -126,6 +126,26 @@ def assess_in_transaction(*, course_id: int, now: datetime | None = None) -> Dec
     return _assess(course=course, cycle=cycle, now=now)
 
 
+def assess_at_gate(*, course_id: int, now: datetime | None = None) -> Decision | None:
+    """The same, where a person waits: a protocol file that is missing holds the course instead of failing."""
+    try:
+        return assess_in_transaction(course_id=course_id, now=now)
+    except UnknownProtocol:
+        return _hold_without_file(course_id, now=now or database_now())
+
+
+def _hold_without_file(course_id: int, *, now: datetime) -> Decision | None:
+    """The hold for a missing file; one that a sweep recorded for it stands, so that they do not alternate."""
+    course = locked_open_course(course_id)
+    cycle = next_cycle(course) if course else None
+    if course is None or cycle is None:
+        return None
+    standing = course.current_decision
+    if standing is not None and standing.cycle_id == cycle.pk and not standing.situation:
+        return standing
+    return hold_changed_protocol(course=course, cycle=cycle, now=now)
+
+
 def _assess(*, course: Course, cycle: Cycle, now: datetime) -> Decision:
     """Steps 2 to 6; the caller holds the course's lock."""
     if not follows_its_file(course):
@@ -194,6 +214,8 @@ def _record(
         before is not None
         and before.cycle_id == cycle.pk
         and before.verdict == recommendation.verdict.key
+        # What has still to be confirmed cannot rest on a signature: it is signed anew once it is.
+        and not recommendation.to_confirm
         and (before.protocol_id, before.protocol_sha256) == (course.protocol_id, course.protocol_sha256)
     )
     decision = Decision.objects.create(

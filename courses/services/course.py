@@ -10,19 +10,20 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from courses.fact_kinds import LastingFlag
-from courses.library import protocol, protocol_sha256
+from courses.library import UnknownProtocol, protocol, protocol_sha256
 from courses.models import (
     Administration,
     Course,
     CourseStatus,
     Cycle,
+    Directive,
     Order,
     PeritonealDisease,
     RecordKind,
 )
 from courses.rules.order_states import OrderKind, OrderState
 from courses.rules.protocol import Protocol
-from courses.services.authority import Refused
+from courses.services.authority import Refused, check_right, stated
 from courses.services.baseline import lock_baselines
 from courses.services.facts import append_fact
 from courses.services.orders import move_order
@@ -32,7 +33,16 @@ from labs.clock import database_now
 from labs.models import Patient
 from labs.zones import clinic_zone
 
+# The product of an administration whose protocol file and directive are both missing.
+_NO_PRODUCT = "unknown: protocol file missing"
+
 __all__ = ["GivenElsewhere", "Refused", "record_administration", "start_course"]
+
+
+_STOPPED = (
+    "A physician signed that this patient's treatment is stopped. A stop is lifted only by a rescission of "
+    "two physicians, which this version does not offer yet."
+)
 
 
 class GivenElsewhere(NamedTuple):
@@ -63,9 +73,10 @@ def start_course(
     oldest first) it may be None: then the next one hangs on the last of them. Of the lasting facts None says
     that nobody knows yet. Research protocols are started only where `allow_research` says so.
 
-    Raises Refused when the patient already has an open course, the protocol is not approved or says another
-    thing; BadFact when an answer cannot be.
+    Raises NotAllowed without the right; Refused when the patient has an open course or a signed stop, the
+    protocol is not approved or says another thing; BadFact when an answer cannot be.
     """
+    check_right(by, "courses.plan_cycle", else_say="Only nurses and physicians start a course.")
     now = now or database_now()
     plan = protocol(protocol_id)
     today = clinic_day(now, clinic_zone())
@@ -77,6 +88,8 @@ def start_course(
         check_usable(protocol_id, allow_research=allow_research)
         if Course.objects.open().filter(patient=patient).exists():
             raise Refused("This patient already has an open course; complete or stop it first.")
+        if Course.objects.filter(patient=patient, status=CourseStatus.STOPPED).exists():
+            raise Refused(_STOPPED)
         course = Course.objects.create(
             patient=patient,
             protocol_id=protocol_id,
@@ -98,6 +111,9 @@ def start_course(
             by=by,
             now=now,
         )
+        if earlier:
+            # The treatment has begun: what is compared with is fixed, as with the first cycle given here.
+            lock_baselines(course=course, by=by, now=now)
     return course
 
 
@@ -108,7 +124,7 @@ def _check_earlier(
     if len(earlier) >= plan.schedule.cycles:
         raise Refused(f"All {plan.schedule.cycles} cycles of this protocol have been given elsewhere.")
     for number, given in enumerate(earlier, start=1):
-        if not given.hospital.strip():
+        if not stated(given.hospital):
             raise Refused(f"Cycle {number} was given elsewhere: name the hospital.")
         if given.administered_gbq <= 0:
             raise Refused(f"Cycle {number} was given elsewhere: its activity must be above zero.")
@@ -149,7 +165,7 @@ def _record_earlier(
             administered_on=given.on,
             administered_gbq=given.administered_gbq,
             product=plan.product,
-            elsewhere=given.hospital.strip(),
+            elsewhere=stated(given.hospital),
             recorded_at=now,
             recorded_by=by,
         )
@@ -204,12 +220,12 @@ def record_administration(
             raise Refused(
                 f"Cycle {cycle.number} already has its administration; a correction is a new record."
             )
-        plan = protocol(course.protocol_id)
+        plan = _plan_of(course)
         administration = Administration.objects.create(
             cycle=cycle,
             administered_on=administered_on,
             administered_gbq=administered_gbq,
-            product=plan.product,
+            product=plan.product if plan else _directed_product(cycle),
             deviation="; ".join(
                 _deviations(cycle=cycle, on=administered_on, gbq=administered_gbq, stated=deviation)
             ),
@@ -218,9 +234,24 @@ def record_administration(
         )
         lock_baselines(course=course, by=by, now=now)
         _close_orders(cycle=cycle, by=by, now=now)
-        _replan_later_cycles(course=course, plan=plan, given=cycle, administered_on=administered_on)
+        if plan is not None:
+            _replan_later_cycles(course=course, plan=plan, given=cycle, administered_on=administered_on)
         _move_on(course)
     return administration
+
+
+def _plan_of(course: Course) -> Protocol | None:
+    """The course's protocol; none where its file is missing: what happened is recorded all the same."""
+    try:
+        return protocol(course.protocol_id)
+    except UnknownProtocol:
+        return None
+
+
+def _directed_product(cycle: Cycle) -> str:
+    """What the cycle's newest directive names, where the protocol can no longer say it."""
+    newest = Directive.objects.filter(cycle=cycle).order_by("-revision").first()
+    return newest.product if newest else _NO_PRODUCT
 
 
 def _move_on(course: Course) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from courses.fact_kinds import KINDS, BaselineChoice, DeclaredBaseline, ResultMark
-from courses.library import protocol
+from courses.library import UnknownProtocol, protocol
 from courses.models import Administration, Course, Cycle, RecordKind
 from courses.rules.facts import Attribution, ManualGrade, OccurrenceReview
 from courses.rules.values import Delay
@@ -38,21 +38,35 @@ def _key(name: str) -> str:
 
 
 def _faults_in_course(value: Any, course: Course) -> Iterator[str]:
-    plan = protocol(course.protocol_id)
-    if isinstance(value, ManualGrade | Attribution):
+    if isinstance(value, ManualGrade | Attribution | OccurrenceReview):
+        yield from _faults_under_protocol(value, course)
+    elif isinstance(value, Delay):
+        if not Cycle.objects.filter(course=course, number=value.cycle).exists():
+            yield f"cycle: this course has no cycle {value.cycle}"
+    elif isinstance(value, DeclaredBaseline):
+        if value.low is not None and value.high is not None and value.low > value.high:
+            yield "low: lies above high; check both limits"
+        yield from _faults_of_baseline_day("on", value.on, course)
+
+
+def _faults_under_protocol(
+    value: ManualGrade | Attribution | OccurrenceReview, course: Course
+) -> Iterator[str]:
+    """What the course's protocol does not know of; nothing can be said where its file is missing."""
+    try:
+        plan = protocol(course.protocol_id)
+    except UnknownProtocol as unknown:
+        key = "rule" if isinstance(value, OccurrenceReview) else "term"
+        yield f"{key}: the course's protocol file is missing ({unknown}); put it back, or move the course"
+        return
+    if not isinstance(value, OccurrenceReview):
         known = {
             name for each in plan.criteria.by_term.values() for name in (each.term, *each.also_reported_as)
         }
         if value.term not in known:
             yield f"term: {value.term!r} is not a term of CTCAE {plan.criteria.version} graded here"
-    elif isinstance(value, OccurrenceReview):
-        if value.rule not in {family.id for family in plan.families}:
-            yield f"rule: {value.rule!r} is not a rule of this course's protocol"
-    elif isinstance(value, Delay):
-        if not Cycle.objects.filter(course=course, number=value.cycle).exists():
-            yield f"cycle: this course has no cycle {value.cycle}"
-    elif isinstance(value, DeclaredBaseline):
-        yield from _faults_of_baseline_day("on", value.on, course)
+    elif value.rule not in {family.id for family in plan.families}:
+        yield f"rule: {value.rule!r} is not a rule of this course's protocol"
 
 
 def _faults_of_baseline_day(key: str, day: date, course: Course) -> Iterator[str]:

@@ -8,11 +8,11 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from courses.fact_kinds import FILLED_IN, KINDS, BaselineChoice, ResultMark
+from courses.fact_kinds import FILLED_IN, KINDS, BaselineChoice, ResultMark, faults_of_texts
 from courses.json_table import Fault
 from courses.models import BaselineLock, ChartFact, Course, FactConfirmation, RecordKind
 from courses.models.fact import OF_COURSE, OF_PHYSICIANS, OF_TWO_PEOPLE
-from courses.services.authority import NotAllowed, check_fresh, check_right, printed_name
+from courses.services.authority import NotAllowed, check_fresh, check_right, printed_name, stated
 from courses.services.baseline import amend_baseline
 from courses.services.fact_checks import faults_of, named_result
 from labs.clinic_days import clinic_day
@@ -21,6 +21,17 @@ from labs.models import Patient
 from labs.signals import evidence_changed
 from labs.zones import clinic_zone
 
+_JUDGE = "courses.judge_fact"
+_BASELINES = (RecordKind.DECLARED_BASELINE, RecordKind.BASELINE_AMENDMENT)
+# The kinds of plain facts that can stop or delay a cycle, with the answers that cannot.
+_HARMLESS: Mapping[RecordKind, tuple[tuple[str, object], ...]] = {
+    RecordKind.ADVERSE_EVENT: (),
+    RecordKind.INTERRUPTIONS: (),
+    RecordKind.PREGNANCY: (("finding", "negative"), ("finding", "not_possible")),
+    RecordKind.ALLERGY_REVIEW: (("finding", "none"), ("finding", "premedicate")),
+    # An answer of no; class 1 is no heart failure.
+    RecordKind.DISEASE_FLAGS: (("value", False), ("value", 1), ("flag", "anticoagulated")),
+}
 # An event that is not related changes no treatment: that is a physician's word.
 _UNRELATED = "Only a physician says that an event does not come of the treatment; leave the cause open."
 
@@ -60,6 +71,7 @@ def record_fact(
         patient, course = _locked(row, patient=patient, course=course)
         now = now or database_now()
         if replaces is not None:
+            _check_may_end(replaces, by=by, authenticated_at=authenticated_at, now=now)
             _check_withdrawal(replaces, kind=row, patient=patient, reason=reason)
         return append_fact(
             kind=row,
@@ -91,9 +103,11 @@ def append_fact(
     plain = _plain(data)
     if kind is RecordKind.OCCURRENCE_REVIEWS:
         plain.setdefault("on", today.isoformat())  # what shows later is not covered by it
+    if unstorable := list(faults_of_texts({**plain, "reason": reason})):
+        raise BadFact(*unstorable)
     value = _value(kind, plain, by=by, reason=reason)
     faults = list(faults_of(kind=kind, value=value, patient=patient, course=course, today=today))
-    if kind in OF_PHYSICIANS and not reason.strip():
+    if kind in OF_PHYSICIANS and not stated(reason):
         faults.append("reason: is missing; say in a few words why")
     if faults:
         raise BadFact(*faults)
@@ -104,7 +118,7 @@ def append_fact(
         kind=kind,
         data=plain,
         result=named_result(value.result, patient=patient) if about else None,
-        reason=reason.strip(),
+        reason=stated(reason),
         withdraws=withdraws,
         recorded_by=by,
         printed_name=printed_name(by),
@@ -129,12 +143,13 @@ def withdraw_fact(
     with transaction.atomic():
         patient, course = _locked(kind, patient=fact.patient, course=fact.course)
         now = now or database_now()
+        _check_may_end(fact, by=by, authenticated_at=authenticated_at, now=now)
         _check_withdrawal(fact, kind=kind, patient=patient, reason=reason)
         row = ChartFact.objects.create(
             patient=patient,
             course=course,
             kind=kind,
-            reason=reason.strip(),
+            reason=stated(reason),
             withdraws=fact,
             recorded_by=by,
             printed_name=printed_name(by),
@@ -194,6 +209,24 @@ def check_may_record(kind: RecordKind, *, by: User, authenticated_at: datetime |
         )
 
 
+def ends_a_physicians_word(fact: ChartFact, *, by: User) -> bool:
+    """Whether ending this fact undoes what another physician recorded and what can stop or delay a cycle."""
+    harmless = _HARMLESS.get(RecordKind(fact.kind))
+    if harmless is None or by.pk == fact.recorded_by_id or not fact.recorded_by.has_perm(_JUDGE):
+        return False
+    data = fact.data or {}
+    return not any(data.get(key) == value and type(data.get(key)) is type(value) for key, value in harmless)
+
+
+def _check_may_end(fact: ChartFact, *, by: User, authenticated_at: datetime | None, now: datetime) -> None:
+    """What another physician recorded is ended by a physician with a fresh password. Raises NotAllowed."""
+    if ends_a_physicians_word(fact, by=by):
+        check_right(
+            by, _JUDGE, else_say="A physician recorded this; only a physician takes it back or changes it."
+        )
+        check_fresh(authenticated_at, now=now)
+
+
 def _kind(kind: str) -> RecordKind:
     if kind not in RecordKind.values:
         raise BadFact(f"kind: {kind!r} is not one of: {', '.join(RecordKind.values)}")
@@ -224,14 +257,16 @@ def _locked(
 
 def _check_withdrawal(fact: ChartFact, *, kind: RecordKind, patient: Patient, reason: str) -> None:
     """Only what stands can be taken back, for a reason, and never a baseline that is locked."""
-    faults = []
-    if not reason.strip():
+    faults = list(faults_of_texts({"reason": reason}))
+    if not stated(reason):
         faults.append("reason: is missing; say in a few words why it is taken back")
     if fact.kind != kind or fact.patient_id != patient.pk:
         faults.append("fact: it is of another kind or another patient")
     if not ChartFact.objects.standing().filter(pk=fact.pk).exists():
         faults.append("fact: it was taken back before; look at the newest one")
-    if BaselineLock.objects.current().filter(declared=fact).exists() or _is_amended(fact):
+    if fact.kind in _BASELINES and FactConfirmation.objects.filter(fact=fact).exists():
+        faults.append("fact: two physicians confirmed this baseline; two physicians amend it with a new one")
+    elif BaselineLock.objects.current().filter(declared=fact).exists() or _is_amended(fact):
         faults.append("fact: it is a locked baseline; two physicians may amend it")
     if faults:
         raise BadFact(*faults)
@@ -256,10 +291,10 @@ def _value(kind: RecordKind, data: Mapping[str, Any], *, by: User, reason: str) 
     given = [key for key in FILLED_IN if key in data]
     if given:
         raise BadFact(*(f"{key}: is filled in by the service; leave it out" for key in given))
-    if "reason" in KINDS[kind].filled_in and not reason.strip():
+    if "reason" in KINDS[kind].filled_in and not stated(reason):
         raise BadFact("reason: is missing; say in a few words why")
     try:
-        return KINDS[kind].value(data, by=printed_name(by), reason=reason.strip(), ref="")
+        return KINDS[kind].value(data, by=printed_name(by), reason=stated(reason), ref="")
     except Fault as fault:
         raise BadFact(*str(fault).splitlines()) from fault
 

@@ -52,8 +52,8 @@ def _changed_protocol(course: Course) -> Trouble:
     return Trouble(
         rule=PROTOCOL_RULE,
         sentence=f"The file of protocol {course.protocol_id} is not the one that this course follows: it was "
-        "changed in place. Nothing may be given until the file is put back, or a physician moves the "
-        "course to an approved version.",
+        "changed in place or removed. Nothing may be given until the file is put back, or a physician moves "
+        "the course to an approved version.",
         threshold=f"the file's SHA-256 is {course.protocol_sha256}",
         source="this service's own rule: a course follows one version of its protocol",
     )

@@ -12,7 +12,7 @@ from courses.library import protocol, protocol_ids, protocol_sha256
 from courses.models import Course, Cycle, ProtocolMove
 from courses.rules.protocol import Protocol
 from courses.services.assess import assess_in_transaction, follows_its_file, recommend_for
-from courses.services.authority import Refused, check_fresh, check_right, printed_name
+from courses.services.authority import Refused, check_fresh, check_right, printed_name, stated
 from courses.services.locking import locked_open_course, next_cycle
 from courses.services.protocols import check_usable
 from labs.clinic_days import add_days, clinic_day
@@ -71,7 +71,7 @@ def move_course(
     """
     check_right(by, "courses.move_course", else_say="Only a physician moves a course to another version.")
     check_fresh(authenticated_at, now=now or database_now())
-    if not reason.strip():
+    if not stated(reason):
         raise Refused("Say in a few words why this course is moved.")
     check_usable(to_protocol_id, allow_research=allow_research)
     with transaction.atomic():
@@ -85,7 +85,7 @@ def move_course(
         move = ProtocolMove(
             answer_before=both.now,
             answer_after=both.then,
-            reason=reason.strip(),
+            reason=stated(reason),
             moved_by=by,
             printed_name=printed_name(by),
             authenticated_at=authenticated_at,

@@ -8,7 +8,7 @@ from typing import TypeVar
 from django.db import transaction
 
 from courses.models import Course
-from courses.services.assess import assess_in_transaction
+from courses.services.assess import assess_at_gate
 from courses.services.locking import locked_open_course
 from courses.services.sign import StaleDecision
 from labs.clock import database_now
@@ -41,7 +41,7 @@ def act_on_seen(
         Patient.objects.select_for_update(no_key=True).get(pk=course.patient_id)
         locked = locked_open_course(course.pk)
         now = now or database_now()
-        current = assess_in_transaction(course_id=course.pk, now=now) if locked else None
+        current = assess_at_gate(course_id=course.pk, now=now) if locked else None
         stands = Seen(
             decision=str(current.public_id) if current else "",
             evidence_sha256=current.evidence_sha256 if current else "",

@@ -11,7 +11,7 @@ from django.db import transaction
 from courses.library import protocol
 from courses.models import Course, CourseStatus, Cycle, Decision, Directive, Order, Signature
 from courses.rules.order_states import OrderKind, OrderState
-from courses.services.assess import assess_in_transaction
+from courses.services.assess import assess_at_gate
 from courses.services.authority import NotAllowed, check_fresh, check_right, printed_name
 from courses.services.orders import move_order, void_directive
 from labs.clock import database_now
@@ -55,7 +55,7 @@ def sign_decision(
         shown = Decision.objects.get(public_id=decision_public_id)
         course = Course.objects.select_for_update().get(pk=shown.course_id)
         now = now or database_now()  # under the lock, so that what is written later is dated later
-        current = assess_in_transaction(course_id=course.pk, now=now)
+        current = assess_at_gate(course_id=course.pk, now=now)
         if current is None or current.pk != shown.pk or current.evidence_sha256 != evidence_sha256:
             stale = True
         else:

@@ -1,6 +1,7 @@
 """The pages on which people record a fact, take one back, and confirm what needs a second physician."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from courses.services.authority import NotAllowed
 from courses.services.facts import (
     BadFact,
     confirm_fact,
+    ends_a_physicians_word,
     is_physicians_act,
     needs_two,
     record_fact,
@@ -59,6 +61,12 @@ def _with_fresh_password(view: View) -> View:
     return wrapped
 
 
+def _password_given(request: HttpRequest, kind: RecordKind, ended: ChartFact | None) -> datetime | None:
+    """When the password was given, for an act that takes one."""
+    undoes = ended is not None and ends_a_physicians_word(ended, by=signed_in(request))
+    return authenticated_at(request) if is_physicians_act(kind) or undoes else None
+
+
 def _may_record(request: HttpRequest, kind: RecordKind) -> bool:
     """Whether this person's roles record this kind."""
     return request.user.has_perm(right_to_record(kind))
@@ -82,7 +90,8 @@ def record(request: HttpRequest, public_id: UUID, kind: str) -> HttpResponse:
     form = fact_form(known, course=course, replaces=replaces is not None, sent=request.POST)
     if not form.is_valid():
         return _record_page(request, course, known, form, replaces=replaces)
-    store = _with_fresh_password(_store) if is_physicians_act(known) else _store
+    undoes = replaces is not None and ends_a_physicians_word(replaces, by=signed_in(request))
+    store = _with_fresh_password(_store) if is_physicians_act(known) or undoes else _store
     return store(request, course, known, form, replaces)
 
 
@@ -121,7 +130,7 @@ def _store(
             by=signed_in(request),
             course=course,
             reason=form.cleaned_data.get("reason", ""),
-            authenticated_at=authenticated_at(request) if is_physicians_act(kind) else None,
+            authenticated_at=_password_given(request, kind, replaces),
             replaces=replaces,
         )
 
@@ -202,7 +211,8 @@ def withdraw(request: HttpRequest, public_id: UUID, fact_id: UUID) -> HttpRespon
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if request.method != "POST" or not form.is_valid():
         return _act_page(request, course, fact, form, act="withdraw")
-    take_back = _with_fresh_password(_withdraw) if is_physicians_act(kind) else _withdraw
+    undoes = ends_a_physicians_word(fact, by=signed_in(request))
+    take_back = _with_fresh_password(_withdraw) if is_physicians_act(kind) or undoes else _withdraw
     return take_back(request, course, fact, form)
 
 
@@ -212,7 +222,7 @@ def _withdraw(request: HttpRequest, course: Course, fact: ChartFact, form: Reaso
             fact=fact,
             by=signed_in(request),
             reason=form.cleaned_data["reason"],
-            authenticated_at=authenticated_at(request) if is_physicians_act(fact.kind) else None,
+            authenticated_at=_password_given(request, RecordKind(fact.kind), fact),
         )
     except (BadFact, NotAllowed) as refusal:
         return _refused(request, course, fact, form, refusal, act="withdraw")

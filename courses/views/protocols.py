@@ -34,10 +34,10 @@ def shelf(request: HttpRequest) -> HttpResponse:
 @login_required
 @permission_required(READ, raise_exception=True)
 def version(request: HttpRequest, protocol_id: str) -> HttpResponse:
-    """One version: which courses it would tell something else, its approvals, and the place to approve."""
+    """One version and its approvals; asked to compare, what it would change and the place to approve."""
     found = _found(protocol_id)
     if request.method != "POST":
-        return _page(request, found, NoteForm())
+        return _page(request, found, NoteForm(), compare="compare" in request.GET)
     if not request.user.has_perm(APPROVE):
         raise PermissionDenied
     form = NoteForm(request.POST)
@@ -74,7 +74,10 @@ def _approve(request: HttpRequest, found: Version, form: NoteForm) -> HttpRespon
     return HttpResponseRedirect(reverse("courses:protocol", args=[found.id]))
 
 
-def _page(request: HttpRequest, found: Version, form: NoteForm, *, status: int = 200) -> HttpResponse:
+def _page(
+    request: HttpRequest, found: Version, form: NoteForm, *, status: int = 200, compare: bool = True
+) -> HttpResponse:
+    """Judging every open course takes long: only when asked, and always beside the form that approves."""
     person = signed_in(request)
     mine = any(approval.approved_by_id == person.pk for approval in found.approvals)
     context = {
@@ -82,7 +85,8 @@ def _page(request: HttpRequest, found: Version, form: NoteForm, *, status: int =
         "version": found,
         "form": form,
         "rows": list(protocol_rows(found.plan)),
-        "changes": what_would_change(found.id),
+        "compare": compare,
+        "changes": what_would_change(found.id) if compare else [],
         "may_see_patient": request.user.has_perm(SEES_NAMES),
         "is_mine": mine,
         "offers_approval": request.user.has_perm(APPROVE) and not mine,

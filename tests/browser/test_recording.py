@@ -208,6 +208,7 @@ def test_a_physician_reads_a_version_and_approves_it_with_the_password(address, 
         tab.log_in("physician")
         tab.page.get_by_role("link", name="Protocols").click()
         tab.page.get_by_role("link", name="Lutathera (lutetium Lu 177 dotatate), US").first.click()
+        tab.page.get_by_role("link", name="Show which courses would change").click()
         box = tab.page.get_by_role("checkbox")
         assert not box.is_checked()
         box.check()

@@ -99,7 +99,9 @@ def test_silent_rules_differences_and_occurrences_to_confirm_are_told() -> None:
     }  # fmt: skip
     assert "comparisons" not in data["silent"][1]
     assert data["grade_differences"][0]["other_grade"] is None
-    assert data["to_confirm"] == [{"rule": "R", "onset": "2026-05-04", "sentence": "t"}]
+    assert data["to_confirm"] == [
+        {"rule": "R", "onset": "2026-05-04", "sentence": "t", "track": "", "grade": None}
+    ]
     assert data["activity_level"] == "full"
     assert data["cycles"] == [
         {"number": 1, "on": "2026-05-04", "activity_gbq": "3.7", "elsewhere": "St Anna"}

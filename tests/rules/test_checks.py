@@ -268,7 +268,7 @@ def test_a_short_acting_analogue_delays_for_its_own_days(days: int, goes: bool) 
 
 def test_a_word_that_none_is_given_answers_the_question_but_washes_nothing_out() -> None:
     none = injected(AnalogueKind.NONE, 3)
-    assert judge(ANALOGUE, facts=Facts(analogue_injections=(injected(AnalogueKind.NONE, 90),))).action.is_go
+    assert judge(ANALOGUE, facts=Facts(analogue_injections=(none,))).action.is_go
     facts = Facts(analogue_injections=(none, injected(AnalogueKind.LONG_ACTING, 10)))
     assert judge(ANALOGUE, today=before(3), facts=facts).action is Action.DELAY
 
@@ -377,7 +377,7 @@ def interruption(kind: InterruptionKind, began: int, ended: int | None) -> Inter
 def test_an_interruption_delays_until_it_is_over_and_its_days_have_passed(
     kind, began, ended, allowed
 ) -> None:
-    answer = judge(ILLNESS, facts=Facts(interruptions=(interruption(kind, began, ended),)))
+    answer = judge(ILLNESS, today=PLANNED, facts=Facts(interruptions=(interruption(kind, began, ended),)))
     reasons = said(answer, ILLNESS)
     if allowed == "go":
         assert answer.action.is_go

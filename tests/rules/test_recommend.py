@@ -122,9 +122,16 @@ def test_unknown_platelet_bounds_outlast_a_later_count() -> None:
     assert judge(chart(draws=(vague, *panel(draw_day())))).action is Action.HOLD
 
 
-def test_a_missing_companion_is_settled_by_the_next_draw() -> None:
+def test_a_missing_companion_is_settled_by_the_same_specimen_judged_beside_it() -> None:
     low = measurement("ALB", "28", last_day() + timedelta(days=20))
-    assert judge(chart(draws=(low, *panel(draw_day())))).action is Action.PROCEED
+    beside = replace(measurement("PTR", "90", last_day() + timedelta(days=21)), low=Decimal(70))
+    assert judge(chart(draws=(low, beside, *panel(draw_day())))).action is Action.PROCEED
+
+
+def test_a_missing_companion_is_not_settled_by_a_later_specimen() -> None:
+    low = measurement("ALB", "28", last_day() + timedelta(days=20))
+    answer = judge(chart(draws=(low, *panel(draw_day()))))
+    assert [(gap.item, gap.rule) for gap in answer.missing] == [("PTR", "EV-MISSING")]
 
 
 def test_a_doubtful_lymphopenia_does_not_hold() -> None:

@@ -4,6 +4,7 @@ import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -51,13 +52,26 @@ class Command(BaseCommand):
             self._refuse(bad.faults)
         else:
             page = text_answer(found, patient=_patient_words(situation), today=situation.today)
-            self.stdout.write(page if as_text else json.dumps(found, indent=2, ensure_ascii=False))
+            if as_text:
+                self._write(page, plain=page.encode("ascii", "replace").decode())
+            else:
+                self._write(
+                    json.dumps(found, indent=2, ensure_ascii=False), plain=json.dumps(found, indent=2)
+                )
 
     def _answer_lines(self, file: str) -> None:
         """Every line gets its answer or its error; the exit status stays 0."""
-        for line in _lines(file):
+        for line in _lines(file, errors="surrogateescape"):
             if line.strip():
-                self.stdout.write(json.dumps(_answer_or_error(line), ensure_ascii=False))
+                found = _answer_or_error(line)
+                self._write(json.dumps(found, ensure_ascii=False), plain=json.dumps(found))
+
+    def _write(self, text: str, *, plain: str) -> None:
+        """Write the text, or in a terminal that cannot show its letters the same in plain ASCII."""
+        try:
+            self.stdout.write(text)
+        except UnicodeEncodeError:
+            self.stdout.write(plain)
 
     def _refuse(self, faults: list[str]) -> None:
         for fault in faults:
@@ -79,13 +93,20 @@ def _answer_or_error(line: str) -> dict[str, Any]:
         return {"error": str(fault)}
     except BadSituation as bad:
         return {"error": "; ".join(bad.faults)}
+    except Exception as fault:  # one line must never cost the answers of the lines after it
+        return {
+            "error": f"the service failed on this line ({type(fault).__name__}); decide by hand, report it"
+        }
 
 
-def _lines(file: str) -> Iterator[str]:
+def _lines(file: str, *, errors: str = "strict") -> Iterator[str]:
+    """The lines of a file or of standard input; with surrogateescape a broken one ends nothing."""
     if file == "-":
+        if isinstance(sys.stdin, TextIOWrapper):
+            sys.stdin.reconfigure(errors=errors)
         yield from _decoded(sys.stdin)
         return
-    with Path(file).open(encoding="utf-8-sig") as stream:
+    with Path(file).open(encoding="utf-8-sig", errors=errors) as stream:
         yield from stream
 
 

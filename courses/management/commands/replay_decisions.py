@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from courses.library import UnknownProtocol, protocol
+from courses.library import UnknownProtocol, engine, protocol, protocol_sha256
 from courses.models import Course, Decision
 from courses.services.protocols import Advice, WouldChange, would_change
 from courses.situation import BadSituation, assess
@@ -21,14 +21,20 @@ CHUNK = 200
 _WIDTH = 110
 # The name of the engine changes with every release; what it says must not.
 NOT_COMPARED = ("engine",)
+# What people act on; the reasons and gaps by the names of their rules and codes only.
+VERDICT = ("action", "activity_gbq", "cycle", "acting rules", "missing")
 
 
 class Command(BaseCommand):
     """Without an option: one line for each difference, exit status 1 when there is any."""
 
     help = (
-        "Recompute every stored decision from its stored evidence and report differences; with --protocol, "
-        "list every open course whose recommendation would change under that version."
+        "Recompute every stored decision from its stored evidence and report differences. A decision of this "
+        "engine and of the present bytes of its protocol must give every stored key again; one of another "
+        "engine must give its verdict (action, activity, cycle, acting rules, missing evidence), its other "
+        "keys are only noted. A decision made under another version of the file is listed apart, its verdict "
+        "compared with the present one, and is no failure. Exit status 1 when one that must agree does not. "
+        "With --protocol, list every open course whose recommendation would change under that version."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -53,7 +59,7 @@ class Command(BaseCommand):
 
     def _replay_decisions(self) -> None:
         """Replay oldest first; a decision made for a fault rests on no evidence and is only counted."""
-        total, differing, without = Decision.objects.count(), 0, 0
+        total, differing, without, apart, noted = Decision.objects.count(), 0, 0, 0, 0
         decisions = Decision.objects.order_by("pk").iterator(chunk_size=CHUNK)
         bar = Console(file=sys.stderr)
         for decision in track(decisions, total=total, description="decisions", console=bar, transient=True):
@@ -61,12 +67,25 @@ class Command(BaseCommand):
                 without += 1
                 continue
             found = list(differences(decision))
-            differing += bool(found)
+            if not has_present_bytes(decision):
+                apart += 1
+                found = [f"made under another version of the file: {line}" for line in found]
+            else:
+                differing += bool(found)
+                notes = list(wording_notes(decision))
+                noted += bool(notes)
+                found += notes
             for line in found:
                 self.stdout.write(f"decision {decision.public_id}: {line}")
         self.stdout.write(
             f"{total - without} decisions replayed, {differing} differ"
             + (f"; {without} rest on no evidence (faults)" if without else "")
+            + (f"; {noted} of another engine are worded differently, which is no failure" if noted else "")
+            + (
+                f"; {apart} made under another version of the file, verdict compared with the present one"
+                if apart
+                else ""
+            )
         )
         if differing:
             sys.exit(1)
@@ -116,13 +135,52 @@ def _words(advice: Advice) -> str:
 
 
 def differences(decision: Decision) -> Iterator[str]:
-    """What a fresh assessment of the stored situation says otherwise, one line for each part."""
+    """What a fresh assessment of the stored situation says otherwise, one line for each part.
+
+    Every key for a decision of this engine and these bytes, the verdict alone for any other.
+    """
     try:
         fresh = assess(decision.situation)
     except BadSituation as bad:
         yield f"its stored evidence can no longer be read: {'; '.join(bad.faults)}"
         return
     stored = decision.answer
+    if not (has_present_bytes(decision) and decision.engine == engine()):
+        fresh, stored = _verdict(fresh), _verdict(stored)
     for key in sorted(set(fresh) | set(stored)):
         if key not in NOT_COMPARED and fresh.get(key) != stored.get(key):
             yield f"{key}: stored {stored.get(key)!r}, now {fresh.get(key)!r}"
+
+
+def wording_notes(decision: Decision) -> Iterator[str]:
+    """The other stored keys that another engine words differently: a note, no difference."""
+    if decision.engine == engine():
+        return
+    try:
+        fresh = assess(decision.situation)
+    except BadSituation:
+        return
+    for key in sorted(decision.answer):
+        if key not in (*NOT_COMPARED, *VERDICT) and fresh.get(key) != decision.answer[key]:
+            yield f"note, wording differs: {key}"
+
+
+def has_present_bytes(decision: Decision) -> bool:
+    """Whether the decision's protocol file is still the one it was made under."""
+    try:
+        return protocol_sha256(decision.protocol_id) == decision.protocol_sha256
+    except UnknownProtocol:
+        return False
+
+
+def _verdict(answer: dict[str, Any]) -> dict[str, Any]:
+    """The part of an answer that people act on, whichever keys its engine wrote."""
+    return {
+        "action": answer.get("action"),
+        "activity_gbq": answer.get("activity_gbq"),
+        "cycle": answer.get("cycle"),
+        "acting rules": sorted(
+            {reason["rule"] for reason in answer.get("reasons", ()) if reason.get("action") != "proceed"}
+        ),
+        "missing": sorted({gap["code"] for gap in answer.get("missing", ())}),
+    }
