@@ -91,6 +91,7 @@ screenshots: $(TOOLS)
 protocols: $(RUNTIME)
 	$(PY) manage.py check_protocols
 
+# Extras stay named: with hashes, older pip takes a newer release for a package asked for with an extra.
 lock:
-	uv pip compile --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt
-	uv pip compile --python-version 3.11 --generate-hashes --no-header --constraint requirements.txt requirements-dev.in -o requirements-dev.txt
+	uv pip compile --python-version 3.11 --generate-hashes --no-header --no-strip-extras requirements.in -o requirements.txt
+	uv pip compile --python-version 3.11 --generate-hashes --no-header --no-strip-extras --constraint requirements.txt requirements-dev.in -o requirements-dev.txt

@@ -104,9 +104,8 @@ class DemoClinic:
                 )
 
     def _record_lasting_facts(self, patient: Patient, *, on: date) -> None:
-        """What is recorded once: imaging, no analogue, and of women that pregnancy is not possible."""
+        """What is recorded once: imaging, and of women that pregnancy is not possible."""
         self._state(patient, "sstr_imaging", on=on, modality="pet", uptake=3)
-        self._state(patient, "analogue_injections", on=on, kind="none")
         if patient.sex == Sex.FEMALE:
             self._state(patient, "pregnancy", on=on, finding="not_possible")
 
@@ -137,6 +136,7 @@ class DemoClinic:
         asked_on = add_days(cycle.planned_on, -10)
         if asked_on <= self.today:
             self._state(course.patient, "allergy_review", on=asked_on, finding="none")
+            self._state(course.patient, "analogue_injections", on=asked_on, kind="none")
         panels = [draw for draw in story.draws if draw.cycle == cycle.number]
         if (behind or story.last_draw) and not any(draw.days < 0 for draw in panels):
             panels.append(before(cycle.number))

@@ -152,22 +152,27 @@ def judge(
 
 
 def record_lasting_facts(patient: Patient, on: date) -> None:
-    """Receptor imaging with good uptake, and that no somatostatin analogue is given."""
+    """Receptor imaging with good uptake."""
     state(patient, "sstr_imaging", on, modality="pet", uptake=3)
+
+
+def record_answers(patient: Patient, on: date) -> None:
+    """What is asked before every cycle: no allergy, no earlier reaction, no somatostatin analogue."""
+    state(patient, "allergy_review", on, finding="none")
     state(patient, "analogue_injections", on, kind="none")
 
 
 def record_usual_facts(course: Course, on: date) -> None:
     """Everything a healthy woman of 65 needs beside her bloods for the next cycle."""
     record_lasting_facts(course.patient, on)
-    state(course.patient, "allergy_review", on, finding="none")
+    record_answers(course.patient, on)
 
 
 def draw(patient: Patient, day: date, *, only: tuple[str, ...] = (), **values: str) -> None:
-    """A panel of a day, received and read; the patient is weighed and asked about allergies as well."""
+    """A panel of a day, received and read; the patient is weighed and answers what each cycle asks."""
     receive(panel_message(patient, drawn_at=clinic_time(day, 8), only=only, **values))
     record_weight(patient=patient, measured_on=day, kg=Decimal(72), recorded_by="nurse")
-    state(patient, "allergy_review", day, finding="none")
+    record_answers(patient, day)
 
 
 def make_course(

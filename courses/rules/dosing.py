@@ -40,7 +40,7 @@ from courses.rules.values import (
     ToConfirm,
 )
 from courses.rules.wording import cycle_words, day_words, event_evidence
-from labs.clinic_days import days_between
+from labs.clinic_days import add_days, days_between
 
 LIMIT_RULE = "LIM-DELAY"
 
@@ -75,8 +75,7 @@ def judge_families(*, case: Case, course: Course, today: date) -> Dosing:
     reasons += _limit_reasons(limited, case, today)
     reasons += _unexplained_reductions(limited, case)
     waiting = [episode for episode in present if _is_open(episode)]
-    limit = _limit(case.history.given, case, today).day if waiting else None
-    stops_on = limit if limit is not None and any(e.onset <= limit for e in waiting) else None
+    stops_on = _limit(case.history.given, case, today).day if waiting else None
     level, why = activity_level(limited, reasons, case)
     return Dosing(
         reasons=tuple(reasons), current=tuple(present), stops_on=stops_on, level=level, level_why=why
@@ -257,34 +256,17 @@ def _limit(interval: int, case: Case, today: date) -> _Limit:
 def _limit_reasons(episodes: list[Episode], case: Case, today: date) -> Iterator[Reason]:
     """A toxicity unresolved at the limit stops the course; a later recovery does not reopen it.
 
-    One that began only after the limit day was not unresolved then.
+    Days count whatever delayed the cycle: one that began after the limit day stops while it lasts.
     """
     for episode in episodes:
         last = case.history.given if _is_open(episode) else _interval_of_end(episode, case)
         for interval in range(episode.interval, last + 1):
             limit = _limit(interval, case, today)
-            unresolved = episode.resolved_on is None or episode.resolved_on >= limit.day
-            if not unresolved or limit.end < limit.day:
-                continue
-            if episode.onset <= limit.day:
+            end = limit.day if episode.onset <= limit.day else add_days(limit.end, 1)
+            unresolved = episode.resolved_on is None or episode.resolved_on >= end
+            if unresolved and limit.end >= limit.day:
                 yield _limit_reason(episode, limit, case)
                 break
-            if _is_open(episode) and interval == case.history.given:
-                yield _after_limit_note(episode, limit, case)
-
-
-def _after_limit_note(episode: Episode, limit: _Limit, case: Case) -> Reason:
-    """A toxicity that began only after the limit day was not what the cycle had waited for: a note."""
-    return Reason(
-        rule=LIMIT_RULE,
-        action=Action.PROCEED,
-        sentence=f"{finding_words(episode, case)} began after {day_words(limit.day)}, the first day on which "
-        "a delay by toxicity ends the course, while this cycle had not been given: it delays the cycle and "
-        "does not end the course.",
-        threshold=day_words(limit.day),
-        source=str(case.protocol.delay_limit.source),
-        evidence=evidence_of(episode, case),
-    )
 
 
 def _interval_of_end(episode: Episode, case: Case) -> int:
@@ -299,6 +281,8 @@ def _limit_reason(episode: Episode, limit: _Limit, case: Case) -> Reason:
         f"{finding_words(episode, case)} was not resolved before {day_words(limit.day)}, the first day on "
         f"which a delay by toxicity ends the course ({counted} day {rule.days}): stop permanently."
     )
+    if episode.onset > limit.day:
+        sentence += " It began after that day; the days count whatever delayed the cycle."
     if limit.end < limit.other_reading:
         sentence += (
             " If delay by other causes were counted the other way, the first stopping day would be "

@@ -7,6 +7,7 @@ from courses.rules.derived import Case
 from courses.rules.facts import OccurrenceReview
 from courses.rules.manual_grades import folded
 from courses.rules.protocol import RecurrenceBy, ToxicityFamily
+from courses.rules.schedule import stop_day
 from courses.rules.toxicity import Episode
 from courses.rules.values import Action
 from labs.clinic_days import add_days
@@ -30,9 +31,23 @@ def next_day(interval: int, case: Case) -> date:
 def is_interim(episode: Episode, case: Case) -> bool:
     """Whether an occurrence was seen only between cycles: resolved by the day of the next one.
 
-    What ends treatment at its first occurrence is never only interim.
+    What ends treatment at its first occurrence is never only interim, nor what kept the next cycle waiting.
     """
-    return _resolved_by(next_day, episode, case)
+    return _resolved_by(next_day, episode, case) and not kept_waiting(episode, case)
+
+
+def kept_waiting(episode: Episode, case: Case) -> bool:
+    """Whether a toxicity outlasted the window of the next cycle or the limit of a delay, however planned.
+
+    One physician may dismiss what nobody waited for; a delay, or the stop that follows from it, is more.
+    """
+    if episode.resolved_on is None:
+        return True
+    last_on = case.history.cycle_days[episode.interval - 1]
+    closes = add_days(last_on, case.protocol.schedule.window_last_day)
+    stops = stop_day(last_on=last_on, protocol=case.protocol, spared_days=0)
+    outlasted_window = episode.onset <= closes < episode.resolved_on
+    return outlasted_window or episode.onset <= stops <= episode.resolved_on
 
 
 def _resolved_by(day_of: Callable[[int, Case], date], episode: Episode, case: Case) -> bool:

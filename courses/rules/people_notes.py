@@ -9,7 +9,14 @@ from courses.rules.explaining import finding_words
 from courses.rules.facts import Attribution, ManualGrade, OccurrenceReview
 from courses.rules.judging import parts_of
 from courses.rules.manual_grades import is_named
-from courses.rules.occurrences import covers_grade, dismissal_of, is_interim, next_day, review_of
+from courses.rules.occurrences import (
+    covers_grade,
+    dismissal_of,
+    is_interim,
+    kept_waiting,
+    next_day,
+    review_of,
+)
 from courses.rules.protocol import ToxicityFamily
 from courses.rules.required import UNUSABLE, Lack
 from courses.rules.toxicity import Course, Episode, family_of
@@ -196,12 +203,19 @@ def _review_words(review: OccurrenceReview, episode: Episode, case: Case) -> str
         return f"confirmed by {by}"
     if dismissal_of(episode, case) is not None:
         return f"dismissed by {by}, so it is neither an occurrence nor a recurrence"
+    if _is_past_waiting(episode, case):
+        return f"dismissed by {by}, but the next cycle had to wait for it, so it counts"
     if not is_interim(episode, case):
         due = day_words(next_day(episode.interval, case))
         return f"dismissed by {by}, but it was not resolved by {due}, so it counts"
     if not covers_grade(review, episode):
         return f"dismissed by {by}, but grade {episode.grade} is worse than what was dismissed, so it counts"
     return f"dismissed by {by}, but it showed again on {day_words(episode.latest)}, so it counts"
+
+
+def _is_past_waiting(episode: Episode, case: Case) -> bool:
+    """Whether it is over, and the next cycle had to wait for that."""
+    return episode.interval > 0 and episode.resolved_on is not None and kept_waiting(episode, case)
 
 
 def _note(family: ToxicityFamily, sentence: str, evidence: Evidence) -> Reason:

@@ -138,7 +138,7 @@ def _follow_track(track: Track, own: list[Moment], case: Case) -> Course:
         if finding.triggered.holds:
             _worsen(episodes, track, moment, finding, case)
         elif episodes:
-            _ease(episodes, moment, finding)
+            _ease(episodes, moment, finding, case)
     open_still = [u for u in pending if _matters(u, episodes, case)]
     return Course(
         episodes=tuple(episodes),
@@ -230,17 +230,17 @@ def _is_worse(finding: Finding, moment: Moment, last: Episode, track: Track, cas
     return new is not None and old is not None and is_further(new, old, low=bound.is_low)
 
 
-def _ease(episodes: list[Episode], moment: Moment, finding: Finding) -> None:
+def _ease(episodes: list[Episode], moment: Moment, finding: Finding, case: Case) -> None:
     """Close the open episode once its own criterion of resolution is met.
 
-    The latest value decides: one that surely does not meet the criterion opens the episode of this interval
-    again, also below the trigger. After the next administration only a new trigger does.
+    The latest value decides: one that surely does not meet the criterion opens an episode that resolved in
+    this interval again, also below the trigger. After the next administration only a new trigger does.
     """
     last = episodes[-1]
     if last.resolved_on is None:
         resolved_on = moment.day if finding.resolved.holds else None
         episodes[-1] = replace(last, newest=moment, resolved_on=resolved_on)
-    elif finding.resolved.holds is False and last.interval == moment.interval:
+    elif finding.resolved.holds is False and case.history.interval_of(last.resolved_on) == moment.interval:
         episodes[-1] = replace(last, newest=moment, resolved_on=None)
 
 

@@ -36,7 +36,7 @@ def course(real_commits, person) -> Course:
         (("physician",), "second"),
     ):
         person(*roles, username=name)
-    giver = person("physicist")
+    giver = person("nurse", username="giver")
     course = builders.make_course(
         builders.make_patient(family="Longname"), first_on=add_days(today(), -54), by=giver
     )

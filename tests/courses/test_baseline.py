@@ -266,32 +266,33 @@ def test_of_two_declarations_the_later_one_counts(from_elsewhere: Course, second
     assert baseline(from_elsewhere) == 70
 
 
-def test_a_declared_baseline_is_locked_with_the_first_administration_here(
+def test_of_a_course_begun_elsewhere_nothing_is_a_baseline_without_two_physicians(
     from_elsewhere: Course, physician: User, second: User
 ) -> None:
-    assert from_elsewhere.baseline_locked_at is None
+    assert from_elsewhere.baseline_locked_at == AT
+    draw(from_elsewhere.patient, DRAWN, only=("CREAT",))
+    assert baseline(from_elsewhere) is None
     fact = declare(from_elsewhere, second=second, value="70", unit="umol/L")
+    assert BaselineLock.objects.get(analyte="CREAT").declared == fact
     give_cycle(from_elsewhere.cycles.get(number=2), by=physician)
     assert BaselineLock.objects.get(analyte="CREAT").declared == fact
     assert baseline(from_elsewhere, today=date(2026, 3, 20)) == 70
-    with pytest.raises(BadFact, match="locked baseline"):
-        at = clinic_time(date(2026, 3, 20))
-        withdraw_fact(fact=fact, by=physician, reason="doubts", authenticated_at=at, now=at)
 
 
 def test_a_declaration_after_the_lock_is_an_amendment(course: Course, second: User) -> None:
     fact = declare(course, second=second, value="70", unit="umol/L")
     assert baseline(course) == 70
     assert BaselineLock.objects.current().get(analyte="CREAT").declared == fact
-    with pytest.raises(BadFact, match="locked baseline"):
+    with pytest.raises(BadFact, match="two physicians amend it with a new one"):
         withdraw_fact(fact=fact, by=second, reason="doubts", authenticated_at=AT, now=AT)
 
 
-def test_an_amendment_that_another_one_replaced_is_history(
+def test_an_amendment_that_another_one_replaced_is_history_and_stays(
     course: Course, physician: User, second: User
 ) -> None:
     first = declare(course, second=second, value="70", unit="umol/L")
     amend(course, DRAWN, by=physician, second=second)
     assert baseline(course) == 78
-    withdraw_fact(fact=first, by=physician, reason="typing error", authenticated_at=AT, now=AT)
+    with pytest.raises(BadFact, match="two physicians confirmed this baseline"):
+        withdraw_fact(fact=first, by=physician, reason="typing error", authenticated_at=AT, now=AT)
     assert baseline(course) == 78

@@ -204,7 +204,7 @@ def test_an_earlier_decision_asks_nothing_any_more(enter):
 @pytest.fixture
 def treated(person) -> Course:
     """A course with one cycle behind it."""
-    giver = person("physicist", username="giver")
+    giver = person("nurse", username="giver")
     course = builders.make_course(
         builders.make_patient(family="Longname"), first_on=add_days(today(), -54), by=giver
     )

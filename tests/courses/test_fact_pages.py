@@ -44,7 +44,9 @@ def text(response) -> str:
 def course(person) -> Course:
     """A course whose first cycle is planned in three days, with yesterday's healthy bloods."""
     course = builders.make_course(
-        builders.make_patient(family="Longname"), first_on=add_days(today(), 3), by=person("physicist")
+        builders.make_patient(family="Longname"),
+        first_on=add_days(today(), 3),
+        by=person("nurse", username="starter"),
     )
     builders.draw(course.patient, add_days(today(), -1))
     assess_course(course_id=course.pk)
@@ -331,7 +333,9 @@ def test_a_record_is_taken_back_with_a_reason_and_stays_readable(enter, course):
 
 def test_a_fact_is_not_reached_through_another_patients_course(enter, course, person):
     other = builders.make_course(
-        builders.make_patient(mrn="T-2"), first_on=add_days(today(), 3), by=person("auditor")
+        builders.make_patient(mrn="T-2"),
+        first_on=add_days(today(), 3),
+        by=person("nurse", username="other-starter"),
     )
     fact = ChartFact.objects.filter(patient=course.patient, kind="sstr_imaging").get()
     browser = enter("nurse")

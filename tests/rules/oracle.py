@@ -308,7 +308,10 @@ def family_action(family: str, story: Story, chart: Chart, days: list[date], pro
 
 
 def stopped_by_limit(family: str, story: Story, days: list[date], today: date, profile: Profile) -> bool:
-    """Whether a toxicity was open on the limit day of any administration, whatever was seen later."""
+    """Whether a toxicity was open on the limit day of any administration, whatever was seen later.
+
+    One that began after that day ends the course only while it is open.
+    """
     if family == "DM-HSR":
         return False
     for number, given in enumerate(days, start=1):
@@ -317,6 +320,9 @@ def stopped_by_limit(family: str, story: Story, days: list[date], today: date, p
         if stopping > end:
             continue
         for sign in story.signs:
-            if sign.interval <= number and (sign.over_on is None or sign.over_on >= stopping):
+            if sign.interval > number:
+                continue
+            over_in_time = stopping if sign.day <= stopping else end + timedelta(days=1)
+            if sign.over_on is None or sign.over_on >= over_in_time:
                 return True
     return False

@@ -420,15 +420,19 @@ def test_interruptions_are_named_as_not_considered_only_where_a_check_looks_at_t
 # -------------------------------------------------------------------------------------------------- dialysis
 
 
-@pytest.mark.parametrize(
-    ("dialysis", "rule", "due"),
-    [(True, "EV-UNUSABLE", None), (None, "EV-MISSING", before(7))],
-)
-def test_dialysis_holds_and_so_does_not_knowing_of_it(dialysis, rule, due) -> None:
+@pytest.mark.parametrize(("dialysis", "rule"), [(True, "EV-UNUSABLE"), (None, "EV-MISSING")])
+def test_beside_a_creatinine_dialysis_holds_at_once_and_so_does_not_knowing_of_it(dialysis, rule) -> None:
     facts = Facts(disease_flags=DiseaseFlags(nyha_class=1, dialysis=dialysis))
     answer = judge(HEART, facts=facts)
     assert answer.action is Action.HOLD
-    assert [(gap.rule, gap.item, gap.due_on) for gap in answer.missing] == [(rule, "dialysis", due)]
+    assert [(gap.rule, gap.item, gap.due_on) for gap in answer.missing] == [(rule, "dialysis", None)]
+
+
+def test_before_any_blood_is_drawn_what_is_not_known_of_dialysis_is_due_with_the_weight() -> None:
+    found = chart(draws=(), facts=Facts(disease_flags=DiseaseFlags(nyha_class=1)))
+    answer = recommend(chart=found, protocol=PROTOCOL, today=draw_day() - timedelta(days=20))
+    assert [gap.due_on for gap in answer.missing if gap.item == "dialysis"] == [before(7)]
+    assert answer.awaiting_labs
 
 
 def test_dialysis_holds_before_any_blood_is_drawn_and_is_no_matter_of_waiting() -> None:

@@ -5,7 +5,7 @@ import random
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -289,8 +289,10 @@ def test_p5_a_preliminary_or_unreliable_result_never_lowers_the_action(
 ) -> None:
     value = data.draw(st.sampled_from(EDGES[analyte]))
     day = draw_day(len(found.cycles)) + timedelta(days=1)
+    # A specimen of its own: another version of one that is there is no further result.
+    at = datetime.combine(day, time(9, 30), tzinfo=UTC)
     for more in ({"status": Status.PRELIMINARY}, {"quality": ("haemolysed",)}):
-        extra = measurement(analyte, value, day, **more)
+        extra = measurement(analyte, value, day, collected_at=at, **more)
         doubted = replace(found, measurements=(*found.measurements, extra))
         assert judge(doubted).action >= judge(found).action
 
