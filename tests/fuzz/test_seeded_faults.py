@@ -27,7 +27,7 @@ from tests.rules.series import random_course
 from tests.strategies import chart, draw_day, measurement, panel
 
 PROTOCOL = library.protocol("lutathera_us_2024_04")
-SERIES = 400
+SERIES = 1000
 Fault = Callable[[pytest.MonkeyPatch], Core]
 FAULTS: dict[str, Fault] = {}
 

@@ -32,12 +32,14 @@ TESTS = (
     "labs/test_units*.py",
     "labs/test_clinic_days*.py",
 )
-# Each asks the engine thousands of times. Kills are claimed without them, and a survivor costs seconds only.
+# Each asks the engine thousands of times, or starts processes with Django. Kills are claimed without them,
+# and a survivor costs seconds only.
 SLOW = (
     "test_calendar_properties.py",
     "test_decision_tables.py",
     "test_explanation_is_complete.py",
     "test_oracle.py",
+    "test_other_processes.py",
 )
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "migrations", "templates")
 MUTATED = ("courses/rules/*.py", "labs/units.py", "labs/clinic_days.py")
