@@ -1,6 +1,6 @@
 """What needs doing today: reads the open courses into short lists for people, and writes nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -217,7 +217,7 @@ def _stopped_line(course: Course) -> Line:
         course,
         action="stop",
         why=leading_reason(decision.answer),
-        next_step="A physician reviews the basis and signs the stop.",
+        next_step=_first_confirm(decision.answer) or "A physician reviews the basis and signs the stop.",
     )
 
 
@@ -228,7 +228,17 @@ def _to_sign_line(course: Course) -> Line:
         course,
         action=decision.action,
         why=leading_reason(decision.answer) or "No rule of the protocol speaks against it.",
-        next_step="A physician reviews the basis and signs, or leaves it unsigned.",
+        next_step=_first_confirm(decision.answer)
+        or "A physician reviews the basis and signs, or leaves it unsigned.",
+    )
+
+
+def _first_confirm(answer: Mapping[str, Any]) -> str:
+    """What comes before a signature where the decision rests on an occurrence seen only between cycles."""
+    if not answer.get("to_confirm"):
+        return ""
+    return (
+        "A physician first says whether an occurrence seen only between cycles counts; then it can be signed."
     )
 
 

@@ -66,6 +66,13 @@ def test_an_unsigned_proposal_waits_for_a_signature_and_a_signed_one_does_not():
     assert families(worklist(today=TODAY).to_sign) == ["Unsigned"]
 
 
+def test_what_a_physician_must_confirm_first_is_the_next_step():
+    course = make_course(1, action="reduce", family="Interim")
+    decide(course, course.cycles.get(), action="reduce", to_confirm=[{"rule": "DM-PLT"}])
+    line = worklist(today=TODAY).to_sign.lines[0]
+    assert line.next_step.startswith("A physician first says whether an occurrence")
+
+
 def test_a_signature_stands_when_newer_evidence_confirmed_what_was_signed():
     course = make_course(1, action="proceed")
     first = standing(course)
