@@ -1,5 +1,6 @@
 """The recommendation as a whole: sentences, calendar, guard, and the faults of a stateless calculator."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -181,7 +182,19 @@ def test_a_fault_of_the_core_holds_and_says_so() -> None:
     broken = replace(chart(draws=panel(draw_day())), measurements=(None,))  # type: ignore[arg-type]  # the fault
     answer = recommend_or_hold(chart=broken, protocol=PROTOCOL, today=draw_day())
     assert (answer.action, answer.activity_gbq, answer.awaiting_labs) == (Action.HOLD, None, False)
-    assert [reason.rule for reason in answer.reasons] == [FAULT_RULE]
+    (reason,) = answer.reasons
+    assert (reason.rule, reason.action, reason.threshold) == (FAULT_RULE, Action.HOLD, "no fault")
+    assert reason.source == "this service's own rule: a fault never lets a cycle proceed"
+    assert re.fullmatch(
+        r"The decision core failed on this chart \(AttributeError in \w+, line \d+\): nothing can be "
+        r"recommended\. Report this to the people who run the service, and decide from the chart by hand\.",
+        reason.sentence,
+    ), reason.sentence
+    assert (answer.protocol_id, answer.cycle, answer.window) == (PROTOCOL.id, 3, None)
+    assert answer.planned_on == broken.planned_on
+    assert answer.not_considered == (
+        "pregnancy", "sstr_imaging", "analogue_injections", "allergy_review", "disease_flags",
+    )  # fmt: skip
     good = chart(draws=panel(draw_day()))
     assert recommend_or_hold(chart=good, protocol=PROTOCOL, today=draw_day()) == judge(good)
 
