@@ -21,15 +21,25 @@ _FAULTS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("mislabelled", r"\bmis-?label\w*"),
     )
 )
+# HL7 tables 0490 (reject reason) and 0493 (condition); a code for the room or the cold says nothing of worth.
 _CODES = {
     "HEM": "haemolysed",
     "CLOT": "clotted",
     "CON": "contaminated",
+    "AUT": "autolysed",
     "RH": "haemolysed",
     "RC": "clotted",
     "RN": "contaminated",
     "QS": "insufficient",
+    "EX": "aged",
+    "RR": "badly stored",
+    "RM": "mislabelled",
+    "RI": "mislabelled",
+    "RA": "unlabelled",
+    "RE": "unlabelled",
+    "RS": "mislabelled",
 }
+_REJECTED = "rejected"
 _CLAUSE_END = re.compile(
     r"[.;!?,\n]|\b(?:but|however|although|though|except|and sample|and specimen)\b", re.I
 )
@@ -52,9 +62,9 @@ def faults_in_text(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def faults_in_codes(codes: tuple[str, ...]) -> tuple[str, ...]:
-    """The faults that condition and rejection codes stand for."""
-    return tuple(_CODES[code] for code in codes if code in _CODES)
+def faults_in_codes(codes: tuple[str, ...], *, rejects: bool = False) -> tuple[str, ...]:
+    """The faults that condition or rejection codes stand for; an unknown reason to reject rejects as well."""
+    return tuple(_CODES.get(code, _REJECTED) for code in codes if rejects or code in _CODES)
 
 
 def _stated(text: str, match: re.Match[str]) -> bool:
