@@ -5,11 +5,17 @@ import re
 _FAULTS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (fault, re.compile(pattern, re.IGNORECASE))
     for fault, pattern in (
-        ("haemolysed", r"\bha?emoly[sz]\w*"),
-        ("clotted", r"\b(?:micro-?)?clot(?:s|ted)?\b|\bfibrin strands?\b"),
-        ("platelet clumps", r"\bclump\w*|\baggregat\w*"),
-        ("lipaemic", r"\blipa?emi\w*"),
-        ("icteric", r"\bicter\w*"),
+        (
+            "haemolysed",
+            r"\bh(?:a?e|ä)moly[sz]\w*|\bh(?:a?e|ä)molyti\w*(?!\s+(?:ana?emi|anämi|ura?emi|urämi|disease))\b",
+        ),
+        (
+            "clotted",
+            r"\b(?:micro-?)?clot(?:s|ted)?\b|\bfibrin strands?\b|\bgerinnsel\b|\bgeronnen\w*|\bkoagel\w*",
+        ),
+        ("platelet clumps", r"\bclump\w*|\w*aggregat\w*"),
+        ("lipaemic", r"\blip(?:a?e|ä)mi\w*"),
+        ("icteric", r"\bi[ck]ter\w*"),
         ("insufficient", r"\binsufficient\b|\bqns\b"),
         (
             "aged",
@@ -45,7 +51,7 @@ _CLAUSE_END = re.compile(
 )
 _REACH = 80  # characters either side of a word in which a negation can stand
 _BEFORE = re.compile(
-    r"\b(?:no|not|non|without|nil|free of|free from|negative for|absence of|none)\b[\s-]*"
+    r"\b(?:no|not|non|keine?|nicht|ohne|without|nil|free of|free from|negative for|absence of|none)\b[\s-]*"
     r"(?:(?!\b(?:only|longer|just)\b)[\w/-]+[\s-]+){0,5}$",
     re.I,
 )

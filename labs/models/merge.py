@@ -1,7 +1,7 @@
 """That two patient numbers are one person: proposed by anybody, in force once two people agree."""
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -26,13 +26,13 @@ class PatientMergeQuerySet(models.QuerySet["PatientMerge"]):
         return self.exclude(pk__in=_agreed()).exclude(pk__in=_refused())
 
 
-def _agreed() -> models.QuerySet["PatientMergeReview", dict[str, int]]:
+def _agreed() -> models.QuerySet[Any, Any]:
     """What enough people agreed to."""
     said = PatientMergeReview.objects.filter(agrees=True).order_by().values("merge")
     return said.annotate(people=Count("pk")).filter(people__gte=PEOPLE_NEEDED).values("merge")
 
 
-def _refused() -> models.QuerySet["PatientMergeReview", dict[str, int]]:
+def _refused() -> models.QuerySet[Any, Any]:
     """What one person refused."""
     return PatientMergeReview.objects.filter(agrees=False).values("merge")
 

@@ -50,8 +50,8 @@ class _Kind:
     model: type[models.Model]
     columns: tuple[str, ...]
     key: tuple[str, ...]
-    optional: tuple[str, ...] = ()
     read: Callable[[dict[str, str]], dict[str, Any]]
+    optional: tuple[str, ...] = ()
 
 
 def load_setup(*, files: Mapping[str, bytes]) -> tuple[SetupRow, ...]:
@@ -95,9 +95,10 @@ class _FileLoader:
         except csv.Error as error:
             return [self.error(0, f"The file's quoting is damaged: {error}.")]
         header = [cell.strip() for cell in records[0]] if records else []
-        wanted = (*self.kind.columns, *(name for name in self.kind.optional if name in header))
-        if sorted(header) != sorted(wanted):
-            return [self.error(1, f"The header must be: {', '.join(self.kind.columns)}.")]
+        columns, known = set(self.kind.columns), {*self.kind.columns, *self.kind.optional}
+        if len(header) != len(set(header)) or not columns <= set(header) <= known:
+            may = f"; and may have {', '.join(self.kind.optional)}" if self.kind.optional else ""
+            return [self.error(1, f"The header must be: {', '.join(self.kind.columns)}{may}.")]
         return [
             self.row(number, header, [cell.strip() for cell in cells])
             for number, cells in enumerate(records[1:], start=2)
