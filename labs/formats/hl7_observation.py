@@ -36,6 +36,12 @@ _CANCELLED = Problem(
     code="order-cancelled",
     reason="The order is marked as cancelled, and yet the result is marked as reported. Ask the laboratory.",
 )
+_REPEATED = Problem(
+    code="repeated-field",
+    reason="A field of the result or of its order that holds one thing holds several; none is chosen.",
+)
+# Type, test code, unit, status and collection time; collection time and status of the order.
+_ONCE_IN_RESULT, _ONCE_IN_ORDER = (2, 3, 6, 11, 14), (7, 25)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,8 +105,14 @@ def _observation(
         quality=tuple(sorted({*shared, *faults_in_text(words)})),
         comment="\n".join([*group.notes, *notes]).strip(),
         raw=obx.separators.field.join(obx.fields),
-        doubt=_CANCELLED if states and group.is_cancelled else None,
+        doubt=_CANCELLED if states and group.is_cancelled else _repeated(obx, group.obr),
     )
+
+
+def _repeated(obx: Segment, obr: Segment) -> Problem | None:
+    """Whether a field that may not repeat does: the first of two codes, units or letters is a guess."""
+    fields = [(obx, number) for number in _ONCE_IN_RESULT] + [(obr, number) for number in _ONCE_IN_ORDER]
+    return _REPEATED if any(len(segment.repetitions(number)) > 1 for segment, number in fields) else None
 
 
 def _status(obx: Segment, group: Group, profile: SenderProfile) -> ParsedStatus | None:

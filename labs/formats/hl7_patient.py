@@ -15,7 +15,7 @@ def read_patient(pid: Segment) -> ParsedPatient:
         numbers=tuple(number for number in numbers if number.number) or _older_numbers(pid),
         family=name[0].strip(),
         given=name[1].strip(),
-        birth_date=read_hl7_day(pid.component(7)),
+        birth_date=read_hl7_day(pid.component(7)) if len(pid.repetitions(7)) < 2 else None,
         sex=_SEXES.get(pid.component(8).upper(), "unknown"),
     )
 

@@ -89,12 +89,12 @@ def understand(sent: ParsedObservation, *, context: Context) -> Understood | Pro
         )
     if sent.status.act is Act.NO_RESULT:
         return None
-    named = name_analyte(sent.codes, local_codes=context.local_codes)
+    named = sent.doubt or name_analyte(sent.codes, local_codes=context.local_codes)
     if isinstance(named, Problem):
         return None if is_attachment(sent) else named
     if isinstance(sent.collected, Problem):
         return sent.collected
-    if fault := _time_fault(sent.collected.instant, context) or sent.doubt:
+    if fault := _time_fault(sent.collected.instant, context):
         return fault
     return _judged(sent, sent.collected, _effective(sent.status, sent), named)
 

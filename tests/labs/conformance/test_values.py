@@ -81,6 +81,7 @@ HELD = [
     *((kind, "60", "not-a-number") for kind in ("CE", "CWE", "FT", "TX", "DT", "ZZ")),
     ("CE", "260373001^Detected^SCT", "not-a-number"),
     ("FT", "first line~second line", "repeated-value"),
+    ("NM~ST", "60", "repeated-field"),
     ("ED", "^application^pdf^Base64^JVBERi0=", "attachment"),
     ("RP", "http://lab/1.pdf", "attachment"),
 ]
@@ -93,6 +94,20 @@ def test_whatever_is_no_number_waits_and_is_never_repaired(
     taken = send_result(sent, kind=kind)
     assert (taken.state, taken.why) == ("quarantined", reason)
     assert (results(), held()) == ([], [reason])
+
+
+REPEATED = [
+    {"code": "777-3^Platelets^LN~718-7^Haemoglobin^LN"},
+    {"unit": "10*9/L~/uL"},
+    {"status": "F~W"},
+    {"collected": "20260504080000~20260501080000"},
+]
+
+
+@pytest.mark.parametrize("field", REPEATED)
+def test_the_first_of_several_is_a_guess_and_waits(field: dict[str, str], patient: Patient) -> None:
+    assert send_result("60", **field).why == "repeated-field"
+    assert results() == []
 
 
 @pytest.mark.parametrize("words", NO_NUMBER)
