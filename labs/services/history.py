@@ -130,5 +130,11 @@ def _new_result(identity: Identity, sender: str) -> Result:
 
 def _version(place: int, row: Observation) -> Version:
     return Version(
-        key=place, status=row.status, ordered_at=row.ordered_at, ordered_by=row.ordered_by, digest=row.digest
+        key=place,
+        status=row.status,
+        ordered_at=row.ordered_at,
+        ordered_by=row.ordered_by,
+        digest=row.digest,
+        number="" if row.value is None else f"{row.comparator}{row.value.normalize():f}",
+        is_promotion=row.value is not None and not row.sent_value,
     )

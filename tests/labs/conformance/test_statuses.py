@@ -145,6 +145,31 @@ def test_the_order_and_number_of_messages_change_nothing(
     assert found == ([("corrected", stands, True)] * len(orders) if stands else [])
 
 
+def test_a_promotion_read_before_the_value_it_meant_leaves_nothing_usable(patient: Patient) -> None:
+    step(0, "P", "160")
+    step(2, "U", "")
+    assert (only()["value"], only()["usable"]) == ("160", True)
+    step(1, "P", "60")
+    assert (only()["usable"], held()) == (False, ["conflict"])
+    step(3, "C", "60")
+    assert (only()["value"], only()["usable"]) == ("60", True)
+
+
+def test_a_review_without_a_value_after_a_dated_final_confirms_it(patient: Patient) -> None:
+    step(0, "P", "160", dated=True)
+    step(1, "F", "60", dated=True)
+    step(2, "B", "", dated=True)
+    assert (only()["value"], only()["usable"], held()) == ("60", True, [])
+
+
+def test_a_promotion_means_the_last_value_before_it_and_no_later_one(patient: Patient) -> None:
+    step(0, "P", "160")
+    step(1, "P", "60")
+    step(2, "U", "")
+    step(3, "P", "70")
+    assert (only()["value"], only()["usable"], held()) == ("60", True, [])
+
+
 def test_a_result_of_the_wrong_patient_is_withdrawn_here_and_stands_there(patient: Patient) -> None:
     make_patient(mrn="1002", family="Schmidt", given="Eva", birth_date=patient.birth_date)
     other = pid("1002^^^CLINIC^MR", name="Schmidt^Eva")
