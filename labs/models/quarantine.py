@@ -11,12 +11,15 @@ from labs.models.message import LabMessage
 from labs.models.patient import Patient
 from labs.models.result import Result
 
+# Of these the value was read and stored as a version: the result itself carries the contradiction.
+STORED_ALL_THE_SAME = ("conflict", "after-withdrawal")
+
 
 class QuarantinedResultQuerySet(models.QuerySet["QuarantinedResult"]):
     """The questions asked about what waits."""
 
     def unread_of(self, patient_ids: Collection[int]) -> "QuarantinedResultQuerySet":
-        """What waits of these patients and was not overtaken.
+        """What waits of these patients, was not stored, and was not overtaken.
 
         Overtaken is what its own laboratory stated again for the same analyte and time, later and readably.
         """
@@ -29,7 +32,7 @@ class QuarantinedResultQuerySet(models.QuerySet["QuarantinedResult"]):
             current__ordered_at__gt=OuterRef("ordered_at"),
         )
         waiting = self.filter(patient__in=patient_ids, state=QuarantinedResult.State.OPEN)
-        return waiting.exclude(Exists(again))
+        return waiting.exclude(reason_code__in=STORED_ALL_THE_SAME).exclude(Exists(again))
 
 
 class QuarantinedResult(models.Model):
