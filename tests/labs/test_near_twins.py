@@ -93,25 +93,8 @@ def near_twins(draw: st.DrawFn) -> tuple[list[Someone], ParsedPatient]:
         family=respelt(meant.family, draw(st.integers(0, 8))),
         given=respelt(meant.given, draw(st.integers(0, 8))),
     )
-    fault = draw(
-        st.sampled_from(
-            [
-                "none",
-                "none",
-                "number",
-                "authority",
-                "family",
-                "given",
-                "born",
-                "sex",
-                "swapped",
-                "other",
-                "day",
-            ]
-        )
-    )
     other = draw(someone)
-    changed: dict[str, Any] = {
+    changes: dict[str, dict[str, Any]] = {
         "none": {},
         "number": {"mrn": draw(st.sampled_from([meant.mrn + "0", "0" + meant.mrn, meant.mrn[::-1], "9"]))},
         "authority": {"authority": "ELSEWHERE"},
@@ -122,8 +105,8 @@ def near_twins(draw: st.DrawFn) -> tuple[list[Someone], ParsedPatient]:
         "sex": {"sex": {"female": "male", "male": "female"}.get(meant.sex, meant.sex)},
         "swapped": {"family": written.given, "given": written.family},
         "other": {"mrn": draw(st.sampled_from(people)).mrn},
-    }[fault]
-    message = replace(written, **changed)
+    }
+    message = replace(written, **draw(st.sampled_from([{}, *changes.values()])))
     return people, message.parsed(kind=draw(st.sampled_from(TYPES)))
 
 
