@@ -29,6 +29,11 @@ class ChangedResult:
         return self.now.status in WITHDRAWN
 
     @property
+    def was_another_patients(self) -> bool:
+        """Whether the laboratory says that it filed the result under the wrong patient (OBX-11 W)."""
+        return self.is_withdrawn and self.now.status_sent == "W"
+
+    @property
     def is_contested(self) -> bool:
         """Whether the laboratory says two things, and nobody can tell which counts."""
         return self.result.in_conflict

@@ -66,8 +66,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     Kind.RESULT_CHANGED: (
         "A result that somebody signed on was corrected or withdrawn.",
         "Compare the value that was used with what the laboratory says now. The course has been judged anew: "
-        "open its decision, and tell whoever acted on the old value. A result withdrawn as another patient's: "
-        "ask the laboratory whose it was.",
+        "open its decision, and tell whoever acted on the old value. If the result was another patient's, ask "
+        "the laboratory whose.",
     ),
     Kind.NOBODY_ON_CALL: (
         "There was nobody to tell.",

@@ -75,7 +75,7 @@ def lock_histories(
     Those that are `stating` a result are created where missing; the others are left out. A result filed under
     another number of the same person is the same result: its row is taken, and two identities may share it.
     """
-    numbers = {identity[0]: people.numbers_of(identity[0]) for identity in wanted}
+    numbers = {patient: people.numbers_of(patient) for patient in {identity[0] for identity in wanted}}
     times = sorted(identity[4] for identity in wanted)
     rows = Result.objects.filter(
         sender=sender,

@@ -134,6 +134,7 @@ def test_a_withdrawal_after_the_signature_holds_and_tells_that_nothing_stands(
     page = client.get(f"/alerts/{alert.public_id}").content.decode()
     assert "<strong>228" in page
     assert "no value: the laboratory withdrew the result" in page
+    assert ("as another patient’s" in page) is (status == "W")
 
 
 def test_a_correction_with_the_same_verdict_keeps_the_signature_and_is_told_all_the_same(
