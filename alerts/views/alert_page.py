@@ -66,7 +66,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     Kind.RESULT_CHANGED: (
         "A result that somebody signed on was corrected or withdrawn.",
         "Compare the value that was used with what the laboratory says now. The course has been judged anew: "
-        "open its decision, and tell whoever acted on the old value. If the result was another patient's, ask "
+        "open its decision, and tell whoever acted on the old value. If it was another patient's, ask "
         "the laboratory whose.",
     ),
     Kind.NOBODY_ON_CALL: (
