@@ -19,6 +19,7 @@ class Kind(StrEnum):
     LABS_OVERDUE = "labs-overdue"
     SYSTEM_FAULT = "system-fault"
     LAB_QUARANTINE = "lab-quarantine"
+    RESULT_CHANGED = "result-changed"
     NOBODY_ON_CALL = "nobody-on-call"
     ADDRESS_REFUSED = "address-refused"
 

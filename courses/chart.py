@@ -16,6 +16,7 @@ from labs.clinic_days import clinic_day
 from labs.library import analytes
 from labs.models import BodyWeight, Observation, QuarantinedResult, Result
 from labs.models.result import WITHDRAWN
+from labs.same_person import numbers_of
 from labs.zones import clinic_zone
 
 CONTRADICTED = "contradicted"
@@ -26,26 +27,27 @@ DISEASE = {PeritonealDisease.YES: True, PeritonealDisease.NO: False, PeritonealD
 def read_chart(*, course: Course, planned_on: date, today: date) -> Chart:
     """Everything the rules may know of one course on one day, in a fixed order.
 
-    Seven queries, eight with a disputed result, whatever the length of the history. What lies after `today`
-    is not yet known and left out.
+    Eight queries, nine with a disputed result, whatever the length of the history. What lies after `today`
+    is not yet known and left out. What is filed under another number of the same person belongs to the chart.
     """
     patient = course.patient
+    numbers = numbers_of(patient.pk)
     zone = clinic_zone()
-    recorded = read_recorded(course=course, today=today)
+    recorded = read_recorded(course=course, today=today, numbers=numbers)
     return Chart(
         birth_date=patient.birth_date,
         sex=Sex(patient.sex) if patient.sex in set(Sex) else None,
         measurements=(
-            *_measurements(patient_id=patient.pk, zone=zone, today=today, recorded=recorded),
-            *_quarantined(patient_id=patient.pk, zone=zone, today=today),
+            *_measurements(numbers=numbers, zone=zone, today=today, recorded=recorded),
+            *_quarantined(numbers=numbers, zone=zone, today=today),
             *declared_measurements(recorded.declared, zone=zone),
         ),
-        weights=_weights(patient_id=patient.pk, today=today),
+        weights=_weights(numbers=numbers, today=today),
         cycles=_given(course=course, today=today),
         adverse_events=recorded.adverse_events,
         delays=recorded.delays,
         planned_on=planned_on,
-        prior_activity_gbq=_prior_activity(course=course),
+        prior_activity_gbq=_prior_activity(course=course, numbers=numbers),
         baseline_locked=course.baseline_locked_at is not None,
         peritoneal_or_mesenteric_disease=DISEASE[PeritonealDisease(course.peritoneal_disease)],
         facts=recorded.facts,
@@ -54,7 +56,7 @@ def read_chart(*, course: Course, planned_on: date, today: date) -> Chart:
 
 
 def _measurements(
-    *, patient_id: int, zone: ZoneInfo, today: date, recorded: Recorded
+    *, numbers: frozenset[int], zone: ZoneInfo, today: date, recorded: Recorded
 ) -> tuple[Measurement, ...]:
     """What stands of every result, in a fixed order, so that equal evidence always reads the same.
 
@@ -62,7 +64,7 @@ def _measurements(
     take the place of another. Of a result whose versions contradict each other each one is shown, marked.
     Marked too is a result that two people call not representative, in all its versions, and a baseline.
     """
-    results = Result.objects.filter(patient_id=patient_id, current__isnull=False)
+    results = Result.objects.filter(patient_id__in=numbers, current__isnull=False)
     found: list[Measurement] = []
     disputed: list[int] = []
     for result in results.select_related("current"):
@@ -81,11 +83,9 @@ def _measurements(
     )
 
 
-def _quarantined(*, patient_id: int, zone: ZoneInfo, today: date) -> Iterator[Measurement]:
+def _quarantined(*, numbers: frozenset[int], zone: ZoneInfo, today: date) -> Iterator[Measurement]:
     """Results of this patient that came and could not be read: no number, but nobody may act past them."""
-    rows = QuarantinedResult.objects.filter(
-        patient_id=patient_id, analyte__in=list(analytes()), state=QuarantinedResult.State.OPEN
-    )
+    rows = QuarantinedResult.objects.unread_of(numbers).filter(analyte__in=list(analytes()))
     for row in rows.order_by("pk"):
         collected_at = row.collected_at or row.opened_at
         collected_on = clinic_day(collected_at, zone)
@@ -140,10 +140,10 @@ def _plain(number: Decimal | None) -> Decimal | None:
     return normal.quantize(Decimal(1)) if normal == normal.to_integral_value() else normal
 
 
-def _weights(*, patient_id: int, today: date) -> tuple[Weight, ...]:
+def _weights(*, numbers: frozenset[int], today: date) -> tuple[Weight, ...]:
     """One weight a day: a mistake is answered by a newer row for the same day."""
     newest: dict[date, BodyWeight] = {}
-    rows = BodyWeight.objects.filter(patient_id=patient_id, measured_on__lte=today)
+    rows = BodyWeight.objects.filter(patient_id__in=numbers, measured_on__lte=today)
     for row in rows.order_by("measured_on", "recorded_at", "pk"):
         newest[row.measured_on] = row
     return tuple(
@@ -166,10 +166,10 @@ def _given(*, course: Course, today: date) -> tuple[GivenCycle, ...]:
     )
 
 
-def _prior_activity(*, course: Course) -> Decimal:
-    """What earlier courses of the same patient administered, in GBq."""
+def _prior_activity(*, course: Course, numbers: frozenset[int]) -> Decimal:
+    """What other courses of the same person administered, in GBq."""
     total = (
-        Administration.objects.filter(cycle__course__patient_id=course.patient_id)
+        Administration.objects.filter(cycle__course__patient_id__in=numbers)
         .exclude(cycle__course=course)
         .aggregate(total=Sum("administered_gbq"))["total"]
     )

@@ -43,13 +43,13 @@ class Recorded:
     declared: tuple[ReadFact, ...] = field(default=())
 
 
-def read_recorded(*, course: Course, today: date) -> Recorded:
-    """Read everything people recorded that counts on a day, oldest first.
+def read_recorded(*, course: Course, today: date, numbers: frozenset[int] | None = None) -> Recorded:
+    """Read everything people recorded that counts on a day, oldest first, under all numbers of the person.
 
     Two queries, whatever their number. Raises Fault where stored data can no longer be read.
     """
     by_kind: dict[str, list[ReadFact]] = {kind: [] for kind in RecordKind.values}
-    rows = ChartFact.objects.counting().seen_from(course).order_by("pk")
+    rows = ChartFact.objects.counting().seen_from(course, numbers=numbers).order_by("pk")
     for fact in map(read_fact, rows):
         if _known_by(fact, today):
             by_kind[fact.row.kind].append(fact)

@@ -23,6 +23,7 @@ from courses.services.baseline import baselines_of
 from labs.library import analytes
 from labs.models import BodyWeight, Observation, Result
 from labs.models.result import VERIFIED
+from labs.same_person import numbers_of
 
 HISTORY = 50  # decisions shown below a course; older ones stand on the full list
 
@@ -119,11 +120,12 @@ def history_of(course: Course) -> list[Decision]:
 
 def latest_labs(course: Course) -> list[LabLine]:
     """The newest result of each analyte, in the library's order, beside its grade."""
-    newest = Result.objects.filter(patient=OuterRef("patient"), analyte=OuterRef("analyte")).order_by(
+    numbers = numbers_of(course.patient_id)
+    newest = Result.objects.filter(patient__in=numbers, analyte=OuterRef("analyte")).order_by(
         "-collected_at", "-pk"
     )
     results = Result.objects.filter(
-        patient_id=course.patient_id, current__isnull=False, pk=Subquery(newest.values("pk")[:1])
+        patient__in=numbers, current__isnull=False, pk=Subquery(newest.values("pk")[:1])
     ).select_related("current")
     found = {result.analyte: result for result in results}
     grades = _grades(course.current_decision)
@@ -149,7 +151,7 @@ def latest_labs(course: Course) -> list[LabLine]:
 def latest_weight(course: Course) -> BodyWeight | None:
     """The newest body weight."""
     return (
-        BodyWeight.objects.filter(patient_id=course.patient_id)
+        BodyWeight.objects.filter(patient__in=numbers_of(course.patient_id))
         .order_by("-measured_on", "-recorded_at", "-pk")
         .first()
     )

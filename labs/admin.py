@@ -7,7 +7,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from labs.library import analytes
-from labs.models import LabMessage, Patient, QuarantinedResult, Result
+from labs.merge_admin import PatientMergeAdmin
+from labs.models import LabMessage, Patient, PatientMerge, QuarantinedResult, Result
 from labs.record_admin import RecordAdmin
 from labs.templatetags.clinic_text import instant, number, unit, visible
 
@@ -236,3 +237,6 @@ class LabMessageAdmin(RecordAdmin):
         """The outcome, or that it is still to be read."""
         outcome = getattr(message, "outcome", None)
         return "not read yet" if outcome is None else visible(str(outcome))
+
+
+admin.site.register(PatientMerge, PatientMergeAdmin)

@@ -20,6 +20,9 @@ class Version:
     ordered_at: datetime
     ordered_by: str
     digest: str
+    number: str = ""
+    # It came without a value of its own: it declared final what had been stated before.
+    is_promotion: bool = False
 
     @property
     def at(self) -> datetime:
@@ -71,7 +74,20 @@ def standing(versions: Sequence[Version]) -> Standing:
     rank = [v for v in values if _RANKS[v.status] == _RANKS[best.status]]
     rivals = {v.digest for v in rank if v.at == best.at and _outlives(v, ended)}
     unheard = any(v.at >= best.at and not _outlives(v, ended) for v in rank)
-    return Standing(current=best, in_conflict=len(rivals) > 1 or unheard)
+    contested = len(rivals) > 1 or unheard or _promoted_another(best, values)
+    return Standing(current=best, in_conflict=contested)
+
+
+def _promoted_another(best: Version, values: Sequence[Version]) -> bool:
+    """Whether a promotion declared a value final that was not the last one stated before it.
+
+    That one came after the promotion had been read: nobody can say which was meant.
+    """
+    before = [v for v in values if v.at <= best.at and not v.is_promotion]
+    if not best.is_promotion or not before:
+        return False
+    last = max((v.at, _RANKS[v.status]) for v in before)
+    return any((v.at, _RANKS[v.status]) == last and v.number != best.number for v in before)
 
 
 def _contradict(values: Sequence[Version], ended: datetime) -> bool:

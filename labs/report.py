@@ -7,6 +7,7 @@ from typing import Any
 
 from labs.models import MessageOutcome, Observation, Patient, QuarantinedResult, Result
 from labs.models.result import WITHDRAWN
+from labs.same_person import numbers_of
 
 
 def message_report(*, message_id: int) -> dict[str, Any]:
@@ -48,15 +49,31 @@ def message_report(*, message_id: int) -> dict[str, Any]:
 
 
 def patient_results(*, patient: Patient, history: bool = False) -> list[dict[str, Any]]:
-    """A patient's current results, newest first; with history also what was superseded, voided or held."""
-    results = Result.objects.filter(patient=patient).select_related("current").prefetch_related("versions")
-    found = [row for result in results for row in _versions(result, history=history)]
+    """A person's current results, newest first; with history also what was superseded, voided or held.
+
+    Results filed under another number of the same person are among them.
+    """
+    numbers = numbers_of(patient.pk)
+    results = (
+        Result.objects.filter(patient__in=numbers).select_related("current").prefetch_related("versions")
+    )
+    unread = {
+        (row.analyte, row.collected_at): row.reason for row in QuarantinedResult.objects.unread_of(numbers)
+    }
+    found = [
+        row
+        for result in results
+        for row in _versions(
+            result, history=history, unread=unread.get((result.analyte, result.collected_at), "")
+        )
+    ]
     if history:
-        found += [_held(row) for row in QuarantinedResult.objects.filter(patient=patient, state="open")]
+        held = QuarantinedResult.objects.filter(patient__in=numbers, state="open")
+        found += [_held(row) for row in held]
     return found
 
 
-def _versions(result: Result, *, history: bool) -> Iterator[dict[str, Any]]:
+def _versions(result: Result, *, history: bool, unread: str) -> Iterator[dict[str, Any]]:
     rows = sorted(result.versions.all(), key=lambda row: row.version, reverse=True)
     for row in rows if history else [row for row in rows if row.pk == result.current_id]:
         is_current = row.pk == result.current_id
@@ -76,14 +93,14 @@ def _versions(result: Result, *, history: bool) -> Iterator[dict[str, Any]]:
             "quality": row.quality,
             "ref_low": _number(row.ref_low),
             "ref_high": _number(row.ref_high),
-            "usable": is_current and result.is_usable,
+            "usable": is_current and result.is_usable and not unread,
             "version": row.version,
             "state": state,
-            "reason": _reason(result, row),
+            "reason": _reason(result, row, unread=unread),
         }
 
 
-def _reason(result: Result, row: Observation) -> str:
+def _reason(result: Result, row: Observation, *, unread: str) -> str:
     """Why a version does not count, or may not clear a treatment; nothing where it may."""
     current = result.current
     if current is None or row.pk != current.pk:
@@ -96,7 +113,9 @@ def _reason(result: Result, row: Observation) -> str:
         return "Two results for one specimen and time differ, and neither is marked as the correction."
     if row.quality:
         return f"The specimen is marked: {', '.join(row.quality)}."
-    return "" if row.is_usable else f"The result is {row.status}, not final."
+    if not row.is_usable:
+        return f"The result is {row.status}, not final."
+    return f"The laboratory stated it anew, and that waits for a person: {unread}" if unread else ""
 
 
 def _held(row: QuarantinedResult) -> dict[str, Any]:

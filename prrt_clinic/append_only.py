@@ -13,6 +13,8 @@ APPEND_ONLY = (
     "labs.LabMessage",
     "labs.Observation",
     "labs.BodyWeight",
+    "labs.PatientMerge",
+    "labs.PatientMergeReview",
     "courses.Decision",
     "courses.Signature",
     "courses.Directive",

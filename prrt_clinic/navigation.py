@@ -16,6 +16,7 @@ _DECISIONS = ("Decisions", "balance", "admin:courses_decision_changelist", "cour
 _LABORATORY = (
     ("Results", "labs", "admin:labs_result_changelist", "labs.view_result"),
     ("Quarantine", "report", "admin:labs_quarantinedresult_changelist", "labs.view_quarantinedresult"),
+    ("Merged numbers", "merge", "admin:labs_patientmerge_changelist", "labs.view_patientmerge"),
     ("Messages", "mail", "admin:labs_labmessage_changelist", "labs.view_labmessage"),
 )
 _ALERTS = (

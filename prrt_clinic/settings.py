@@ -79,6 +79,8 @@ WEB_HOST = env.str("WEB_HOST", default="127.0.0.1")
 WEB_PORT = _port("WEB_PORT", 8000)
 MLLP_HOST = env.str("MLLP_HOST", default="127.0.0.1")
 MLLP_PORT = _port("MLLP_PORT", 2575)
+# What laboratories call this clinic, as application|facility (MSH-5|MSH-6); none named: not compared.
+MLLP_RECEIVERS = [text.strip() for text in env.list("MLLP_RECEIVERS", default=[])]
 # Networks that may hand in results over MLLP; none named: any.
 MLLP_ALLOW = [text.strip() for text in env.list("MLLP_ALLOW", default=[])]
 for _network in MLLP_ALLOW:

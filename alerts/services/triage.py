@@ -7,16 +7,17 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from alerts.models import Alert, Triage
 from alerts.rules import ActingRule, Judged, Kind, Outcome, Triaged, alerts_for
+from alerts.services.corrections import changed_results
 from alerts.services.escalation import take_due_step
 from alerts.services.raising import Subject, clear_others, raise_alert
 from courses.models import Course, Decision
 from labs.clinic_days import add_days, clinic_day, start_of_day
 from labs.clock import database_now
-from labs.models import LabMessage, MessageOutcome, QuarantinedResult
+from labs.models import LabMessage, MessageOutcome, Observation, QuarantinedResult
 
 log = logging.getLogger(__name__)
 
@@ -72,11 +73,17 @@ def triage_decisions(
 def triage_quarantine(
     *, now: datetime | None = None, limit: int = LIMIT, older_than: timedelta | None = None
 ) -> int:
-    """Triage messages of which something waits for a person; return how many. Raises TriageFailed."""
+    """Triage messages of which something waits for a person, or that changed a result; return how many.
+
+    Raises TriageFailed.
+    """
     now = now or database_now()
     before = now - (older_than or timedelta(0))
+    changing = Observation.objects.filter(message=OuterRef("message"), version__gt=1)
     waiting = MessageOutcome.objects.filter(triage__isnull=True, at__lte=before).filter(
-        Q(state__in=[MessageOutcome.State.QUARANTINED, MessageOutcome.State.REJECTED]) | Q(held__gt=0)
+        Q(state__in=[MessageOutcome.State.QUARANTINED, MessageOutcome.State.REJECTED])
+        | Q(held__gt=0)
+        | Exists(changing)
     )
     return _each(waiting.order_by("pk").values_list("pk", flat=True)[:limit], _triage_message, now=now)
 
@@ -150,7 +157,7 @@ def _review(triage_id: int, *, now: datetime) -> bool:
 
 
 def _triage_message(outcome_id: int, *, now: datetime) -> bool:
-    """One message of which something waits for a person."""
+    """One message of which something waits for a person, or that changed what somebody signed on."""
     outcome = (
         MessageOutcome.objects.select_for_update(skip_locked=True, of=("self",))
         .select_related("message")
@@ -161,7 +168,12 @@ def _triage_message(outcome_id: int, *, now: datetime) -> bool:
         return False
     kept = outcome.state in (MessageOutcome.State.QUARANTINED, MessageOutcome.State.REJECTED)
     message = outcome.message
+    told = _tell_of_changes(message, now=now)
     if not kept and not message.quarantined.filter(state=QuarantinedResult.State.OPEN).exists():
+        if told is not None:
+            changed = Triaged(outcome=Outcome.ALERT, reason="A value that somebody signed on has changed.")
+            Triage.objects.create(message_outcome=outcome, **_columns(changed, alert=told, now=now))
+            return True
         found = Triaged(outcome=Outcome.NONE, reason="Everything kept apart was resolved before.")
     else:
         found = Triaged(
@@ -180,6 +192,23 @@ def _triage_message(outcome_id: int, *, now: datetime) -> bool:
         take_due_step(alert, now=now)
     Triage.objects.create(message_outcome=outcome, **_columns(found, alert=alert, now=now))
     return True
+
+
+def _tell_of_changes(message: LabMessage, *, now: datetime) -> Alert | None:
+    """An alert for each course and result that a message changed after somebody had signed on it."""
+    alert = None
+    for change in changed_results(message):
+        course = Course.objects.select_for_update(of=("self",)).get(pk=change.decision.course_id)
+        alert = raise_alert(
+            kind=Kind.RESULT_CHANGED,
+            condition_key=f"{Kind.RESULT_CHANGED.value}:course-{course.pk}:result-{change.result.pk}",
+            subject=Subject(
+                course=course, cycle=change.decision.cycle, decision=change.decision, message=message
+            ),
+            now=now,
+        )
+        take_due_step(alert, now=now)
+    return alert
 
 
 def _raise(found: Triaged, *, course: Course, decision: Decision, now: datetime) -> Alert | None:

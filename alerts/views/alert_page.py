@@ -24,6 +24,7 @@ from alerts.services.acknowledging import (
     may_read,
     record_view,
 )
+from alerts.services.corrections import ChangedResult, changed_results
 from courses.models import Decision, OrderEvent
 from labs.models import QuarantinedResult
 
@@ -61,6 +62,12 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Laboratory results wait for a person.",
         "Something the laboratory sent could not be taken in without guessing. Look at it, and settle it "
         "with the laboratory: ask for a corrected message.",
+    ),
+    Kind.RESULT_CHANGED: (
+        "A result that somebody signed on was corrected or withdrawn.",
+        "Compare the value that was used with what the laboratory says now. The course has been judged anew: "
+        "open its decision, and tell whoever acted on the old value. If it was another patient's, ask "
+        "the laboratory whose.",
     ),
     Kind.NOBODY_ON_CALL: (
         "There was nobody to tell.",
@@ -152,6 +159,7 @@ def _context(alert: Alert, person: User) -> dict[str, Any]:
         "missing": alert.decision.answer.get("missing", []) if alert.decision else [],
         "orders": _orders(alert.decision),
         "held": _held(alert) if person.has_perm("labs.view_quarantinedresult") else [],
+        "changes": _changes(alert) if person.has_perm("labs.view_result") else [],
         "told": _told(alert),
         "events": events,
         "empty_roles": events[0].detail.get("roles", []) if events else [],
@@ -190,6 +198,14 @@ def _held(alert: Alert) -> QuerySet[QuarantinedResult] | list[QuarantinedResult]
         .select_related("patient")
         .order_by("-opened_at")[:HELD_SHOWN]
     )
+
+
+def _changes(alert: Alert) -> list[ChangedResult]:
+    """The values that were signed on, beside what stands now; only of this alert's course."""
+    if alert.kind != Kind.RESULT_CHANGED or alert.message is None:
+        return []
+    found = changed_results(alert.message, decision=alert.decision)
+    return [change for change in found if change.decision.course_id == alert.course_id]
 
 
 def _told(alert: Alert) -> QuerySet[Notification]:

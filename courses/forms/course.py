@@ -20,6 +20,7 @@ from courses.models import Administration, Course, Cycle
 from labs.library import analytes
 from labs.models import Result
 from labs.models.result import VERIFIED
+from labs.same_person import numbers_of
 
 OFFERED = 300  # results to choose from, newest first
 
@@ -114,7 +115,9 @@ class ResultForm(FactForm):
         """Final results that nobody contradicts, newest first."""
         return (
             Result.objects.filter(
-                patient_id=self.course.patient_id, in_conflict=False, current__status__in=sorted(VERIFIED)
+                patient__in=numbers_of(self.course.patient_id),
+                in_conflict=False,
+                current__status__in=sorted(VERIFIED),
             )
             .select_related("current")
             .order_by("-collected_at", "analyte", "-pk")[:OFFERED]

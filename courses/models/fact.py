@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from courses.models.course import Course
 from labs.models import Patient, Result
+from labs.same_person import numbers_of
 
 
 class RecordKind(models.TextChoices):
@@ -76,9 +77,10 @@ class ChartFactQuerySet(models.QuerySet["ChartFact"]):
         """Facts that a second person has still to confirm."""
         return self.standing().filter(kind__in=_values(OF_TWO_PEOPLE), confirmation__isnull=True)
 
-    def seen_from(self, course: Course) -> "ChartFactQuerySet":
-        """Facts of the course and of its patient."""
-        return self.filter(Q(course__isnull=True) | Q(course=course), patient_id=course.patient_id)
+    def seen_from(self, course: Course, *, numbers: frozenset[int] | None = None) -> "ChartFactQuerySet":
+        """Facts of the course and of its patient, under all numbers of the person."""
+        mine = numbers or numbers_of(course.patient_id)
+        return self.filter(Q(course__isnull=True) | Q(course=course), patient_id__in=mine)
 
 
 class ChartFact(models.Model):

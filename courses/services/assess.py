@@ -25,6 +25,7 @@ from courses.situation import situation_of
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
 from labs.models import BodyWeight, Observation, QuarantinedResult
+from labs.same_person import ever_merged, numbers_of_all
 from labs.zones import clinic_zone
 
 log = logging.getLogger(__name__)
@@ -63,12 +64,15 @@ def _evidence_waits(*, until: datetime) -> Q:
         | arrived(ChartFact.objects.all(), "recorded_at")
         | arrived(FactConfirmation.objects.all(), "confirmed_at", of="fact__patient")
         | Q(current_decision__isnull=True, started_at__lte=until)
+        # Of a person with two numbers, evidence may stand under either; they are few.
+        | ever_merged()
     )
 
 
 def course_ids_of_patients(patient_ids: Iterable[int]) -> list[int]:
-    """The open courses of these patients."""
-    return list(Course.objects.open().filter(patient_id__in=list(patient_ids)).values_list("pk", flat=True))
+    """The open courses of these patients, under any number of theirs."""
+    numbers = numbers_of_all(patient_ids)
+    return list(Course.objects.open().filter(patient_id__in=numbers).values_list("pk", flat=True))
 
 
 def assess_courses(course_ids: Iterable[int], *, now: datetime | None = None) -> int:

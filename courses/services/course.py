@@ -31,6 +31,7 @@ from courses.services.protocols import check_usable
 from labs.clinic_days import add_days, clinic_day
 from labs.clock import database_now
 from labs.models import Patient
+from labs.same_person import numbers_of
 from labs.zones import clinic_zone
 
 # The product of an administration whose protocol file and directive are both missing.
@@ -86,9 +87,10 @@ def start_course(
         # The patient row is the lock: two people starting a course at once end with one course.
         Patient.objects.select_for_update().get(pk=patient.pk)
         check_usable(protocol_id, allow_research=allow_research)
-        if Course.objects.open().filter(patient=patient).exists():
+        numbers = numbers_of(patient.pk)
+        if Course.objects.open().filter(patient__in=numbers).exists():
             raise Refused("This patient already has an open course; complete or stop it first.")
-        if Course.objects.filter(patient=patient, status=CourseStatus.STOPPED).exists():
+        if Course.objects.filter(patient__in=numbers, status=CourseStatus.STOPPED).exists():
             raise Refused(_STOPPED)
         course = Course.objects.create(
             patient=patient,

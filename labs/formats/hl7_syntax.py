@@ -5,22 +5,29 @@ from dataclasses import dataclass
 
 from labs.formats.parsed import Rejected
 
+# HL7 table 0211 and what else senders write there, compared without case, blanks and hyphens.
+# UTF-16 and UTF-32 cannot travel in a frame, and ISO 2022 sets only beside a first one: they are not known.
+_PARTS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16)
 _CODECS = {
     "": "",
     "ASCII": "ascii",
-    "ISO IR6": "ascii",
+    "USASCII": "ascii",
+    "ISOIR6": "ascii",
     "UNICODE": "utf-8",
-    "UNICODE UTF-8": "utf-8",
-    "UTF-8": "utf-8",
+    "UNICODEUTF8": "utf-8",
     "UTF8": "utf-8",
-    "GB 18030-2000": "gb18030",
-    "GB 18030": "gb18030",
-    "KS X 1001": "euc_kr",
-    "WINDOWS-1252": "cp1252",
-    "CP1252": "cp1252",
-    **{f"8859/{part}": f"iso8859_{part}" for part in (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)},
-    **{f"ISO-8859-{part}": f"iso8859_{part}" for part in (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)},
+    "GB180302000": "gb18030",
+    "GB18030": "gb18030",
+    "KSX1001": "euc_kr",
+    "BIG5": "big5",
+    "LATIN1": "iso8859_1",
+    **{f"8859/{part}": f"iso8859_{part}" for part in _PARTS},
+    **{f"ISO8859{part}": f"iso8859_{part}" for part in _PARTS},
+    **{f"ISO8859/{part}": f"iso8859_{part}" for part in _PARTS},
+    **{f"WINDOWS{page}": f"cp{page}" for page in range(1250, 1259)},
+    **{f"CP{page}": f"cp{page}" for page in range(1250, 1259)},
 }
+_BETWEEN_NAMES = re.compile(r"[\s_-]+")
 _SEGMENT_NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
 _LEADING_FEED = re.compile(r"\n+(?=[A-Z][A-Z0-9]{2})")
 _BOM = b"\xef\xbb\xbf"
@@ -117,7 +124,7 @@ def read_separators(head: str) -> Separators | Rejected:
 
 def codec_of(charset: str) -> str | None:
     """The codec a character set name stands for: empty where none is named, none where it is unknown."""
-    return _CODECS.get(charset.strip().upper())
+    return _CODECS.get(_BETWEEN_NAMES.sub("", charset).upper())
 
 
 def split_lines(text: str) -> tuple[str, ...]:

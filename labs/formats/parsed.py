@@ -33,10 +33,14 @@ def too_many(count: int, *, most: int | None) -> Rejected | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderProfile:
-    """What a sender leaves unsaid: the zone of times without offset, the character set without MSH-18."""
+    """What a sender leaves unsaid: the zone of times without offset, the character set without MSH-18.
+
+    And whether the report's status (OBR-25) stands for a result's own where that is blank.
+    """
 
     zone: ZoneInfo
     charset: str
+    status_from_report: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,8 @@ class ParsedTime:
     precision: str
     text: str
     zone_source: str
+    # The hour occurred twice, because clocks were put back, and nothing says which one is meant.
+    is_ambiguous: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +75,7 @@ class Act(Enum):
     """What a result status asks the receiver to do."""
 
     STORE = "store"
+    CONFIRM = "confirm"
     PROMOTE = "promote"
     WITHDRAW = "withdraw"
     NO_RESULT = "no result"
@@ -132,6 +139,8 @@ class ParsedObservation:
     quality: tuple[str, ...] = ()
     comment: str = ""
     raw: str
+    # Why a result that reads well must wait nevertheless.
+    doubt: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,4 +165,5 @@ class ParsedMessage:
 
     reports: tuple[ParsedReport, ...]
     sent_at: datetime | None = None
+    receiver: tuple[str, str] = ("", "")
     notes: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ def read_range(text: str, *, sex: str = "") -> ParsedRange:
     """The bounds a text states; `<21` sets the upper one, `>60` the lower one."""
     by_sex = {_SEXES[letter]: part for letter, part in _BY_SEX.findall(text)}
     if by_sex:
-        text = by_sex.get(sex, "")
+        text = by_sex.get(sex, "").strip(" ,;/")
     if match := _BETWEEN.fullmatch(text):
         low, high = Decimal(match[1]), Decimal(match[2])
         return ParsedRange(low=low, high=high) if low <= high else ParsedRange()

@@ -5,11 +5,17 @@ import re
 _FAULTS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (fault, re.compile(pattern, re.IGNORECASE))
     for fault, pattern in (
-        ("haemolysed", r"\bha?emoly[sz]\w*"),
-        ("clotted", r"\b(?:micro-?)?clot(?:s|ted)?\b|\bfibrin strands?\b"),
-        ("platelet clumps", r"\bclump\w*|\baggregat\w*"),
-        ("lipaemic", r"\blipa?emi\w*"),
-        ("icteric", r"\bicter\w*"),
+        (
+            "haemolysed",
+            r"\bh(?:a?e|ä)moly[sz]\w*|\bh(?:a?e|ä)molyti\w*(?!\s+(?:ana?emi|anämi|ura?emi|urämi|disease))\b",
+        ),
+        (
+            "clotted",
+            r"\b(?:micro-?)?clot(?:s|ted)?\b|\bfibrin strands?\b|\bgerinnsel\b|\bgeronnen\w*|\bkoagel\w*",
+        ),
+        ("platelet clumps", r"\bclump\w*|\w*aggregat\w*"),
+        ("lipaemic", r"\blip(?:a?e|ä)mi\w*"),
+        ("icteric", r"\bi[ck]ter\w*"),
         ("insufficient", r"\binsufficient\b|\bqns\b"),
         (
             "aged",
@@ -21,21 +27,31 @@ _FAULTS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("mislabelled", r"\bmis-?label\w*"),
     )
 )
+# HL7 tables 0490 (reject reason) and 0493 (condition); a code for the room or the cold says nothing of worth.
 _CODES = {
     "HEM": "haemolysed",
     "CLOT": "clotted",
     "CON": "contaminated",
+    "AUT": "autolysed",
     "RH": "haemolysed",
     "RC": "clotted",
     "RN": "contaminated",
     "QS": "insufficient",
+    "EX": "aged",
+    "RR": "badly stored",
+    "RM": "mislabelled",
+    "RI": "mislabelled",
+    "RA": "unlabelled",
+    "RE": "unlabelled",
+    "RS": "mislabelled",
 }
+_REJECTED = "rejected"
 _CLAUSE_END = re.compile(
     r"[.;!?,\n]|\b(?:but|however|although|though|except|and sample|and specimen)\b", re.I
 )
 _REACH = 80  # characters either side of a word in which a negation can stand
 _BEFORE = re.compile(
-    r"\b(?:no|not|non|without|nil|free of|free from|negative for|absence of|none)\b[\s-]*"
+    r"\b(?:no|not|non|keine?|nicht|ohne|without|nil|free of|free from|negative for|absence of|none)\b[\s-]*"
     r"(?:(?!\b(?:only|longer|just)\b)[\w/-]+[\s-]+){0,5}$",
     re.I,
 )
@@ -52,9 +68,9 @@ def faults_in_text(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def faults_in_codes(codes: tuple[str, ...]) -> tuple[str, ...]:
-    """The faults that condition and rejection codes stand for."""
-    return tuple(_CODES[code] for code in codes if code in _CODES)
+def faults_in_codes(codes: tuple[str, ...], *, rejects: bool = False) -> tuple[str, ...]:
+    """The faults that condition or rejection codes stand for; an unknown reason to reject rejects as well."""
+    return tuple(_CODES.get(code, _REJECTED) for code in codes if rejects or code in _CODES)
 
 
 def _stated(text: str, match: re.Match[str]) -> bool:

@@ -12,6 +12,7 @@ _HL7 = re.compile(
     r"([0-9]{4})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(\.[0-9]{1,4})?)?)?)?)?)?"
     r"([+-][0-9]{4})?"
 )
+_COARSE = frozenset({"Y", "L"})  # stated precisions that name no day: a year, a month
 _STATED = {"D": "day", "H": "hour", "M": "minute", "S": "second"}
 _ORDER = ("day", "hour", "minute", "second")
 _WIDEST_OFFSET = timedelta(hours=14)
@@ -23,7 +24,7 @@ def read_hl7_time(text: str, *, zone: ZoneInfo, stated_precision: str = "") -> P
     if match is None:
         return Problem(code="bad-time", reason=f"{shown(text)} is not an HL7 time.")
     year, month, day, hour, minute, second, fraction, offset = match.groups()
-    if day is None:
+    if day is None or stated_precision.strip() in _COARSE:
         return Problem(code="coarse-time", reason=f"{shown(text)} does not name a day.")
     precision = "second" if second else "minute" if minute else "hour" if hour else "day"
     stated = _STATED.get(stated_precision.strip())
@@ -70,8 +71,9 @@ def place(local: datetime, *, zone: ZoneInfo, precision: str, text: str) -> Pars
         return Problem(
             code="skipped-hour", reason=f"{shown(text)} did not exist in {zone.key}: clocks jumped."
         )
-    source = zone.key if first == second else f"{zone.key}, hour occurred twice"
-    return ParsedTime(instant=first, precision=precision, text=text, zone_source=source)
+    twice = first != second
+    source = f"{zone.key}, hour occurred twice" if twice else zone.key
+    return ParsedTime(instant=first, precision=precision, text=text, zone_source=source, is_ambiguous=twice)
 
 
 def _with_offset(local: datetime, *, offset: str, precision: str, text: str) -> ParsedTime | Problem:

@@ -1,5 +1,6 @@
 """The tables of labs, one module for each noun; Django finds models here, so this file names them."""
 
+from labs.models.merge import PatientMerge, PatientMergeReview
 from labs.models.message import LabMessage, MessageOutcome
 from labs.models.patient import BodyWeight, Patient
 from labs.models.quarantine import QuarantinedResult
@@ -15,6 +16,8 @@ __all__ = [
     "MessageOutcome",
     "Observation",
     "Patient",
+    "PatientMerge",
+    "PatientMergeReview",
     "QuarantinedResult",
     "Result",
     "Sender",

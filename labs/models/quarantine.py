@@ -1,13 +1,38 @@
 """Results kept apart until a person has looked: what was sent, why it waits, and how it ended."""
 
 import uuid
+from collections.abc import Collection
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from labs.formats.hidden import written_out
 from labs.models.message import LabMessage
 from labs.models.patient import Patient
+from labs.models.result import Result
+
+# Of these the value was read and stored as a version: the result itself carries the contradiction.
+STORED_ALL_THE_SAME = ("conflict", "after-withdrawal")
+
+
+class QuarantinedResultQuerySet(models.QuerySet["QuarantinedResult"]):
+    """The questions asked about what waits."""
+
+    def unread_of(self, patient_ids: Collection[int]) -> "QuarantinedResultQuerySet":
+        """What waits of these patients, was not stored, and was not overtaken.
+
+        Overtaken is what its own laboratory stated again for the same analyte and time, later and readably.
+        """
+        again = Result.objects.filter(
+            patient__in=patient_ids,
+            sender=OuterRef("message__sender"),
+            analyte=OuterRef("analyte"),
+            collected_at=OuterRef("collected_at"),
+            in_conflict=False,
+            current__ordered_at__gt=OuterRef("ordered_at"),
+        )
+        waiting = self.filter(patient__in=patient_ids, state=QuarantinedResult.State.OPEN)
+        return waiting.exclude(reason_code__in=STORED_ALL_THE_SAME).exclude(Exists(again))
 
 
 class QuarantinedResult(models.Model):
@@ -29,11 +54,14 @@ class QuarantinedResult(models.Model):
     reason = models.TextField()
     sent = models.TextField("as sent")
     collected_at = models.DateTimeField(null=True, blank=True)
+    ordered_at = models.DateTimeField("when the laboratory gave it this status", null=True, blank=True)
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
     opened_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True, blank=True)
     resolved_by = models.CharField(max_length=150, blank=True, default="")
     resolution = models.TextField(blank=True, default="")
+
+    objects = QuarantinedResultQuerySet.as_manager()
 
     class Meta:
         ordering = ["-opened_at", "-id"]

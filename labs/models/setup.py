@@ -14,6 +14,9 @@ class Sender(models.Model):
     zone = models.CharField("time zone where a time carries none", max_length=64)
     default_charset = models.CharField("character set where MSH-18 is empty", max_length=32, default="utf-8")
     bare_mrn_ok = models.BooleanField("a number without authority is ours", default=False)
+    blank_status_from_report = models.BooleanField(
+        "a blank result status (OBX-11) is the report's (OBR-25)", default=False
+    )
 
     history = HistoricalRecords()
 

@@ -1,11 +1,13 @@
 """One result with all its versions, locked while a message is recorded."""
 
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from labs.life_cycle import Standing, Version, is_news, standing
 from labs.models import Observation, Result
+from labs.same_person import People
 
 Identity = tuple[int, str, str, str, datetime]
 # Beyond this a file is one draw after another, and naming all orders costs more than it saves.
@@ -66,33 +68,48 @@ class History:
 
 
 def lock_histories(
-    wanted: AbstractSet[Identity], *, stating: AbstractSet[Identity], sender: str
+    wanted: AbstractSet[Identity], *, stating: AbstractSet[Identity], sender: str, people: People
 ) -> dict[Identity, History]:
     """The result rows of these identities, locked in one order, with all versions.
 
-    Those that are `stating` a result are created where missing; the others are left out.
+    Those that are `stating` a result are created where missing; the others are left out. A result filed under
+    another number of the same person is the same result: its row is taken, and two identities may share it.
     """
+    numbers = {patient: people.numbers_of(patient) for patient in {identity[0] for identity in wanted}}
     times = sorted(identity[4] for identity in wanted)
     rows = Result.objects.filter(
         sender=sender,
-        patient_id__in={identity[0] for identity in wanted},
+        patient_id__in=frozenset().union(*numbers.values()),
         collected_at__range=(times[0], times[-1]),
     ).order_by("id")
     orders = {identity[1] for identity in wanted}
     if len(orders) <= _NAMED_ORDERS:
         rows = rows.filter(filler_order__in=orders)
-    found = {_identity(row): row for row in rows.select_for_update()}
+    found = _chosen(rows.select_for_update(), wanted, numbers)
     missing = sorted(stating - found.keys())
     if missing:
         Result.objects.bulk_create(
             [_new_result(identity, sender) for identity in missing], ignore_conflicts=True
         )
-        found = {_identity(row): row for row in rows.all().select_for_update()}
-    histories = {identity: History(result=found[identity]) for identity in wanted & found.keys()}
-    by_result = {history.result.pk: history for history in histories.values()}
+        found = _chosen(rows.all().select_for_update(), wanted, numbers)
+    by_result = {row.pk: History(result=row) for row in found.values()}
     for observation in Observation.objects.filter(result_id__in=by_result.keys()).order_by("version"):
         by_result[observation.result_id].take(observation)
-    return histories
+    return {identity: by_result[row.pk] for identity, row in found.items()}
+
+
+def _chosen(
+    rows: Iterable[Result], wanted: AbstractSet[Identity], numbers: Mapping[int, frozenset[int]]
+) -> dict[Identity, Result]:
+    """The row of each identity: the one under its own number, else one under another of the same person."""
+    by_identity = {_identity(row): row for row in rows}
+    chosen = {}
+    for identity in wanted:
+        others = sorted(numbers[identity[0]] - {identity[0]})
+        same = (by_identity.get((number, *identity[1:])) for number in (identity[0], *others))
+        if row := next((row for row in same if row is not None), None):
+            chosen[identity] = row
+    return chosen
 
 
 def _identity(row: Result) -> Identity:
@@ -113,5 +130,11 @@ def _new_result(identity: Identity, sender: str) -> Result:
 
 def _version(place: int, row: Observation) -> Version:
     return Version(
-        key=place, status=row.status, ordered_at=row.ordered_at, ordered_by=row.ordered_by, digest=row.digest
+        key=place,
+        status=row.status,
+        ordered_at=row.ordered_at,
+        ordered_by=row.ordered_by,
+        digest=row.digest,
+        number="" if row.value is None else f"{row.comparator}{row.value.normalize():f}",
+        is_promotion=row.value is not None and not row.sent_value,
     )

@@ -1,27 +1,40 @@
 """Say which of our patients a message is about, or why that is not certain. Never creates one."""
 
+import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from django.db.models import Q
 
 from labs.formats.parsed import ParsedPatient, PatientNumber, Problem
 from labs.models import Patient
 from labs.models.patient import Sex
+from labs.same_person import People
 
 _RECORD_NUMBER_TYPES = frozenset({"", "MR", "PI"})
+_BETWEEN_NAMES = re.compile(r"[\s,.\-]+")
 _LETTERS = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
 _TWO_LETTER_VOWELS = (("ae", "a"), ("oe", "o"), ("ue", "u"))
 
 
 def match_patients(
-    parsed: Iterable[ParsedPatient], *, bare_number_ok: bool
+    parsed: Iterable[ParsedPatient], *, bare_number_ok: bool, people: People
 ) -> Mapping[ParsedPatient, Patient | Problem]:
-    """Each named person's row, or the reason there is none; one query for all of them."""
+    """Each named person's row, or the reason there is none; one query, and one more where numbers merged."""
     wanted = set(parsed)
-    numbers = {number.number for person in wanted for number in person.numbers}
-    rows = list(Patient.objects.filter(Q(mrn__in=numbers) | Q(alt_id__in=numbers))) if numbers else []
-    return {person: _match(person, rows, bare_number_ok) for person in wanted}
+    rows = patients_with({number.number for person in wanted for number in person.numbers})
+    known = {row.pk: row for row in rows}
+    survivors = {people.survivor_of(pk) for pk in known} - known.keys()
+    if survivors:
+        known |= {row.pk: row for row in Patient.objects.filter(pk__in=survivors)}
+    return {person: _match(person, rows, known, bare_number_ok, people) for person in wanted}
+
+
+def patients_with(numbers: Collection[str]) -> list[Patient]:
+    """Everybody who has one of these numbers, under whatever authority."""
+    if not numbers:
+        return []
+    return list(Patient.objects.filter(Q(mrn__in=numbers) | Q(alt_id__in=numbers)))
 
 
 def fold_name(name: str) -> str:
@@ -33,28 +46,68 @@ def fold_name(name: str) -> str:
     return letters
 
 
-def _match(person: ParsedPatient, rows: list[Patient], bare_number_ok: bool) -> Patient | Problem:
+def _match(
+    person: ParsedPatient,
+    rows: list[Patient],
+    known: Mapping[int, Patient],
+    bare_number_ok: bool,
+    people: People,
+) -> Patient | Problem:
     if not person.numbers:
         return Problem(code="no-patient-number", reason="The message carries no patient number.")
     found = {
-        row.pk: row for row in rows for number in person.numbers if _is_ours(number, row, bare_number_ok)
+        row.pk: row
+        for row in rows
+        for number in person.numbers
+        if is_number_of(number, row, bare_number_ok=bare_number_ok)
     }
     if not found:
         return _nobody(person, rows)
-    if len(found) > 1:
+    survivors = {people.survivor_of(pk) for pk in found}
+    if len(survivors) > 1:
         return Problem(
             code="two-patients", reason="The numbers in the message belong to different patients of ours."
         )
-    return _agree(person, next(iter(found.values())))
+    survivor = known[survivors.pop()]
+    # Filed under the number that was named, so that separating two numbers again undoes their merge.
+    row = next(iter(found.values())) if len(found) == 1 else survivor
+    if _names_another(person, row, found.values()):
+        return Problem(
+            code="two-numbers", reason="The message carries a second number of our authority, not known here."
+        )
+    agreed = _agree(person, survivor)
+    if isinstance(agreed, Problem) and row.pk != survivor.pk:
+        agreed = _agree(person, row)
+    return agreed if isinstance(agreed, Problem) else row
 
 
-def _is_ours(number: PatientNumber, row: Patient, bare_number_ok: bool) -> bool:
+def _names_another(person: ParsedPatient, row: Patient, found: Collection[Patient]) -> bool:
+    """Whether a number stands beside it that is of the very kind this patient has, and that nobody has."""
+    return any(
+        number.type == row.id_type
+        and _same_authority(number, row.assigning_authority)
+        and not any(is_number_of(number, each, bare_number_ok=False) for each in found)
+        for number in person.numbers
+    )
+
+
+def is_number_of(number: PatientNumber, row: Patient, *, bare_number_ok: bool) -> bool:
     """Whether a number is this patient's: the same digits from the same authority."""
     if not number.authorities:
         return bare_number_ok and number.number == row.mrn
     if number.number == row.mrn and _same_authority(number, row.assigning_authority):
         return number.type in _RECORD_NUMBER_TYPES | {row.id_type}
     return bool(row.alt_id) and number.number == row.alt_id and _same_authority(number, row.alt_authority)
+
+
+def _given_names_agree(theirs: str, ours: str) -> bool:
+    """Whether a name on one side is one of the other, or its beginning; where none is stated, they agree."""
+    their_names, our_names = (
+        [fold_name(name) for name in _BETWEEN_NAMES.split(names)] for names in (theirs, ours)
+    )
+    pairs = [(one, other) for one in filter(None, their_names) for other in filter(None, our_names)]
+    joined = (fold_name(theirs), fold_name(ours))
+    return not pairs or any(one.startswith(other) or other.startswith(one) for one, other in [*pairs, joined])
 
 
 def _same_authority(number: PatientNumber, ours: str) -> bool:
@@ -73,7 +126,7 @@ def _nobody(person: ParsedPatient, rows: list[Patient]) -> Problem:
 
 
 def _agree(person: ParsedPatient, row: Patient) -> Patient | Problem:
-    """Birth date and family name must agree and sex must not contradict; else a person decides."""
+    """Birth date and family name must agree, given name and sex not contradict; else a person decides."""
     if person.birth_date is None:
         return Problem(code="no-birth-date", reason="The message carries no readable birth date.")
     if person.birth_date != row.birth_date:
@@ -83,6 +136,11 @@ def _agree(person: ParsedPatient, row: Patient) -> Patient | Problem:
     family = fold_name(person.family)
     if not family or family != fold_name(row.family):
         return Problem(code="name-differs", reason="The number is ours, but the family name is another one.")
+    if not _given_names_agree(person.given, row.given):
+        return Problem(
+            code="given-name-differs",
+            reason="Number, birth date and family name are ours, but the given name is another one: a twin?",
+        )
     if {person.sex, row.sex} == {Sex.FEMALE.value, Sex.MALE.value}:
         return Problem(
             code="sex-contradicts", reason="The number is ours, but the sex contradicts our record."

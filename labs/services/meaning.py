@@ -10,12 +10,21 @@ from decimal import Decimal
 from labs import library
 from labs.clinic_days import add_days
 from labs.formats.numbers import MOST_DIGITS, shown
-from labs.formats.parsed import Act, Code, ParsedObservation, ParsedRange, ParsedTime, Problem
+from labs.formats.parsed import (
+    Act,
+    Code,
+    ParsedObservation,
+    ParsedRange,
+    ParsedStatus,
+    ParsedTime,
+    Problem,
+)
 from labs.life_cycle import DATED
 from labs.models import LocalCode
 from labs.units import Analyte, convert, fold_unit, is_plausible
 
 _LOINC_SYSTEMS = frozenset({"LN", "LOINC", "HTTP://LOINC.ORG"})
+_DELETION = ParsedStatus(word="entered-in-error", act=Act.WITHDRAW)
 _MOST_DECIMALS = 9
 _WIDEST = Decimal(10) ** 11
 
@@ -80,26 +89,46 @@ def understand(sent: ParsedObservation, *, context: Context) -> Understood | Pro
         )
     if sent.status.act is Act.NO_RESULT:
         return None
-    named = name_analyte(sent.codes, local_codes=context.local_codes)
+    named = sent.doubt or name_analyte(sent.codes, local_codes=context.local_codes)
     if isinstance(named, Problem):
-        return named
+        return None if is_attachment(sent) else named
     if isinstance(sent.collected, Problem):
         return sent.collected
     if fault := _time_fault(sent.collected.instant, context):
         return fault
-    analyte, loinc = named
+    return _judged(sent, sent.collected, _effective(sent.status, sent), named)
+
+
+def _judged(
+    sent: ParsedObservation, collected: ParsedTime, status: ParsedStatus, named: tuple[Analyte, str]
+) -> Understood | Problem:
     understood = Understood(
         sent=sent,
-        analyte=analyte,
-        loinc=loinc,
-        status=sent.status.word,
-        act=sent.status.act,
-        collected=sent.collected,
+        analyte=named[0],
+        loinc=named[1],
+        status=status.word,
+        act=status.act,
+        collected=collected,
         value=None,
         comparator="",
         range=ParsedRange(),
     )
-    return understood if sent.status.act is Act.WITHDRAW else _with_value(understood)
+    return understood if status.act is Act.WITHDRAW else _with_value(understood)
+
+
+def _effective(status: ParsedStatus, sent: ParsedObservation) -> ParsedStatus:
+    """What a status comes to with this value: deleted takes back, confirmed without a value promotes."""
+    code = sent.number.code if isinstance(sent.number, Problem) else ""
+    if code == "value-deleted" and status.act is not Act.WITHDRAW:
+        return _DELETION
+    if status.act is Act.CONFIRM:
+        return replace(status, act=Act.PROMOTE if code == "no-value" else Act.STORE)
+    return status
+
+
+def is_attachment(sent: ParsedObservation) -> bool:
+    """Whether it is a file beside the results: kept with its message, unread."""
+    return isinstance(sent.number, Problem) and sent.number.code == "attachment"
 
 
 def name_analyte(
@@ -129,11 +158,16 @@ def _by_loinc(code: Code) -> Analyte | None:
 
 
 def _by_local_code(code: Code, local_codes: Mapping[str, Sequence[LocalCode]]) -> Analyte | None:
-    """By the sender's table: the coding system must agree where both sides name one."""
+    """By the sender's table: the coding system must agree where both sides name one.
+
+    Many laboratories label codes of their own as LOINC, so that this label says nothing of a code that is
+    none of ours.
+    """
+    said = "" if code.system in _LOINC_SYSTEMS else code.system
     rows = [
         row
         for row in local_codes.get(code.code, ())
-        if not row.coding_system or not code.system or row.coding_system.upper() == code.system
+        if not row.coding_system or not said or row.coding_system.upper() == said
     ]
     shorts = {row.analyte for row in rows}
     return library.analytes().get(shorts.pop()) if len(shorts) == 1 else None

@@ -7,15 +7,20 @@ from datetime import datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from labs.clock import database_now
 from labs.formats import csv_rows, hl7v2
+from labs.formats.hl7_ack import Header, read_header
+from labs.formats.hl7_merge import EVENT
 from labs.formats.parsed import ParsedMessage, Rejected, SenderProfile
 from labs.library import limits
 from labs.models import CsvFeed, LabMessage, MessageOutcome, QuarantinedResult, Sender
+from labs.same_person import read_people
 from labs.services.identity import match_patients
 from labs.services.meaning import local_codes_of
+from labs.services.read_merges import read_merge_message
 from labs.services.record import Recorder, Tally
 from labs.signals import evidence_changed
 
@@ -102,7 +107,7 @@ def _read(message: LabMessage, now: datetime) -> None:
         stored=tally.stored,
         unchanged=tally.unchanged,
         held=tally.held,
-        notes=notes,
+        notes=[*notes, *tally.notes],
         at=now,
     )
     if tally.patient_ids:
@@ -119,15 +124,26 @@ def _read_hl7(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | R
             code="unknown-sender",
             reason="The sending application and facility (MSH-3, MSH-4) are not set up here.",
         )
-    profile = SenderProfile(zone=ZoneInfo(sender.zone), charset=sender.default_charset)
+    if _is_merge(message):
+        return read_merge_message(message, sender=sender, now=now)
+    profile = SenderProfile(
+        zone=ZoneInfo(sender.zone),
+        charset=sender.default_charset,
+        status_from_report=sender.blank_status_from_report,
+    )
     parsed = hl7v2.parse(bytes(message.body), profile=profile, most=limits().results_in_message)
     if isinstance(parsed, Rejected):
         return parsed
-    notes = [*parsed.notes, *_reused_control_id(message)]
+    notes = [*parsed.notes, *_other_receiver(parsed), *_reused_control_id(message)]
     tally = _record(
         message, parsed, now, sender=sender.name, codes=sender.name, bare_number_ok=sender.bare_mrn_ok
     )
     return tally, notes
+
+
+def _is_merge(message: LabMessage) -> bool:
+    header = read_header(bytes(message.body))
+    return isinstance(header, Header) and (header.msh.component(9), header.msh.component(9, 2)) == EVENT
 
 
 def _read_csv(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | Rejected:
@@ -160,9 +176,14 @@ def _record(
     codes: str,
     bare_number_ok: bool,
 ) -> Tally:
-    people = match_patients((report.patient for report in parsed.reports), bare_number_ok=bare_number_ok)
-    recorder = Recorder(message=message, sender=sender, local_codes=local_codes_of(codes), now=now)
-    return recorder.record(parsed, people=people)
+    people = read_people()
+    matched = match_patients(
+        (report.patient for report in parsed.reports), bare_number_ok=bare_number_ok, people=people
+    )
+    recorder = Recorder(
+        message=message, sender=sender, local_codes=local_codes_of(codes), people=people, now=now
+    )
+    return recorder.record(parsed, matched=matched)
 
 
 def _state(tally: Tally) -> str:
@@ -171,6 +192,14 @@ def _state(tally: Tally) -> str:
     if tally.unchanged and not (tally.stored or tally.held):
         return MessageOutcome.State.DUPLICATE
     return MessageOutcome.State.READ
+
+
+def _other_receiver(parsed: ParsedMessage) -> list[str]:
+    """A remark where the header names another receiver than those this clinic answers to."""
+    known, named = settings.MLLP_RECEIVERS, "|".join(parsed.receiver)
+    if not known or named in known:
+        return []
+    return [f"The message is addressed to {named.strip('|') or 'nobody'} (MSH-5, MSH-6), not to this clinic."]
 
 
 def _reused_control_id(message: LabMessage) -> list[str]:

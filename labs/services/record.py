@@ -17,8 +17,10 @@ from labs.library import limits
 from labs.life_cycle import Standing
 from labs.models import LabMessage, LabReport, LocalCode, Observation, Patient, QuarantinedResult, Result
 from labs.models.result import WITHDRAWN
+from labs.same_person import People
 from labs.services.history import History, Identity, lock_histories
-from labs.services.meaning import Context, Understood, name_analyte, plain, understand
+from labs.services.meaning import Context, Understood, is_attachment, name_analyte, plain, understand
+from labs.services.remarks import remark_on_attachment, remarks_on
 
 _LONGEST_ORDER = 200
 _NOTHING_TO_PROMOTE = Problem(
@@ -46,6 +48,7 @@ class Tally:
     held: int = 0
     patient_ids: set[int] = field(default_factory=set)
     first_problem: Problem | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,23 +80,25 @@ class Recorder:
         message: LabMessage,
         sender: str,
         local_codes: Mapping[str, Sequence[LocalCode]],
+        people: People,
         now: datetime,
     ) -> None:
         self.message = message
         self.sender = sender
+        self.people = people
         self.local_codes = local_codes
         self.now = now
         self.tally = Tally()
         self.quarantined: list[QuarantinedResult] = []
 
-    def record(self, parsed: ParsedMessage, *, people: Mapping[ParsedPatient, Patient | Problem]) -> Tally:
+    def record(self, parsed: ParsedMessage, *, matched: Mapping[ParsedPatient, Patient | Problem]) -> Tally:
         """Judge every observation, store what is fit, keep the rest apart, and say what came of it."""
         entries: list[_Entry] = []
         for report in parsed.reports:
-            person = report.damage or people[report.patient]
+            person = report.damage or matched[report.patient]
             for sent in report.observations:
                 if isinstance(person, Problem):
-                    self.hold(sent, person)
+                    self.hold(sent, person, report=report)
                     continue
                 context = Context(
                     local_codes=self.local_codes,
@@ -103,16 +108,26 @@ class Recorder:
                 )
                 judged = _too_long(report, sent) or understand(sent, context=context)
                 if isinstance(judged, Problem):
-                    self.hold(sent, judged, patient=person)
+                    self.hold(sent, judged, report=report, patient=person)
                 elif judged is not None:
                     entries.append(_Entry(report=report, patient=person, understood=judged))
+                    self.tally.notes += remarks_on(judged)
+                elif is_attachment(sent):
+                    self.tally.notes.append(remark_on_attachment(sent))
         if entries:
             self._store(entries)
         QuarantinedResult.objects.bulk_create(self.quarantined)
         self.tally.held = len(self.quarantined)
         return self.tally
 
-    def hold(self, sent: ParsedObservation, problem: Problem, *, patient: Patient | None = None) -> None:
+    def hold(
+        self,
+        sent: ParsedObservation,
+        problem: Problem,
+        *,
+        report: ParsedReport,
+        patient: Patient | None = None,
+    ) -> None:
         """Keep one observation apart with its reason."""
         named = name_analyte(sent.codes, local_codes=self.local_codes)
         self.tally.first_problem = self.tally.first_problem or problem
@@ -129,9 +144,13 @@ class Recorder:
                 reason=problem.reason,
                 sent=sent.raw[:_SHOWN],
                 collected_at=None if isinstance(sent.collected, Problem) else sent.collected.instant,
+                ordered_at=report.ordered_at or self.message.received_at,
                 opened_at=self.now,
             )
         )
+
+    def _hold_entry(self, entry: _Entry, problem: Problem) -> None:
+        self.hold(entry.understood.sent, problem, report=entry.report, patient=entry.patient)
 
     def _store(self, entries: list[_Entry]) -> None:
         histories = lock_histories(
@@ -139,15 +158,17 @@ class Recorder:
             # A status-only update makes no result: without one it has nothing to promote.
             stating={entry.identity for entry in entries if entry.understood.act is not Act.PROMOTE},
             sender=self.sender,
+            people=self.people,
         )
         reports = self._reports(entries)
         for entry in entries:
             history = histories.get(entry.identity)
             if history is None:
-                self.hold(entry.understood.sent, _NOTHING_TO_PROMOTE, patient=entry.patient)
+                self._hold_entry(entry, _NOTHING_TO_PROMOTE)
             else:
                 self._append(entry, history, reports[entry.report.position])
-        changed = [history for history in histories.values() if history.new]
+        by_result = {history.result.pk: history for history in histories.values()}
+        changed = [history for history in by_result.values() if history.new]
         for generation in range(max((len(history.new) for history in changed), default=0)):
             Observation.objects.bulk_create(
                 [history.new[generation] for history in changed if generation < len(history.new)]
@@ -181,7 +202,7 @@ class Recorder:
         if understood.act is Act.PROMOTE:
             promoted = _promoted(understood, history)
             if isinstance(promoted, Problem):
-                self.hold(understood.sent, promoted, patient=entry.patient)
+                self._hold_entry(entry, promoted)
                 return
             understood = promoted
         row = self._row(entry, understood, history, report)
@@ -195,11 +216,11 @@ class Recorder:
                 f"The message holds more than {most} different versions of this result; ask the laboratory."
             )
             too_many = Problem(code="too-many-versions", reason=reason)
-            self.hold(understood.sent, too_many, patient=entry.patient)
+            self._hold_entry(entry, too_many)
             return
         before, after = history.append(row)
         if problem := _contradiction(row, before=before, after=after):
-            self.hold(understood.sent, problem, patient=entry.patient)
+            self._hold_entry(entry, problem)
         self.tally.stored += 1
 
     def _row(self, entry: _Entry, understood: Understood, history: History, report: LabReport) -> Observation:
@@ -212,7 +233,7 @@ class Recorder:
             version=history.next_version,
             position=sent.position,
             part=sent.part[:64],
-            patient=entry.patient,
+            patient_id=history.result.patient_id,
             message=self.message,
             report=report,
             analyte=understood.analyte.short,

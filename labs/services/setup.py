@@ -51,6 +51,7 @@ class _Kind:
     columns: tuple[str, ...]
     key: tuple[str, ...]
     read: Callable[[dict[str, str]], dict[str, Any]]
+    optional: tuple[str, ...] = ()
 
 
 def load_setup(*, files: Mapping[str, bytes]) -> tuple[SetupRow, ...]:
@@ -94,8 +95,10 @@ class _FileLoader:
         except csv.Error as error:
             return [self.error(0, f"The file's quoting is damaged: {error}.")]
         header = [cell.strip() for cell in records[0]] if records else []
-        if sorted(header) != sorted(self.kind.columns):
-            return [self.error(1, f"The header must be: {', '.join(self.kind.columns)}.")]
+        columns, known = set(self.kind.columns), {*self.kind.columns, *self.kind.optional}
+        if len(header) != len(set(header)) or not columns <= set(header) <= known:
+            may = f"; and may have {', '.join(self.kind.optional)}" if self.kind.optional else ""
+            return [self.error(1, f"The header must be: {', '.join(self.kind.columns)}{may}.")]
         return [
             self.row(number, header, [cell.strip() for cell in cells])
             for number, cells in enumerate(records[1:], start=2)
@@ -183,17 +186,24 @@ def _patient(cells: dict[str, str]) -> dict[str, Any]:
 
 
 def _sender(cells: dict[str, str]) -> dict[str, Any]:
-    bare = cells["bare_mrn_ok"].lower()
-    if bare not in _YES | _NO:
-        raise ValueError(f"bare_mrn_ok is {cells['bare_mrn_ok']!r}; write true or false.")
+    column, field = "status_from_report", "blank_status_from_report"
     return {
         "name": cells["sender"],
         "msh3": cells["msh3"],
         "msh4": cells["msh4"],
         "zone": _zone(cells["tz"]),
         "default_charset": _charset(cells["default_charset"] or "UTF-8"),
-        "bare_mrn_ok": bare in _YES,
+        "bare_mrn_ok": _flag(cells, "bare_mrn_ok"),
+        # A file without the column says nothing of it, and changes nothing.
+        **({field: _flag(cells, column)} if column in cells else {}),
     }
+
+
+def _flag(cells: dict[str, str], column: str) -> bool:
+    word = cells[column].lower()
+    if word not in _YES | _NO:
+        raise ValueError(f"{column} is {cells[column]!r}; write true or false.")
+    return word in _YES
 
 
 def _local_code(cells: dict[str, str]) -> dict[str, Any]:
@@ -274,6 +284,7 @@ KINDS: Mapping[str, _Kind] = {
     "senders.csv": _Kind(
         model=Sender,
         columns=("sender", "msh3", "msh4", "tz", "default_charset", "bare_mrn_ok"),
+        optional=("status_from_report",),
         key=("name",),
         read=_sender,
     ),

@@ -191,7 +191,8 @@ NUMBERS = [
     ("", "<=10", ("<=", "10")),
     ("CE", "60^sixty", "not-a-number"),
     ("TX", "60", "not-a-number"),
-    ("ED", "60", "not-a-number"),
+    ("ED", "60", "attachment"),
+    ("RP", "60", "attachment"),
 ]
 
 
@@ -244,8 +245,8 @@ EXPECTED_STATUSES = {
     "P": ("preliminary", Act.STORE),
     "R": ("preliminary", Act.STORE),
     "S": ("preliminary", Act.STORE),
-    "V": ("final", Act.STORE),
-    "B": ("final", Act.STORE),
+    "V": ("final", Act.CONFIRM),
+    "B": ("final", Act.CONFIRM),
     "U": ("final", Act.PROMOTE),
     "X": ("cancelled", Act.WITHDRAW),
     "D": ("entered-in-error", Act.WITHDRAW),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labs.formats.hl7_files import messages_in
+from labs.formats.hl7_files import HL7File, read_hl7_file
 from labs.formats.mllp_frames import BrokenFrame, Frame, FrameReader, framed
 from tests.builders_labs import message
 
@@ -69,8 +69,23 @@ def test_random_bytes_give_the_same_frames_however_they_are_cut(stream: bytes, s
 
 
 def test_the_messages_of_a_file() -> None:
-    assert messages_in(ONE) == [ONE]
-    assert messages_in(ONE + TWO) == [ONE, TWO]
-    assert messages_in(framed(ONE) + framed(TWO)) == [ONE, TWO]
-    assert messages_in(b"garbage") == [b"garbage"]
-    assert messages_in(framed(ONE) + b"\x0bMSH|half") == [ONE, b"MSH|half"]
+    assert read_hl7_file(ONE) == HL7File(messages=(ONE,))
+    assert read_hl7_file(ONE + TWO) == HL7File(
+        messages=(
+            ONE,
+            TWO,
+        )
+    )
+    assert read_hl7_file(framed(ONE) + framed(TWO)) == HL7File(
+        messages=(
+            ONE,
+            TWO,
+        )
+    )
+    assert read_hl7_file(b"garbage") == HL7File(messages=(b"garbage",))
+    assert read_hl7_file(framed(ONE) + b"\x0bMSH|half") == HL7File(
+        messages=(
+            ONE,
+            b"MSH|half",
+        )
+    )

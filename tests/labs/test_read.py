@@ -344,7 +344,7 @@ def test_a_reused_control_id_is_remarked_on(patient: Patient) -> None:
 
 
 def test_one_order_number_of_two_patients_is_two_results(patient: Patient) -> None:
-    make_patient(mrn="1002", family="Schmidt", birth_date=date(1970, 1, 1))
+    make_patient(mrn="1002", family="Schmidt", given="Eva", birth_date=date(1970, 1, 1))
     other = pid("1002^^^CLINIC^MR", name="Schmidt^Eva", born="19700101")
     receive(message(), message(other, obr(), obx("19"), control_id="M2"))
     assert {row.patient.mrn: row.value for row in Observation.objects.all()} == {"1001": 60, "1002": 19}

@@ -8,10 +8,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from labs.formats.hl7_files import messages_in
+from labs.formats.hl7_files import read_hl7_file
 from labs.models import CsvFeed, LabMessage
 from labs.report import message_report
-from labs.services import keep_message, read_waiting_messages
+from labs.services import keep_message, keep_refused, read_waiting_messages
 
 _PATIENCE_SECONDS = 60.0
 
@@ -35,8 +35,7 @@ class Command(BaseCommand):
         bodies = self._read(options["files"])
         reports = []
         for path, body in bodies:
-            for part in [body] if is_csv else messages_in(body):
-                reports.append(self._take(path, part, feed if is_csv else ""))
+            reports += [self._take(path, body, feed)] if is_csv else self._take_hl7(path, body)
         if options["json"]:
             self.stdout.write(json.dumps({"files": reports}, indent=2, ensure_ascii=False))
         else:
@@ -50,6 +49,21 @@ class Command(BaseCommand):
             return [(path, path.read_bytes()) for path in paths]
         except OSError as error:
             raise CommandError(f"{error.filename} cannot be read: {error.strerror}.", returncode=2) from error
+
+    def _take_hl7(self, path: Path, body: bytes) -> list[dict[str, Any]]:
+        """Each message on its own; what does not add up around them becomes an incident beside them."""
+        file = read_hl7_file(body)
+        reports = [self._take(path, part, "") for part in file.messages]
+        for fault in file.faults:
+            kept = keep_refused(
+                body=body,
+                door=LabMessage.Door.HL7_FILE,
+                peer=path.name,
+                code="batch-incomplete",
+                reason=f"{fault} Its messages were taken in; ask the laboratory what is missing.",
+            )
+            reports.append({"file": str(path), "duplicate": False, **message_report(message_id=kept)})
+        return reports
 
     def _take(self, path: Path, body: bytes, feed: str) -> dict[str, Any]:
         door = LabMessage.Door.CSV if feed else LabMessage.Door.HL7_FILE
