@@ -17,6 +17,7 @@ _LABORATORY = (
     ("Results", "labs", "admin:labs_result_changelist", "labs.view_result"),
     ("Quarantine", "report", "admin:labs_quarantinedresult_changelist", "labs.view_quarantinedresult"),
     ("Messages", "mail", "admin:labs_labmessage_changelist", "labs.view_labmessage"),
+    ("Files", "upload_file", "lab_files:files", "labs.submit_file"),
 )
 _ALERTS = (
     ("Alerts", "notifications", "admin:alerts_alert_changelist", "alerts.view_alert"),

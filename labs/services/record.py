@@ -46,6 +46,8 @@ class Tally:
     held: int = 0
     patient_ids: set[int] = field(default_factory=set)
     first_problem: Problem | None = None
+    # Place, column and word of each observation of which no row remains: already known, or no result yet.
+    quiet: list[tuple[int, str, str]] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,7 +106,9 @@ class Recorder:
                 judged = _too_long(report, sent) or understand(sent, context=context)
                 if isinstance(judged, Problem):
                     self.hold(sent, judged, patient=person)
-                elif judged is not None:
+                elif judged is None:
+                    self.tally.quiet.append((sent.position, sent.part, "no-result"))
+                else:
                     entries.append(_Entry(report=report, patient=person, understood=judged))
         if entries:
             self._store(entries)
@@ -187,6 +191,7 @@ class Recorder:
         row = self._row(entry, understood, history, report)
         if not history.is_news(row):
             self.tally.unchanged += 1
+            self.tally.quiet.append((row.position, row.part, "unchanged"))
             return
         most = limits().versions_in_message
         if len(history.new) >= most:

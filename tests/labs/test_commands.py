@@ -150,7 +150,15 @@ def test_ingest_and_results_from_outside(real_commits: str, tmp_path: Path) -> N
     [report] = loaded(done.stdout)["files"]
     assert (report["state"], report["stored"], report["held"], report["duplicate"]) == ("read", 1, 0, False)
     assert report["rows"] == [
-        {"row": 2, "column": "", "state": "stored", "analyte": "PLT", "reason_code": "", "reason": ""}
+        {
+            "row": 2,
+            "column": "",
+            "state": "stored",
+            "analyte": "PLT",
+            "reason_code": "",
+            "reason": "",
+            "remedy": "",
+        }
     ]
 
     done = run(real_commits, "ingest", "--feed", "csv-lab", "--json", str(mixed), str(broken))
