@@ -12,7 +12,7 @@ _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?", re.ASCII)
 
 
 def safe_cell(text: str) -> str:
-    """The cell as a spreadsheet may show it: what would begin a formula gets an apostrophe, no number does."""
+    """The cell as a spreadsheet may show it: what begins a formula gets an apostrophe, no number does."""
     shown = written_out(text)
     if shown.lstrip().startswith(_TRIGGERS) and not _NUMBER.fullmatch(shown):
         return f"'{shown}"
