@@ -42,13 +42,26 @@ def message_report(*, message_id: int) -> dict[str, Any]:
     }
 
 
+def refusal_report(code: str, reason: str) -> dict[str, Any]:
+    """The report of a file that never became a message."""
+    return {
+        "state": MessageOutcome.State.REJECTED.value,
+        "reason_code": code,
+        "reason": reason,
+        "remedy": remedy(code),
+        "rows": [],
+    }
+
+
 def report_csv(report: dict[str, Any]) -> str:
-    """The same report as a CSV file; what is wrong with the whole file stands on a row 0 of its own."""
-    rows = [[row[name] for name in ROW_COLUMNS] for row in report["rows"]]
-    if not rows:
-        whole = {"row": 0, "column": "", "analyte": "", **report}
-        rows = [[whole[name] for name in ROW_COLUMNS]]
-    return write_table(ROW_COLUMNS, rows)
+    """The same report as a CSV file; the file as a whole stands first, as row 0."""
+    whole = {"row": 0, "column": "", "analyte": "", **report}
+    if report.get("known"):
+        whole["reason"] = f"Taken in before: nothing changed. {report['reason']}".strip()
+    elif report["rows"] and not report["reason"]:
+        whole["reason"] = "{stored} stored, {unchanged} known already, {held} held".format(**report)
+    rows = [whole, *report["rows"]]
+    return write_table(ROW_COLUMNS, ([row[name] for name in ROW_COLUMNS] for row in rows))
 
 
 def _row(row: int, column: str, state: str, *, analyte: str = "", why: tuple[str, str] = ("", "")) -> Row:

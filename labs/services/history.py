@@ -6,6 +6,7 @@ from datetime import datetime
 
 from labs.life_cycle import Standing, Version, is_news, standing
 from labs.models import Observation, Result
+from labs.services.bulk import insert_rows
 
 Identity = tuple[int, str, str, str, datetime]
 # Beyond this a file is one draw after another, and naming all orders costs more than it saves.
@@ -84,9 +85,7 @@ def lock_histories(
     found = {_identity(row): row for row in rows.select_for_update()}
     missing = sorted(stating - found.keys())
     if missing:
-        Result.objects.bulk_create(
-            [_new_result(identity, sender) for identity in missing], ignore_conflicts=True
-        )
+        insert_rows([_new_result(identity, sender) for identity in missing], ignore_conflicts=True)
         found = {_identity(row): row for row in rows.all().select_for_update()}
     histories = {identity: History(result=found[identity]) for identity in wanted & found.keys()}
     by_result = {history.result.pk: history for history in histories.values()}

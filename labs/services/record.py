@@ -15,8 +15,9 @@ from labs.formats.parsed import (
 )
 from labs.library import limits
 from labs.life_cycle import Standing
-from labs.models import LabMessage, LabReport, LocalCode, Observation, Patient, QuarantinedResult, Result
+from labs.models import LabMessage, LabReport, LocalCode, Observation, Patient, QuarantinedResult
 from labs.models.result import WITHDRAWN
+from labs.services.bulk import insert_rows, update_rows
 from labs.services.history import History, Identity, lock_histories
 from labs.services.meaning import Context, Understood, name_analyte, plain, understand
 
@@ -112,7 +113,7 @@ class Recorder:
                     entries.append(_Entry(report=report, patient=person, understood=judged))
         if entries:
             self._store(entries)
-        QuarantinedResult.objects.bulk_create(self.quarantined)
+        insert_rows(self.quarantined)
         self.tally.held = len(self.quarantined)
         return self.tally
 
@@ -153,13 +154,11 @@ class Recorder:
                 self._append(entry, history, reports[entry.report.position])
         changed = [history for history in histories.values() if history.new]
         for generation in range(max((len(history.new) for history in changed), default=0)):
-            Observation.objects.bulk_create(
-                [history.new[generation] for history in changed if generation < len(history.new)]
-            )
+            insert_rows([history.new[generation] for history in changed if generation < len(history.new)])
         for history in changed:
             history.settle()
             self.tally.patient_ids.add(history.result.patient_id)
-        Result.objects.bulk_update([history.result for history in changed], ["current", "in_conflict"])
+        update_rows([history.result for history in changed], fields=["current", "in_conflict"])
 
     def _reports(self, entries: list[_Entry]) -> dict[int, LabReport]:
         rows = {
@@ -176,7 +175,7 @@ class Recorder:
             )
             for entry in entries
         }
-        LabReport.objects.bulk_create(rows.values())
+        insert_rows(list(rows.values()))
         return rows
 
     def _append(self, entry: _Entry, history: History, report: LabReport) -> None:

@@ -1,4 +1,4 @@
-"""What spreadsheets and other locales do to CSV files is held or refused, with its reason, and never guessed."""
+"""What spreadsheets and other locales do to CSV files is held or refused, never guessed."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -293,6 +293,7 @@ def profile(**facts: Any) -> FeedProfile:
 
 LOCALES = {
     "english": (lambda d: f"{d:,}", "%m/%d/%Y %I:%M %p", "%m/%d/%Y"),
+    "american": (lambda d: f"{d:,}", "%m/%d/%Y %H:%M", "%m/%d/%Y"),
     "british": (lambda d: f"{d:,}", "%d/%m/%Y %H:%M", "%d/%m/%Y"),
     "german": (lambda d: f"{d:,}".translate(str.maketrans(",.", ".,")), "%d.%m.%Y %H:%M", "%d.%m.%Y"),
     "swiss": (lambda d: f"{d:,}".replace(",", "'"), "%d.%m.%Y %H:%M", "%d.%m.%Y"),
