@@ -21,11 +21,11 @@ def decode(body: bytes, *, encoding: str) -> str | Rejected:
         text = body.decode(encoding)
         writes_order = "".encode(encoding) in _BYTE_ORDER_MARKS
     except (UnicodeError, LookupError):
-        return _wrong_encoding(f"The file is not {encoding}, as its feed declares.")
+        return _wrong_encoding(f"The file is not {encoding}, as declared.")
     if writes_order and not body.startswith(_BYTE_ORDER_MARKS):
         return _wrong_encoding(f"The file does not begin with the byte order mark that {encoding} needs.")
     if not _is_unicode(encoding) and not body.isascii() and _is_utf8(body):
-        return _wrong_encoding(f"The file is utf-8, but its feed declares {encoding}: letters would change.")
+        return _wrong_encoding(f"The file is utf-8, but {encoding} is declared: letters would change.")
     if "\0" in text:
         return _wrong_encoding("The file holds NUL characters; its encoding is not as declared.")
     return text.removeprefix(_MARK)

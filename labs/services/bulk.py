@@ -16,20 +16,22 @@ _FEW = 100
 _SQLITE_UPDATES = 200
 
 
-def insert_rows(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> None:
-    """Insert new rows of one table; unless conflicts are ignored, each then has its primary key.
+def insert_rows(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> bool:
+    """Insert new rows of one table; true where each row is surely there and has its primary key.
 
     PostgreSQL is given a chunk as one JSON text: thousands of parameters cost far more than the rows.
     """
     if not rows:
-        return
+        return True
     if len(rows) < _FEW or connection.vendor != "postgresql":
-        type(rows[0])._default_manager.bulk_create(rows, batch_size=CHUNK, ignore_conflicts=ignore_conflicts)
-        return
+        manager = type(rows[0])._default_manager
+        manager.bulk_create(rows, batch_size=CHUNK, ignore_conflicts=ignore_conflicts)
+        return not ignore_conflicts
     meta = type(rows[0])._meta
     names = [field.attname for field in meta.concrete_fields]
     columns = ", ".join(f'"{field.column}"' for field in meta.concrete_fields)
     otherwise = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
+    inserted = 0
     with connection.cursor() as cursor:
         for chunk in _chunks(rows):
             cursor.execute(
@@ -43,8 +45,10 @@ def insert_rows(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> Non
                 f' FROM json_populate_recordset(NULL::"{meta.db_table}", %s::json){otherwise}',
                 [_as_json(chunk, names)],
             )
+            inserted += cursor.rowcount
             for row in chunk:
                 row._state.adding, row._state.db = False, connection.alias
+    return inserted == len(rows)
 
 
 def update_rows(rows: Sequence[Model], *, fields: Sequence[str]) -> None:

@@ -83,13 +83,18 @@ def lock_histories(
     if len(orders) <= _NAMED_ORDERS:
         rows = rows.filter(filler_order__in=orders)
     found = {_identity(row): row for row in rows.select_for_update()}
-    missing = sorted(stating - found.keys())
-    if missing:
-        insert_rows([_new_result(identity, sender) for identity in missing], ignore_conflicts=True)
+    missing = [_new_result(identity, sender) for identity in sorted(stating - found.keys())]
+    if insert_rows(missing, ignore_conflicts=True):
+        older = list(found.values())
+        found |= {_identity(row): row for row in missing}
+    else:
+        # Another worker may have made some of them, with versions, a moment ago.
         found = {_identity(row): row for row in rows.all().select_for_update()}
+        older = list(found.values())
     histories = {identity: History(result=found[identity]) for identity in wanted & found.keys()}
     by_result = {history.result.pk: history for history in histories.values()}
-    for observation in Observation.objects.filter(result_id__in=by_result.keys()).order_by("version"):
+    known = by_result.keys() & {row.pk for row in older}
+    for observation in Observation.objects.filter(result_id__in=known).order_by("version"):
         by_result[observation.result_id].take(observation)
     return histories
 
