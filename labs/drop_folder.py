@@ -54,7 +54,9 @@ class FolderWatch:
         with _opened(str(self.root)) as root:
             for feed in sorted(_names(root)):
                 with _feed_folder(feed, root) as folder:
-                    names = _names(folder) if folder is not None else set()
+                    if folder is None:
+                        continue
+                    names = _names(folder)
                     for name in sorted(names):
                         if name.lower().endswith(_SUFFIX) and not name.startswith("."):
                             seen.add((feed, name))

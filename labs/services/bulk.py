@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Model
+from django.db.models import ForeignKey, Model
 
 CHUNK = 2000
 # Below this the ORM's own statement costs no more than ours.
@@ -40,6 +40,7 @@ def insert_rows(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> boo
             )
             for row, (key,) in zip(chunk, cursor.fetchall(), strict=True):
                 row.pk = key
+                _take_related_keys(row)
             cursor.execute(
                 f'INSERT INTO "{meta.db_table}" ({columns}) SELECT {columns}'
                 f' FROM json_populate_recordset(NULL::"{meta.db_table}", %s::json){otherwise}',
@@ -59,7 +60,7 @@ def update_rows(rows: Sequence[Model], *, fields: Sequence[str]) -> None:
     if len(rows) < _FEW or connection.vendor != "postgresql":
         type(rows[0])._default_manager.bulk_update(rows, fields, batch_size=_SQLITE_UPDATES)
         return
-    chosen = [meta.get_field(name) for name in fields]
+    chosen = [field for field in meta.concrete_fields if field.name in fields]
     names = ["id", *(field.attname for field in chosen)]
     changes = ", ".join(f'"{field.column}" = given."{field.column}"' for field in chosen)
     with connection.cursor() as cursor:
@@ -70,6 +71,14 @@ def update_rows(rows: Sequence[Model], *, fields: Sequence[str]) -> None:
                 " WHERE stored.id = given.id",
                 [_as_json(chunk, names)],
             )
+
+
+def _take_related_keys(row: Model) -> None:
+    """Rows that a row was given as objects may have got their keys only afterwards."""
+    for field in row._meta.concrete_fields:
+        if isinstance(field, ForeignKey) and field.is_cached(row):
+            related = getattr(row, field.name)
+            setattr(row, field.attname, None if related is None else related.pk)
 
 
 def _chunks(rows: Sequence[Model]) -> Iterator[Sequence[Model]]:

@@ -62,7 +62,7 @@ class History:
     def settle(self) -> None:
         """Put what stands now on the result."""
         stands = self.standing()
-        self.result.current = self.observations[stands.current.key]
+        self.result.current_id = self.observations[stands.current.key].pk
         self.result.in_conflict = stands.in_conflict or self.cut_short
 
 

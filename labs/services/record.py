@@ -125,7 +125,7 @@ class Recorder:
             self.tally.patient_ids.add(patient.pk)  # nobody may act past a result that was not read
         self.quarantined.append(
             QuarantinedResult(
-                message=self.message,
+                message_id=self.message.pk,
                 position=sent.position,
                 part=sent.part[:64],
                 patient=patient,
@@ -163,8 +163,8 @@ class Recorder:
     def _reports(self, entries: list[_Entry]) -> dict[int, LabReport]:
         rows = {
             entry.report.position: LabReport(
-                message=self.message,
-                patient=entry.patient,
+                message_id=self.message.pk,
+                patient_id=entry.patient.pk,
                 position=entry.report.position,
                 filler_order=entry.report.filler_order[:_LONGEST_ORDER],
                 placer_order=entry.report.placer_order[:_LONGEST_ORDER],
@@ -212,13 +212,13 @@ class Recorder:
         ordered_by = entry.report.ordered_by if entry.report.ordered_at else "received"
         codes = " / ".join("^".join((code.code, code.text, code.system)) for code in sent.codes)
         return Observation(
-            result=history.result,
+            result_id=history.result.pk,
             version=history.next_version,
             position=sent.position,
             part=sent.part[:64],
-            patient=entry.patient,
-            message=self.message,
-            report=report,
+            patient_id=entry.patient.pk,
+            message_id=self.message.pk,
+            report_id=report.pk,
             analyte=understood.analyte.short,
             loinc=understood.loinc,
             code_sent=codes[:200],

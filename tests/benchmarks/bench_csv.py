@@ -129,15 +129,15 @@ def test_a_file_of_twenty_thousand_rows_beside_copy() -> None:
             copy.write(rows["labs_observation"])
     assert Result.objects.filter(current__isnull=True).count() == 0
     count = limits().results_in_file
-    table = Table(title=f"A file of {count} rows on PostgreSQL, the least of {ROUNDS} rounds")
+    shown = Table(title=f"A file of {count} rows on PostgreSQL, the least of {ROUNDS} rounds")
     for heading in ("path", "seconds", "rows/s", "of COPY"):
-        table.add_column(heading, justify="left" if heading == "path" else "right")
+        shown.add_column(heading, justify="left" if heading == "path" else "right")
     best = min(floor)
     for path, seconds in (
         ("through the door: kept, read, judged, stored", min(door)),
         ("COPY of the reports, results and observations", best),
         ("COPY of the observations alone", min(alone)),
     ):
-        table.add_row(path, f"{seconds:.2f}", f"{count / seconds:,.0f}", f"{best / seconds:.2f}")
-    Console(width=120).print(table)
+        shown.add_row(path, f"{seconds:.2f}", f"{count / seconds:,.0f}", f"{best / seconds:.2f}")
+    Console(width=120).print(shown)
     assert Observation.objects.count() == ROUNDS * count

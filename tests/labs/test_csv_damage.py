@@ -1,5 +1,6 @@
 """What spreadsheets and other locales do to CSV files is held or refused, never guessed."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -291,7 +292,7 @@ def profile(**facts: Any) -> FeedProfile:
     return FeedProfile(**(given_ | facts))
 
 
-LOCALES = {
+LOCALES: dict[str, tuple[Callable[[Decimal], str], str, str]] = {
     "english": (lambda d: f"{d:,}", "%m/%d/%Y %I:%M %p", "%m/%d/%Y"),
     "american": (lambda d: f"{d:,}", "%m/%d/%Y %H:%M", "%m/%d/%Y"),
     "british": (lambda d: f"{d:,}", "%d/%m/%Y %H:%M", "%d/%m/%Y"),

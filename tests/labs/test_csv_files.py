@@ -231,6 +231,18 @@ def test_many_rows_written_at_once_are_the_same_as_each_written_alone() -> None:
     assert Result.objects.filter(current__isnull=False, in_conflict=False).count() == 300
 
 
+def test_versions_of_many_results_in_one_file_replace_each_other_in_order() -> None:
+    make_patient()
+    make_feed()
+    first = [csv_row(str(100 + n), order_no=f"C{n}", status="P", reported_at="") for n in range(120)]
+    then = [csv_row(str(300 + n), order_no=f"C{n}", reported_at="") for n in range(120)]
+    assert outcome(take(long_csv(*first, *then)))[2] == 240
+    results = Result.objects.select_related("current__supersedes")
+    assert [(row.current.version, row.current.status) for row in results] == [(2, "final")] * 120
+    steps = [(row.current.supersedes.value or 0) + 200 == row.current.value for row in results]
+    assert steps == [True] * 120
+
+
 def test_a_file_of_too_many_results_is_refused_whole() -> None:
     make_patient()
     make_feed()

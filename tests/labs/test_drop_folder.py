@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from alerts.services.rounds import make_round
-from labs import drop_folder
 from labs.drop_folder import FolderWatch
 from labs.models import LabMessage, MessageOutcome, Observation, QuarantinedResult
 from labs.services import keep_message
@@ -181,7 +181,7 @@ class TestSeveralLooks:
         self, feed: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         now = [100.0]
-        monkeypatch.setattr(drop_folder.time, "monotonic", lambda: now[0])
+        monkeypatch.setattr(time, "monotonic", lambda: now[0])
         path = drop(feed, GOOD[:50], marker=False)
         watching = watch(feed, stable=30)
         assert watching.take_ready() == 0
@@ -198,7 +198,8 @@ class TestSeveralLooks:
         self, feed: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         path = drop(feed)
-        status, asked = os.fstat, []
+        status = os.fstat
+        asked: list[os.stat_result] = []
 
         def slow(handle: int) -> os.stat_result:
             found = status(handle)
@@ -207,7 +208,7 @@ class TestSeveralLooks:
             asked.append(found)
             return found
 
-        monkeypatch.setattr(drop_folder.os, "fstat", slow)
+        monkeypatch.setattr(os, "fstat", slow)
         assert watch(feed).take_ready() == 0
         assert path.exists()
         assert not LabMessage.objects.exists()
@@ -227,7 +228,6 @@ import os, sys
 import django
 django.setup()
 from pathlib import Path
-from labs import drop_folder
 drop_folder.{step} = lambda *a, **k: os.kill(os.getpid(), 9)
 drop_folder.FolderWatch(root=Path(sys.argv[1]), stable_seconds=0, most_bytes=1 << 20).take_ready()
 """
