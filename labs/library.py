@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -41,6 +41,7 @@ class LibraryError(ValueError):
         self.file, self.key, self.reason = file, key, reason
 
 
+@lru_cache(maxsize=1024)
 def loinc_check_digit_holds(code: str) -> bool:
     """Whether a code is shaped like LOINC and its last digit follows from the others (mod 10)."""
     if not _LOINC.fullmatch(code):

@@ -5,47 +5,70 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from labs.models import MessageOutcome, Observation, Patient, QuarantinedResult, Result
+from labs.formats.csv_write import write_table
+from labs.models import FileRows, MessageOutcome, Observation, Patient, QuarantinedResult, Result
 from labs.models.result import WITHDRAWN
+from labs.remedies import remedy
 from labs.same_person import numbers_of
+
+ROW_COLUMNS = ("row", "column", "state", "analyte", "reason_code", "reason", "remedy")
+Row = dict[str, Any]
 
 
 def message_report(*, message_id: int) -> dict[str, Any]:
-    """What became of one message, row by row."""
+    """What became of one message, row by row: stored, held, unchanged, no-result or empty."""
     outcome = MessageOutcome.objects.get(message_id=message_id)
-    stored = [
-        {
-            "row": row.position,
-            "column": row.part,
-            "state": "stored",
-            "analyte": row.analyte,
-            "reason_code": "",
-            "reason": "",
-        }
-        for row in Observation.objects.filter(message_id=message_id)
+    stored = Observation.objects.filter(message_id=message_id).values_list("position", "part", "analyte")
+    held = QuarantinedResult.objects.filter(message_id=message_id).values_list(
+        "position", "part", "analyte", "reason_code", "reason"
+    )
+    rows = [_row(row, part, "stored", analyte=analyte) for row, part, analyte in stored]
+    rows += [
+        _row(row, part, "held", analyte=analyte, why=(code, reason))
+        for row, part, analyte, code, reason in held
     ]
-    held = [
-        {
-            "row": row.position,
-            "column": row.part,
-            "state": "held",
-            "analyte": row.analyte,
-            "reason_code": row.reason_code,
-            "reason": row.reason,
-        }
-        for row in QuarantinedResult.objects.filter(message_id=message_id)
-    ]
+    quiet = FileRows.objects.filter(message_id=message_id).first()
+    rows += [_row(row, part, word) for row, part, word in (quiet.rows if quiet else ())]
     return {
         "message": message_id,
         "state": outcome.state,
         "reason_code": outcome.reason_code,
         "reason": outcome.reason,
+        "remedy": remedy(outcome.reason_code),
         "stored": outcome.stored,
         "unchanged": outcome.unchanged,
         "held": outcome.held,
         "notes": outcome.notes,
-        "rows": sorted(stored + held, key=lambda row: (row["row"], row["column"])),
+        "rows": sorted(rows, key=lambda row: (row["row"], row["column"])),
     }
+
+
+def refusal_report(code: str, reason: str) -> dict[str, Any]:
+    """The report of a file that never became a message."""
+    return {
+        "state": MessageOutcome.State.REJECTED.value,
+        "reason_code": code,
+        "reason": reason,
+        "remedy": remedy(code),
+        "rows": [],
+    }
+
+
+def report_csv(report: dict[str, Any]) -> str:
+    """The same report as a CSV file; the file as a whole stands first, as row 0."""
+    whole = {"row": 0, "column": "", "analyte": "", **report}
+    if report.get("known"):
+        whole["reason"] = f"Taken in before: nothing changed. {report['reason']}".strip()
+    elif report["rows"] and not report["reason"]:
+        whole["reason"] = "{stored} stored, {unchanged} known already, {held} held".format(**report)
+    rows = [whole, *report["rows"]]
+    return write_table(ROW_COLUMNS, ([row[name] for name in ROW_COLUMNS] for row in rows))
+
+
+def _row(row: int, column: str, state: str, *, analyte: str = "", why: tuple[str, str] = ("", "")) -> Row:
+    """One line: `why` is the reason's code and sentence."""
+    cells = (row, column, state, analyte, *why, remedy(why[0]))
+    return dict(zip(ROW_COLUMNS, cells, strict=True))
 
 
 def patient_results(*, patient: Patient, history: bool = False) -> list[dict[str, Any]]:

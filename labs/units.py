@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, Inexact
+from functools import lru_cache
 
 _EXACT = Context(prec=60, traps=[Inexact])
 # After case folding: the Greek mu (both micro signs), the multiplication sign, two other slashes.
@@ -38,6 +39,7 @@ class Analyte:
         return (self.loinc, *self.loinc_also)
 
 
+@lru_cache(maxsize=1024)
 def fold_unit(unit: str) -> str:
     """One form for the spellings that differ only by case, blanks, micro sign or multiplication sign.
 

@@ -18,6 +18,7 @@ _LABORATORY = (
     ("Quarantine", "report", "admin:labs_quarantinedresult_changelist", "labs.view_quarantinedresult"),
     ("Merged numbers", "merge", "admin:labs_patientmerge_changelist", "labs.view_patientmerge"),
     ("Messages", "mail", "admin:labs_labmessage_changelist", "labs.view_labmessage"),
+    ("Files", "upload_file", "lab_files:files", "labs.submit_file"),
 )
 _ALERTS = (
     ("Alerts", "notifications", "admin:alerts_alert_changelist", "alerts.view_alert"),

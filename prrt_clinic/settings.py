@@ -90,6 +90,12 @@ for _network in MLLP_ALLOW:
         raise ImproperlyConfigured(
             f"MLLP_ALLOW holds {_network!r}; name networks such as 10.1.2.0/24, with commas between."
         ) from error
+# Where interface engines and people drop CSV files, one folder for each feed; none named: nowhere.
+DROP_FOLDER = Path(env.str("DROP_FOLDER")).resolve() if env.str("DROP_FOLDER", default="") else None
+# How long a dropped file must have kept size and time before it is read, where no marker stands beside it.
+DROP_STABLE_SECONDS = _whole_number("DROP_STABLE_SECONDS", 30)
+# A file beyond this is refused before it is read.
+FILE_MOST_KIB = _whole_number("FILE_MOST_KIB", 16 * 1024)
 SITE_URL = env.str("SITE_URL", default=f"http://127.0.0.1:{WEB_PORT}").rstrip("/")
 if urlsplit(SITE_URL).scheme not in {"http", "https"} or not urlsplit(SITE_URL).hostname:
     raise ImproperlyConfigured(

@@ -12,6 +12,7 @@ from alerts.services.heartbeat import CELERY, RUNNER, beat, is_fresh
 from alerts.services.triage import triage_decisions, triage_quarantine
 from courses.services.assess import AssessmentFailed, sweep_courses
 from labs.clock import database_now
+from labs.drop_folder import FolderWatch
 from labs.services.read import read_waiting_messages
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class Turn:
 
     older_than: timedelta | None
     sweeps: Sweeps
+    watch: FolderWatch | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,11 @@ class Stage:
 
 
 STAGES = (
+    Stage(
+        name="files taken in",
+        work=lambda turn: turn.watch.take_ready() if turn.watch else 0,
+        in_batches=False,
+    ),
     Stage(
         name="messages read",
         work=lambda turn: read_waiting_messages(limit=BATCH, older_than=turn.older_than),
@@ -116,13 +123,16 @@ class Round:
     failed: tuple[str, ...]
 
 
-def make_round(*, all_due: bool = False, sweeps: Sweeps | None = None) -> Round:
+def make_round(
+    *, all_due: bool = False, sweeps: Sweeps | None = None, watch: FolderWatch | None = None
+) -> Round:
     """Do every stage once; one that fails is logged, and the others go on.
 
     Young work is left to Celery while its heartbeat is fresh; with `all_due` nothing is left. `sweeps` says
-    when every course was last assessed; without it this round assesses every course.
+    when every course was last assessed; without it this round assesses every course. `watch` is the drop
+    folder as the runner saw it before; without it no file is taken in.
     """
-    turn = Turn(older_than=None if all_due else _left_to_celery(), sweeps=sweeps or Sweeps())
+    turn = Turn(older_than=None if all_due else _left_to_celery(), sweeps=sweeps or Sweeps(), watch=watch)
     done: list[tuple[str, int]] = []
     failed: list[str] = []
     for stage in STAGES:

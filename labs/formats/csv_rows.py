@@ -1,14 +1,19 @@
-"""Read one CSV file in its declared dialect into plain values; nothing about the file is guessed."""
+"""Turn the rows of one CSV file into results and their patients, by the layout its feed declares."""
 
-import csv
-import io
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
+from collections.abc import Sequence
+from itertools import chain
 
-from labs.formats.numbers import read_text, shown
+from labs.formats.csv_cells import (
+    FeedProfile,
+    is_swapped,
+    plain_decimals,
+    read_day,
+    read_number,
+    read_time,
+)
+from labs.formats.csv_text import garbled, has_line_break
+from labs.formats.numbers import shown
 from labs.formats.parsed import (
     Code,
     ParsedMessage,
@@ -26,7 +31,6 @@ from labs.formats.parsed import (
 from labs.formats.ranges import read_range
 from labs.formats.specimen import faults_in_text
 from labs.formats.statuses import read_status
-from labs.formats.times import place
 
 LONG = (
     "mrn",
@@ -47,34 +51,20 @@ LONG = (
     "comment",
 )
 WIDE = ("MRN", "Name", "DOB", "Sex", "Collected")
-DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 _ANALYTE_COLUMN = re.compile(r"(.+?)\s*\((.*)\)")
-_ISO = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-    r"(?:[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
-)
 _SEXES = {"f": "female", "female": "female", "m": "male", "male": "male", "o": "other", "other": "other"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedProfile:
-    """The declared dialect of one feed."""
-
-    layout: str
-    encoding: str
-    delimiter: str
-    decimal: str
-    datetime_format: str
-    date_format: str
-    zone: ZoneInfo
-    coding_system: str
+_GARBLED = Problem(
+    code="garbled-text",
+    reason="Letters of the row were lost or changed on the way; what it says cannot be trusted.",
+)
 
 
-def parse(body: bytes, *, feed: FeedProfile, most: int | None = None) -> ParsedMessage | Rejected:
-    """Read a file whole. A damaged dialect or header refuses it; a damaged row is a problem of that row."""
-    rows = _rows(body, feed)
-    if isinstance(rows, Rejected):
-        return rows
+def parse(
+    rows: Sequence[Sequence[str]], *, feed: FeedProfile, most: int | None = None
+) -> ParsedMessage | Rejected:
+    """Read a file's rows of text, header first. A damaged header refuses the file, a damaged row itself."""
     if not rows:
         return Rejected(code="empty-file", reason="The file has no header line.")
     header = tuple(name.strip() for name in rows[0])
@@ -83,39 +73,56 @@ def parse(body: bytes, *, feed: FeedProfile, most: int | None = None) -> ParsedM
         return Rejected(code="bad-header", reason=fault)
     read_row = _long_row if feed.layout == "long" else _wide_row
     reports: list[ParsedReport] = []
+    empty: list[int] = []
     count = 0
     for position, row in enumerate(rows[1:], start=2):
-        if not any(cell.strip() for cell in row):
+        cells = [cell.strip() for cell in row]
+        if not any(cells):
+            empty.append(position)
             continue
-        if len(row) != len(header):
-            reports.append(_damaged(position, row, len(header)))
+        if problem := _damage(cells, header):
+            reports.append(_damaged(position, cells, problem))
             continue
-        found = tuple(
-            read_row(position, dict(zip(header, (cell.strip() for cell in row), strict=True)), feed)
-        )
-        reports.extend(found)
-        count += sum(len(report.observations) for report in found)
+        named = dict(zip(header, cells, strict=True))
+        if refusal := _other_date_order(position, named, feed):
+            return refusal
+        report = read_row(position, named, feed)
+        if report.observations:
+            reports.append(report)
+        else:
+            empty.append(position)
+        count += len(report.observations)
         if refusal := too_many(count, most=most):
             return refusal
-    return ParsedMessage(reports=tuple(reports))
+    return ParsedMessage(reports=tuple(reports), empty_rows=tuple(empty))
 
 
-def _rows(body: bytes, feed: FeedProfile) -> list[list[str]] | Rejected:
-    encoding = "utf-8-sig" if feed.encoding.lower() in {"utf-8", "utf8", "utf-8-sig"} else feed.encoding
-    try:
-        text = body.decode(encoding)
-    except (UnicodeDecodeError, LookupError):
-        return Rejected(code="bad-encoding", reason=f"The file is not {feed.encoding}, as its feed declares.")
-    if "\0" in text:
-        return Rejected(
-            code="bad-encoding", reason="The file holds NUL characters; its encoding is not as declared."
-        )
-    try:
-        return list(
-            csv.reader(io.StringIO(text, newline=""), delimiter=DELIMITERS[feed.delimiter], strict=True)
-        )
-    except csv.Error as error:
-        return Rejected(code="bad-dialect", reason=f"The file's quoting is damaged: {error}.")
+def _damage(cells: Sequence[str], header: tuple[str, ...]) -> Problem | None:
+    """Why the cells of a row cannot be trusted to stand in their columns."""
+    if len(cells) != len(header):
+        reason = f"The row has {len(cells)} cells where the header has {len(header)}."
+        return Problem(code="damaged-row", reason=reason)
+    for name, cell in zip(header, cells, strict=True):
+        if name != "comment" and has_line_break(cell):
+            return Problem(code="damaged-row", reason=f"The cell of {shown(name)} runs over several lines.")
+    return None
+
+
+def _other_date_order(position: int, row: dict[str, str], feed: FeedProfile) -> Rejected | None:
+    """The refusal of a file of which one date can only be read with day and month exchanged: all may be."""
+    times = ("collected_at", "reported_at", "Collected")
+    forms = chain(
+        ((name, feed.datetime_format) for name in times if name in row),
+        ((name, feed.date_format) for name in ("dob", "DOB") if name in row),
+    )
+    for name, form in forms:
+        if form != "iso" and is_swapped(row[name], form=form):
+            reason = (
+                f"{name} of row {position} is {shown(row[name])}: day and month stand the other "
+                f"way round than the feed declares ({form}). No date of the file can be trusted."
+            )
+            return Rejected(code="bad-date-order", reason=reason)
+    return None
 
 
 def _header_fault(header: tuple[str, ...], feed: FeedProfile) -> str:
@@ -133,8 +140,8 @@ def _header_fault(header: tuple[str, ...], feed: FeedProfile) -> str:
     return f"A column is not known: {', '.join(others)}." if others else ""
 
 
-def _long_row(position: int, row: dict[str, str], feed: FeedProfile) -> Iterator[ParsedReport]:
-    reported = _time(row["reported_at"], feed)
+def _long_row(position: int, row: dict[str, str], feed: FeedProfile) -> ParsedReport:
+    reported = read_time(row["reported_at"], feed=feed)
     observation = _observation(
         position=position,
         part="",
@@ -145,12 +152,12 @@ def _long_row(position: int, row: dict[str, str], feed: FeedProfile) -> Iterator
         sex=_SEXES.get(row["sex"].lower(), "unknown"),
         flags=row["flag"],
         status=row["status"],
-        collected=_time(row["collected_at"], feed),
+        collected=read_time(row["collected_at"], feed=feed),
         comment=row["comment"],
         raw=" | ".join(row.values()),
         feed=feed,
     )
-    yield ParsedReport(
+    return ParsedReport(
         position=position,
         patient=_patient(
             mrn=row["mrn"],
@@ -167,7 +174,7 @@ def _long_row(position: int, row: dict[str, str], feed: FeedProfile) -> Iterator
     )
 
 
-def _wide_row(position: int, row: dict[str, str], feed: FeedProfile) -> Iterator[ParsedReport]:
+def _wide_row(position: int, row: dict[str, str], feed: FeedProfile) -> ParsedReport:
     family, _, given = row["Name"].partition(",")
     observations = []
     for column, value in row.items():
@@ -185,13 +192,13 @@ def _wide_row(position: int, row: dict[str, str], feed: FeedProfile) -> Iterator
                 sex="",
                 flags="",
                 status="F",
-                collected=_time(row["Collected"], feed),
+                collected=read_time(row["Collected"], feed=feed),
                 comment="",
                 raw=f"{column}: {value}; collected {row['Collected']}; {row['MRN']}",
                 feed=feed,
             )
         )
-    yield ParsedReport(
+    return ParsedReport(
         position=position,
         patient=_patient(
             mrn=row["MRN"],
@@ -205,11 +212,8 @@ def _wide_row(position: int, row: dict[str, str], feed: FeedProfile) -> Iterator
     )
 
 
-def _damaged(position: int, row: list[str], expected: int) -> ParsedReport:
-    """A row with too few or too many cells: none of them can be trusted to stand in its column."""
-    problem = Problem(
-        code="damaged-row", reason=f"The row has {len(row)} cells where the header has {expected}."
-    )
+def _damaged(position: int, row: Sequence[str], problem: Problem) -> ParsedReport:
+    """A row whose cells cannot be trusted to stand in their columns: it is about nobody."""
     nobody = ParsedPatient(numbers=(), family="", given="", birth_date=None, sex="unknown")
     observation = ParsedObservation(
         position=position,
@@ -243,7 +247,7 @@ def _observation(
     raw: str,
     feed: FeedProfile,
 ) -> ParsedObservation:
-    number = _number(value, feed)
+    number = _GARBLED if garbled(raw) else read_number(value, feed=feed)
     words = comment if isinstance(number, ParsedNumber) else f"{comment}\n{value}"
     return ParsedObservation(
         position=position,
@@ -253,7 +257,7 @@ def _observation(
         sent_value=value,
         units=(unit,) if unit else (),
         sent_unit=unit,
-        range=read_range(_plain_decimals(ref_text, feed), sex=sex),
+        range=read_range(plain_decimals(ref_text, feed=feed), sex=sex),
         ref_text=ref_text,
         flags=flags,
         status=read_status(status),
@@ -265,66 +269,11 @@ def _observation(
     )
 
 
-def _number(text: str, feed: FeedProfile) -> ParsedNumber | Problem:
-    if feed.decimal == "," and "." in text:
-        return Problem(
-            code="not-a-number", reason=f"{shown(text)} has a point; this feed writes a decimal comma."
-        )
-    return read_text(text.replace(",", ".", 1) if feed.decimal == "," else text)
-
-
-def _plain_decimals(text: str, feed: FeedProfile) -> str:
-    if feed.decimal != ",":
-        return text
-    return "" if "." in text else text.replace(",", ".")
-
-
 def _patient(*, mrn: str, family: str, given: str, dob: str, sex: str, feed: FeedProfile) -> ParsedPatient:
     return ParsedPatient(
         numbers=(PatientNumber(number=mrn),) if mrn else (),
         family=family,
         given=given,
-        birth_date=_date(dob, feed),
+        birth_date=read_day(dob, feed=feed),
         sex=_SEXES.get(sex.lower(), "unknown"),
     )
-
-
-def _date(text: str, feed: FeedProfile) -> date | None:
-    try:
-        if feed.date_format == "iso":
-            return date.fromisoformat(text) if len(text) == len("2026-05-04") else None
-        return datetime.strptime(text, feed.date_format).replace(tzinfo=UTC).date()
-    except ValueError:
-        return None
-
-
-def _time(text: str, feed: FeedProfile) -> ParsedTime | Problem:
-    """A time in the declared form; where it carries no offset it is local time of the feed's zone."""
-    if not text:
-        return Problem(code="no-collection-time", reason="The row does not say when the specimen was taken.")
-    try:
-        if feed.datetime_format == "iso":
-            match = _ISO.fullmatch(text)
-            if match is None:
-                raise ValueError
-            read = datetime.fromisoformat(text)
-            precision = "second" if match[1] else "minute" if ":" in text else "day"
-        else:
-            read = datetime.strptime(text, feed.datetime_format)  # noqa: DTZ007  (zone attached below)
-            precision = _precision(feed.datetime_format)
-    except ValueError:
-        return Problem(code="bad-time", reason=f"{shown(text)} is not in the feed's declared form.")
-    if read.tzinfo is None:
-        return place(read, zone=feed.zone, precision=precision, text=text)
-    try:
-        return ParsedTime(instant=read.astimezone(UTC), precision=precision, text=text, zone_source="sent")
-    except OverflowError:
-        return Problem(code="bad-time", reason=f"{shown(text)} lies outside the calendar.")
-
-
-def _precision(form: str) -> str:
-    if any(mark in form for mark in ("%S", "%T", "%X", "%c")):
-        return "second"
-    if "%M" in form:
-        return "minute"
-    return "hour" if any(mark in form for mark in ("%H", "%I")) else "day"

@@ -164,6 +164,8 @@ class ParsedMessage:
     """A message read whole."""
 
     reports: tuple[ParsedReport, ...]
+    # Rows of a file that state no result.
+    empty_rows: tuple[int, ...] = ()
     sent_at: datetime | None = None
     receiver: tuple[str, str] = ("", "")
     notes: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 from labs.formats.parsed import ParsedRange
 
@@ -12,6 +13,7 @@ _BY_SEX = re.compile(r"\b([MF])\s*:\s*([^MF]+)")
 _SEXES = {"M": "male", "F": "female"}
 
 
+@lru_cache(maxsize=1024)
 def read_range(text: str, *, sex: str = "") -> ParsedRange:
     """The bounds a text states; `<21` sets the upper one, `>60` the lower one."""
     by_sex = {_SEXES[letter]: part for letter, part in _BY_SEX.findall(text)}

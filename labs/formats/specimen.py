@@ -64,6 +64,8 @@ _AFTER = re.compile(
 
 def faults_in_text(text: str) -> tuple[str, ...]:
     """Every fault the words state and do not deny."""
+    if not text or text.isspace():
+        return ()
     found = [fault for fault, pattern in _FAULTS if any(_stated(text, m) for m in pattern.finditer(text))]
     return tuple(found)
 

@@ -1,5 +1,6 @@
 """The tables of labs, one module for each noun; Django finds models here, so this file names them."""
 
+from labs.models.files import CsvPreview, CsvUpload, CsvUploadEnd, FileRows
 from labs.models.merge import PatientMerge, PatientMergeReview
 from labs.models.message import LabMessage, MessageOutcome
 from labs.models.patient import BodyWeight, Patient
@@ -10,6 +11,10 @@ from labs.models.setup import CsvFeed, LocalCode, Sender
 __all__ = [
     "BodyWeight",
     "CsvFeed",
+    "CsvPreview",
+    "CsvUpload",
+    "CsvUploadEnd",
+    "FileRows",
     "LabMessage",
     "LabReport",
     "LocalCode",

@@ -8,6 +8,7 @@ from datetime import datetime
 from labs.life_cycle import Standing, Version, is_news, standing
 from labs.models import Observation, Result
 from labs.same_person import People
+from labs.services.bulk import insert_rows
 
 Identity = tuple[int, str, str, str, datetime]
 # Beyond this a file is one draw after another, and naming all orders costs more than it saves.
@@ -63,7 +64,7 @@ class History:
     def settle(self) -> None:
         """Put what stands now on the result."""
         stands = self.standing()
-        self.result.current = self.observations[stands.current.key]
+        self.result.current_id = self.observations[stands.current.key].pk
         self.result.in_conflict = stands.in_conflict or self.cut_short
 
 
@@ -86,14 +87,16 @@ def lock_histories(
     if len(orders) <= _NAMED_ORDERS:
         rows = rows.filter(filler_order__in=orders)
     found = _chosen(rows.select_for_update(), wanted, numbers)
-    missing = sorted(stating - found.keys())
-    if missing:
-        Result.objects.bulk_create(
-            [_new_result(identity, sender) for identity in missing], ignore_conflicts=True
-        )
+    missing = [_new_result(identity, sender) for identity in sorted(stating - found.keys())]
+    older = {row.pk for row in found.values()}
+    if insert_rows(missing, ignore_conflicts=True):
+        found |= {_identity(row): row for row in missing}
+    else:
+        # Another worker may have made some of them, with versions, a moment ago.
         found = _chosen(rows.all().select_for_update(), wanted, numbers)
+        older = {row.pk for row in found.values()}
     by_result = {row.pk: History(result=row) for row in found.values()}
-    for observation in Observation.objects.filter(result_id__in=by_result.keys()).order_by("version"):
+    for observation in Observation.objects.filter(result_id__in=older).order_by("version"):
         by_result[observation.result_id].take(observation)
     return {identity: by_result[row.pk] for identity, row in found.items()}
 

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from labs.clock import database_now
 from labs.formats.hl7_ack import Acks, Header, Verdict, build_ack, judge, read_header
 from labs.formats.parsed import Rejected
-from labs.models import LabMessage, MessageOutcome, Sender
+from labs.models import CsvFeed, LabMessage, MessageOutcome, Sender
 from labs.signals import message_kept
 
 
@@ -40,7 +40,10 @@ def keep_message(*, body: bytes, door: str, peer: str = "", feed: str = "") -> K
     if header is not None:
         ids = (uuid.uuid4().hex[:20], uuid.uuid4().hex[:20])
         acks = build_ack(header, verdict=verdict, control_ids=ids, at=now)
+    sha256 = hashlib.sha256(body).hexdigest()
     msh3, msh4, control_id = _origin(header, feed)
+    if header is None:
+        control_id = _reading_of_file(feed, sha256)
     message = LabMessage(
         door=door,
         peer=peer[:255],
@@ -48,7 +51,7 @@ def keep_message(*, body: bytes, door: str, peer: str = "", feed: str = "") -> K
         msh3=msh3,
         msh4=msh4,
         control_id=control_id,
-        sha256=hashlib.sha256(body).hexdigest(),
+        sha256=sha256,
         body=body,
         ack_code=verdict.code,
         ack=acks.first,
@@ -116,6 +119,20 @@ def _origin(header: Header | Rejected | None, feed: str) -> tuple[str, str, str]
         header.facility.replace("\0", "")[:180],
         header.control_id.replace("\0", "")[:200],
     )
+
+
+def _reading_of_file(feed: str, sha256: str) -> str:
+    """A file has no control id. One that was refused may be read again once its feed is declared anew."""
+    same = LabMessage.objects.filter(door=LabMessage.Door.CSV, msh3=feed, sha256=sha256)
+    last = same.order_by("-pk").values("control_id", "outcome__state", "outcome__at").first()
+    if last is None:
+        return ""
+    if last["outcome__state"] == MessageOutcome.State.REJECTED:
+        changes = CsvFeed.history.filter(name=feed, history_date__gt=last["outcome__at"])
+        newest = changes.order_by("-history_id").values_list("history_id", flat=True).first()
+        if newest is not None:
+            return f"declared anew {newest}"
+    return str(last["control_id"])
 
 
 def _sender_name(msh3: str, msh4: str) -> str:

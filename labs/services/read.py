@@ -9,14 +9,16 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
+from django.utils.module_loading import import_string
 
 from labs.clock import database_now
 from labs.formats import csv_rows, hl7v2
+from labs.formats.csv_cells import FeedProfile
 from labs.formats.hl7_ack import Header, read_header
 from labs.formats.hl7_merge import EVENT
 from labs.formats.parsed import ParsedMessage, Rejected, SenderProfile
 from labs.library import limits
-from labs.models import CsvFeed, LabMessage, MessageOutcome, QuarantinedResult, Sender
+from labs.models import CsvFeed, FileRows, LabMessage, MessageOutcome, QuarantinedResult, Sender
 from labs.same_person import read_people
 from labs.services.identity import match_patients
 from labs.services.meaning import local_codes_of
@@ -27,6 +29,8 @@ from labs.signals import evidence_changed
 logger = logging.getLogger(__name__)
 _CLAIMS = 7101  # the advisory locks of this stage on PostgreSQL
 _SHOWN = 4000
+# Named, so that only a process that meets a file loads pandas: the listener does without its 40 MB.
+_TABLE_READER = "labs.csv_table.read_table"
 _PATIENCE = 3  # refusals by the database before a pass is given up
 
 
@@ -110,6 +114,8 @@ def _read(message: LabMessage, now: datetime) -> None:
         notes=[*notes, *tally.notes],
         at=now,
     )
+    if message.door == LabMessage.Door.CSV:
+        FileRows.objects.create(message=message, rows=sorted(tally.quiet))
     if tally.patient_ids:
         ids = sorted(tally.patient_ids)
         transaction.on_commit(
@@ -150,7 +156,7 @@ def _read_csv(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | R
     feed = CsvFeed.objects.filter(name=message.sender).first()
     if feed is None:
         return Rejected(code="unknown-feed", reason="The feed of this file is not set up here.")
-    profile = csv_rows.FeedProfile(
+    profile = FeedProfile(
         layout=feed.layout,
         encoding=feed.encoding,
         delimiter=feed.delimiter,
@@ -160,11 +166,19 @@ def _read_csv(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | R
         zone=ZoneInfo(feed.zone),
         coding_system="LN" if feed.codes.upper() == "LOINC" else "",
     )
-    parsed = csv_rows.parse(bytes(message.body), feed=profile, most=limits().results_in_file)
+    parsed = _parse_csv(bytes(message.body), profile)
     if isinstance(parsed, Rejected):
         return parsed
     tally = _record(message, parsed, now, sender=feed.name, codes=feed.codes, bare_number_ok=True)
+    tally.quiet += [(position, "", "empty") for position in parsed.empty_rows]
     return tally, list(parsed.notes)
+
+
+def _parse_csv(body: bytes, profile: FeedProfile) -> ParsedMessage | Rejected:
+    rows: list[list[str]] | Rejected = import_string(_TABLE_READER)(body, feed=profile)
+    if isinstance(rows, Rejected):
+        return rows
+    return csv_rows.parse(rows, feed=profile, most=limits().results_in_file)
 
 
 def _record(

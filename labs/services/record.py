@@ -15,9 +15,10 @@ from labs.formats.parsed import (
 )
 from labs.library import limits
 from labs.life_cycle import Standing
-from labs.models import LabMessage, LabReport, LocalCode, Observation, Patient, QuarantinedResult, Result
+from labs.models import LabMessage, LabReport, LocalCode, Observation, Patient, QuarantinedResult
 from labs.models.result import WITHDRAWN
 from labs.same_person import People
+from labs.services.bulk import insert_rows, update_rows
 from labs.services.history import History, Identity, lock_histories
 from labs.services.meaning import Context, Understood, is_attachment, name_analyte, plain, understand
 from labs.services.remarks import remark_on_attachment, remarks_on
@@ -49,6 +50,8 @@ class Tally:
     patient_ids: set[int] = field(default_factory=set)
     first_problem: Problem | None = None
     notes: list[str] = field(default_factory=list)
+    # Place, column and word of each observation of which no row remains: already known, or no result yet.
+    quiet: list[tuple[int, str, str]] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -112,11 +115,13 @@ class Recorder:
                 elif judged is not None:
                     entries.append(_Entry(report=report, patient=person, understood=judged))
                     self.tally.notes += remarks_on(judged)
-                elif is_attachment(sent):
-                    self.tally.notes.append(remark_on_attachment(sent))
+                else:
+                    self.tally.quiet.append((sent.position, sent.part, "no-result"))
+                    if is_attachment(sent):
+                        self.tally.notes.append(remark_on_attachment(sent))
         if entries:
             self._store(entries)
-        QuarantinedResult.objects.bulk_create(self.quarantined)
+        insert_rows(self.quarantined)
         self.tally.held = len(self.quarantined)
         return self.tally
 
@@ -135,7 +140,7 @@ class Recorder:
             self.tally.patient_ids.add(patient.pk)  # nobody may act past a result that was not read
         self.quarantined.append(
             QuarantinedResult(
-                message=self.message,
+                message_id=self.message.pk,
                 position=sent.position,
                 part=sent.part[:64],
                 patient=patient,
@@ -170,19 +175,17 @@ class Recorder:
         by_result = {history.result.pk: history for history in histories.values()}
         changed = [history for history in by_result.values() if history.new]
         for generation in range(max((len(history.new) for history in changed), default=0)):
-            Observation.objects.bulk_create(
-                [history.new[generation] for history in changed if generation < len(history.new)]
-            )
+            insert_rows([history.new[generation] for history in changed if generation < len(history.new)])
         for history in changed:
             history.settle()
             self.tally.patient_ids.add(history.result.patient_id)
-        Result.objects.bulk_update([history.result for history in changed], ["current", "in_conflict"])
+        update_rows([history.result for history in changed], fields=["current", "in_conflict"])
 
     def _reports(self, entries: list[_Entry]) -> dict[int, LabReport]:
         rows = {
             entry.report.position: LabReport(
-                message=self.message,
-                patient=entry.patient,
+                message_id=self.message.pk,
+                patient_id=entry.patient.pk,
                 position=entry.report.position,
                 filler_order=entry.report.filler_order[:_LONGEST_ORDER],
                 placer_order=entry.report.placer_order[:_LONGEST_ORDER],
@@ -193,7 +196,7 @@ class Recorder:
             )
             for entry in entries
         }
-        LabReport.objects.bulk_create(rows.values())
+        insert_rows(list(rows.values()))
         return rows
 
     def _append(self, entry: _Entry, history: History, report: LabReport) -> None:
@@ -208,6 +211,7 @@ class Recorder:
         row = self._row(entry, understood, history, report)
         if not history.is_news(row):
             self.tally.unchanged += 1
+            self.tally.quiet.append((row.position, row.part, "unchanged"))
             return
         most = limits().versions_in_message
         if len(history.new) >= most:
@@ -229,13 +233,13 @@ class Recorder:
         ordered_by = entry.report.ordered_by if entry.report.ordered_at else "received"
         codes = " / ".join("^".join((code.code, code.text, code.system)) for code in sent.codes)
         return Observation(
-            result=history.result,
+            result_id=history.result.pk,
             version=history.next_version,
             position=sent.position,
             part=sent.part[:64],
             patient_id=history.result.patient_id,
-            message=self.message,
-            report=report,
+            message_id=self.message.pk,
+            report_id=report.pk,
             analyte=understood.analyte.short,
             loinc=understood.loinc,
             code_sent=codes[:200],

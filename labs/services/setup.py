@@ -1,8 +1,6 @@
 """Load or update patients and laboratory set-up from a site's four CSV files: all of it or none."""
 
 import codecs
-import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,7 +13,9 @@ from django.db import models, transaction
 
 from labs import library
 from labs.clock import database_now
+from labs.formats.csv_text import decode, strict_rows
 from labs.formats.hl7_syntax import codec_of
+from labs.formats.parsed import Rejected
 from labs.models import CsvFeed, LocalCode, Patient, Sender
 from labs.signals import evidence_changed
 
@@ -88,12 +88,10 @@ class _FileLoader:
 
     def load(self, body: bytes) -> list[SetupRow]:
         """Every row's report; a damaged file is one error."""
-        try:
-            records = list(csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True))
-        except UnicodeDecodeError:
-            return [self.error(0, "The file is not UTF-8.")]
-        except csv.Error as error:
-            return [self.error(0, f"The file's quoting is damaged: {error}.")]
+        text = decode(body, encoding="utf-8")
+        records = text if isinstance(text, Rejected) else strict_rows(text, delimiter="comma")
+        if isinstance(records, Rejected):
+            return [self.error(0, records.reason)]
         header = [cell.strip() for cell in records[0]] if records else []
         columns, known = set(self.kind.columns), {*self.kind.columns, *self.kind.optional}
         if len(header) != len(set(header)) or not columns <= set(header) <= known:
@@ -225,7 +223,7 @@ def _feed(cells: dict[str, str]) -> dict[str, Any]:
     return {
         "name": cells["feed"],
         "layout": cells["layout"].lower(),
-        "encoding": _charset(cells["encoding"]),
+        "encoding": _encoding(cells["encoding"]),
         "delimiter": cells["delimiter"].lower(),
         "decimal": decimal,
         "datetime_format": _time_format("datetime", cells["datetime"]),
@@ -250,15 +248,29 @@ def _charset(name: str) -> str:
     return name
 
 
+def _encoding(name: str) -> str:
+    """The name as given, once it is known to turn bytes into text; HL7's own names are none of these."""
+    try:
+        readable = "mrn".encode(name).decode(name) == "mrn"
+    except (LookupError, UnicodeError):
+        readable = False
+    if not readable:
+        raise ValueError(
+            f"encoding is {name!r}; write utf-8, utf-16, cp1252 or another name that Python knows."
+        )
+    return name
+
+
 def _time_format(column: str, form: str) -> str:
     if form.lower() == "iso":
         return "iso"
-    sample = datetime(2026, 5, 14, 8, 30)  # noqa: DTZ001  (a sample to try the form with)
+    # An evening hour: a form with the hours of a half day must say which half it is.
+    sample = datetime(2026, 5, 14, 20, 30)  # noqa: DTZ001  (a sample to try the form with)
     try:
-        same_day = datetime.strptime(sample.strftime(form), form).date() == sample.date()  # noqa: DTZ007
+        read = datetime.strptime(sample.strftime(form), form)  # noqa: DTZ007
     except ValueError:
-        same_day = False
-    if not same_day:
+        read = None
+    if read is None or read.date() != sample.date() or read.hour not in {0, sample.hour}:
         raise ValueError(f"{column} is {form!r}; write iso or a form such as %d.%m.%Y.")
     return form
 

@@ -104,6 +104,18 @@ WRONG = [
     ("csv_feeds.csv", "iso,iso", "guess,iso", "write iso or a form"),
     ("csv_feeds.csv", ",files", ",nowhere", "neither LOINC nor a sender"),
     ("csv_feeds.csv", "german", '"german', "quoting"),
+    ("csv_feeds.csv", "cp1252", "8859/1", "encoding is"),
+    ("csv_feeds.csv", "cp1252", "rot13", "encoding is"),
+    ("csv_feeds.csv", "cp1252", "klingon", "encoding is"),
+    ("csv_feeds.csv", "cp1252", "", "encoding is"),
+    ("csv_feeds.csv", "%d.%m.%Y %H:%M", "%d.%m.%Y %I:%M", "write iso or a form"),
+    ("csv_feeds.csv", ",codes", ",codes,thousands", "The header must be"),
+    ("csv_feeds.csv", "feed,layout,", "feed,", "The header must be"),
+    ("csv_feeds.csv", "german,", "csv-lab,", "The same as row 2"),
+    ("csv_feeds.csv", "german,", ",", "cannot be blank"),
+    ("patients.csv", "Maria", "Ma\0ria", "NUL"),
+    ("patients.csv", "Sean", '"Sean', "quoting"),
+    ("senders.csv", "sender,msh3", "sender;msh3", "The header must be"),
 ]
 
 
@@ -116,6 +128,37 @@ def test_one_wrong_row_changes_nothing(file: str, old: str, new: str, reason: st
     assert [reason in row.reason for row in refusal.value.rows if row.state == "error"] == [True]
     for model in (Patient, Sender, LocalCode, CsvFeed):
         assert not model._default_manager.exists()
+
+
+@pytest.mark.django_db
+def test_files_that_are_not_utf_8_or_empty_change_nothing_and_say_why() -> None:
+    for body, reason in ((SETUP["patients.csv"].encode("cp1252"), "not utf-8"), (b"", "The header must be")):
+        with pytest.raises(SetupRefused) as refusal:
+            load_setup(files=as_files() | {"patients.csv": body})
+        assert [reason in row.reason for row in refusal.value.rows if row.state == "error"] == [True]
+        assert not Sender.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_site_is_onboarded_with_the_four_files_and_its_first_files_are_understood(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, text in SETUP.items():
+        (tmp_path / name).write_text(text, encoding="utf-8-sig")
+    call_command("load_setup", str(tmp_path))
+    assert "8 created" in capsys.readouterr().out
+    wide, hl7 = tmp_path / "wide.csv", tmp_path / "first.hl7"
+    wide.write_bytes(
+        "MRN;Name;DOB;Sex;Collected;THRO (Gpt/l)\r\n"
+        "1001;Müller, Maria;02.03.1961;F;04.05.2026 08:00;60,5\r\n".encode("cp1252")
+    )
+    hl7.write_bytes(message(obr("H1"), obx("3.1", code="NEUT#^Neutrophils^L", limits="")))
+    call_command("ingest", "--feed", "german", str(wide))
+    call_command("ingest", "--feed", "central-lab", "--format", "hl7", str(hl7))
+    capsys.readouterr()
+    call_command("results", "--mrn", "1001")
+    rows = loaded(capsys.readouterr().out)
+    assert {(row["analyte"], row["value"]) for row in rows} == {("PLT", "60.5"), ("ANC", "3.1")}
 
 
 def test_load_setup_from_outside(real_commits: str, tmp_path: Path) -> None:
@@ -150,7 +193,15 @@ def test_ingest_and_results_from_outside(real_commits: str, tmp_path: Path) -> N
     [report] = loaded(done.stdout)["files"]
     assert (report["state"], report["stored"], report["held"], report["duplicate"]) == ("read", 1, 0, False)
     assert report["rows"] == [
-        {"row": 2, "column": "", "state": "stored", "analyte": "PLT", "reason_code": "", "reason": ""}
+        {
+            "row": 2,
+            "column": "",
+            "state": "stored",
+            "analyte": "PLT",
+            "reason_code": "",
+            "reason": "",
+            "remedy": "",
+        }
     ]
 
     done = run(real_commits, "ingest", "--feed", "csv-lab", "--json", str(mixed), str(broken))

@@ -3,9 +3,12 @@
 from datetime import UTC, datetime
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from labs.library import limits
-from labs.models import LabMessage, MessageOutcome, Observation, QuarantinedResult
+from labs.models import LabMessage, MessageOutcome, Observation, QuarantinedResult, Result
+from labs.services import bulk, keep_message, read_waiting_messages
 from tests.builders_labs import csv_row, long_csv, make_feed, make_local_code, make_patient, receive
 
 pytestmark = pytest.mark.django_db
@@ -172,6 +175,72 @@ def test_a_file_of_many_orders_is_stored_whole_and_its_repetition_changes_nothin
     assert outcome(take(long_csv(*rows)))[2] == 250
     assert outcome(take(long_csv(*reversed(rows)))) == ("duplicate", "", 0, 0)
     assert Observation.objects.count() == 250
+
+
+def queries_of(rows: list[list[str]]) -> int:
+    kept = keep_message(body=long_csv(*rows), door="csv", feed="csv-lab")
+    with CaptureQueriesContext(connection) as queries:
+        read_waiting_messages(ids=[kept.message_id])
+    assert MessageOutcome.objects.get(message_id=kept.message_id).stored == len(rows)
+    return len(queries)
+
+
+@pytest.mark.postgres
+def test_statements_grow_with_chunks_and_not_with_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_patient()
+    make_feed()
+    counts = []
+    for size in (200, 1900):
+        counts.append(queries_of([csv_row(str(50 + n % 900), order_no=f"{size}-{n}") for n in range(size)]))
+    assert counts[0] == counts[1]
+    monkeypatch.setattr(bulk, "CHUNK", 500)
+    cut = queries_of([csv_row(str(50 + n % 900), order_no=f"cut-{n}") for n in range(1900)])
+    # Seven statements write one chunk: keys and rows of results, reports and versions, and what stands.
+    assert cut == counts[0] + 3 * 7
+
+
+@pytest.mark.sqlite
+def test_statements_stay_few_on_sqlite_too() -> None:
+    make_patient()
+    make_feed()
+    few, many = (
+        queries_of([csv_row(str(50 + n % 900), order_no=f"{size}-{n}") for n in range(size)])
+        for size in (200, 1000)
+    )
+    assert many - few < 800 / 10
+
+
+def test_many_rows_written_at_once_are_the_same_as_each_written_alone() -> None:
+    make_patient()
+    make_feed()
+    make_feed(name="other")
+    rows = [
+        csv_row(f"{100 + n}.{n:03}", order_no=f"C{n}", comment='"haemolysed, \u00e9"' if n % 2 else "")
+        for n in range(150)
+    ]
+    take(long_csv(*rows))
+    for row in rows:
+        receive(long_csv(row), door="csv", feed="other")
+    ours = ("result", "message", "report", "supersedes", "id", "public_id", "position", "received_at")
+    columns = [field.attname for field in Observation._meta.fields if field.name not in ours]
+    together, alone = (
+        list(Observation.objects.filter(message__sender=name).order_by("value").values(*columns))
+        for name in ("csv-lab", "other")
+    )
+    assert together == alone
+    assert Result.objects.filter(current__isnull=False, in_conflict=False).count() == 300
+
+
+def test_versions_of_many_results_in_one_file_replace_each_other_in_order() -> None:
+    make_patient()
+    make_feed()
+    first = [csv_row(str(100 + n), order_no=f"C{n}", status="P", reported_at="") for n in range(120)]
+    then = [csv_row(str(300 + n), order_no=f"C{n}", reported_at="") for n in range(120)]
+    assert outcome(take(long_csv(*first, *then)))[2] == 240
+    results = Result.objects.select_related("current__supersedes")
+    assert [(row.current.version, row.current.status) for row in results] == [(2, "final")] * 120
+    steps = [(row.current.supersedes.value or 0) + 200 == row.current.value for row in results]
+    assert steps == [True] * 120
 
 
 def test_a_file_of_too_many_results_is_refused_whole() -> None:

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, close_old_connections
 
 from alerts.services.rounds import Round, Sweeps, make_round
+from labs.drop_folder import FolderWatch
 
 log = logging.getLogger(__name__)
 
@@ -31,24 +33,24 @@ class Command(BaseCommand):
         if options["every"] <= 0:
             raise CommandError("--every must be more than 0 seconds.")
         if options["once"]:
-            made = make_round(all_due=True)
+            made = make_round(all_due=True, watch=_drop_folder())
             self._report(made)
             if made.failed:
                 raise CommandError(f"Failed: {', '.join(made.failed)}. The log says why; run it again.")
             return
-        sweeps = Sweeps()
+        sweeps, watch = Sweeps(), _drop_folder()
         with _stop_on_signal() as stop:
             self.stdout.write("The second runner works. Ctrl-C ends it after the current round.")
             while not stop.is_set():
-                self._round(sweeps)
+                self._round(sweeps, watch)
                 stop.wait(options["every"])
         self.stdout.write("The second runner has ended.")
 
-    def _round(self, sweeps: Sweeps) -> None:
+    def _round(self, sweeps: Sweeps, watch: FolderWatch | None) -> None:
         """One round of many; a database that is away is waited for, not died of."""
         close_old_connections()
         try:
-            made = make_round(sweeps=sweeps)
+            made = make_round(sweeps=sweeps, watch=watch)
         except DatabaseError as error:
             log.error("No round was made: the database did not answer (%s).", type(error).__name__)
             return
@@ -57,6 +59,17 @@ class Command(BaseCommand):
 
     def _report(self, made: Round) -> None:
         self.stdout.write(", ".join(f"{name}: {count}" for name, count in made.done) or "nothing done")
+
+
+def _drop_folder() -> FolderWatch | None:
+    """The folder that is watched, where one is named."""
+    if settings.DROP_FOLDER is None:
+        return None
+    return FolderWatch(
+        root=settings.DROP_FOLDER,
+        stable_seconds=settings.DROP_STABLE_SECONDS,
+        most_bytes=settings.FILE_MOST_KIB * 1024,
+    )
 
 
 @contextmanager
