@@ -1,5 +1,6 @@
 """The tables of labs, one module for each noun; Django finds models here, so this file names them."""
 
+from labs.models.fhir import AnsweredRequest, FhirKey, FhirPart, FhirResource
 from labs.models.message import LabMessage, MessageOutcome
 from labs.models.patient import BodyWeight, Patient
 from labs.models.quarantine import QuarantinedResult
@@ -7,8 +8,12 @@ from labs.models.result import LabReport, Observation, Result
 from labs.models.setup import CsvFeed, LocalCode, Sender
 
 __all__ = [
+    "AnsweredRequest",
     "BodyWeight",
     "CsvFeed",
+    "FhirKey",
+    "FhirPart",
+    "FhirResource",
     "LabMessage",
     "LabReport",
     "LocalCode",

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable, Mapping
+from uuid import UUID
 
 from django.db.models import Q
 
@@ -20,7 +21,9 @@ def match_patients(
     """Each named person's row, or the reason there is none; one query for all of them."""
     wanted = set(parsed)
     numbers = {number.number for person in wanted for number in person.numbers}
-    rows = list(Patient.objects.filter(Q(mrn__in=numbers) | Q(alt_id__in=numbers))) if numbers else []
+    ids = {id_ for person in wanted if (id_ := _id_in(person.reference))}
+    asked = Q(mrn__in=numbers) | Q(alt_id__in=numbers) | Q(public_id__in=ids)
+    rows = list(Patient.objects.filter(asked)) if numbers or ids else []
     return {person: _match(person, rows, bare_number_ok) for person in wanted}
 
 
@@ -33,12 +36,26 @@ def fold_name(name: str) -> str:
     return letters
 
 
+def _id_in(reference: str) -> UUID | None:
+    """Our own id of a patient in a FHIR reference; none in every other reference."""
+    kind, _slash, id_ = reference.partition("/")
+    try:
+        return UUID(id_) if kind == "Patient" else None
+    except ValueError:
+        return None
+
+
 def _match(person: ParsedPatient, rows: list[Patient], bare_number_ok: bool) -> Patient | Problem:
-    if not person.numbers:
+    if not person.numbers and not person.reference:
         return Problem(code="no-patient-number", reason="The message carries no patient number.")
     found = {
         row.pk: row for row in rows for number in person.numbers if _is_ours(number, row, bare_number_ok)
     }
+    if person.reference:
+        referred = [row for row in rows if row.public_id == _id_in(person.reference)]
+        if not referred:
+            return Problem(code="unknown-patient", reason="The reference names no patient of ours.")
+        found |= {row.pk: row for row in referred}
     if not found:
         return _nobody(person, rows)
     if len(found) > 1:
@@ -50,6 +67,8 @@ def _match(person: ParsedPatient, rows: list[Patient], bare_number_ok: bool) -> 
 
 def _is_ours(number: PatientNumber, row: Patient, bare_number_ok: bool) -> bool:
     """Whether a number is this patient's: the same digits from the same authority."""
+    if row.fhir_system and row.fhir_system in number.authorities:
+        return number.number == row.mrn
     if not number.authorities:
         return bare_number_ok and number.number == row.mrn
     if number.number == row.mrn and _same_authority(number, row.assigning_authority):
@@ -73,15 +92,22 @@ def _nobody(person: ParsedPatient, rows: list[Patient]) -> Problem:
 
 
 def _agree(person: ParsedPatient, row: Patient) -> Patient | Problem:
-    """Birth date and family name must agree and sex must not contradict; else a person decides."""
-    if person.birth_date is None:
+    """Birth date and family name must agree and sex must not contradict; else a person decides.
+
+    A FHIR resource may name a patient by our own number or id alone; what it states beside must agree.
+    """
+    if any(row.fhir_system in number.authorities and number.number != row.mrn for number in person.numbers):
+        return Problem(
+            code="two-patients", reason="The numbers of our own system in the message contradict each other."
+        )
+    if person.birth_date is None and not person.partial:
         return Problem(code="no-birth-date", reason="The message carries no readable birth date.")
-    if person.birth_date != row.birth_date:
+    if person.birth_date is not None and person.birth_date != row.birth_date:
         return Problem(
             code="birth-date-differs", reason="The number is ours, but the birth date is another one."
         )
     family = fold_name(person.family)
-    if not family or family != fold_name(row.family):
+    if (family or not person.partial) and family != fold_name(row.family):
         return Problem(code="name-differs", reason="The number is ours, but the family name is another one.")
     if {person.sex, row.sex} == {Sex.FEMALE.value, Sex.MALE.value}:
         return Problem(

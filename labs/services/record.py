@@ -85,6 +85,8 @@ class Recorder:
         self.now = now
         self.tally = Tally()
         self.quarantined: list[QuarantinedResult] = []
+        # Which result each observation of the message spoke of, by its place and part.
+        self.landed: dict[tuple[int, str], Result] = {}
 
     def record(self, parsed: ParsedMessage, *, people: Mapping[ParsedPatient, Patient | Problem]) -> Tally:
         """Judge every observation, store what is fit, keep the rest apart, and say what came of it."""
@@ -184,6 +186,7 @@ class Recorder:
                 self.hold(understood.sent, promoted, patient=entry.patient)
                 return
             understood = promoted
+        self.landed[understood.sent.position, understood.sent.part] = history.result
         row = self._row(entry, understood, history, report)
         if not history.is_news(row):
             self.tally.unchanged += 1
@@ -232,7 +235,7 @@ class Recorder:
             time_precision=understood.collected.precision,
             zone_source=understood.collected.zone_source[:64],
             status=understood.status,
-            status_sent=sent.status_sent[:8],
+            status_sent=sent.status_sent[:16],
             quality=list(sent.quality),
             comment=sent.comment,
             ordered_at=ordered_at,

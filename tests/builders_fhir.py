@@ -1,0 +1,120 @@
+"""FHIR resources and a laboratory's client for tests: plain functions, fixed values, no randomness."""
+
+import json
+from decimal import Decimal
+from io import StringIO
+from typing import Any
+
+from django.core.management import call_command
+from django.http import HttpResponse
+from django.test import Client
+
+from labs.formats.fhir_json import dump, load
+from labs.models import Patient
+from tests.builders_labs import make_patient
+
+OURS = "https://clinic.example.org/mrn"
+LAB_IDS = "https://lab.example.org/results"
+FHIR = "application/fhir+json"
+COLLECTED = "2026-05-04T08:00:00+02:00"
+
+
+def fhir_patient(**facts: Any) -> Patient:
+    """Maria Müller, with our own FHIR system."""
+    return make_patient(**({"fhir_system": OURS} | facts))
+
+
+def lab(name: str = "central-lab") -> Client:
+    """The laboratory's system with its token."""
+    out = StringIO()
+    call_command("token", role="lab-feed", name=name, stdout=out, stderr=StringIO())
+    return Client(headers={"Authorization": f"Bearer {out.getvalue().split()[-1]}"})
+
+
+def quantity(value: str = "60", unit: str = "10*9/L", **parts: Any) -> dict[str, Any]:
+    """A quantity in UCUM."""
+    ucum = {"unit": unit, "system": "http://unitsofmeasure.org", "code": unit}
+    return {"value": Decimal(value), **ucum, **parts}
+
+
+def code(loinc: str = "777-3", text: str = "Platelets") -> dict[str, Any]:
+    """A test by its LOINC code."""
+    return {"coding": [{"system": "http://loinc.org", "code": loinc, "display": text}]}
+
+
+def subject(number: str = "1001", system: str = OURS) -> dict[str, Any]:
+    """Maria Müller by her number."""
+    return {"identifier": {"system": system, "value": number}}
+
+
+def observation(key: str = "R1", /, **parts: Any) -> dict[str, Any]:
+    """Maria Müller's platelets, 60; a part given as None is left out."""
+    given = {
+        "resourceType": "Observation",
+        "identifier": [{"system": LAB_IDS, "value": key}] if key else None,
+        "status": "final",
+        "code": code(),
+        "subject": subject(),
+        "effectiveDateTime": COLLECTED,
+        "valueQuantity": quantity(),
+        "referenceRange": [{"low": quantity("150"), "high": quantity("400")}],
+    }
+    return {name: part for name, part in (given | parts).items() if part is not None}
+
+
+def report(key: str = "D1", /, **parts: Any) -> dict[str, Any]:
+    """A report of Maria Müller's blood count."""
+    given = {
+        "resourceType": "DiagnosticReport",
+        "identifier": [{"system": LAB_IDS, "value": key}] if key else None,
+        "status": "final",
+        "code": code("58410-2", "Blood count"),
+        "subject": subject(),
+        "effectiveDateTime": COLLECTED,
+    }
+    return {name: part for name, part in (given | parts).items() if part is not None}
+
+
+def entry(resource: dict[str, Any], name: str = "", *, method: str = "POST", url: str = "", **request: str) -> Any:
+    """One entry of a bundle."""
+    asked = {"method": method, "url": url or resource["resourceType"], **request}
+    return ({"fullUrl": name} if name else {}) | {"resource": resource, "request": asked}
+
+
+def bundle(*entries: dict[str, Any], kind: str = "transaction", **parts: Any) -> dict[str, Any]:
+    """A bundle of these entries."""
+    return {"resourceType": "Bundle", "type": kind, **parts, "entry": list(entries)}
+
+
+def send(client: Client, body: Any, path: str = "", *, method: str = "post", **headers: str) -> Any:
+    """Send a resource to its own address, a bundle to the root; the bytes are ours, digit for digit."""
+    kind = body.get("resourceType", "") if isinstance(body, dict) else ""
+    path = path or ("" if kind == "Bundle" else kind)
+    data = body if isinstance(body, bytes) else dump(body).encode()
+    names = {f"HTTP_{name.upper()}": text for name, text in headers.items()}
+    return getattr(client, method)(f"/fhir/{path}", data=data, content_type=FHIR, **names)
+
+
+def told(answer: HttpResponse) -> dict[str, Any]:
+    """The body of an answer, with exact decimals."""
+    return load(answer.content, deepest=60)
+
+
+def issues(answer: HttpResponse) -> list[tuple[str, str]]:
+    """Severity and code of each issue of an OperationOutcome."""
+    body = told(answer)
+    assert body["resourceType"] == "OperationOutcome", body
+    return [(each["severity"], each["code"]) for each in body["issue"]]
+
+
+def results(*, history: bool = False, mrn: str = "1001") -> list[dict[str, Any]]:
+    """What `manage.py results` prints of Maria Müller."""
+    out = StringIO()
+    call_command("results", mrn=mrn, history=history, stdout=out)
+    found: list[dict[str, Any]] = json.loads(out.getvalue())
+    return found
+
+
+def values(**options: Any) -> list[tuple[str, str, str]]:
+    """Analyte, value and status of her results."""
+    return [(row["analyte"], row["value"], row["status"]) for row in results(**options)]
