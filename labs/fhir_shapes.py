@@ -4,11 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from labs.clinic_days import clinic_day
 from labs.formats.fhir_json import copied, load
 from labs.library import analytes, limits
 from labs.models import FhirKey, FhirPart, FhirResource, Observation, QuarantinedResult, Result
 from labs.models.result import WITHDRAWN
+from labs.zones import clinic_zone
 
 UCUM = "http://unitsofmeasure.org"
 LOINC = "http://loinc.org"
@@ -177,9 +180,16 @@ def _code(current: Observation) -> dict[str, Any]:
 def _effective(current: Observation) -> dict[str, str]:
     """The collection time, no more precisely than it was stated."""
     if current.time_precision == "day":
-        text = current.collected_text[:10] if "-" in current.collected_text[:10] else ""
-        return {"effectiveDateTime": text or f"{current.collected_at.astimezone(UTC):%Y-%m-%d}"}
+        return {"effectiveDateTime": clinic_day(current.collected_at, _zone_of(current)).isoformat()}
     return {"effectiveDateTime": _instant(current.collected_at)}
+
+
+def _zone_of(current: Observation) -> ZoneInfo:
+    """The zone in which the day was stated, where it was a named one; else the clinic's."""
+    try:
+        return ZoneInfo(current.zone_source)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return clinic_zone()
 
 
 def _issued(current: Observation) -> dict[str, str]:

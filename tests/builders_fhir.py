@@ -75,7 +75,9 @@ def report(key: str = "D1", /, **parts: Any) -> dict[str, Any]:
     return {name: part for name, part in (given | parts).items() if part is not None}
 
 
-def entry(resource: dict[str, Any], name: str = "", *, method: str = "POST", url: str = "", **request: str) -> Any:
+def entry(
+    resource: dict[str, Any], name: str = "", *, method: str = "POST", url: str = "", **request: str
+) -> Any:
     """One entry of a bundle."""
     asked = {"method": method, "url": url or resource["resourceType"], **request}
     return ({"fullUrl": name} if name else {}) | {"resource": resource, "request": asked}
