@@ -120,6 +120,7 @@ class FhirView(APIView):
     renderer_classes = [FhirJson, PlainJson]
     throttle_classes = [FhirRate]
     parser_classes: list[Any] = []
+    metadata_class = None
     schema = None  # FHIR describes itself at /fhir/metadata
 
     def get_exception_handler(self) -> Any:

@@ -6,7 +6,6 @@ from io import StringIO
 from typing import Any
 
 from django.core.management import call_command
-from django.http import HttpResponse
 from django.test import Client
 
 from labs.formats.fhir_json import dump, load
@@ -97,12 +96,12 @@ def send(client: Client, body: Any, path: str = "", *, method: str = "post", **h
     return getattr(client, method)(f"/fhir/{path}", data=data, content_type=FHIR, **names)
 
 
-def told(answer: HttpResponse) -> dict[str, Any]:
+def told(answer: Any) -> dict[str, Any]:
     """The body of an answer, with exact decimals."""
     return load(answer.content, deepest=60)
 
 
-def issues(answer: HttpResponse) -> list[tuple[str, str]]:
+def issues(answer: Any) -> list[tuple[str, str]]:
     """Severity and code of each issue of an OperationOutcome."""
     body = told(answer)
     assert body["resourceType"] == "OperationOutcome", body

@@ -14,6 +14,8 @@ AMBIGUOUS = "ambiguous"  # its condition fits more than one resource
 UNSUPPORTED = "unsupported"  # this door does not do that
 TOO_LARGE = "too large"  # more than is read at once
 
+_LONGEST_NUMBER = 60  # a measured number has fifteen digits at most; longer ones only cost time
+
 
 class FhirFault(Exception):
     """Why a request is refused: the kind, FHIR's own issue code, a sentence, and where in the resource."""
@@ -28,8 +30,8 @@ def load(body: bytes, *, deepest: int) -> dict[str, Any]:
     try:
         found = json.loads(
             body.decode("utf-8"),
-            parse_float=Decimal,
-            parse_int=Decimal,
+            parse_float=_number,
+            parse_int=_number,
             parse_constant=_no_constant,
             object_pairs_hook=_once_each,
         )
@@ -79,12 +81,18 @@ def _written(value: Any) -> Iterator[str]:
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _unreadable(f"The name {twice[:40]!r} stands twice in one object; only one can be meant.")
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _unreadable(f"The name {name[:40]!r} stands twice in one object; only one can be meant.")
+        found[name] = value
     return found
+
+
+def _number(text: str) -> Decimal:
+    if len(text) > _LONGEST_NUMBER:
+        raise _unreadable(f"A number has more than {_LONGEST_NUMBER} characters.")
+    return Decimal(text)
 
 
 def _no_constant(name: str) -> Any:

@@ -88,9 +88,12 @@ def read_observation(
         raise resource.breach("An Observation needs its status.", key="status", code="required")
     if resource.node("code") is None:
         raise resource.breach("An Observation needs a code.", key="code", code="required")
-    around = around if parent is not None and name.startswith("#") else around.inside(resource)
-    own_subject = parent is None or resource.has("subject")
-    patient = read_subject(resource if own_subject or parent is None else parent, around)
+    is_contained = name.startswith("#")  # then what it refers to is contained in its parent
+    outer, around = around, around if is_contained else around.inside(resource)
+    if parent is not None and not resource.has("subject"):
+        patient = read_subject(parent, around if is_contained else outer.inside(parent))
+    else:
+        patient = read_subject(resource, around)
     faults, specimen_time = _specimen(resource, around, profile)
     comment = "\n".join(note.text("text") for note in resource.nodes("note"))
     shared = _Shared(

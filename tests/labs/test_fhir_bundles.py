@@ -218,7 +218,7 @@ def test_more_results_than_are_read_at_once_are_refused(client: Client) -> None:
     )
     answer = send(client, panel)
     assert (answer.status_code, issues(answer)) == (413, [("error", "too-long")])
-    entries = [{"request": {}}] * (limits().results_in_message + 1)
+    entries: list[dict[str, Any]] = [{"request": {}}] * (limits().results_in_message + 1)
     assert send(client, bundle(*entries, kind="batch")).status_code == 413
     assert values() == []
 
@@ -255,6 +255,18 @@ def test_a_report_entered_in_error_takes_back_its_results_and_each_waits_for_a_p
     assert values() == [("PLT", "60", "corrected")]
 
 
+@pytest.mark.parametrize("timestamp", [None, "2026-05-04T09:00:00Z"])
+def test_a_laboratorys_clock_that_runs_ahead_saves_no_result_of_a_report_in_error(
+    client: Client, timestamp: str | None
+) -> None:
+    made = send(client, observation("R1", issued="2036-01-01T00:00:00Z"))
+    listed = [{"reference": made.headers["Location"].split("/fhir/")[1]}]
+    send(client, report("D1", result=listed))
+    in_error = bundle(entry(report("D1", status="entered-in-error")))
+    send(client, in_error | ({"timestamp": timestamp} if timestamp else {}))
+    assert values() == []
+
+
 def test_a_report_that_arrives_in_error_makes_no_usable_result(client: Client) -> None:
     answer = with_report(client, status="entered-in-error")
     assert statuses(answer) == ["202", "202", "201"]
@@ -272,6 +284,11 @@ def test_results_contained_in_a_report_are_stored_and_taken_back_with_it(client:
     assert values() == [("HGB", "134", "final"), ("PLT", "60", "final")]
     assert send(client, whole()).status_code == 200
     assert Observation.objects.count() == 2
+    left = whole()
+    del left["contained"][0], left["result"][0]
+    assert send(client, left).status_code == 202
+    held = QuarantinedResult.objects.get()
+    assert (held.reason_code, held.analyte) == ("value-deleted", "PLT")
     assert send(client, whole(status="entered-in-error")).status_code == 202
     assert values() == []
 

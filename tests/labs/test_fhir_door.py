@@ -224,6 +224,19 @@ def test_a_withdrawal_takes_back_what_was_stated_whatever_its_body_still_says(
     assert not QuarantinedResult.objects.exists()
 
 
+@pytest.mark.parametrize("status", ["entered-in-error", "corrected"])
+def test_an_update_without_a_time_of_its_own_is_newer_whatever_the_laboratorys_clock_said(
+    client: Client, status: str
+) -> None:
+    send(client, observation("R1", status="corrected", issued="2036-01-01T00:00:00Z"))
+    answer = send(client, observation("R1", status=status, valueQuantity=quantity("70")))
+    if status == "corrected":  # nobody can say which is newer
+        assert answer.status_code == 202
+        assert not Result.objects.get().is_usable
+    else:
+        assert values() == []
+
+
 def test_no_repeat_revives_a_withdrawn_result(client: Client) -> None:
     send(client, observation("R1", issued=LATER))
     send(client, observation("R1", issued=LATER, status="entered-in-error"))
