@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management import call_command
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from labs.formats.fhir_json import dump, load
 from labs.models import Patient
@@ -119,3 +120,9 @@ def results(*, history: bool = False, mrn: str = "1001") -> list[dict[str, Any]]
 def values(**options: Any) -> list[tuple[str, str, str]]:
     """Analyte, value and status of her results."""
     return [(row["analyte"], row["value"], row["status"]) for row in results(**options)]
+
+
+def counted(captured: CaptureQueriesContext) -> int:
+    """How many queries a request made, without those of the rate's count: a new minute asks fewer."""
+    others = ("rate_limit", "SAVEPOINT")
+    return sum(not any(word in query["sql"] for word in others) for query in captured.captured_queries)
