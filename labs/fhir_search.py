@@ -44,6 +44,9 @@ def search(query: Mapping[str, str], *, base: str, sender: str | None) -> dict[s
     """A searchset of Observations. A feed finds its own resources by identifier, and nothing else."""
     if unknown := sorted(set(query) - _KNOWN):
         raise _fault(f"There is no search parameter {unknown[0][:40]!r}.", "not-supported", unknown[0][:40])
+    for name, text in query.items():
+        if "\0" in text:
+            raise _fault("A text holds a character that no text may hold (NUL).", "value", name)
     if "identifier" in query:
         shapes, after = _by_identifier(query, sender), ""
         outcomes: list[dict[str, Any]] = []

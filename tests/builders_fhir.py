@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from labs.formats.fhir_json import dump, load
+from labs.formats.fhir_json import copied, dump, load
 from labs.models import Patient
 from tests.builders_labs import make_patient
 
@@ -126,3 +126,65 @@ def counted(captured: CaptureQueriesContext) -> int:
     """How many queries a request made, without those of the rate's count: a new minute asks fewer."""
     others = ("rate_limit", "SAVEPOINT")
     return sum(not any(word in query["sql"] for word in others) for query in captured.captured_queries)
+
+
+PERSON = {
+    "resourceType": "Patient",
+    "identifier": [{"system": "s", "value": "v"}],
+    "name": [{"family": "A"}],
+    "birthDate": "1961-03-02",
+}
+SPECIMEN = {
+    "resourceType": "Specimen",
+    "collection": {"collectedDateTime": "2026-05-04"},
+    "condition": [{"text": "x"}],
+}
+LISTED = [{"reference": "#c"}, {"reference": "urn:uuid:a"}]
+WHOLE = bundle(
+    entry(PERSON, "urn:uuid:p"),
+    entry(SPECIMEN, "urn:uuid:s"),
+    entry(
+        observation(
+            "R1",
+            subject={"reference": "urn:uuid:p"},
+            specimen={"reference": "urn:uuid:s"},
+            note=[{"text": "clotted"}],
+            interpretation=[{"coding": [{"code": "L"}]}],
+            issued="2026-05-04T10:00:00Z",
+        ),
+        "urn:uuid:a",
+        ifNoneExist="identifier=https://lab.example.org/results|R1",
+    ),
+    entry(
+        observation(
+            "R2",
+            valueQuantity=None,
+            component=[{"code": code(), "valueQuantity": quantity("1.50")}],
+            hasMember=[{"reference": "urn:uuid:a"}],
+        ),
+        "urn:uuid:b",
+    ),
+    entry(report("D1", contained=[{**observation(""), "id": "c"}], result=LISTED)),
+    kind="batch",
+    timestamp="2026-05-04T10:00:00Z",
+)
+
+
+def places_in(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The way to every part of a resource."""
+    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    own = [path] if path else []
+    return [*own, *(found for key, part in below for found in places_in(part, (*path, key)))]
+
+
+def changed_at(resource: Any, path: tuple[Any, ...], other: Any) -> Any:
+    """A copy with another part in one place, or with none where it is an ellipsis."""
+    body = copied(resource)
+    holder = body
+    for key in path[:-1]:
+        holder = holder[key]
+    if other is ...:
+        del holder[path[-1]]
+    else:
+        holder[path[-1]] = other
+    return body

@@ -51,6 +51,7 @@ _ELEMENTS = (
     }
 )  # fmt: skip
 _HYPHENS = str.maketrans({"\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\u2212": "-"})
+_LONGEST_PART = 56
 _NO_TIME = Problem(code="no-collection-time", reason="The resource does not say when the specimen was taken.")
 _OTHER_FOCUS = Problem(
     code="other-focus", reason="The result is about somebody or something beside the patient (focus)."
@@ -132,10 +133,10 @@ def _results(resource: Node, shared: _Shared) -> Iterator[ParsedObservation]:
         codes = read_codes(component)
         if not codes:
             raise component.breach("A component needs a code.", key="code", code="required")
-        key = codes[0].code or codes[0].text
+        key = (codes[0].code or codes[0].text)[:_LONGEST_PART]
         seen[key] += 1
         again = str(seen[key]) if seen[key] > 1 else ""
-        yield _result(component, shared, part=f"{key[:56]}#{again}" if again else key[:56], sub_id=again)
+        yield _result(component, shared, part=f"{key}#{again}" if again else key, sub_id=again)
 
 
 def _result(node: Node, shared: _Shared, *, part: str, sub_id: str) -> ParsedObservation:

@@ -171,6 +171,8 @@ class _Bundle:
             raise bundle.breach(reason, key="implicitRules", code="not-supported")
         self.stated_at = read_instant(bundle, "timestamp")
         self.nodes = bundle.nodes("entry")
+        if not self.nodes:
+            raise bundle.breach("The bundle has no entry.", key="entry", code="required")
         if len(self.nodes) > profile.most:
             reason = f"It holds more than the {profile.most} entries that are read at once; split it."
             raise FhirFault(kind=TOO_LARGE, code="too-long", reason=reason, where=bundle.where)

@@ -1,5 +1,6 @@
 """Read whom a FHIR resource is about, and follow references inside one request; nothing is fetched."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
@@ -14,6 +15,7 @@ _SEXES = frozenset({"male", "female", "other", "unknown"})
 _OID = "urn:oid:"
 _OLD = frozenset({"old", "maiden"})
 _LONGEST = 255
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +31,8 @@ class Around:
         found = {}
         for each in resource.nodes("contained"):
             name = each.text("id")
-            if not name or f"#{name}" in found:
-                raise each.breach("A contained resource needs an id of its own.", key="id")
+            if not _ID.fullmatch(name) or f"#{name}" in found:
+                raise each.breach("A contained resource needs an id of its own in FHIR's form.", key="id")
             found[f"#{name}"] = each
         return Around(base=self.base, entries=self.entries, contained=found)
 
@@ -118,7 +120,7 @@ def read_criterion(query: str) -> Key:
     pairs = parse_qsl(query, keep_blank_values=True)
     if len(pairs) == 1 and pairs[0][0] == "identifier":
         system, mark, value = pairs[0][1].partition("|")
-        if system and mark and value:
+        if system and mark and value and "\0" not in pairs[0][1]:
             return system.strip(), value.strip()
     reason = "The only condition this door knows is identifier=system|value, with both parts."
     raise FhirFault(kind=SYNTAX, code="not-supported", reason=reason)

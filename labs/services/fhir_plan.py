@@ -113,7 +113,7 @@ def plan(entry: Asked, *, stored: Stored, message: LabMessage) -> Planned | Refu
         kind=entry.kind,
         sender=message.sender,
         order_number="|".join(keys[0]) if keys else "",
-        status=entry.sent.status,
+        status=entry.sent.status[:32],
     )
     return Planned(asked=entry, resource=resource, is_new=True)
 

@@ -50,7 +50,7 @@ def _write(
     if isinstance(patient, Patient):
         resource.patient = patient
     if each.is_changed:
-        resource.body, resource.status, resource.updated_at = body, sent.status, now
+        resource.body, resource.status, resource.updated_at = body, sent.status[:32], now
     resource.message, resource.position = message, sent.position
 
 

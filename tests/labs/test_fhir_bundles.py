@@ -95,6 +95,7 @@ def test_a_transaction_resolves_its_references_and_answers_in_order(client: Clie
         (entry(report(result=[{"reference": "Observation/1"}])), 422),
         ({"resource": observation("R2")}, 422),
         ({"request": {"method": "POST", "url": "Observation"}}, 422),
+        (entry(observation("R2", subject={"reference": "Patient?identifier=s|1%00"})), 400),
     ],
 )  # fmt: skip
 def test_a_transaction_with_one_fault_stores_nothing(client: Client, bad: Any, status: int) -> None:
@@ -195,6 +196,11 @@ def test_a_patient_may_be_named_by_a_condition(client: Client) -> None:
         "201"
     ]
     assert values() == [("PLT", "60", "final")]
+
+
+def test_a_bundle_without_entries_is_refused(client: Client) -> None:
+    answer = send(client, {"resourceType": "Bundle", "type": "batch"})
+    assert (answer.status_code, issues(answer)) == (422, [("error", "required")])
 
 
 def test_the_bundles_time_orders_what_states_none_itself(client: Client) -> None:

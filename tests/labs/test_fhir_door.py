@@ -10,6 +10,8 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from labs.clock import database_now
 from labs.formats.fhir_json import dump
@@ -26,10 +28,13 @@ from labs.models import (
 )
 from labs.services import keep_request, read_waiting_messages, take_request
 from labs.signals import evidence_changed
+from tests.builders import colleague
 from tests.builders_fhir import (
     FHIR,
     LAB_IDS,
+    WHOLE,
     bundle,
+    changed_at,
     code,
     counted,
     entry,
@@ -37,6 +42,7 @@ from tests.builders_fhir import (
     issues,
     lab,
     observation,
+    places_in,
     quantity,
     results,
     send,
@@ -45,6 +51,7 @@ from tests.builders_fhir import (
     values,
 )
 from tests.builders_labs import make_local_code, make_sender, message, receive
+from tests.strategies_fhir import JSON
 
 pytestmark = pytest.mark.django_db
 Person = Callable[..., User]
@@ -549,6 +556,22 @@ def test_what_is_no_resource_is_kept_and_refused(client: Client, body: bytes) ->
     assert bytes(kept.body) == body
     assert MessageOutcome.objects.get(message=kept).state == "rejected"
     assert values() == []
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(st.sampled_from(places_in(WHOLE)), JSON | st.just(...))
+def test_whatever_stands_in_place_of_a_part_is_answered(
+    patient: Patient, path: tuple[Any, ...], other: Any
+) -> None:
+    client = Client()
+    client.force_login(colleague("fuzzing-lab", "lab-feed"))
+    answer = send(client, _bytes(changed_at(WHOLE, path, other)), "")
+    assert answer.status_code in (200, 400, 413, 422), answer.content
+    assert not LabMessage.objects.filter(outcome__isnull=True).exists()
+    kept = LabMessage.objects.latest("pk")
+    assert (kept.outcome.state == "rejected") >= (answer.status_code != 200)
+    for row in Observation.objects.filter(message=kept):
+        assert row.sent_value in {"60", "1.50", str(other)}, row.sent_value
 
 
 def test_another_resource_than_the_address_names_is_refused(client: Client) -> None:

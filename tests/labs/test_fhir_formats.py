@@ -12,59 +12,11 @@ from hypothesis import strategies as st
 from labs.formats.fhir_json import FhirFault, copied, dump, load
 from labs.formats.fhir_request import read_request
 from labs.formats.fhir_words import Ask, Profile
-from tests.builders_fhir import bundle, code, entry, observation, quantity, report
+from tests.builders_fhir import WHOLE, changed_at, places_in
+from tests.strategies_fhir import JSON, TEXTS
 
 PROFILE = Profile(
     zone=ZoneInfo("Europe/Berlin"), base="https://here.example.org/fhir/", deepest=40, most=2000
-)
-NUMBERS = st.decimals(
-    allow_nan=False, allow_infinity=False, places=None, min_value=-(10**12), max_value=10**12
-)
-TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
-JSON = st.recursive(
-    st.none() | st.booleans() | NUMBERS | TEXTS,
-    lambda below: st.lists(below, max_size=3) | st.dictionaries(TEXTS, below, max_size=3),
-    max_leaves=12,
-)
-PERSON = {
-    "resourceType": "Patient",
-    "identifier": [{"system": "s", "value": "v"}],
-    "name": [{"family": "A"}],
-    "birthDate": "1961-03-02",
-}
-SPECIMEN = {
-    "resourceType": "Specimen",
-    "collection": {"collectedDateTime": "2026-05-04"},
-    "condition": [{"text": "x"}],
-}
-LISTED = [{"reference": "#c"}, {"reference": "urn:uuid:a"}]
-WHOLE = bundle(
-    entry(PERSON, "urn:uuid:p"),
-    entry(SPECIMEN, "urn:uuid:s"),
-    entry(
-        observation(
-            "R1",
-            subject={"reference": "urn:uuid:p"},
-            specimen={"reference": "urn:uuid:s"},
-            note=[{"text": "clotted"}],
-            interpretation=[{"coding": [{"code": "L"}]}],
-            issued="2026-05-04T10:00:00Z",
-        ),
-        "urn:uuid:a",
-        ifNoneExist="identifier=https://lab.example.org/results|R1",
-    ),
-    entry(
-        observation(
-            "R2",
-            valueQuantity=None,
-            component=[{"code": code(), "valueQuantity": quantity("1.50")}],
-            hasMember=[{"reference": "urn:uuid:a"}],
-        ),
-        "urn:uuid:b",
-    ),
-    entry(report("D1", contained=[{**observation(""), "id": "c"}], result=LISTED)),
-    kind="batch",
-    timestamp="2026-05-04T10:00:00Z",
 )
 
 
@@ -110,24 +62,9 @@ def test_the_whole_example_is_read() -> None:
     assert [one.position for one in listed.contained] == [4]
 
 
-def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(found for key, part in below for found in _paths(part, (*path, key)))]
-
-
-PATHS = [path for path in _paths(WHOLE) if path]
-
-
-@given(st.sampled_from(PATHS), JSON | st.just(...))
+@given(st.sampled_from(places_in(WHOLE)), JSON | st.just(...))
 def test_whatever_stands_in_place_of_a_part_is_read_or_refused(path: tuple[Any, ...], other: Any) -> None:
-    body = copied(WHOLE)
-    holder = body
-    for key in path[:-1]:
-        holder = holder[key]
-    if other is ...:
-        del holder[path[-1]]
-    else:
-        holder[path[-1]] = other
+    body = changed_at(WHOLE, path, other)
     try:
         request = read(body)
     except FhirFault as fault:

@@ -187,6 +187,7 @@ def test_pages_follow_one_another_without_a_gap(reader: Client, patient: Patient
         {"_count": "0"},
         {"_count": "9999"},
         {"_after": "x"},
+        {"identifier": "a|b\0"},
     ],
 )
 def test_a_search_nobody_can_read_is_an_error(reader: Client, query: dict[str, str]) -> None:
