@@ -30,6 +30,7 @@ _CODES = {
     HTTPStatus.NOT_FOUND: "not-found",
     HTTPStatus.METHOD_NOT_ALLOWED: "not-supported",
     HTTPStatus.NOT_ACCEPTABLE: "not-supported",
+    HTTPStatus.LENGTH_REQUIRED: "required",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too-long",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "not-supported",
     HTTPStatus.TOO_MANY_REQUESTS: "throttled",
@@ -50,6 +51,14 @@ class TooLarge(exceptions.APIException):
     status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     default_detail = "The request is larger than this door takes; split it."
     default_code = "too-long"
+
+
+class LengthRequired(exceptions.APIException):
+    """A body sent in chunks: its end is not known before it was read, so none of it is."""
+
+    status_code = HTTPStatus.LENGTH_REQUIRED
+    default_detail = "Send the body with its Content-Length, not in chunks."
+    default_code = "required"
 
 
 class FhirJson(BaseRenderer):
@@ -154,6 +163,8 @@ def body_of(request: Request) -> bytes:
     if kind.strip().lower() not in {FHIR_JSON, PLAIN_JSON} or charset not in {"utf-8", "utf8"}:
         raise exceptions.UnsupportedMediaType(request.content_type[:80])
     most = settings.FHIR_MOST_BYTES
+    if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+        raise LengthRequired
     stated = request.META.get("CONTENT_LENGTH") or "0"
     if stated.isdigit() and int(stated) > most:
         raise TooLarge

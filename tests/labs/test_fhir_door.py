@@ -521,6 +521,12 @@ def test_a_request_too_large_is_refused_unread(client: Client, settings: Any) ->
     assert not LabMessage.objects.exists()
 
 
+def test_a_body_in_chunks_is_asked_for_with_its_length(client: Client) -> None:
+    answer = send(client, observation(), transfer_encoding="chunked")
+    assert (answer.status_code, issues(answer)) == (411, [("error", "required")])
+    assert not LabMessage.objects.exists()
+
+
 def test_more_requests_than_the_rate_are_told_to_wait(client: Client, settings: Any) -> None:
     settings.FHIR_RATE = "2/hour"
     cache.clear()
