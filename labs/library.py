@@ -20,6 +20,8 @@ _LIMITS = {
     "results_in_message",
     "results_in_file",
     "versions_in_message",
+    "fhir_levels",
+    "fhir_patience_seconds",
     "weight_change_percent",
     "weight_least_kg",
     "weight_most_kg",
@@ -66,6 +68,8 @@ class Limits:
     results_in_message: int
     results_in_file: int
     versions_in_message: int
+    fhir_levels: int
+    fhir_patience_seconds: int
     weight_change_percent: int
     weight_least_kg: int
     weight_most_kg: int

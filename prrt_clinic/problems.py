@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 PROBLEM = "application/problem+json"
+FHIR_JSON = "application/fhir+json"
 
 
 def problem(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -38,17 +39,21 @@ def closed(request: HttpRequest) -> HttpResponseBase:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """404: a problem document under /api/ and /fhir/, a page elsewhere."""
+    """404: a problem document under /api/, an OperationOutcome under /fhir/, a page elsewhere."""
     return _machine_problem(request, 404) or defaults.page_not_found(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """500: a problem document under /api/ and /fhir/, a page elsewhere."""
+    """500: a problem document under /api/, an OperationOutcome under /fhir/, a page elsewhere."""
     return _machine_problem(request, 500) or defaults.server_error(request)
 
 
 def _machine_problem(request: HttpRequest, status: int) -> HttpResponse | None:
-    if request.path.startswith(("/api/", "/fhir/")):
+    if request.path.startswith("/fhir/"):
+        issue = {"severity": "error", "code": "exception", "diagnostics": HTTPStatus(status).phrase}
+        body = {"resourceType": "OperationOutcome", "issue": [issue]}
+        return JsonResponse(body, status=status, content_type=FHIR_JSON)
+    if request.path.startswith("/api/"):
         return JsonResponse(_body(status), status=status, content_type=PROBLEM)
     return None
 

@@ -1,6 +1,7 @@
 """All settings, read from the environment; a bad or unsafe value raises ImproperlyConfigured."""
 
 import os
+import re
 import secrets
 from datetime import timedelta
 from ipaddress import ip_network
@@ -96,6 +97,11 @@ DROP_FOLDER = Path(env.str("DROP_FOLDER")).resolve() if env.str("DROP_FOLDER", d
 DROP_STABLE_SECONDS = _whole_number("DROP_STABLE_SECONDS", 30)
 # A file beyond this is refused before it is read.
 FILE_MOST_KIB = _whole_number("FILE_MOST_KIB", 16 * 1024)
+# How often one account may call the FHIR door, and how much one request may bring.
+FHIR_RATE = env.str("FHIR_RATE", default="1200/min")
+if not re.fullmatch(r"[0-9]{1,6}/(?:sec|min|hour|day)", FHIR_RATE):
+    raise ImproperlyConfigured(f"FHIR_RATE is {FHIR_RATE!r}; write a number and a time, such as 1200/min.")
+FHIR_MOST_BYTES = _whole_number("FHIR_MOST_BYTES", 16 * 1024 * 1024)
 SITE_URL = env.str("SITE_URL", default=f"http://127.0.0.1:{WEB_PORT}").rstrip("/")
 if urlsplit(SITE_URL).scheme not in {"http", "https"} or not urlsplit(SITE_URL).hostname:
     raise ImproperlyConfigured(

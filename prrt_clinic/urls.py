@@ -31,6 +31,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("courses.urls")),
     path("patients/", include("labs.urls")),
     path("labs/", include("labs.file_urls")),
+    path("fhir/", include("labs.api_urls")),
     path("api/v1/", include("courses.api_urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),

@@ -116,6 +116,10 @@ class ParsedPatient:
     given: str
     birth_date: date | None
     sex: str
+    # A FHIR reference to a patient of ours, and whether only what is stated is compared: a resource may
+    # name a patient by our own number alone.
+    reference: str = ""
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The tables of labs, one module for each noun; Django finds models here, so this file names them."""
 
+from labs.models.fhir import AnsweredRequest, FhirKey, FhirPart, FhirResource
 from labs.models.files import CsvPreview, CsvUpload, CsvUploadEnd, FileRows
 from labs.models.merge import PatientMerge, PatientMergeReview
 from labs.models.message import LabMessage, MessageOutcome
@@ -9,11 +10,15 @@ from labs.models.result import LabReport, Observation, Result
 from labs.models.setup import CsvFeed, LocalCode, Sender
 
 __all__ = [
+    "AnsweredRequest",
     "BodyWeight",
     "CsvFeed",
     "CsvPreview",
     "CsvUpload",
     "CsvUploadEnd",
+    "FhirKey",
+    "FhirPart",
+    "FhirResource",
     "FileRows",
     "LabMessage",
     "LabReport",

@@ -15,6 +15,7 @@ class LabMessage(models.Model):
         MLLP = "mllp", "HL7 over MLLP"
         HL7_FILE = "hl7-file", "HL7 file"
         CSV = "csv", "CSV file"
+        FHIR = "fhir", "FHIR request"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     door = models.CharField(max_length=8, choices=Door.choices)
@@ -25,6 +26,7 @@ class LabMessage(models.Model):
     control_id = models.CharField("control id (MSH-10)", max_length=200, blank=True, default="")
     sha256 = models.CharField(max_length=64)
     body = models.BinaryField()
+    request = models.JSONField("what the request asked, FHIR", default=dict, blank=True)
     ack_code = models.CharField(max_length=2, blank=True, default="")
     ack = models.BinaryField("acknowledgement sent", blank=True, default=b"")
     application_ack = models.BinaryField("second acknowledgement, enhanced mode", blank=True, default=b"")
@@ -37,7 +39,7 @@ class LabMessage(models.Model):
                 fields=["msh3", "msh4", "control_id", "sha256"], name="message_bytes_once_per_sender"
             ),
             models.CheckConstraint(
-                condition=Q(door__in=["mllp", "hl7-file", "csv"]), name="message_door_known"
+                condition=Q(door__in=["mllp", "hl7-file", "csv", "fhir"]), name="message_door_known"
             ),
             models.CheckConstraint(condition=~Q(sha256=""), name="message_digest_given"),
         ]

@@ -122,7 +122,7 @@ class Observation(models.Model):
     time_precision = models.CharField(max_length=6, choices=Precision.choices)
     zone_source = models.CharField("where the time zone came from", max_length=64, blank=True, default="")
     status = models.CharField(max_length=16, choices=ObservationStatus.choices)
-    status_sent = models.CharField("status as sent", max_length=8, blank=True, default="")
+    status_sent = models.CharField("status as sent", max_length=16, blank=True, default="")
     quality = models.JSONField("specimen faults", default=list, blank=True)
     comment = models.TextField(blank=True, default="")
     ordered_at = models.DateTimeField("when the laboratory gave it this status")
@@ -152,7 +152,7 @@ class Observation(models.Model):
                 name="observation_precision_known",
             ),
             models.CheckConstraint(
-                condition=Q(ordered_by__in=["OBR-22", "ORC-9", "MSH-7", "reported", "received"]),
+                condition=Q(ordered_by__in=["OBR-22", "ORC-9", "MSH-7", "reported", "sent", "received"]),
                 name="observation_order_source_known",
             ),
             models.CheckConstraint(condition=Q(version__gte=1), name="observation_version_from_one"),

@@ -1,6 +1,8 @@
 """The only writers of labs, one module for each noun; callers use the names given here."""
 
-from labs.services.keep import KeptMessage, keep_message, keep_refused
+from labs.services.answered import KeyReused, StoredAnswer, answer_once, earlier_answer
+from labs.services.fhir import EntryAnswer, FhirReading
+from labs.services.keep import KeptMessage, keep_message, keep_refused, keep_request
 from labs.services.merges import (
     MergeRefused,
     propose_merge,
@@ -9,22 +11,31 @@ from labs.services.merges import (
     waiting_merges,
 )
 from labs.services.patients import record_weight, register_patient
-from labs.services.read import read_waiting_messages
+from labs.services.read import note_repeated, read_waiting_messages, take_request
 from labs.services.setup import SetupRefused, SetupRow, load_setup
 
 __all__ = [
+    "EntryAnswer",
+    "FhirReading",
     "KeptMessage",
+    "KeyReused",
     "MergeRefused",
     "SetupRefused",
     "SetupRow",
+    "StoredAnswer",
+    "answer_once",
+    "earlier_answer",
     "keep_message",
     "keep_refused",
+    "keep_request",
     "load_setup",
+    "note_repeated",
     "propose_merge",
     "propose_reversal",
     "read_waiting_messages",
     "record_weight",
     "register_patient",
     "review_merge",
+    "take_request",
     "waiting_merges",
 ]

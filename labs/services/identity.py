@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
+from uuid import UUID
 
 from django.db.models import Q
 
@@ -22,7 +23,8 @@ def match_patients(
 ) -> Mapping[ParsedPatient, Patient | Problem]:
     """Each named person's row, or the reason there is none; one query, and one more where numbers merged."""
     wanted = set(parsed)
-    rows = patients_with({number.number for person in wanted for number in person.numbers})
+    ids = {id_ for person in wanted if (id_ := _id_in(person.reference))}
+    rows = patients_with({number.number for person in wanted for number in person.numbers}, ids=ids)
     known = {row.pk: row for row in rows}
     survivors = {people.survivor_of(pk) for pk in known} - known.keys()
     if survivors:
@@ -30,11 +32,12 @@ def match_patients(
     return {person: _match(person, rows, known, bare_number_ok, people) for person in wanted}
 
 
-def patients_with(numbers: Collection[str]) -> list[Patient]:
-    """Everybody who has one of these numbers, under whatever authority."""
-    if not numbers:
+def patients_with(numbers: Collection[str], *, ids: Collection[UUID] = ()) -> list[Patient]:
+    """Everybody who has one of these numbers, under whatever authority, or one of these ids of ours."""
+    if not numbers and not ids:
         return []
-    return list(Patient.objects.filter(Q(mrn__in=numbers) | Q(alt_id__in=numbers)))
+    asked = Q(mrn__in=numbers) | Q(alt_id__in=numbers) | Q(public_id__in=ids)
+    return list(Patient.objects.filter(asked))
 
 
 def fold_name(name: str) -> str:
@@ -46,6 +49,15 @@ def fold_name(name: str) -> str:
     return letters
 
 
+def _id_in(reference: str) -> UUID | None:
+    """Our own id of a patient in a FHIR reference; none in every other reference."""
+    kind, _slash, id_ = reference.partition("/")
+    try:
+        return UUID(id_) if kind == "Patient" else None
+    except ValueError:
+        return None
+
+
 def _match(
     person: ParsedPatient,
     rows: list[Patient],
@@ -53,7 +65,7 @@ def _match(
     bare_number_ok: bool,
     people: People,
 ) -> Patient | Problem:
-    if not person.numbers:
+    if not person.numbers and not person.reference:
         return Problem(code="no-patient-number", reason="The message carries no patient number.")
     found = {
         row.pk: row
@@ -61,6 +73,11 @@ def _match(
         for number in person.numbers
         if is_number_of(number, row, bare_number_ok=bare_number_ok)
     }
+    if person.reference:
+        referred = [row for row in rows if row.public_id == _id_in(person.reference)]
+        if not referred:
+            return Problem(code="unknown-patient", reason="The reference names no patient of ours.")
+        found |= {row.pk: row for row in referred}
     if not found:
         return _nobody(person, rows)
     survivors = {people.survivor_of(pk) for pk in found}
@@ -74,6 +91,10 @@ def _match(
     if _names_another(person, row, found.values()):
         return Problem(
             code="two-numbers", reason="The message carries a second number of our authority, not known here."
+        )
+    if any(_contradicts_system(person, each) for each in found.values()):
+        return Problem(
+            code="two-patients", reason="The numbers of our own system in the message contradict each other."
         )
     agreed = _agree(person, survivor)
     if isinstance(agreed, Problem) and row.pk != survivor.pk:
@@ -91,8 +112,18 @@ def _names_another(person: ParsedPatient, row: Patient, found: Collection[Patien
     )
 
 
+def _contradicts_system(person: ParsedPatient, row: Patient) -> bool:
+    """Whether a number under this patient's FHIR system is another one; of merged numbers any may stand."""
+    system = row.fhir_system
+    return bool(system) and any(
+        system in each.authorities and each.number != row.mrn for each in person.numbers
+    )
+
+
 def is_number_of(number: PatientNumber, row: Patient, *, bare_number_ok: bool) -> bool:
     """Whether a number is this patient's: the same digits from the same authority."""
+    if row.fhir_system and row.fhir_system in number.authorities:
+        return number.number == row.mrn
     if not number.authorities:
         return bare_number_ok and number.number == row.mrn
     if number.number == row.mrn and _same_authority(number, row.assigning_authority):
@@ -126,15 +157,18 @@ def _nobody(person: ParsedPatient, rows: list[Patient]) -> Problem:
 
 
 def _agree(person: ParsedPatient, row: Patient) -> Patient | Problem:
-    """Birth date and family name must agree, given name and sex not contradict; else a person decides."""
-    if person.birth_date is None:
+    """Birth date and family name must agree, given name and sex not contradict; else a person decides.
+
+    A FHIR resource may name a patient by our own number or id alone; what it states beside must agree.
+    """
+    if person.birth_date is None and not person.partial:
         return Problem(code="no-birth-date", reason="The message carries no readable birth date.")
-    if person.birth_date != row.birth_date:
+    if person.birth_date is not None and person.birth_date != row.birth_date:
         return Problem(
             code="birth-date-differs", reason="The number is ours, but the birth date is another one."
         )
     family = fold_name(person.family)
-    if not family or family != fold_name(row.family):
+    if (not family and not person.partial) or (family and family != fold_name(row.family)):
         return Problem(code="name-differs", reason="The number is ours, but the family name is another one.")
     if not _given_names_agree(person.given, row.given):
         return Problem(

@@ -75,6 +75,25 @@ def keep_refused(*, body: bytes, door: str, peer: str, code: str, reason: str) -
     return _insert(message, Verdict(code="", reason_code=code, reason=reason)).message_id
 
 
+def keep_request(*, body: bytes, sender: str, peer: str, request: dict[str, str]) -> int:
+    """Keep one FHIR request before it is read; it is read at once, by whoever keeps it."""
+    now = database_now()
+    # Every request is kept, were it the same bytes again: what it asks depends on what is stored by then.
+    message = LabMessage.objects.create(
+        door=LabMessage.Door.FHIR,
+        peer=peer[:255],
+        sender=sender,
+        msh3=sender,
+        msh4="fhir",
+        control_id=uuid.uuid4().hex,
+        sha256=hashlib.sha256(body).hexdigest(),
+        body=body,
+        request=request,
+        received_at=now,
+    )
+    return message.pk
+
+
 def _insert(message: LabMessage, verdict: Verdict) -> KeptMessage:
     try:
         with transaction.atomic():

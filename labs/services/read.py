@@ -20,6 +20,7 @@ from labs.formats.parsed import ParsedMessage, Rejected, SenderProfile
 from labs.library import limits
 from labs.models import CsvFeed, FileRows, LabMessage, MessageOutcome, QuarantinedResult, Sender
 from labs.same_person import read_people
+from labs.services.fhir import FhirReading, read_fhir
 from labs.services.identity import match_patients
 from labs.services.meaning import local_codes_of
 from labs.services.read_merges import read_merge_message
@@ -48,6 +49,9 @@ def read_waiting_messages(
         waiting = waiting.filter(received_at__lte=now - older_than)
     if ids is not None:
         waiting = waiting.filter(pk__in=list(ids))
+    # Whoever keeps a FHIR request reads it at once; one that still waits after that lost its web server.
+    patience = timedelta(seconds=limits().fhir_patience_seconds)
+    waiting = waiting.exclude(door=LabMessage.Door.FHIR, received_at__gt=now - patience)
     chosen = list(waiting.order_by("pk").values_list("pk", flat=True)[:limit])
     done, refusals = 0, 0
     for message_id in chosen:
@@ -59,6 +63,28 @@ def read_waiting_messages(
             if refusals >= _PATIENCE:
                 raise
     return done
+
+
+def take_request(*, message_id: int) -> FhirReading | None:
+    """Read one kept FHIR request and say what became of it; none where another worker has it."""
+    now = database_now()
+    with transaction.atomic():
+        message = _claim(message_id)
+        if message is None:
+            return None
+        reading = read_fhir(message, now)
+        _finish(message, _as_told(reading), now)
+    return reading
+
+
+def note_repeated(*, message_id: int) -> None:
+    """Give a request its outcome whose twin, with the same Idempotency-Key, was faster and was answered."""
+    MessageOutcome.objects.create(
+        message_id=message_id,
+        state=MessageOutcome.State.DUPLICATE,
+        notes=["The same request was answered before (Idempotency-Key)."],
+        at=database_now(),
+    )
 
 
 def _read_one(message_id: int, now: datetime) -> bool:
@@ -95,8 +121,12 @@ def _claim(message_id: int) -> LabMessage | None:
 
 def _read(message: LabMessage, now: datetime) -> None:
     """Parse, match, record, and give the message its outcome."""
-    read = _read_csv if message.door == LabMessage.Door.CSV else _read_hl7
-    answer = read(message, now)
+    read = {LabMessage.Door.CSV.value: _read_csv, LabMessage.Door.FHIR.value: _read_fhir}
+    _finish(message, read.get(message.door, _read_hl7)(message, now), now)
+
+
+def _finish(message: LabMessage, answer: tuple[Tally, list[str]] | Rejected, now: datetime) -> None:
+    """Give a message that was read its outcome, and tell whose evidence changed."""
     if isinstance(answer, Rejected):
         _keep_apart(message, answer, now)
         return
@@ -181,6 +211,19 @@ def _parse_csv(body: bytes, profile: FeedProfile) -> ParsedMessage | Rejected:
     return csv_rows.parse(rows, feed=profile, most=limits().results_in_file)
 
 
+def _read_fhir(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | Rejected:
+    return _as_told(read_fhir(message, now))
+
+
+def _as_told(reading: FhirReading) -> tuple[Tally, list[str]] | Rejected:
+    """A request in the words of an outcome: refused whole, or what was recorded."""
+    faults = [*reading.faults, *(each.fault for each in reading.entries if each.fault is not None)]
+    if faults and len(faults) >= len(reading.entries):
+        reason = f"{faults[0].reason} ({faults[0].where})" if faults[0].where else faults[0].reason
+        return Rejected(code=f"fhir-{faults[0].code}"[:40], reason=reason)
+    return reading.tally, list(reading.notes)
+
+
 def _record(
     message: LabMessage,
     parsed: ParsedMessage,
@@ -225,8 +268,11 @@ def _reused_control_id(message: LabMessage) -> list[str]:
 
 
 def _keep_apart(message: LabMessage, why: Rejected, now: datetime) -> None:
-    """Give a message that cannot be read its outcome: a file is refused, a message waits for a person."""
-    is_file = message.door == LabMessage.Door.CSV
+    """Give a message that cannot be read its outcome: a message waits for a person.
+
+    A file and a FHIR request are refused: whoever sent them is told at once, and sends them again.
+    """
+    is_file = message.door in {LabMessage.Door.CSV, LabMessage.Door.FHIR}
     MessageOutcome.objects.create(
         message=message,
         state=MessageOutcome.State.REJECTED if is_file else MessageOutcome.State.QUARANTINED,

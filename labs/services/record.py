@@ -15,7 +15,7 @@ from labs.formats.parsed import (
 )
 from labs.library import limits
 from labs.life_cycle import Standing
-from labs.models import LabMessage, LabReport, LocalCode, Observation, Patient, QuarantinedResult
+from labs.models import LabMessage, LabReport, LocalCode, Observation, Patient, QuarantinedResult, Result
 from labs.models.result import WITHDRAWN
 from labs.same_person import People
 from labs.services.bulk import insert_rows, update_rows
@@ -93,6 +93,8 @@ class Recorder:
         self.now = now
         self.tally = Tally()
         self.quarantined: list[QuarantinedResult] = []
+        # Which result each observation of the message spoke of, by its place and part.
+        self.landed: dict[tuple[int, str], Result] = {}
 
     def record(self, parsed: ParsedMessage, *, matched: Mapping[ParsedPatient, Patient | Problem]) -> Tally:
         """Judge every observation, store what is fit, keep the rest apart, and say what came of it."""
@@ -208,6 +210,7 @@ class Recorder:
                 self._hold_entry(entry, promoted)
                 return
             understood = promoted
+        self.landed[understood.sent.position, understood.sent.part] = history.result
         row = self._row(entry, understood, history, report)
         if not history.is_news(row):
             self.tally.unchanged += 1
@@ -257,7 +260,7 @@ class Recorder:
             time_precision=understood.collected.precision,
             zone_source=understood.collected.zone_source[:64],
             status=understood.status,
-            status_sent=sent.status_sent[:8],
+            status_sent=sent.status_sent[:16],
             quality=list(sent.quality),
             comment=sent.comment,
             ordered_at=ordered_at,
