@@ -79,7 +79,8 @@ WEB_HOST = env.str("WEB_HOST", default="127.0.0.1")
 WEB_PORT = _port("WEB_PORT", 8000)
 MLLP_HOST = env.str("MLLP_HOST", default="127.0.0.1")
 MLLP_PORT = _port("MLLP_PORT", 2575)
-# Networks that may hand in results over MLLP; none named: any.
+# Networks that may hand in results over MLLP; none named: any, which the listener allows only to this machine
+# and to senders that show a certificate.
 MLLP_ALLOW = [text.strip() for text in env.list("MLLP_ALLOW", default=[])]
 for _network in MLLP_ALLOW:
     try:
@@ -88,6 +89,15 @@ for _network in MLLP_ALLOW:
         raise ImproperlyConfigured(
             f"MLLP_ALLOW holds {_network!r}; name networks such as 10.1.2.0/24, with commas between."
         ) from error
+MLLP_TLS_CERT = env.str("MLLP_TLS_CERT", default="")
+MLLP_TLS_KEY = env.str("MLLP_TLS_KEY", default="")
+MLLP_TLS_CLIENT_CA = env.str("MLLP_TLS_CLIENT_CA", default="")
+if bool(MLLP_TLS_CERT) != bool(MLLP_TLS_KEY):
+    raise ImproperlyConfigured("MLLP_TLS_CERT and MLLP_TLS_KEY belong together; only one is set.")
+if MLLP_TLS_CLIENT_CA and not MLLP_TLS_CERT:
+    raise ImproperlyConfigured(
+        "MLLP_TLS_CLIENT_CA asks for TLS, so MLLP_TLS_CERT and MLLP_TLS_KEY must be set."
+    )
 SITE_URL = env.str("SITE_URL", default=f"http://127.0.0.1:{WEB_PORT}").rstrip("/")
 if urlsplit(SITE_URL).scheme not in {"http", "https"} or not urlsplit(SITE_URL).hostname:
     raise ImproperlyConfigured(

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from labs.formats.hl7_syntax import Segment, Separators, escape, read_separators, split_lines
+from labs.formats.hl7_syntax import Segment, Separators, escape, read_separators
 from labs.formats.parsed import Rejected
 
 VERSIONS = frozenset({"2.3", "2.3.1", "2.4", "2.5", "2.5.1"})
 # Newer senders add to these segments and change none of the fields read here.
 NEWER_VERSIONS = frozenset({"2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2"})
 LONGEST_CONTROL_ID = 199
+_BOM = b"\xef\xbb\xbf"
 _ERRORS = {
     100: "Segment sequence error",
     101: "Required field missing",
@@ -20,6 +21,7 @@ _ERRORS = {
     201: "Unsupported event code",
     202: "Unsupported processing id",
     203: "Unsupported version id",
+    204: "Unknown key identifier",
     207: "Application internal error",
 }
 _ENHANCED = {"AA": "CA", "AE": "CE", "AR": "CR"}
@@ -83,18 +85,27 @@ class Acks:
 
 
 ACCEPTED = Verdict(code="AA")
+NOT_ITS_SENDER = Verdict(
+    code="AR",
+    error=204,
+    reason_code="wrong-certificate",
+    reason="The certificate of this connection does not belong to the sender named in MSH-3 and MSH-4.",
+)
 
 
 def read_header(body: bytes) -> Header | Rejected:
     """Read MSH and the segment names without decoding anything but ASCII structure."""
-    text = body.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
-    separators = read_separators(text[:64])
+    body = body.removeprefix(_BOM)
+    separators = read_separators(body[:64].decode("latin-1"))
     if isinstance(separators, Rejected):
         return separators
-    lines = split_lines(text)
-    fields = tuple(lines[0].split(separators.field))
+    # The bytes are not decoded whole: one attachment may fill the longest frame.
+    ending = b"\r" if b"\r" in body else b"\n"
+    lines = body.split(ending)
+    fields = tuple(lines[0].decode("latin-1").split(separators.field))
     msh = Segment(name="MSH", fields=fields, position=1, separators=separators, codec="latin-1")
-    return Header(msh=msh, segment_names=tuple(line[:3] for line in lines))
+    names = (line.lstrip(b"\n")[:3] if line[:1] == b"\n" else line[:3] for line in lines if line.strip())
+    return Header(msh=msh, segment_names=tuple(name.decode("latin-1") for name in names))
 
 
 def judge(header: Header | Rejected) -> Verdict:

@@ -14,6 +14,12 @@ class Sender(models.Model):
     zone = models.CharField("time zone where a time carries none", max_length=64)
     default_charset = models.CharField("character set where MSH-18 is empty", max_length=32, default="utf-8")
     bare_mrn_ok = models.BooleanField("a number without authority is ours", default=False)
+    certificate = models.CharField(
+        "name in its client certificate (subject or alternative name), lower case",
+        max_length=255,
+        blank=True,
+        default="",
+    )
 
     history = HistoricalRecords()
 

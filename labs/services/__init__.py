@@ -1,6 +1,6 @@
 """The only writers of labs, one module for each noun; callers use the names given here."""
 
-from labs.services.keep import KeptMessage, keep_message, keep_refused
+from labs.services.keep import KeptMessage, announce_kept, keep_message, keep_refused
 from labs.services.patients import record_weight, register_patient
 from labs.services.read import read_waiting_messages
 from labs.services.setup import SetupRefused, SetupRow, load_setup
@@ -9,6 +9,7 @@ __all__ = [
     "KeptMessage",
     "SetupRefused",
     "SetupRow",
+    "announce_kept",
     "keep_message",
     "keep_refused",
     "load_setup",

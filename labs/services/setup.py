@@ -51,6 +51,7 @@ class _Kind:
     columns: tuple[str, ...]
     key: tuple[str, ...]
     read: Callable[[dict[str, str]], dict[str, Any]]
+    optional: tuple[str, ...] = ()
 
 
 def load_setup(*, files: Mapping[str, bytes]) -> tuple[SetupRow, ...]:
@@ -94,8 +95,10 @@ class _FileLoader:
         except csv.Error as error:
             return [self.error(0, f"The file's quoting is damaged: {error}.")]
         header = [cell.strip() for cell in records[0]] if records else []
-        if sorted(header) != sorted(self.kind.columns):
-            return [self.error(1, f"The header must be: {', '.join(self.kind.columns)}.")]
+        columns, known = set(self.kind.columns), {*self.kind.columns, *self.kind.optional}
+        if len(header) != len(set(header)) or not columns <= set(header) <= known:
+            may = f"; and may have {', '.join(self.kind.optional)}" if self.kind.optional else ""
+            return [self.error(1, f"The header must be: {', '.join(self.kind.columns)}{may}.")]
         return [
             self.row(number, header, [cell.strip() for cell in cells])
             for number, cells in enumerate(records[1:], start=2)
@@ -193,6 +196,8 @@ def _sender(cells: dict[str, str]) -> dict[str, Any]:
         "zone": _zone(cells["tz"]),
         "default_charset": _charset(cells["default_charset"] or "UTF-8"),
         "bare_mrn_ok": bare in _YES,
+        # A file without the column leaves the binding as it is.
+        **({"certificate": cells["certificate"].lower()} if "certificate" in cells else {}),
     }
 
 
@@ -274,6 +279,7 @@ KINDS: Mapping[str, _Kind] = {
     "senders.csv": _Kind(
         model=Sender,
         columns=("sender", "msh3", "msh4", "tz", "default_charset", "bare_mrn_ok"),
+        optional=("certificate",),
         key=("name",),
         read=_sender,
     ),
