@@ -73,6 +73,10 @@ def _has_redis() -> bool:
     return shutil.which("redis-server") is not None
 
 
+def _has_openssl() -> bool:
+    return shutil.which("openssl") is not None
+
+
 def _has_chromium() -> bool:
     return any(shutil.which(name) for name in CHROMIUM)
 
@@ -81,6 +85,7 @@ def _has_chromium() -> bool:
 NEEDS: dict[str, tuple[tuple[Callable[[], bool], str], ...]] = {
     "postgres": ((_postgres_answers, "a PostgreSQL server"),),
     "redis": ((_has_redis, "redis-server"),),
+    "openssl": ((_has_openssl, "the openssl command"),),
     "services": ((_postgres_answers, "a PostgreSQL server"), (_has_redis, "redis-server")),
     "chromium": ((_postgres_answers, "a PostgreSQL server"), (_has_chromium, "Chromium")),
     "fuzz": ((_postgres_answers, "a PostgreSQL server"),),

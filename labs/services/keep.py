@@ -132,8 +132,8 @@ def _insert(message: LabMessage, verdict: Verdict, *, announce: bool) -> KeptMes
 def _insert_statement() -> str:
     """Insert unless the same bytes are there: no search that another connection could overtake."""
     quote = connection.ops.quote_name
-    columns = [field.column for field in LabMessage._meta.local_concrete_fields if not field.primary_key]
-    names, marks = ", ".join(map(quote, columns)), ", ".join(["%s"] * len(columns))
+    columns = [str(field.column) for field in LabMessage._meta.local_concrete_fields if not field.primary_key]
+    names, marks = ", ".join(quote(column) for column in columns), ", ".join(["%s"] * len(columns))
     return (
         f"INSERT INTO {quote(LabMessage._meta.db_table)} ({names}) VALUES ({marks})"
         " ON CONFLICT (msh3, msh4, control_id, sha256) DO NOTHING RETURNING id"
