@@ -10,14 +10,15 @@ from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from ipaddress import ip_address
 
 from labs import services
 from labs.failpoints import reach
 from labs.formats.mllp_frames import BrokenFrame, Frame, FrameReader, framed
-from labs.mllp_keeping import Answer, keep_broken, keep_frame
+from labs.mllp_group import Keeper
 from labs.mllp_tls import Network, names_in
+from labs.models import LabMessage
+from labs.services import Arrival
 
 logger = logging.getLogger(__name__)
 _CHUNK = 65536
@@ -69,7 +70,7 @@ class Listener:
         self.connections: set[asyncio.Task[None]] = set()
         self.lines: set[_Line] = set()
         self.turns = asyncio.Semaphore(limits.large_frames)
-        self.pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="keep")
+        self.keeper = Keeper(workers=workers)
         self.bell = ThreadPoolExecutor(max_workers=1, thread_name_prefix="announce")
         self.unannounced: list[int] = []
 
@@ -87,7 +88,7 @@ class Listener:
             self._wind_up(line)
         if self.connections:
             await asyncio.wait(self.connections, timeout=_GOODBYE_SECONDS)
-        self.pool.shutdown(wait=True)
+        self.keeper.close()
         self._announce()
         self.bell.shutdown(wait=True)
 
@@ -230,11 +231,12 @@ class Listener:
     async def _answer(self, frame: Frame | BrokenFrame, line: _Line) -> bool:
         """Keep one frame and write its acknowledgements; false when the connection must close."""
         if isinstance(frame, BrokenFrame):
-            keep: Callable[[], Answer] = partial(keep_broken, frame=frame, peer=line.peer)
+            answer = await self.keeper.keep_broken(frame, line.peer)
         else:
-            names = line.certificate
-            keep = partial(keep_frame, body=frame.body, peer=line.peer, certificate=names)
-        answer = await asyncio.get_running_loop().run_in_executor(self.pool, keep)
+            arrival = Arrival(
+                body=frame.body, door=LabMessage.Door.MLLP, peer=line.peer, certificate=line.certificate
+            )
+            answer = await self.keeper.keep(arrival)
         if answer.kept:
             self._keep_to_announce(answer.kept)
         for ack in answer.acks:

@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -16,7 +16,7 @@ from labs.formats.hl7_batches import Batch, batch_of_acks, read_batch
 from labs.formats.mllp_frames import UNFINISHED, BrokenFrame
 from labs.formats.parsed import Rejected
 from labs.models import LabMessage
-from labs.services import KeptMessage
+from labs.services import Arrival, KeptMessage
 
 logger = logging.getLogger(__name__)
 _BUSY = Verdict(code="AE", error=207, reason="The message cannot be stored at the moment; send it again.")
@@ -36,15 +36,25 @@ class Answer:
     go_on: bool = True
 
 
-def keep_frame(*, body: bytes, peer: str, certificate: AbstractSet[str] | None) -> Answer:
-    """Keep the message or each message of the batch; nobody is told AA for what is not committed."""
+def keep_frames(frames: Sequence[Arrival]) -> list[Answer]:
+    """Keep what came at the same time; nobody is told AA for what is not committed.
+
+    Messages share one commit, unless the database refuses it: then each is tried on its own. A batch is kept
+    message by message.
+    """
     reach("listener.framed")
-    batch = read_batch(body)
-    if batch is not None:
-        return _keep_batch(batch, body, peer, certificate)
-    kept = _keep(body, peer, certificate)
+    batches = [read_batch(frame.body) for frame in frames]
+    single = [frame for frame, batch in zip(frames, batches, strict=True) if batch is None]
+    kept = iter(_keep_together(single))
+    return [
+        _answer(frame, next(kept)) if batch is None else _keep_batch(batch, frame)
+        for frame, batch in zip(frames, batches, strict=True)
+    ]
+
+
+def _answer(frame: Arrival, kept: KeptMessage | None) -> Answer:
     if kept is None:
-        acks = _unstored(body, _BUSY)
+        acks = _unstored(frame.body, _BUSY)
         return Answer(acks=acks, go_on=bool(acks))
     return Answer(acks=kept.acks, kept=() if kept.duplicate else (kept.message_id,))
 
@@ -61,35 +71,43 @@ def keep_broken(*, frame: BrokenFrame, peer: str) -> Answer:
     return Answer(acks=_unstored(frame.body, _CUT_OFF, even_garbage=True))
 
 
-def _keep_batch(batch: Batch, body: bytes, peer: str, certificate: AbstractSet[str] | None) -> Answer:
+def _keep_batch(batch: Batch, frame: Arrival) -> Answer:
     """Each message on its own; one frame holds all acknowledgements. A count that is wrong is an incident."""
     acks: list[bytes] = []
     new: list[int] = []
-    for message in batch.messages:
-        kept = _keep(message, peer, certificate)
-        acks += _unstored(message, _BUSY) if kept is None else kept.acks
-        if kept is not None and not kept.duplicate:
-            new.append(kept.message_id)
+    for body in batch.messages:
+        answer = _answer(frame, _keep(replace(frame, body=body)))
+        acks += answer.acks
+        new += answer.kept
     if batch.fault:
-        logger.warning("Batch from %s does not add up", peer)
-        _keep_incident(body, peer, "batch-count", batch.fault)
+        logger.warning("Batch from %s does not add up", frame.peer)
+        _keep_incident(frame.body, frame.peer, "batch-count", batch.fault)
     if not acks:
         return Answer(acks=(), kept=tuple(new))
     one = batch_of_acks(acks, header=batch.header, control_id=uuid4().hex[:20], at=datetime.now(UTC))
     return Answer(acks=(one,), kept=tuple(new))
 
 
-def _keep(body: bytes, peer: str, certificate: AbstractSet[str] | None) -> KeptMessage | None:
+def _keep_together(frames: Sequence[Arrival]) -> list[KeptMessage | None]:
+    """Keep messages in one commit, or, where that fails, one by one."""
+    if len(frames) > 1:
+        try:
+            return list(services.keep_messages(frames, announce=False))
+        except (DatabaseError, InterfaceError) as error:
+            logger.error("%d messages could not be stored together: %s", len(frames), type(error).__name__)
+            connection.close()
+    return [_keep(frame) for frame in frames]
+
+
+def _keep(frame: Arrival) -> KeptMessage | None:
     """Keep one message; none when it could not be committed."""
     started = time.monotonic()
     # Twice, because the first connection may have been cut since the last message; not after a long wait.
     for _attempt in range(_ATTEMPTS):
         try:
-            return services.keep_message(
-                body=body, door=LabMessage.Door.MLLP, peer=peer, certificate=certificate, announce=False
-            )
+            return services.keep_messages([frame], announce=False)[0]
         except (DatabaseError, InterfaceError) as error:
-            logger.error("A message from %s could not be stored: %s", peer, type(error).__name__)
+            logger.error("A message from %s could not be stored: %s", frame.peer, type(error).__name__)
             connection.close()
         if time.monotonic() - started > _RETRY_SECONDS:
             break

@@ -2,8 +2,9 @@
 
 import hashlib
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -16,6 +17,21 @@ from labs.formats.hl7_ack import NOT_ITS_SENDER, Acks, Header, Verdict, build_ac
 from labs.formats.parsed import Rejected
 from labs.models import LabMessage, MessageOutcome, Sender
 from labs.signals import message_kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """Bytes that came in: by which door, from where, and for a file in which feed.
+
+    `certificate` holds the names the connection's client certificate vouches for, perhaps none; it is None
+    where the door asks for no certificates.
+    """
+
+    body: bytes
+    door: str
+    peer: str = ""
+    feed: str = ""
+    certificate: AbstractSet[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,57 +62,69 @@ def keep_message(
     peer: str = "",
     feed: str = "",
     certificate: AbstractSet[str] | None = None,
-    announce: bool = True,
 ) -> KeptMessage:
-    """Store one message in one commit and answer with its acknowledgement.
+    """Store one message in one commit and answer with its acknowledgement, as `keep_messages` does."""
+    [kept] = keep_messages([Arrival(body=body, door=door, peer=peer, feed=feed, certificate=certificate)])
+    return kept
 
-    1. Read the header alone; the content is read later, from the row.
+
+def keep_messages(arrivals: Sequence[Arrival], *, announce: bool = True) -> list[KeptMessage]:
+    """Store messages that came at the same time in one commit, each with its acknowledgement.
+
+    1. Read each header alone; the content is read later, from the row.
     2. Insert the bytes; a header that cannot be taken is kept with its refusal as outcome. So is a message
-       for which this connection's `certificate` does not speak (its names; none where no door asks for one).
+       for which its connection's certificate does not speak.
     3. Bytes seen before with this control id: nothing is stored and the first answer is repeated.
 
-    Raises only while nothing is committed; the caller then answers AE or closes, never AA. A caller that
-    keeps many does not `announce` each, but calls `announce_kept` for several.
+    Raises only while nothing is committed; the caller then answers AE or closes, never AA. A caller that does
+    not let them be announced here calls `announce_kept` afterwards.
     """
     now = database_now()
-    header = None if door == LabMessage.Door.CSV else read_header(body)
-    origin = _origin(header, feed, certificate)
-    verdict = Verdict(code="") if header is None else judge(header)
-    if not origin.is_its_own:
-        verdict = NOT_ITS_SENDER
-    acks = Acks(first=b"")
-    if header is not None:
-        ids = (uuid.uuid4().hex[:20], uuid.uuid4().hex[:20])
-        acks = build_ack(header, verdict=verdict, control_ids=ids, at=now)
-    message = LabMessage(
-        door=door,
-        peer=peer[:255],
-        sender=origin.sender,
-        msh3=origin.msh3,
-        msh4=origin.msh4,
-        control_id=origin.control_id,
-        sha256=hashlib.sha256(body).hexdigest(),
-        body=body,
-        ack_code=verdict.code,
-        ack=acks.first,
-        application_ack=acks.second,
-        received_at=now,
-    )
-    return _insert(message, verdict, announce=announce)
+    headers = [
+        None if arrival.door == LabMessage.Door.CSV else read_header(arrival.body) for arrival in arrivals
+    ]
+    origins = _origins(arrivals, headers)
+    verdicts = [
+        NOT_ITS_SENDER if not origin.is_its_own else judge(header) if header else Verdict(code="")
+        for origin, header in zip(origins, headers, strict=True)
+    ]
+    messages = []
+    for arrival, header, origin, verdict in zip(arrivals, headers, origins, verdicts, strict=True):
+        acks = Acks(first=b"")
+        if header is not None:
+            ids = (uuid.uuid4().hex[:20], uuid.uuid4().hex[:20])
+            acks = build_ack(header, verdict=verdict, control_ids=ids, at=now)
+        messages.append(
+            LabMessage(
+                door=arrival.door,
+                peer=arrival.peer[:255],
+                sender=origin.sender,
+                msh3=origin.msh3,
+                msh4=origin.msh4,
+                control_id=origin.control_id,
+                sha256=hashlib.sha256(arrival.body).hexdigest(),
+                body=arrival.body,
+                ack_code=verdict.code,
+                ack=acks.first,
+                application_ack=acks.second,
+                received_at=now,
+            )
+        )
+    return _insert(messages, verdicts, announce=announce)
 
 
 def keep_refused(*, body: bytes, door: str, peer: str, code: str, reason: str) -> int:
     """Keep bytes that never became a message (a broken or unfinished frame) as an incident."""
-    now = database_now()
     message = LabMessage(
         door=door,
         peer=peer[:255],
         msh3=code,
         sha256=hashlib.sha256(body).hexdigest(),
         body=body,
-        received_at=now,
+        received_at=database_now(),
     )
-    return _insert(message, Verdict(code="", reason_code=code, reason=reason), announce=True).message_id
+    [kept] = _insert([message], [Verdict(code="", reason_code=code, reason=reason)], announce=True)
+    return kept.message_id
 
 
 def announce_kept(message_ids: Iterable[int]) -> None:
@@ -104,61 +132,73 @@ def announce_kept(message_ids: Iterable[int]) -> None:
     message_kept.send_robust(sender=LabMessage, message_ids=list(message_ids))
 
 
-def _insert(message: LabMessage, verdict: Verdict, *, announce: bool) -> KeptMessage:
-    """Insert the row, with its refusal as outcome where there is one; a twin of it stays as it was."""
+def _insert(
+    messages: Sequence[LabMessage], verdicts: Sequence[Verdict], *, announce: bool
+) -> list[KeptMessage]:
+    """Insert the rows, each refused one with its outcome; a twin that is stored already stays as it was."""
     reach("keep.before-insert")
-    if not verdict.reason_code:
-        is_new = _insert_row(message)  # one statement, and so one commit
-    else:
-        with transaction.atomic():
-            is_new = _insert_row(message)
-            if is_new:
-                MessageOutcome.objects.create(
-                    message=message,
-                    state=MessageOutcome.State.REJECTED,
-                    reason_code=verdict.reason_code,
-                    reason=verdict.reason,
-                    at=message.received_at,
-                )
+    is_plain = not any(verdict.reason_code for verdict in verdicts)
+    with nullcontext() if is_plain else transaction.atomic():  # one statement is one commit of its own
+        new = _insert_rows(messages)
+        refused = [
+            MessageOutcome(
+                message=message,
+                state=MessageOutcome.State.REJECTED,
+                reason_code=verdict.reason_code,
+                reason=verdict.reason,
+                at=message.received_at,
+            )
+            for message, verdict in zip(messages, verdicts, strict=True)
+            if verdict.reason_code and message.pk
+        ]
+        if refused:
+            MessageOutcome.objects.bulk_create(refused)
     reach("keep.committed")
-    if not is_new:
-        return _seen_before(message)
-    if announce:
-        transaction.on_commit(partial(announce_kept, [message.pk]), robust=True)
-    return _kept(message, duplicate=False)
+    if announce and new:
+        transaction.on_commit(partial(announce_kept, [message.pk for message in new]), robust=True)
+    return [
+        _kept(message, duplicate=False) if message.pk else _kept(_twin(message), duplicate=True)
+        for message in messages
+    ]
 
 
 @cache
-def _insert_statement() -> str:
-    """Insert unless the same bytes are there: no search that another connection could overtake."""
+def _statement() -> tuple[str, str, str]:
+    """The insert around its rows: no search for a twin that another connection could overtake."""
     quote = connection.ops.quote_name
     columns = [str(field.column) for field in LabMessage._meta.local_concrete_fields if not field.primary_key]
     names, marks = ", ".join(quote(column) for column in columns), ", ".join(["%s"] * len(columns))
     return (
-        f"INSERT INTO {quote(LabMessage._meta.db_table)} ({names}) VALUES ({marks})"
-        " ON CONFLICT (msh3, msh4, control_id, sha256) DO NOTHING RETURNING id"
+        f"INSERT INTO {quote(LabMessage._meta.db_table)} ({names}) VALUES ",
+        f"({marks})",
+        " ON CONFLICT (msh3, msh4, control_id, sha256) DO NOTHING RETURNING public_id, id",
     )
 
 
-def _insert_row(message: LabMessage) -> bool:
-    """Insert the row and give it its id; false where its twin is stored already."""
+def _insert_rows(messages: Sequence[LabMessage]) -> list[LabMessage]:
+    """Insert the rows in one statement and give them their ids; those that are new."""
     fields = [field for field in LabMessage._meta.local_concrete_fields if not field.primary_key]
-    values = [field.get_db_prep_save(getattr(message, field.attname), connection) for field in fields]
+    values = [
+        field.get_db_prep_save(getattr(message, field.attname), connection)
+        for message in messages
+        for field in fields
+    ]
+    opening, row, ending = _statement()
     with connection.cursor() as cursor:
-        cursor.execute(_insert_statement(), values)
-        rows = cursor.fetchall()
-    if rows:
-        message.pk = rows[0][0]
+        cursor.execute(opening + ", ".join([row] * len(messages)) + ending, values)
+        ids = {uuid.UUID(str(public_id)): number for public_id, number in cursor.fetchall()}
+    new = [message for message in messages if message.public_id in ids]
+    for message in new:
+        message.pk = ids[message.public_id]
         message._state.adding = False
-    return bool(rows)
+    return new
 
 
-def _seen_before(message: LabMessage) -> KeptMessage:
-    """The stored twin of a message the database did not store again."""
-    twin = LabMessage.objects.defer("body").get(
+def _twin(message: LabMessage) -> LabMessage:
+    """The stored row of bytes that the database did not store again."""
+    return LabMessage.objects.defer("body").get(
         msh3=message.msh3, msh4=message.msh4, control_id=message.control_id, sha256=message.sha256
     )
-    return _kept(twin, duplicate=True)
 
 
 def _kept(message: LabMessage, *, duplicate: bool) -> KeptMessage:
@@ -166,23 +206,39 @@ def _kept(message: LabMessage, *, duplicate: bool) -> KeptMessage:
     return KeptMessage(message_id=message.pk, ack_code=message.ack_code, acks=acks, duplicate=duplicate)
 
 
-def _origin(header: Header | Rejected | None, feed: str, certificate: AbstractSet[str] | None) -> _Origin:
-    """Who the header names, and whether the connection may speak for it; a file is known by its feed."""
+def _origins(arrivals: Sequence[Arrival], headers: Sequence[Header | Rejected | None]) -> list[_Origin]:
+    """Who each header names, and whether its connection may speak for it; one query for all."""
+    named = [header for header in headers if isinstance(header, Header)]
+    certificates = frozenset[str]().union(*(arrival.certificate or () for arrival in arrivals))
+    senders: list[Sender] = []
+    if named:
+        wanted = Q(msh3__in={_column(header.application, 180) for header in named})
+        senders = list(Sender.objects.filter(wanted | Q(certificate__in=certificates - {""})))
+    return [_origin(arrival, header, senders) for arrival, header in zip(arrivals, headers, strict=True)]
+
+
+def _origin(arrival: Arrival, header: Header | Rejected | None, senders: Sequence[Sender]) -> _Origin:
     if header is None:
-        return _Origin(sender=feed, msh3=feed)
+        return _Origin(sender=arrival.feed, msh3=arrival.feed)
     if isinstance(header, Rejected):
-        return _Origin(sender=feed)
-    # PostgreSQL text cannot hold NUL; the bytes themselves keep it.
-    msh3, msh4 = header.application.replace("\0", "")[:180], header.facility.replace("\0", "")[:180]
-    control_id = header.control_id.replace("\0", "")[:200]
-    named = Q(msh3=msh3, msh4=msh4)
-    rows = Sender.objects.filter(named | Q(certificate__in=certificate) if certificate else named)
-    senders = list(rows.values_list("name", "msh3", "msh4", "certificate"))
-    own = next((row for row in senders if (row[1], row[2]) == (msh3, msh4)), None)
-    bound = own[3] if own else ""
-    # Who has a certificate speaks with it; and whose certificate it is speaks for nobody else.
-    others = [row for row in senders if row is not own]
-    if certificate is not None and bound not in certificate and (bound or others):
+        return _Origin(sender=arrival.feed)
+    msh3, msh4 = _column(header.application, 180), _column(header.facility, 180)
+    control_id = _column(header.control_id, 200)
+    own = next((sender for sender in senders if (sender.msh3, sender.msh4) == (msh3, msh4)), None)
+    if arrival.certificate is not None and not _may_speak(arrival.certificate, own, senders):
         # Apart from the sender's own messages, so that its own same bytes are no duplicate of these.
         return _Origin(msh3=NOT_ITS_SENDER.reason_code, control_id=control_id, is_its_own=False)
-    return _Origin(sender=feed or (own[0] if own else ""), msh3=msh3, msh4=msh4, control_id=control_id)
+    name = arrival.feed or (own.name if own else "")
+    return _Origin(sender=name, msh3=msh3, msh4=msh4, control_id=control_id)
+
+
+def _may_speak(certificate: AbstractSet[str], own: Sender | None, senders: Sequence[Sender]) -> bool:
+    """Who has a certificate speaks with it; and whose certificate it is speaks for nobody else."""
+    if own and own.certificate:
+        return own.certificate in certificate
+    return not any(sender.certificate in certificate for sender in senders if sender.certificate)
+
+
+def _column(text: str, longest: int) -> str:
+    """Header text as its column takes it; PostgreSQL text cannot hold NUL, but the bytes keep it."""
+    return text.replace("\0", "")[:longest]
