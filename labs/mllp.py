@@ -23,7 +23,7 @@ from labs.services import Arrival
 logger = logging.getLogger(__name__)
 _CHUNK = 65536
 _GOODBYE_SECONDS = 10.0
-_ANNOUNCE_SECONDS = 0.05  # one nudge to the readers for all that was kept meanwhile
+_ANNOUNCE_SECONDS = 0.1  # at the least between two nudges to the readers
 _KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}  # a dead peer is gone in two minutes
 
 
@@ -73,6 +73,7 @@ class Listener:
         self.keeper = Keeper(workers=workers)
         self.bell = ThreadPoolExecutor(max_workers=1, thread_name_prefix="announce")
         self.unannounced: list[int] = []
+        self.next_announcement = 0.0
 
     async def serve(self, *, ready: Callable[[str, int], None]) -> None:
         """Listen until told to stop; then finish what is in hand and close."""
@@ -247,9 +248,11 @@ class Listener:
         return answer.go_on
 
     def _keep_to_announce(self, message_ids: tuple[int, ...]) -> None:
-        """The readers hear of it in a moment, together with what else comes; no sender waits for it."""
+        """The readers hear of it, together with what else was kept meanwhile; no sender waits for it."""
         if not self.unannounced:
-            asyncio.get_running_loop().call_later(_ANNOUNCE_SECONDS, self._announce)
+            loop = asyncio.get_running_loop()
+            self.next_announcement = max(loop.time(), self.next_announcement + _ANNOUNCE_SECONDS)
+            loop.call_at(self.next_announcement, self._announce)
         self.unannounced += message_ids
 
     def _announce(self) -> None:

@@ -6,16 +6,18 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache, partial
+from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Q
 
 from labs.clock import database_now
 from labs.failpoints import reach
 from labs.formats.hl7_ack import NOT_ITS_SENDER, Acks, Header, Verdict, build_ack, judge, read_header
 from labs.formats.parsed import Rejected
-from labs.models import LabMessage, MessageOutcome, Sender
+from labs.models import LabMessage, MessageOutcome
+from labs.prepared import run_prepared
 from labs.signals import message_kept
 
 
@@ -42,6 +44,18 @@ class KeptMessage:
     ack_code: str
     acks: tuple[bytes, ...]
     duplicate: bool
+
+
+class _Sender(NamedTuple):
+    """What tells a sender: our name, MSH-3, MSH-4, and the name in its certificate."""
+
+    name: str
+    msh3: str
+    msh4: str
+    certificate: str
+
+
+_SENDERS = "SELECT name, msh3, msh4, certificate FROM labs_sender"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +93,7 @@ def keep_messages(arrivals: Sequence[Arrival], *, announce: bool = True) -> list
     Raises only while nothing is committed; the caller then answers AE or closes, never AA. A caller that does
     not let them be announced here calls `announce_kept` afterwards.
     """
-    now = database_now()
+    now = datetime.now(UTC)  # what the acknowledgements say; the row has the database's time
     headers = [
         None if arrival.door == LabMessage.Door.CSV else read_header(arrival.body) for arrival in arrivals
     ]
@@ -121,7 +135,7 @@ def keep_refused(*, body: bytes, door: str, peer: str, code: str, reason: str) -
         msh3=code,
         sha256=hashlib.sha256(body).hexdigest(),
         body=body,
-        received_at=database_now(),
+        received_at=datetime.now(UTC),
     )
     [kept] = _insert([message], [Verdict(code="", reason_code=code, reason=reason)], announce=True)
     return kept.message_id
@@ -138,6 +152,7 @@ def _insert(
     """Insert the rows, each refused one with its outcome; a twin that is stored already stays as it was."""
     reach("keep.before-insert")
     is_plain = not any(verdict.reason_code for verdict in verdicts)
+    now = datetime.now(UTC) if is_plain else database_now()
     with nullcontext() if is_plain else transaction.atomic():  # one statement is one commit of its own
         new = _insert_rows(messages)
         refused = [
@@ -146,7 +161,7 @@ def _insert(
                 state=MessageOutcome.State.REJECTED,
                 reason_code=verdict.reason_code,
                 reason=verdict.reason,
-                at=message.received_at,
+                at=now,
             )
             for message, verdict in zip(messages, verdicts, strict=True)
             if verdict.reason_code and message.pk
@@ -163,13 +178,15 @@ def _insert(
 
 
 @cache
-def _statement() -> tuple[str, str, str]:
+def _statement(vendor: str) -> tuple[str, str, str]:
     """The insert around its rows: no search for a twin that another connection could overtake."""
-    quote = connection.ops.quote_name
-    columns = [str(field.column) for field in LabMessage._meta.local_concrete_fields if not field.primary_key]
-    names, marks = ", ".join(quote(column) for column in columns), ", ".join(["%s"] * len(columns))
+    fields = [field for field in LabMessage._meta.local_concrete_fields if not field.primary_key]
+    names = ", ".join(str(field.column) for field in fields)
+    # The database's own clock where it has one, as in `database_now`.
+    clock = "clock_timestamp()" if vendor == "postgresql" else "%s"
+    marks = ", ".join(clock if field.name == "received_at" else "%s" for field in fields)
     return (
-        f"INSERT INTO {quote(LabMessage._meta.db_table)} ({names}) VALUES ",
+        f"INSERT INTO {LabMessage._meta.db_table} ({names}) VALUES ",
         f"({marks})",
         " ON CONFLICT (msh3, msh4, control_id, sha256) DO NOTHING RETURNING public_id, id",
     )
@@ -177,21 +194,22 @@ def _statement() -> tuple[str, str, str]:
 
 def _insert_rows(messages: Sequence[LabMessage]) -> list[LabMessage]:
     """Insert the rows in one statement and give them their ids; those that are new."""
+    opening, row, ending = _statement(connection.vendor)
     fields = [field for field in LabMessage._meta.local_concrete_fields if not field.primary_key]
-    values = [
-        field.get_db_prep_save(getattr(message, field.attname), connection)
-        for message in messages
-        for field in fields
-    ]
-    opening, row, ending = _statement()
-    with connection.cursor() as cursor:
-        cursor.execute(opening + ", ".join([row] * len(messages)) + ending, values)
-        ids = {uuid.UUID(str(public_id)): number for public_id, number in cursor.fetchall()}
-    new = [message for message in messages if message.public_id in ids]
-    for message in new:
-        message.pk = ids[message.public_id]
-        message._state.adding = False
-    return new
+    if connection.vendor == "postgresql":
+        names = [field.attname for field in fields if field.name != "received_at"]
+        values = [getattr(message, name) for message in messages for name in names]
+    else:
+        values = [
+            field.get_db_prep_save(getattr(message, field.attname), connection)
+            for message in messages
+            for field in fields
+        ]
+    rows = run_prepared(opening + ", ".join([row] * len(messages)) + ending, values)
+    ids = {uuid.UUID(str(public_id)): number for public_id, number in rows}
+    for message in messages:
+        message.pk = ids.get(message.public_id)
+    return [message for message in messages if message.pk]
 
 
 def _twin(message: LabMessage) -> LabMessage:
@@ -208,16 +226,13 @@ def _kept(message: LabMessage, *, duplicate: bool) -> KeptMessage:
 
 def _origins(arrivals: Sequence[Arrival], headers: Sequence[Header | Rejected | None]) -> list[_Origin]:
     """Who each header names, and whether its connection may speak for it; one query for all."""
-    named = [header for header in headers if isinstance(header, Header)]
-    certificates = frozenset[str]().union(*(arrival.certificate or () for arrival in arrivals))
-    senders: list[Sender] = []
-    if named:
-        wanted = Q(msh3__in={_column(header.application, 180) for header in named})
-        senders = list(Sender.objects.filter(wanted | Q(certificate__in=certificates - {""})))
+    senders: list[_Sender] = []
+    if any(isinstance(header, Header) for header in headers):
+        senders = [_Sender(*row) for row in run_prepared(_SENDERS, ())]  # a site has a handful
     return [_origin(arrival, header, senders) for arrival, header in zip(arrivals, headers, strict=True)]
 
 
-def _origin(arrival: Arrival, header: Header | Rejected | None, senders: Sequence[Sender]) -> _Origin:
+def _origin(arrival: Arrival, header: Header | Rejected | None, senders: Sequence[_Sender]) -> _Origin:
     if header is None:
         return _Origin(sender=arrival.feed, msh3=arrival.feed)
     if isinstance(header, Rejected):
@@ -232,7 +247,7 @@ def _origin(arrival: Arrival, header: Header | Rejected | None, senders: Sequenc
     return _Origin(sender=name, msh3=msh3, msh4=msh4, control_id=control_id)
 
 
-def _may_speak(certificate: AbstractSet[str], own: Sender | None, senders: Sequence[Sender]) -> bool:
+def _may_speak(certificate: AbstractSet[str], own: _Sender | None, senders: Sequence[_Sender]) -> bool:
     """Who has a certificate speaks with it; and whose certificate it is speaks for nobody else."""
     if own and own.certificate:
         return own.certificate in certificate
