@@ -7,6 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -45,26 +46,16 @@ class PrivatePostgres:
         """Its DATABASE_URL."""
         return f"postgres://postgres@127.0.0.1:{self.port}/postgres"
 
-    def start(self) -> None:
-        """Start it and wait until it answers."""
+    def start(self, *, largest_file: int = 0) -> None:
+        """Start it and wait until it answers; `largest_file` limits how far any file of it grows."""
         options = ["-c", f"port={self.port}", "-c", "listen_addresses=127.0.0.1"]
         options += ["-c", f"unix_socket_directories={self.place}"]
         for setting in self._settings:
             options += ["-c", setting]
         joined = " ".join(options)
-        self._run(
-            "pg_ctl",
-            "-D",
-            str(self.data),
-            "-w",
-            "-t",
-            "60",
-            "-l",
-            str(self.place / "log"),
-            "-o",
-            joined,
-            "start",
-        )
+        arguments = ["-D", str(self.data), "-w", "-t", "60", "-l", str(self.place / "log"), "-o", joined]
+        limit = ["prlimit", f"--fsize={largest_file}", "--"] if largest_file else []
+        self._run("pg_ctl", *arguments, "start", before=limit)
 
     def stop(self, how: str = "fast") -> None:
         """Stop it: `fast` as an administrator does, `immediate` as a power cut."""
@@ -88,14 +79,14 @@ class PrivatePostgres:
                 return
         raise AssertionError("the private PostgreSQL does not answer")
 
-    def _run(self, name: str, *arguments: str) -> None:
+    def _run(self, name: str, *arguments: str, before: Sequence[str] = ()) -> None:
         program = find_program(name)
         assert program, f"{name} is not installed"
         become = ["runuser", "-u", self.user, "--"] if os.getuid() == 0 else []
         # To a file: the server inherits it, and a pipe would never end.
         with tempfile.TemporaryFile() as said:
             done = subprocess.run(
-                [*become, program, *arguments], stdout=said, stderr=said, cwd=self.place, check=False
+                [*become, *before, program, *arguments], stdout=said, stderr=said, cwd=self.place, check=False
             )
             said.seek(0)
             assert done.returncode == 0, said.read().decode(errors="replace")
