@@ -13,7 +13,7 @@ define install
 test "$$(cat $(VENV)/.pip-exit)" = 0 || { echo "pip could not install $(1); see above. Is the network there?"; exit 1; }
 endef
 
-.PHONY: help run test check long bench mutate mutate-protocol demo protocols screenshots lock
+.PHONY: help run test check long bench interop mutate mutate-protocol demo protocols screenshots lock
 
 help:
 	@echo "make run        the whole service on this machine, with a demonstration clinic; Ctrl-C ends it"
@@ -21,6 +21,7 @@ help:
 	@echo "make check      format, lint, types, import contracts, Django checks, then make test"
 	@echo "make long       the long profiles: faults, soak, fuzz"
 	@echo "make bench      the benchmarks"
+	@echo "make interop    other people's HL7 clients against the running listener (needs npm and the network)"
 	@echo "make mutate     change the decision core in every small way: the tests must notice (an hour or more)"
 	@echo "make mutate-protocol  the same for the clinical data files, noticed by the clinical cases"
 	@echo "make demo       build the demonstration clinic without starting the service"
@@ -71,6 +72,9 @@ check: $(TOOLS)
 
 long: $(TOOLS)
 	@exec $(PY) tests/run_suite.py --long
+
+interop: $(TOOLS)
+	@exec $(PY) tests/run_suite.py --interop
 
 bench: $(TOOLS)
 	@exec $(PY) tests/run_suite.py --bench

@@ -4,30 +4,27 @@ import asyncio
 import logging
 import signal
 import socket
-import time
+import ssl
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import partial
-from ipaddress import IPv4Network, IPv6Network, ip_address
-from uuid import uuid4
-
-from django.db import DatabaseError, InterfaceError, connection
+from ipaddress import ip_address
 
 from labs import services
-from labs.formats.hl7_ack import Verdict, build_ack, read_header
+from labs.failpoints import reach
 from labs.formats.mllp_frames import BrokenFrame, Frame, FrameReader, framed
-from labs.formats.parsed import Rejected
+from labs.mllp_group import Keeper
+from labs.mllp_tls import Network, names_in
 from labs.models import LabMessage
+from labs.services import Arrival
 
 logger = logging.getLogger(__name__)
 _CHUNK = 65536
-_BUSY = Verdict(code="AE", error=207, reason="The message cannot be stored at the moment; send it again.")
 _GOODBYE_SECONDS = 10.0
-_RETRY_SECONDS = 5.0
-_ATTEMPTS = 2
+_ANNOUNCE_SECONDS = 0.1  # at the least between two nudges to the readers
+_KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}  # a dead peer is gone in two minutes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,31 +32,48 @@ class Limits:
     """What one sender, and all of them together, may ask of the listener."""
 
     frame_bytes: int = 16 * 1024 * 1024
-    frame_seconds: float = 60.0
+    frame_seconds: float = (
+        60.0  # for a frame of any size, and as much more as its bytes need at the least rate
+    )
+    least_rate: int = 16 * 1024  # bytes a second
     connections: int = 64
     of_one_address: int = 32  # so that one sender that keeps opening connections cannot take them all
-    allowed: tuple[IPv4Network | IPv6Network, ...] = field(default=())
+    small_frame: int = 512 * 1024  # a longer one waits for its turn, so that memory has a bound
+    large_frames: int = 2  # at a time
+    handshake_seconds: float = 10.0
+    allowed: tuple[Network, ...] = field(default=())
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Line:
-    """One open connection: whose it is, and since when nothing has been under way on it."""
+    """One open connection: whose it is, and since when nothing, or a frame, has been under way on it."""
 
     address: str
     peer: str
+    reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     idle_since: float | None
+    certificate: frozenset[str] = frozenset()
+    frame_since: float | None = None
+    waiting: asyncio.Timeout | None = None
+    has_turn: bool = False
 
 
 class Listener:
     """Serves any number of senders; each connection is read, kept and answered strictly in order."""
 
-    def __init__(self, *, host: str, port: int, limits: Limits, workers: int = 4) -> None:
-        self.host, self.port, self.limits = host, port, limits
+    def __init__(
+        self, *, host: str, port: int, limits: Limits, tls: ssl.SSLContext | None = None, workers: int = 4
+    ) -> None:
+        self.host, self.port, self.limits, self.tls = host, port, limits, tls
         self.stopping = asyncio.Event()
         self.connections: set[asyncio.Task[None]] = set()
         self.lines: set[_Line] = set()
-        self.pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="keep")
+        self.turns = asyncio.Semaphore(limits.large_frames)
+        self.keeper = Keeper(workers=workers)
+        self.bell = ThreadPoolExecutor(max_workers=1, thread_name_prefix="announce")
+        self.unannounced: list[int] = []
+        self.next_announcement = 0.0
 
     async def serve(self, *, ready: Callable[[str, int], None]) -> None:
         """Listen until told to stop; then finish what is in hand and close."""
@@ -71,9 +85,21 @@ class Listener:
         ready(str(name[0]), int(name[1]))
         await self.stopping.wait()
         server.close()
+        for line in self.lines:
+            self._wind_up(line)
         if self.connections:
             await asyncio.wait(self.connections, timeout=_GOODBYE_SECONDS)
-        self.pool.shutdown(wait=True)
+        self.keeper.close()
+        self._announce()
+        self.bell.shutdown(wait=True)
+
+    def _wind_up(self, line: _Line) -> None:
+        """No more messages from this line: an idle one ends now, one inside a frame has a few seconds."""
+        if line.frame_since is None:
+            line.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a read transport as well
+            line.reader.feed_eof()
+        elif line.waiting is not None:
+            line.waiting.reschedule(asyncio.get_running_loop().time() + _GOODBYE_SECONDS / 2)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -82,6 +108,7 @@ class Listener:
         line = _Line(
             address=str(address[0]),
             peer=f"{address[0]}:{address[1]}",
+            reader=reader,
             writer=writer,
             idle_since=asyncio.get_running_loop().time(),
         )
@@ -92,15 +119,28 @@ class Listener:
         self.connections.add(task)
         self.lines.add(line)
         try:
-            sock = writer.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            await self._converse(reader, line)
+            _keep_alive(writer.get_extra_info("socket"))
+            if self.tls is None or await self._handshake(line):
+                await self._converse(line)
         except (ConnectionError, TimeoutError) as error:
             logger.info("Connection with %s ended: %s", line.peer, type(error).__name__)
+            line.writer.transport.abort()
         finally:
             self.connections.discard(task)
             self.lines.discard(line)
             writer.close()
+
+    async def _handshake(self, line: _Line) -> bool:
+        """Speak TLS from here on, with a sender whose certificate our authority signed; else false."""
+        assert self.tls is not None
+        try:
+            # Nothing may be awaited between the accept and this, or the first bytes would miss it.
+            await line.writer.start_tls(self.tls, ssl_handshake_timeout=self.limits.handshake_seconds)
+        except ssl.SSLError as error:
+            logger.warning("TLS with %s refused: %s", line.peer, error.reason)
+            return False
+        line.certificate = names_in(line.writer.get_extra_info("peercert"))
+        return True
 
     def _admits(self, line: _Line) -> bool:
         """Whether a new connection may stay: its network is allowed, and there is room for it."""
@@ -129,116 +169,100 @@ class Listener:
         longest.writer.close()
         return True
 
-    async def _converse(self, reader: asyncio.StreamReader, line: _Line) -> None:
+    async def _converse(self, line: _Line) -> None:
         """Read until the sender closes, a frame takes too long, or the listener stops."""
         frames = FrameReader(longest=self.limits.frame_bytes)
-        stop = asyncio.create_task(self._stopped())
         try:
-            started: float | None = None
-            while data := await self._read(reader, stop, started):
+            while data := await self._read(line, frames):
                 found = frames.feed(data)
                 if found or frames.in_frame:
                     line.idle_since = None
                 for frame in found:
-                    started = None
-                    if not await self._answer(frame, line.writer, line.peer):
+                    if not await self._answer(frame, line):
                         return
-                now = asyncio.get_running_loop().time()
-                started = (started or now) if frames.in_frame else None
-                if started is None and line.idle_since is None:
-                    line.idle_since = now
+                await self._note(line, frames, is_new=bool(found))
         finally:
-            stop.cancel()
             if frames.noise:
                 logger.warning("Skipped %d bytes between frames from %s", frames.noise, line.peer)
-            if broken := frames.finish():
-                await self._keep_broken(broken, line.peer)
+            if last := frames.finish():
+                with suppress(ConnectionError, TimeoutError):  # it may be gone; the bytes are kept first
+                    await self._answer(last, line)
+            self._end_turn(line)
 
-    async def _stopped(self) -> None:
-        await self.stopping.wait()
-
-    async def _read(
-        self, reader: asyncio.StreamReader, stop: asyncio.Task[None], started: float | None
-    ) -> bytes:
+    async def _read(self, line: _Line, frames: FrameReader) -> bytes:
         """More bytes; nothing at the end of the stream, of the time for a frame, or of the listener."""
-        loop = asyncio.get_running_loop()
-        pending = asyncio.create_task(reader.read(_CHUNK))
-        timeout = None if started is None else max(0.0, started + self.limits.frame_seconds - loop.time())
+        if line.frame_since is None:
+            return await line.reader.read(_CHUNK)
+        due = line.frame_since + self.limits.frame_seconds + frames.pending / self.limits.least_rate
+        if self.stopping.is_set():
+            due = min(due, asyncio.get_running_loop().time() + _GOODBYE_SECONDS / 2)
         try:
-            if started is None:
-                await asyncio.wait([pending, stop], return_when=asyncio.FIRST_COMPLETED)
-            else:
-                if stop.done():
-                    timeout = min(timeout or 0.0, _GOODBYE_SECONDS / 2)
-                await asyncio.wait([pending], timeout=timeout)
-            return pending.result() if pending.done() else b""
+            async with asyncio.timeout_at(due) as line.waiting:
+                return await line.reader.read(_CHUNK)
+        except TimeoutError:
+            return b""
         finally:
-            if not pending.done():
-                pending.cancel()
+            line.waiting = None
 
-    async def _answer(self, frame: Frame | BrokenFrame, writer: asyncio.StreamWriter, peer: str) -> bool:
+    async def _note(self, line: _Line, frames: FrameReader, *, is_new: bool) -> None:
+        """Remember since when the line is in a frame or idle, and let a long frame wait for its turn."""
+        loop = asyncio.get_running_loop()
+        if is_new:
+            self._end_turn(line)
+        if not frames.in_frame:
+            line.frame_since = None
+            if line.idle_since is None:
+                line.idle_since = loop.time()
+            if self.stopping.is_set():
+                self._wind_up(line)
+            return
+        if line.frame_since is None or is_new:
+            line.frame_since = loop.time()
+        if frames.pending > self.limits.small_frame and not line.has_turn:
+            asked = loop.time()
+            await self.turns.acquire()
+            line.has_turn = True
+            line.frame_since += loop.time() - asked  # the wait was ours
+
+    def _end_turn(self, line: _Line) -> None:
+        if line.has_turn:
+            line.has_turn = False
+            self.turns.release()
+
+    async def _answer(self, frame: Frame | BrokenFrame, line: _Line) -> bool:
         """Keep one frame and write its acknowledgements; false when the connection must close."""
         if isinstance(frame, BrokenFrame):
-            kept = await self._keep_broken(frame, peer)
-            if frame.code != "frame-too-long":
-                return True
-            verdict = Verdict(code="AR", error=207, reason=frame.reason) if kept else _BUSY
-            acks = _unstored(frame.body, verdict)
-            await _write(writer, acks)
-            return False
-        keep = partial(_keep, body=frame.body, peer=peer)
-        kept_acks = await asyncio.get_running_loop().run_in_executor(self.pool, keep)
-        acks = _unstored(frame.body, _BUSY) if kept_acks is None else kept_acks
-        await _write(writer, acks)
-        return kept_acks is not None or bool(acks)
+            answer = await self.keeper.keep_broken(frame, line.peer)
+        else:
+            arrival = Arrival(
+                body=frame.body, door=LabMessage.Door.MLLP, peer=line.peer, certificate=line.certificate
+            )
+            answer = await self.keeper.keep(arrival)
+        if answer.kept:
+            self._keep_to_announce(answer.kept)
+        for ack in answer.acks:
+            line.writer.write(framed(ack))
+        reach("listener.answered")
+        async with asyncio.timeout(self.limits.frame_seconds):  # for a sender that does not read its answers
+            await line.writer.drain()
+        return answer.go_on
 
-    async def _keep_broken(self, frame: BrokenFrame, peer: str) -> bool:
-        keep = partial(_keep_incident, frame=frame, peer=peer)
-        return await asyncio.get_running_loop().run_in_executor(self.pool, keep)
+    def _keep_to_announce(self, message_ids: tuple[int, ...]) -> None:
+        """The readers hear of it, together with what else was kept meanwhile; no sender waits for it."""
+        if not self.unannounced:
+            loop = asyncio.get_running_loop()
+            self.next_announcement = max(loop.time(), self.next_announcement + _ANNOUNCE_SECONDS)
+            loop.call_at(self.next_announcement, self._announce)
+        self.unannounced += message_ids
 
-
-async def _write(writer: asyncio.StreamWriter, acks: tuple[bytes, ...]) -> None:
-    for ack in acks:
-        writer.write(framed(ack))
-    await writer.drain()
-
-
-def _keep(*, body: bytes, peer: str) -> tuple[bytes, ...] | None:
-    """Keep one message in a pool thread; none when it could not be committed, so that nobody says AA."""
-    started = time.monotonic()
-    # Twice, because the first connection may have been cut since the last message; not after a long wait.
-    for _attempt in range(_ATTEMPTS):
-        try:
-            return services.keep_message(body=body, door=LabMessage.Door.MLLP, peer=peer).acks
-        except (DatabaseError, InterfaceError) as error:
-            logger.error("A message from %s could not be stored: %s", peer, type(error).__name__)
-            connection.close()
-        if time.monotonic() - started > _RETRY_SECONDS:
-            break
-    return None
+    def _announce(self) -> None:
+        if self.unannounced:
+            self.bell.submit(services.announce_kept, self.unannounced)
+            self.unannounced = []
 
 
-def _keep_incident(*, frame: BrokenFrame, peer: str) -> bool:
-    """Keep the bytes of a broken frame as an incident, if the database takes them."""
-    logger.warning("Broken frame from %s: %s", peer, frame.code)
-    try:
-        services.keep_refused(
-            body=frame.body, door=LabMessage.Door.MLLP, peer=peer, code=frame.code, reason=frame.reason
-        )
-    except (DatabaseError, InterfaceError) as error:
-        logger.error("The broken frame could not be stored: %s", type(error).__name__)
-        connection.close()
-        return False
-    return True
-
-
-def _unstored(body: bytes, verdict: Verdict) -> tuple[bytes, ...]:
-    """The acknowledgement of a message that is not stored; none where not even its header can be read."""
-    header = read_header(body)
-    if isinstance(header, Rejected):
-        return ()
-    # The host's clock: the database, whose clock is otherwise asked, may be what is missing.
-    acks = build_ack(
-        header, verdict=verdict, control_ids=(uuid4().hex[:20], uuid4().hex[:20]), at=datetime.now(UTC)
-    )
-    return tuple(ack for ack in (acks.first, acks.second) if ack)
+def _keep_alive(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        if hasattr(socket, name):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

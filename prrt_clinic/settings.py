@@ -82,7 +82,8 @@ MLLP_HOST = env.str("MLLP_HOST", default="127.0.0.1")
 MLLP_PORT = _port("MLLP_PORT", 2575)
 # What laboratories call this clinic, as application|facility (MSH-5|MSH-6); none named: not compared.
 MLLP_RECEIVERS = [text.strip() for text in env.list("MLLP_RECEIVERS", default=[])]
-# Networks that may hand in results over MLLP; none named: any.
+# Networks that may hand in results over MLLP; none named: any, which the listener allows only to this machine
+# and to senders that show a certificate.
 MLLP_ALLOW = [text.strip() for text in env.list("MLLP_ALLOW", default=[])]
 for _network in MLLP_ALLOW:
     try:
@@ -91,6 +92,15 @@ for _network in MLLP_ALLOW:
         raise ImproperlyConfigured(
             f"MLLP_ALLOW holds {_network!r}; name networks such as 10.1.2.0/24, with commas between."
         ) from error
+MLLP_TLS_CERT = env.str("MLLP_TLS_CERT", default="")
+MLLP_TLS_KEY = env.str("MLLP_TLS_KEY", default="")
+MLLP_TLS_CLIENT_CA = env.str("MLLP_TLS_CLIENT_CA", default="")
+if bool(MLLP_TLS_CERT) != bool(MLLP_TLS_KEY):
+    raise ImproperlyConfigured("MLLP_TLS_CERT and MLLP_TLS_KEY belong together; only one is set.")
+if MLLP_TLS_CLIENT_CA and not MLLP_TLS_CERT:
+    raise ImproperlyConfigured(
+        "MLLP_TLS_CLIENT_CA asks for TLS, so MLLP_TLS_CERT and MLLP_TLS_KEY must be set."
+    )
 # Where interface engines and people drop CSV files, one folder for each feed; none named: nowhere.
 DROP_FOLDER = Path(env.str("DROP_FOLDER")).resolve() if env.str("DROP_FOLDER", default="") else None
 # How long a dropped file must have kept size and time before it is read, where no marker stands beside it.

@@ -44,6 +44,8 @@ from django.db import connections
 from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 
+from tests.private_postgres import find_program
+
 ON_POSTGRES = settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
 SERVER = os.environ.get("PRRT_TEST_DATABASE_URL") or (
     os.environ["DATABASE_URL"] if ON_POSTGRES else "postgres://postgres@127.0.0.1:5432/postgres"
@@ -73,6 +75,14 @@ def _has_redis() -> bool:
     return shutil.which("redis-server") is not None
 
 
+def _has_postgres_programs() -> bool:
+    return bool(find_program("initdb"))
+
+
+def _has_openssl() -> bool:
+    return shutil.which("openssl") is not None
+
+
 def _has_chromium() -> bool:
     return any(shutil.which(name) for name in CHROMIUM)
 
@@ -81,6 +91,8 @@ def _has_chromium() -> bool:
 NEEDS: dict[str, tuple[tuple[Callable[[], bool], str], ...]] = {
     "postgres": ((_postgres_answers, "a PostgreSQL server"),),
     "redis": ((_has_redis, "redis-server"),),
+    "private_postgres": ((_has_postgres_programs, "the programs of a PostgreSQL server"),),
+    "openssl": ((_has_openssl, "the openssl command"),),
     "services": ((_postgres_answers, "a PostgreSQL server"), (_has_redis, "redis-server")),
     "chromium": ((_postgres_answers, "a PostgreSQL server"), (_has_chromium, "Chromium")),
     "fuzz": ((_postgres_answers, "a PostgreSQL server"),),

@@ -87,8 +87,10 @@ def main() -> int:
             )
         case ["--bench"]:
             return folder("benchmarks", "Benchmarks")
+        case ["--interop"]:
+            return folder("interop", "Foreign clients")
         case _:
-            print("Use: run_suite.py [--long | --bench]")
+            print("Use: run_suite.py [--long | --bench | --interop]")
             return 2
 
 

@@ -1,16 +1,18 @@
 """Judge an HL7 v2 header and build the acknowledgement for it; content is judged elsewhere, later."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from labs.formats.hl7_syntax import Segment, Separators, escape, read_separators, split_lines
+from labs.formats.hl7_syntax import Segment, Separators, escape, read_separators
 from labs.formats.parsed import Rejected
 
 VERSIONS = frozenset({"2.3", "2.3.1", "2.4", "2.5", "2.5.1"})
 # Newer senders add to these segments and change none of the fields read here.
 NEWER_VERSIONS = frozenset({"2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2"})
+_TAKEN_VERSIONS = VERSIONS | NEWER_VERSIONS
+_ONLY_RESULTS = "Only result messages (ORU^R01) are taken here."
 LONGEST_CONTROL_ID = 199
+_BOM = b"\xef\xbb\xbf"
 _ERRORS = {
     100: "Segment sequence error",
     101: "Required field missing",
@@ -20,6 +22,7 @@ _ERRORS = {
     201: "Unsupported event code",
     202: "Unsupported processing id",
     203: "Unsupported version id",
+    204: "Unknown key identifier",
     207: "Application internal error",
 }
 _ENHANCED = {"AA": "CA", "AE": "CE", "AR": "CR"}
@@ -83,51 +86,60 @@ class Acks:
 
 
 ACCEPTED = Verdict(code="AA")
+NOT_ITS_SENDER = Verdict(
+    code="AR",
+    error=204,
+    reason_code="wrong-certificate",
+    reason="The certificate of this connection does not belong to the sender named in MSH-3 and MSH-4.",
+)
 
 
 def read_header(body: bytes) -> Header | Rejected:
     """Read MSH and the segment names without decoding anything but ASCII structure."""
-    text = body.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
-    separators = read_separators(text[:64])
+    body = body.removeprefix(_BOM)
+    separators = read_separators(body[:64].decode("latin-1"))
     if isinstance(separators, Rejected):
         return separators
-    lines = split_lines(text)
-    fields = tuple(lines[0].split(separators.field))
+    # The bytes are not decoded whole: one attachment may fill the longest frame.
+    ending = b"\r" if b"\r" in body else b"\n"
+    lines = body.split(ending)
+    fields = tuple(lines[0].decode("latin-1").split(separators.field))
     msh = Segment(name="MSH", fields=fields, position=1, separators=separators, codec="latin-1")
-    return Header(msh=msh, segment_names=tuple(line[:3] for line in lines))
+    names = (line.lstrip(b"\n")[:3] if line[:1] == b"\n" else line[:3] for line in lines if line.strip())
+    return Header(msh=msh, segment_names=tuple(name.decode("latin-1") for name in names))
 
 
 def judge(header: Header | Rejected) -> Verdict:
     """Decide the acknowledgement from the header alone, once the bytes are kept."""
     if isinstance(header, Rejected):
         return Verdict(code="AR", error=100, reason_code=header.code, reason=header.reason)
-    return next((verdict for applies, verdict in _objections(header) if applies), ACCEPTED)
+    return _objection(header) or ACCEPTED
 
 
-def _objections(header: Header) -> Iterator[tuple[bool, Verdict]]:
-    """Every reason to refuse a header, the weightiest first."""
+def _objection(header: Header) -> Verdict | None:
+    """The weightiest reason to refuse a header, if there is one."""
     msh, names = header.msh, header.segment_names
-    only_results = "Only result messages (ORU^R01) are taken here."
-    yield (
-        names.count("MSH") > 1,
-        _no("AR", 100, "several-messages", "More than one MSH segment in one frame."),
-    )
-    yield msh.component(9) != "ORU", _no("AR", 200, "wrong-type", only_results)
-    yield msh.component(9, 2) != "R01", _no("AR", 201, "wrong-event", only_results)
-    yield (
-        header.version not in VERSIONS | NEWER_VERSIONS,
-        _no("AR", 203, "wrong-version", "The version in MSH-12 is not taken; use 2.3 to 2.5.1."),
-    )
-    yield (
-        msh.component(11) != "P",
-        _no("AR", 202, "not-production", "MSH-11 must be P: this door takes live results only."),
-    )
-    yield not header.control_id, _no("AE", 101, "no-control-id", "MSH-10, the control id, is empty.")
-    yield (
-        len(header.control_id) > LONGEST_CONTROL_ID,
-        _no("AE", 102, "long-control-id", "MSH-10, the control id, has more than 199 characters."),
-    )
-    yield "PID" not in names, _no("AE", 101, "no-patient", "There is no PID segment.")
+    kind, event, *_ = (*msh.components(9), "", "")
+    control_id = header.control_id
+    found = None
+    if names.count("MSH") > 1:
+        found = _no("AR", 100, "several-messages", "More than one MSH segment in one frame.")
+    elif kind.strip() != "ORU":
+        found = _no("AR", 200, "wrong-type", _ONLY_RESULTS)
+    elif event.strip() != "R01":
+        found = _no("AR", 201, "wrong-event", _ONLY_RESULTS)
+    elif header.version not in _TAKEN_VERSIONS:
+        found = _no("AR", 203, "wrong-version", "The version in MSH-12 is not taken; use 2.3 to 2.5.1.")
+    elif msh.component(11) != "P":
+        reason = "MSH-11 must be P: this door takes live results only."
+        found = _no("AR", 202, "not-production", reason)
+    elif not control_id:
+        found = _no("AE", 101, "no-control-id", "MSH-10, the control id, is empty.")
+    elif len(control_id) > LONGEST_CONTROL_ID:
+        found = _no("AE", 102, "long-control-id", "MSH-10, the control id, has more than 199 characters.")
+    elif "PID" not in names:
+        found = _no("AE", 101, "no-patient", "There is no PID segment.")
+    return found
 
 
 def build_ack(

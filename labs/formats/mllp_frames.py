@@ -1,12 +1,18 @@
 """Cut a byte stream into MLLP frames: noise skipped, broken frames named, nothing of one frame in another."""
 
+import re
 from dataclasses import dataclass
 
 START = b"\x0b"
 END = b"\x1c\r"
-_NEW_MESSAGE = START + b"MSH"
-_OVERLAP = len(_NEW_MESSAGE) - 1
+_SEPARATOR = END[:1]
+# What ends a frame or begins another: its end; its end without the last byte, before the next start; a start
+# that a header follows, perhaps behind a byte order mark. A start byte before anything else is data.
+_NEXT_START = rb"\x0b(?:\xef\xbb\xbf)?(?:MSH|BHS|FHS)[^A-Za-z0-9]"
+_BORDER = re.compile(rb"\x1c(?:\r|\n?(?=" + _NEXT_START + rb"))|(?=" + _NEXT_START + rb")")
+_OVERLAP = 9  # the longest border of which a piece of the stream may end just before the last byte
 KEPT_OF_LONG_FRAME = 65536
+UNFINISHED = "unfinished-frame"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +41,11 @@ class FrameReader:
         self._buffer = bytearray()
         self._scanned = 0
 
+    @property
+    def pending(self) -> int:
+        """How many bytes of an unfinished frame are held."""
+        return len(self._buffer) if self.in_frame else 0
+
     def feed(self, data: bytes) -> list[Frame | BrokenFrame]:
         """Take more bytes and give back every frame that is complete or beyond saving."""
         self._buffer += data
@@ -43,15 +54,21 @@ class FrameReader:
             pass
         return found
 
-    def finish(self) -> BrokenFrame | None:
-        """The stream ended: what an unfinished frame held, if there was one."""
+    def finish(self) -> Frame | BrokenFrame | None:
+        """The stream ended: what an unfinished frame held, if there was one.
+
+        Where only the very last byte is missing the message is whole.
+        """
         if not self.in_frame:
             return None
-        body = bytes(self._buffer[:KEPT_OF_LONG_FRAME])
+        is_whole = self._buffer.endswith(_SEPARATOR) and len(self._buffer) - 1 <= self.longest
+        body = bytes(self._buffer[:-1] if is_whole else self._buffer[:KEPT_OF_LONG_FRAME])
         self._leave(len(self._buffer))
+        if is_whole:
+            return Frame(body=body)
         return BrokenFrame(
             body=body,
-            code="unfinished-frame",
+            code=UNFINISHED,
             reason="The connection ended inside a message. The sender got no answer and must resend.",
         )
 
@@ -59,32 +76,30 @@ class FrameReader:
         """Move over one frame border; false when more bytes are needed."""
         if not self.in_frame:
             return self._enter()
-        end = self._buffer.find(END, self._scanned)
-        again = self._buffer.find(_NEW_MESSAGE, self._scanned)
-        if again >= 0 and (end < 0 or again < end):
-            body = bytes(self._buffer[: min(again, KEPT_OF_LONG_FRAME)])
-            reason = "A second message began before this one had ended. The sender must resend the first."
-            found.append(BrokenFrame(body=body, code="frame-in-frame", reason=reason))
-            del self._buffer[: again + 1]
-            self._scanned = 0
-            return True
-        length = end if end >= 0 else len(self._buffer)
+        border = _BORDER.search(self._buffer, self._scanned)
+        length = border.start() if border else len(self._buffer)
         if length > self.longest:
-            found.append(
-                BrokenFrame(
-                    body=bytes(self._buffer[:KEPT_OF_LONG_FRAME]),
-                    code="frame-too-long",
-                    reason=f"The message is longer than {self.longest} bytes.",
-                )
-            )
-            self._leave(end + len(END) if end >= 0 else len(self._buffer))
-            return end >= 0
-        if end < 0:
+            found.append(self._too_long())
+            self._leave(border.end() if border else len(self._buffer))
+            return border is not None
+        if border is None:
             self._scanned = max(0, len(self._buffer) - _OVERLAP)
             return False
-        found.append(Frame(body=bytes(self._buffer[:end])))
-        self._leave(end + len(END))
+        if border.group():
+            found.append(Frame(body=bytes(self._buffer[:length])))
+        else:
+            body = bytes(self._buffer[: min(length, KEPT_OF_LONG_FRAME)])
+            reason = "A second message began before this one had ended. The sender must resend the first."
+            found.append(BrokenFrame(body=body, code="frame-in-frame", reason=reason))
+        self._leave(border.end())
         return True
+
+    def _too_long(self) -> BrokenFrame:
+        return BrokenFrame(
+            body=bytes(self._buffer[:KEPT_OF_LONG_FRAME]),
+            code="frame-too-long",
+            reason=f"The message is longer than {self.longest} bytes.",
+        )
 
     def _enter(self) -> bool:
         start = self._buffer.find(START)

@@ -2,7 +2,15 @@
 
 from labs.services.answered import KeyReused, StoredAnswer, answer_once, earlier_answer
 from labs.services.fhir import EntryAnswer, FhirReading
-from labs.services.keep import KeptMessage, keep_message, keep_refused, keep_request
+from labs.services.keep import (
+    Arrival,
+    KeptMessage,
+    announce_kept,
+    keep_message,
+    keep_messages,
+    keep_refused,
+    keep_request,
+)
 from labs.services.merges import (
     MergeRefused,
     propose_merge,
@@ -15,6 +23,7 @@ from labs.services.read import note_repeated, read_waiting_messages, take_reques
 from labs.services.setup import SetupRefused, SetupRow, load_setup
 
 __all__ = [
+    "Arrival",
     "EntryAnswer",
     "FhirReading",
     "KeptMessage",
@@ -23,9 +32,11 @@ __all__ = [
     "SetupRefused",
     "SetupRow",
     "StoredAnswer",
+    "announce_kept",
     "answer_once",
     "earlier_answer",
     "keep_message",
+    "keep_messages",
     "keep_refused",
     "keep_request",
     "load_setup",

@@ -88,18 +88,25 @@ def _match(
     survivor = known[survivors.pop()]
     # Filed under the number that was named, so that separating two numbers again undoes their merge.
     row = next(iter(found.values())) if len(found) == 1 else survivor
-    if _names_another(person, row, found.values()):
-        return Problem(
-            code="two-numbers", reason="The message carries a second number of our authority, not known here."
-        )
-    if any(_contradicts_system(person, each) for each in found.values()):
-        return Problem(
-            code="two-patients", reason="The numbers of our own system in the message contradict each other."
-        )
+    if contradiction := _contradicting_numbers(person, row, found.values()):
+        return contradiction
     agreed = _agree(person, survivor)
     if isinstance(agreed, Problem) and row.pk != survivor.pk:
         agreed = _agree(person, row)
     return agreed if isinstance(agreed, Problem) else row
+
+
+def _contradicting_numbers(person: ParsedPatient, row: Patient, found: Collection[Patient]) -> Problem | None:
+    """Why the numbers that stand beside the one that was found leave doubt of it."""
+    if _names_another(person, row, found):
+        return Problem(
+            code="two-numbers", reason="The message carries a second number of our authority, not known here."
+        )
+    if any(_contradicts_system(person, each) for each in found):
+        return Problem(
+            code="two-patients", reason="The numbers of our own system in the message contradict each other."
+        )
+    return None
 
 
 def _names_another(person: ParsedPatient, row: Patient, found: Collection[Patient]) -> bool:

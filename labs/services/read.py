@@ -12,6 +12,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils.module_loading import import_string
 
 from labs.clock import database_now
+from labs.failpoints import reach
 from labs.formats import csv_rows, hl7v2
 from labs.formats.csv_cells import FeedProfile
 from labs.formats.hl7_ack import Header, read_header
@@ -94,7 +95,9 @@ def _read_one(message_id: int, now: datetime) -> bool:
             message = _claim(message_id)
             if message is None:
                 return False
+            reach("read.claimed")
             _read(message, now)
+            reach("read.finished")
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:  # a fault of ours in one message gets a visible outcome and hides no other
@@ -130,6 +133,7 @@ def _finish(message: LabMessage, answer: tuple[Tally, list[str]] | Rejected, now
     if isinstance(answer, Rejected):
         _keep_apart(message, answer, now)
         return
+    reach("read.recorded")
     tally, notes = answer
     state = _state(tally)
     problem = tally.first_problem
@@ -148,9 +152,12 @@ def _finish(message: LabMessage, answer: tuple[Tally, list[str]] | Rejected, now
         FileRows.objects.create(message=message, rows=sorted(tally.quiet))
     if tally.patient_ids:
         ids = sorted(tally.patient_ids)
-        transaction.on_commit(
-            partial(evidence_changed.send_robust, sender=LabMessage, patient_ids=ids), robust=True
-        )
+        transaction.on_commit(partial(_tell, ids), robust=True)
+
+
+def _tell(patient_ids: list[int]) -> None:
+    reach("read.committed")
+    evidence_changed.send_robust(sender=LabMessage, patient_ids=patient_ids)
 
 
 def _read_hl7(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | Rejected:

@@ -192,8 +192,9 @@ def _sender(cells: dict[str, str]) -> dict[str, Any]:
         "zone": _zone(cells["tz"]),
         "default_charset": _charset(cells["default_charset"] or "UTF-8"),
         "bare_mrn_ok": _flag(cells, "bare_mrn_ok"),
-        # A file without the column says nothing of it, and changes nothing.
+        # A file without a column says nothing of it, and changes nothing.
         **({field: _flag(cells, column)} if column in cells else {}),
+        **({"certificate": cells["certificate"].lower()} if "certificate" in cells else {}),
     }
 
 
@@ -296,7 +297,7 @@ KINDS: Mapping[str, _Kind] = {
     "senders.csv": _Kind(
         model=Sender,
         columns=("sender", "msh3", "msh4", "tz", "default_charset", "bare_mrn_ok"),
-        optional=("status_from_report",),
+        optional=("status_from_report", "certificate"),
         key=("name",),
         read=_sender,
     ),

@@ -24,7 +24,7 @@ from tests.builders_labs import (
     obx,
     receive,
 )
-from tests.labs.test_mllp import listening
+from tests.running_listener import listening
 
 MANAGE = str(settings.BASE_DIR / "manage.py")
 SETUP = {

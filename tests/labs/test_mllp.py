@@ -7,56 +7,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 
-from labs.formats.mllp_frames import Frame, FrameReader, framed
+from labs.formats.mllp_frames import framed
 from labs.mllp import Limits, Listener
 from labs.models import LabMessage, MessageOutcome
 from tests.builders_labs import make_sender, message, msh, obr, obx, pid
-
-MANAGE = str(settings.BASE_DIR / "manage.py")
-
-
-@contextmanager
-def listening(url: str, *arguments: str, **environment: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    """A listener process on a port of its own choice."""
-    command = [sys.executable, MANAGE, "listen_mllp", "--host", "127.0.0.1", "--port", "0", *arguments]
-    process = subprocess.Popen(
-        command,
-        env=os.environ | {"DATABASE_URL": url} | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line.startswith("Listening for HL7"), process.communicate()[1]
-        yield int(line.rstrip(".\n").rsplit(" ", 1)[1]), process
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
-
-
-def connect(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=20)
-
-
-def acks(connection: socket.socket, count: int) -> list[str]:
-    """The next acknowledgements as `AA M1`; fewer when the other side closes."""
-    reader = FrameReader(longest=100_000)
-    found: list[str] = []
-    while len(found) < count and (data := connection.recv(65536)):
-        for frame in reader.feed(data):
-            assert isinstance(frame, Frame)
-            fields = frame.body.decode().split("\rMSA|")[1].split("\r")[0].split("|")
-            found.append(" ".join(fields[:2]).strip())
-    return found
+from tests.running_listener import MANAGE, acks, connect, listening
 
 
 def wait_for(condition: Callable[[], bool]) -> bool:
@@ -93,7 +53,7 @@ def test_every_framing_fault_gets_its_answers_and_loses_nothing(real_commits: st
         assert acks(line, 1) == ["AA M7"]
 
         line.sendall(b"\x0b" + body[8] + framed(body[9]))  # no end, then a good one
-        assert acks(line, 1) == ["AA M9"]
+        assert acks(line, 2) == ["AE M8", "AA M9"]
 
         line.sendall(framed(b"garbage"))
         assert acks(line, 1) == ["AR"]
@@ -254,3 +214,69 @@ def test_slow_long_and_surplus_connections_are_ended(real_commits: str) -> None:
     codes = MessageOutcome.objects.order_by("id").values_list("reason_code", flat=True)
     assert list(codes) == ["frame-too-long", "unfinished-frame"]
     assert LabMessage.objects.count() == 4
+
+
+def test_a_frame_may_take_as_long_as_its_bytes_need_and_no_longer(real_commits: str) -> None:
+    body = message(obr(), obx(), "NTE|1||" + "x" * 6000, control_id="LONG")
+
+    def senders(port: int) -> None:
+        with connect(port) as steady, connect(port) as slow:
+            slow.sendall(b"\x0b" + body[:100])
+            stream = framed(body)
+            for start in range(0, len(stream), 1000):
+                steady.sendall(stream[start : start + 1000])
+                if start < 3000:
+                    slow.sendall(b"x")  # alive, but it would never end
+                time.sleep(0.15)
+            assert acks(steady, 1) == ["AA LONG"]
+            assert slow.recv(100) == b""
+
+    serve_while(Limits(frame_seconds=0.5, least_rate=4000), senders)
+
+
+def test_a_long_frame_waits_for_its_turn_and_short_ones_do_not(real_commits: str) -> None:
+    long = [message(obr(), obx(), "NTE|1||" + "x" * 200_000, control_id=f"L{n}") for n in (1, 2)]
+
+    def senders(port: int) -> None:
+        with connect(port) as one, connect(port) as two, connect(port) as short:
+            one.sendall(framed(long[0])[:-5])
+            time.sleep(0.3)
+            two.sendall(framed(long[1]))
+            two.settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                two.recv(100)
+            short.sendall(framed(message(control_id="S1")))
+            assert acks(short, 1) == ["AA S1"]
+            two.settimeout(20)
+            one.sendall(framed(long[0])[-5:])
+            assert acks(one, 1) == ["AA L1"]
+            assert acks(two, 1) == ["AA L2"]
+
+    serve_while(Limits(small_frame=70_000, large_frames=1), senders)
+
+
+def test_a_sender_that_does_not_read_its_answers_is_ended(real_commits: str) -> None:
+    echoed = framed(message(control_id="x" * 1_000_000))  # too long, and sent back whole
+
+    def senders(port: int) -> None:
+        with connect(port) as deaf, connect(port) as other:
+            deaf.settimeout(5)
+            with pytest.raises(ConnectionError):
+                for _ in range(40):
+                    deaf.sendall(echoed)
+            other.sendall(framed(message()))
+            assert acks(other, 1) == ["AA M1"]
+
+    serve_while(Limits(frame_seconds=0.5), senders)
+
+
+def test_told_to_stop_inside_a_message_it_takes_that_message_first(real_commits: str) -> None:
+    with listening(real_commits) as (port, process), connect(port) as busy, connect(port) as idle:
+        busy.sendall(framed(message())[:-20])
+        idle.sendall(framed(message(control_id="M2")))
+        assert acks(idle, 1) == ["AA M2"]
+        process.send_signal(signal.SIGTERM)
+        assert idle.recv(100) == b""
+        busy.sendall(framed(message())[-20:])
+        assert acks(busy, 2) == ["AA M1"]
+        assert process.wait(20) == 0

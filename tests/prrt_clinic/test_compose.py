@@ -90,7 +90,7 @@ def test_every_variable_handed_on_is_a_setting():
     known = set(re.findall(r"^(?:# )?([A-Z_]+)=", example, flags=re.MULTILINE))
     for name in OURS:
         assert set(SERVICES[name]["environment"]) <= known
-    assert SERVICES["mllp"]["environment"]["MLLP_ALLOW"] == "${MLLP_ALLOW:-}"
+    assert SERVICES["mllp"]["environment"]["MLLP_ALLOW"].startswith("${MLLP_ALLOW:-127.0.0.0/8,")
     assert SERVICES["web"]["environment"].items() <= SERVICES["mllp"]["environment"].items()
 
 

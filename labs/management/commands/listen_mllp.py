@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from labs.mllp import Limits, Listener
+from labs.mllp_tls import UnsafeDoor, refuse_open_door, tls_context
 
 
 def network(text: str) -> Any:
@@ -44,9 +45,17 @@ class Command(BaseCommand):
         allowed = options["allow"]
         if allowed is None:
             allowed = [ip_network(text, strict=False) for text in settings.MLLP_ALLOW]
-        limits = Limits(allowed=tuple(allowed))
         try:
-            asyncio.run(self._serve(host=host, port=port, limits=limits))
+            tls = tls_context(
+                cert=settings.MLLP_TLS_CERT, key=settings.MLLP_TLS_KEY, client_ca=settings.MLLP_TLS_CLIENT_CA
+            )
+            asks = bool(settings.MLLP_TLS_CLIENT_CA)
+            refuse_open_door(host=host, allowed=allowed, asks_for_certificates=asks)
+        except UnsafeDoor as fault:
+            raise CommandError(str(fault), returncode=2) from fault
+        listener = Listener(host=host, port=port, limits=Limits(allowed=tuple(allowed)), tls=tls)
+        try:
+            asyncio.run(listener.serve(ready=self._ready))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 message = f"Port {port} on {host} is in use. Choose another with --port or MLLP_PORT."
@@ -54,9 +63,7 @@ class Command(BaseCommand):
                 message = f"Cannot listen on {host} port {port}: {error.strerror or error}."
             raise CommandError(message, returncode=2) from error
 
-    async def _serve(self, *, host: str, port: int, limits: Limits) -> None:
-        await Listener(host=host, port=port, limits=limits).serve(ready=self._ready)
-
     def _ready(self, host: str, port: int) -> None:
-        self.stdout.write(f"Listening for HL7 v2 (MLLP) on {host} port {port}.")
+        way = " with TLS" if settings.MLLP_TLS_CERT else ""
+        self.stdout.write(f"Listening for HL7 v2 (MLLP){way} on {host} port {port}.")
         self.stdout.flush()

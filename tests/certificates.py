@@ -1,0 +1,65 @@
+"""Certificates for tests: an authority, and who it vouches for, made by the openssl command."""
+
+import ssl
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+_NEW_KEY = ("-newkey", "rsa:2048", "-nodes", "-days", "2")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """A certificate and its key, as PEM files."""
+
+    certificate: Path
+    key: Path
+
+
+class Authority:
+    """One authority of a test's own."""
+
+    def __init__(self, place: Path, name: str = "clinic") -> None:
+        place.mkdir(parents=True, exist_ok=True)
+        self.place = place
+        self.certificate, self._key = place / f"{name}.crt", place / f"{name}.key"
+        _openssl(
+            "req", "-x509", *_NEW_KEY, "-subj", f"/CN={name} authority",
+            "-keyout", str(self._key), "-out", str(self.certificate),
+        )  # fmt: skip
+
+    def issue(self, name: str, *alternatives: str) -> Certificate:
+        """A certificate with this common name and these alternative names, such as `DNS:lis.example`."""
+        made = Certificate(certificate=self.place / f"{name}.crt", key=self.place / f"{name}.key")
+        request, extra = self.place / f"{name}.csr", self.place / f"{name}.ext"
+        extra.write_text(f"subjectAltName={','.join(alternatives)}\n" if alternatives else "\n")
+        _openssl(
+            "req",
+            "-new",
+            *_NEW_KEY[:3],
+            "-subj",
+            f"/CN={name}",
+            "-keyout",
+            str(made.key),
+            "-out",
+            str(request),
+        )
+        _openssl(
+            "x509", "-req", "-in", str(request), "-CA", str(self.certificate), "-CAkey", str(self._key),
+            "-CAcreateserial", "-days", "2", "-extfile", str(extra), "-out", str(made.certificate),
+        )  # fmt: skip
+        return made
+
+
+def client_context(authority: Authority, certificate: Certificate | None) -> ssl.SSLContext:
+    """A sender's side of TLS: it trusts the authority, and shows its certificate if it has one."""
+    context = ssl.create_default_context(cafile=str(authority.certificate))
+    context.check_hostname = False
+    if certificate is not None:
+        context.load_cert_chain(certificate.certificate, certificate.key)
+    return context
+
+
+def _openssl(*arguments: str) -> None:
+    done = subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
