@@ -233,7 +233,7 @@ def _insert_rows(messages: Sequence[LabMessage]) -> list[LabMessage]:
     return [message for message in messages if message.pk]
 
 
-def _plain(message: LabMessage, field: Field[Any, Any]) -> Any:
+def _plain(message: LabMessage, field: "Field[Any, Any]") -> Any:
     """A column's value as the driver takes it; only JSON has to be told from text."""
     value = getattr(message, field.attname)
     return field.get_db_prep_save(value, connection) if isinstance(field, JSONField) else value
