@@ -1,6 +1,6 @@
 """Read-only lists of alerts and of every attempt to deliver their mails."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from alerts.library import policy
 from alerts.models import Alert, DeliveryAttempt
+from alerts.rules import Kind
 from labs.models import Patient
 from labs.record_admin import RecordAdmin
 
@@ -17,6 +18,7 @@ from labs.record_admin import RecordAdmin
 class AlertAdmin(RecordAdmin):
     """Alerts; each opens on the page where it is acknowledged."""
 
+    of_the_canary: ClassVar = {"kind": Kind.CANARY.value}
     list_display = ["ref", "severity_word", "kind", "person", "state", "raised_at", "acked_by"]
     list_filter = ["state", "severity", "kind"]
     search_fields = ["ref"]
@@ -54,6 +56,7 @@ class AlertAdmin(RecordAdmin):
 class DeliveryAttemptAdmin(RecordAdmin):
     """Every try to hand a mail to the mail server."""
 
+    of_the_canary: ClassVar = {"notification__alert__kind": Kind.CANARY.value}
     list_display = ["alert_ref", "to", "n", "outcome", "smtp_code", "started_at", "finished_at"]
     list_filter = ["outcome"]
     ordering = ["-pk"]

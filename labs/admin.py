@@ -1,6 +1,6 @@
 """Read-only lists of laboratory records."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from labs.library import analytes
 from labs.models import LabMessage, Patient, QuarantinedResult, Result
 from labs.record_admin import RecordAdmin
+from labs.services.canary_lab import CANARY_SENDER
 from labs.templatetags.clinic_text import instant, number, unit, visible
 
 
@@ -17,6 +18,7 @@ class PatientAdmin(RecordAdmin):
     """Patients and what changed in their demographics."""
 
     list_display = ["family_shown", "given_shown", "birth_date", "sex", "number_shown"]
+    of_the_canary: ClassVar = {"is_canary": True}
     search_fields = ["family", "given", "mrn", "alt_id"]
     ordering = ["family", "given", "pk"]
     fields = [("number_shown", "other_number"), "registered_at"]
@@ -199,6 +201,7 @@ class LabMessageAdmin(RecordAdmin):
 
     list_display = ["control_shown", "sender_shown", "door", "outcome_words", "received_at"]
     list_filter = ["door", "outcome__state"]
+    of_the_canary: ClassVar = {"sender": CANARY_SENDER}
     search_fields = ["control_id", "sender"]
     list_select_related = ["outcome"]
     fields = [

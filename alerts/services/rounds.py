@@ -10,6 +10,7 @@ from alerts.services.dispatch import dispatch_due
 from alerts.services.escalation import run_due_steps
 from alerts.services.heartbeat import CELERY, RUNNER, beat, is_fresh
 from alerts.services.triage import triage_decisions, triage_quarantine
+from alerts.services.watching import watch
 from courses.services.assess import AssessmentFailed, sweep_courses
 from labs.clock import database_now
 from labs.services.read import read_waiting_messages
@@ -67,6 +68,7 @@ class Turn:
 
     older_than: timedelta | None
     sweeps: Sweeps
+    all_due: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,11 @@ STAGES = (
         work=lambda turn: triage_quarantine(limit=BATCH, older_than=turn.older_than),
     ),
     Stage(
+        name="silences and trials changed",
+        work=lambda turn: watch(all_due=turn.all_due),
+        in_batches=False,
+    ),
+    Stage(
         name="alerts escalated",
         work=lambda turn: run_due_steps(older_than=turn.older_than),
         in_batches=False,
@@ -122,7 +129,8 @@ def make_round(*, all_due: bool = False, sweeps: Sweeps | None = None) -> Round:
     Young work is left to Celery while its heartbeat is fresh; with `all_due` nothing is left. `sweeps` says
     when every course was last assessed; without it this round assesses every course.
     """
-    turn = Turn(older_than=None if all_due else _left_to_celery(), sweeps=sweeps or Sweeps())
+    older_than = None if all_due else _left_to_celery()
+    turn = Turn(older_than=older_than, sweeps=sweeps or Sweeps(), all_due=all_due)
     done: list[tuple[str, int]] = []
     failed: list[str] = []
     for stage in STAGES:

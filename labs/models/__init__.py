@@ -5,10 +5,12 @@ from labs.models.patient import BodyWeight, Patient
 from labs.models.quarantine import QuarantinedResult
 from labs.models.result import LabReport, Observation, Result
 from labs.models.setup import CsvFeed, LocalCode, Sender
+from labs.models.traffic import ExpectedTraffic, UnitUse
 
 __all__ = [
     "BodyWeight",
     "CsvFeed",
+    "ExpectedTraffic",
     "LabMessage",
     "LabReport",
     "LocalCode",
@@ -18,4 +20,5 @@ __all__ = [
     "QuarantinedResult",
     "Result",
     "Sender",
+    "UnitUse",
 ]

@@ -19,6 +19,7 @@ from labs.models import LabMessage, LabReport, LocalCode, Observation, Patient, 
 from labs.models.result import WITHDRAWN
 from labs.services.history import History, Identity, lock_histories
 from labs.services.meaning import Context, Understood, name_analyte, plain, understand
+from labs.services.units_seen import note_units
 
 _LONGEST_ORDER = 200
 _NOTHING_TO_PROMOTE = Problem(
@@ -108,6 +109,8 @@ class Recorder:
                     entries.append(_Entry(report=report, patient=person, understood=judged))
         if entries:
             self._store(entries)
+            used = (entry.understood for entry in entries)
+            note_units(sender=self.sender, understood=used, message=self.message)
         QuarantinedResult.objects.bulk_create(self.quarantined)
         self.tally.held = len(self.quarantined)
         return self.tally
@@ -125,6 +128,7 @@ class Recorder:
                 part=sent.part[:64],
                 patient=patient,
                 analyte="" if isinstance(named, Problem) else named[0].short,
+                code_sent=next((code.code or code.text for code in sent.codes), "")[:64],
                 reason_code=problem.code,
                 reason=problem.reason,
                 sent=sent.raw[:_SHOWN],

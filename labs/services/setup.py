@@ -17,6 +17,7 @@ from labs import library
 from labs.clock import database_now
 from labs.formats.hl7_syntax import codec_of
 from labs.models import CsvFeed, LocalCode, Patient, Sender
+from labs.services.expecting import EXPECTATION_COLUMNS, expect_traffic
 from labs.signals import evidence_changed
 
 _YES, _NO = {"true", "1", "yes", "y"}, {"false", "0", "no", "n", ""}
@@ -51,6 +52,8 @@ class _Kind:
     columns: tuple[str, ...]
     key: tuple[str, ...]
     read: Callable[[dict[str, str]], dict[str, Any]]
+    # Columns that a file may leave out, all of them together.
+    optional: tuple[str, ...] = ()
 
 
 def load_setup(*, files: Mapping[str, bytes]) -> tuple[SetupRow, ...]:
@@ -94,8 +97,10 @@ class _FileLoader:
         except csv.Error as error:
             return [self.error(0, f"The file's quoting is damaged: {error}.")]
         header = [cell.strip() for cell in records[0]] if records else []
-        if sorted(header) != sorted(self.kind.columns):
-            return [self.error(1, f"The header must be: {', '.join(self.kind.columns)}.")]
+        whole = (*self.kind.columns, *self.kind.optional)
+        if sorted(header) not in (sorted(self.kind.columns), sorted(whole)):
+            also = f", and may have: {', '.join(self.kind.optional)}" if self.kind.optional else ""
+            return [self.error(1, f"The header must be: {', '.join(self.kind.columns)}{also}.")]
         return [
             self.row(number, header, [cell.strip() for cell in cells])
             for number, cells in enumerate(records[1:], start=2)
@@ -108,13 +113,16 @@ class _FileLoader:
     def row(self, number: int, header: list[str], cells: list[str]) -> SetupRow:
         if len(cells) != len(header):
             return self.error(number, f"The row has {len(cells)} cells where the header has {len(header)}.")
+        given = dict(zip(header, cells, strict=True))
         try:
-            facts = self.kind.read(dict(zip(header, cells, strict=True)))
+            facts = self.kind.read(given)
             key = tuple(str(facts[field]) for field in self.kind.key)
             if key in self.seen:
                 raise ValueError(f"The same as row {self.seen[key]}.")
             self.seen[key] = number
             state, row = _upsert(self.kind, facts)
+            if isinstance(row, Sender | CsvFeed) and expect_traffic(row, given) and state == "unchanged":
+                state = "updated"
         except ValidationError as error:
             return self.error(number, " ".join(error.messages), cells[0])
         except ValueError as error:
@@ -276,6 +284,7 @@ KINDS: Mapping[str, _Kind] = {
         columns=("sender", "msh3", "msh4", "tz", "default_charset", "bare_mrn_ok"),
         key=("name",),
         read=_sender,
+        optional=EXPECTATION_COLUMNS,
     ),
     "local_codes.csv": _Kind(
         model=LocalCode,
@@ -298,5 +307,6 @@ KINDS: Mapping[str, _Kind] = {
         ),
         key=("name",),
         read=_feed,
+        optional=EXPECTATION_COLUMNS,
     ),
 }
