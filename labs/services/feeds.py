@@ -63,4 +63,4 @@ def unwatched_sources() -> tuple[str, ...]:
     """Senders and feeds without an expectation: their silence alerts nobody, and pages say so."""
     senders = Sender.objects.filter(expected__isnull=True).exclude(name=CANARY_SENDER)
     feeds = CsvFeed.objects.filter(expected__isnull=True)
-    return tuple(sorted(senders.values_list("name", flat=True).union(feeds.values_list("name", flat=True))))
+    return tuple(sorted({*senders.values_list("name", flat=True), *feeds.values_list("name", flat=True)}))

@@ -11,19 +11,14 @@ from labs.units import fold_unit
 def note_units(*, sender: str, understood: Iterable[Understood], message: LabMessage) -> None:
     """Write down the spellings this source used for the first time; the caller holds the transaction.
 
-    One query where nothing is new. In a fixed order, so that two messages at once never wait for each other.
+    One statement, which does nothing where nothing is new. In a fixed order, so that two messages at once
+    never wait for each other.
     """
     used: dict[tuple[str, str], Decimal] = {}
     for each in understood:
         spelling = _spelling(each)
         if spelling is not None:
             used[each.analyte.short, spelling] = each.analyte.units[spelling]
-    if not used:
-        return
-    shorts = {analyte for analyte, _ in used}
-    known = set(
-        UnitUse.objects.filter(sender=sender, analyte__in=shorts).values_list("analyte", "unit").order_by()
-    )
     UnitUse.objects.bulk_create(
         [
             UnitUse(
@@ -35,7 +30,6 @@ def note_units(*, sender: str, understood: Iterable[Understood], message: LabMes
                 message=message,
             )
             for (analyte, unit), factor in sorted(used.items())
-            if (analyte, unit[:64]) not in known
         ],
         ignore_conflicts=True,
     )

@@ -42,7 +42,17 @@ def test_only_people_end_what_withholds_treatment() -> None:
 
 def test_only_what_shows_no_patient_is_technical() -> None:
     technical = {kind for kind, entry in policy().kinds.items() if entry.technical}
-    assert technical == {Kind.SYSTEM_FAULT, Kind.NOBODY_ON_CALL, Kind.ADDRESS_REFUSED}
+    assert technical == {
+        Kind.SYSTEM_FAULT,
+        Kind.NOBODY_ON_CALL,
+        Kind.ADDRESS_REFUSED,
+        Kind.FEED_SILENT,
+        Kind.UNMAPPED_CODE,
+        Kind.UNIT_DRIFT,
+        Kind.QUARANTINE_AGEING,
+        Kind.CANARY,
+        Kind.CANARY_BROKEN,
+    }
 
 
 def test_a_fault_of_the_service_is_as_urgent_as_what_withholds_treatment() -> None:
