@@ -1,4 +1,4 @@
-"""Silence is judged in working time: exactly at the limit, over nights, weekends, holidays and clock changes."""
+"""Silence is judged in working time: at the limit, over nights, weekends, holidays and clock changes."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -29,7 +29,11 @@ def at(day: str, clock: str) -> datetime:
 
 
 def quiet(
-    last: datetime | None, now: datetime, *, working: WorkingTime = WEEKDAYS, set_up_at: datetime | None = None
+    last: datetime | None,
+    now: datetime,
+    *,
+    working: WorkingTime = WEEKDAYS,
+    set_up_at: datetime | None = None,
 ) -> Quiet:
     """The judgement with a warning after 4 and critical after 10 working hours."""
     expectation = Expectation(
@@ -76,9 +80,7 @@ def test_a_declared_holiday_is_no_silence() -> None:
     assert quiet(last, at("2026-05-06", "10:00"), working=closed) is Quiet.LATE
 
 
-@pytest.mark.parametrize(
-    ("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25), ("2026-05-04", 24)]
-)
+@pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25), ("2026-05-04", 24)])
 def test_the_hours_of_a_day_are_those_that_passed_also_when_the_clocks_change(day: str, hours: int) -> None:
     start = at(day, "00:00")
     end = at((date.fromisoformat(day) + timedelta(days=1)).isoformat(), "00:00")
