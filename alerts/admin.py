@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from alerts.library import policy
-from alerts.models import Alert, DeliveryAttempt
+from alerts.models import Alert, CanaryRun, DeliveryAttempt
 from alerts.rules import Kind
 from labs.models import Patient
 from labs.record_admin import RecordAdmin
@@ -82,3 +82,24 @@ class DeliveryAttemptAdmin(RecordAdmin):
         """Who was to be told, and where."""
         person = attempt.notification.person
         return f"{person.get_full_name() or person.get_username()}, {attempt.notification.endpoint}"
+
+
+@admin.register(CanaryRun)
+class CanaryRunAdmin(RecordAdmin):
+    """The hourly trials of the whole line, stage by stage."""
+
+    list_display = ["started_at", "outcome", "broken_stage", "ended_at", "mailbox"]
+    list_filter = ["outcome"]
+    of_the_canary: ClassVar = {}
+    ordering = ["-pk"]
+    fields = [
+        ("started_at", "outcome", "ended_at"),
+        ("broken_stage", "reason"),
+        ("sent_at", "acknowledged_at", "read_at"),
+        ("assessed_at", "triaged_at", "queued_at"),
+        ("mailed_at", "mailbox"),
+    ]
+
+    def patient_of(self, record: Any) -> Patient | None:
+        """A trial is nobody's."""
+        return None

@@ -47,7 +47,7 @@ class RecordAdmin(FilteredAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Every row but those of the hourly trial."""
         found: QuerySet[Any] = super().get_queryset(request)
-        return found.exclude(**self.of_the_canary)
+        return found.exclude(**self.of_the_canary) if self.of_the_canary else found
 
     def has_add_permission(self, request: HttpRequest, *_: Any) -> bool:
         """Records are not made here."""

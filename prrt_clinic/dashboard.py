@@ -36,6 +36,8 @@ def first_page(request: HttpRequest, context: Context) -> Context:
         "has_worklist": may("labs.view_patient") and may("courses.view_decision"),
         "orders_first": may("courses.handle_order"),
         "may_sign": may("courses.sign_decision"),
+        # For every role: names of laboratories, no patient.
+        "silent": silent_feeds(now=now),
     }
     if context["has_worklist"]:
         context["work"] = worklist(today=today)
@@ -47,6 +49,8 @@ def first_page(request: HttpRequest, context: Context) -> Context:
         context["quarantine"] = _quarantine()
     if may("labs.view_result"):
         context["feed"] = _feed(now)
+    if may("labs.view_result") or may("labs.view_sender"):
+        context["unwatched"] = unwatched_sources()
     return context
 
 
@@ -74,13 +78,11 @@ def _quarantine() -> Context:
 
 
 def _feed(now: datetime) -> Context:
-    """When the laboratory last spoke, how much of it is still unread, and who is silent."""
+    """When the laboratory last spoke, and how much of it is still unread."""
     messages = LabMessage.objects.exclude(sender=CANARY_SENDER)
     last = messages.aggregate(last=Max("received_at"))["last"]
     return {
         "last": last,
         "minutes": None if last is None else max(0, int((now - last).total_seconds() // 60)),
         "unread": messages.filter(outcome__isnull=True).count(),
-        "silent": silent_feeds(now=now),
-        "unwatched": unwatched_sources(),
     }

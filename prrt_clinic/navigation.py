@@ -17,9 +17,11 @@ _LABORATORY = (
     ("Results", "labs", "admin:labs_result_changelist", "labs.view_result"),
     ("Quarantine", "report", "admin:labs_quarantinedresult_changelist", "labs.view_quarantinedresult"),
     ("Messages", "mail", "admin:labs_labmessage_changelist", "labs.view_labmessage"),
+    ("Expected traffic", "schedule", "admin:labs_expectedtraffic_changelist", "labs.view_expectedtraffic"),
 )
 _ALERTS = (
     ("Alerts", "notifications", "admin:alerts_alert_changelist", "alerts.view_alert"),
+    ("Trials of the line", "route", "admin:alerts_canaryrun_changelist", "alerts.view_canaryrun"),
     ("Deliveries", "outgoing_mail", "admin:alerts_deliveryattempt_changelist", "alerts.view_deliveryattempt"),
 )
 _PROTOCOLS = (("Protocols", "rule", "courses:protocols", "courses.view_protocolapproval"),)

@@ -20,7 +20,10 @@ class CanaryRun(models.Model):
     """A synthetic result on its way through the real doors, and the instant of each stage it reached."""
 
     patient = models.OneToOneField(Patient, on_delete=models.PROTECT, related_name="canary_run")
-    course = models.OneToOneField(Course, on_delete=models.PROTECT, related_name="canary_run")
+    # Opened once the result is read: nothing may be judged, and nobody mailed, before there is a value.
+    course = models.OneToOneField(
+        Course, on_delete=models.PROTECT, null=True, blank=True, related_name="canary_run"
+    )
     # Whether a mailbox was named; without one the trial ends in the outbox.
     mailbox = models.BooleanField()
     started_at = models.DateTimeField()

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group, User
 from django.db import IntegrityError, transaction
 
 from alerts.library import policy
-from alerts.models import Alert, CanaryRun, Notification
+from alerts.models import Alert, CanaryRun, Notification, Triage
 from alerts.models.canary import CanaryOutcome
 from alerts.models.notification import NotificationState
 from alerts.rules import Kind
@@ -52,11 +52,10 @@ def begin_canary(*, now: datetime) -> CanaryRun:
     """Begin a trial; where one is under way, that one."""
     try:
         with transaction.atomic():
-            mailbox = _mailbox()
+            _mailbox()
             patient = make_canary_patient(now=now)
-            course = start_canary_course(patient=patient, by=mailbox, now=now)
             return CanaryRun.objects.create(
-                patient=patient, course=course, mailbox=bool(settings.CANARY_MAILBOX), started_at=now
+                patient=patient, mailbox=bool(settings.CANARY_MAILBOX), started_at=now
             )
     except IntegrityError:
         # Somebody else began one in the same moment: the database allows one at a time.
@@ -92,7 +91,7 @@ def advance_canary(*, run_id: int, now: datetime) -> bool:
         locked = held.first()
         if locked is None:
             return False
-        fault = _note_reached(locked)
+        fault = _note_reached(locked, now=now)
         missing = next((stage for stage in _wanted(locked) if _reached(locked, stage) is None), None)
         if missing is None:
             _end(locked, outcome=CanaryOutcome.PASSED, now=now)
@@ -144,7 +143,7 @@ def _refusal(answer: bytes) -> str:
     return "The listener refused the message." if answer else "The listener closed without an answer."
 
 
-def _note_reached(run: CanaryRun) -> str:
+def _note_reached(run: CanaryRun, *, now: datetime) -> str:
     """Write down the instants that the rows of each stage show; a fault that no waiting mends, in words."""
     message = LabMessage.objects.filter(
         sender=CANARY_SENDER, control_id=canary_control_id(run.patient)
@@ -157,6 +156,9 @@ def _note_reached(run: CanaryRun) -> str:
         why = outcome.reason_code or outcome.state
         return f"The message was taken in, but its result was not stored ({why})."
     run.read_at = outcome.at
+    if run.course is None:
+        by = User.objects.get(username=USERNAME)
+        run.course = start_canary_course(patient=run.patient, by=by, now=now)
     _note_judged(run, observation)
     return ""
 
@@ -168,11 +170,11 @@ def _note_judged(run: CanaryRun, observation: Observation) -> None:
     if judged is None:
         return
     run.assessed_at = judged.made_at
-    alert = Alert.objects.filter(course=run.course_id, kind=Kind.CANARY.value).order_by("pk").first()
-    if alert is None:
+    triage = Triage.objects.filter(decision=judged).first()
+    if triage is None or triage.alert_id is None:
         return
-    run.triaged_at = alert.raised_at
-    mails = Notification.objects.filter(alert=alert).order_by("pk")
+    run.triaged_at = triage.triaged_at
+    mails = Notification.objects.filter(alert=triage.alert_id).order_by("pk")
     first = mails.first()
     if first is None:
         return
@@ -194,10 +196,10 @@ def _names(decision: Decision, observation: Observation) -> bool:
 def _end(run: CanaryRun, *, outcome: CanaryOutcome, now: datetime) -> None:
     """The trial is over: its course is assessed no more, its alert tells nobody any more."""
     run.outcome, run.ended_at = outcome, now
-    end_canary_course(run.course)
-    for alert in (
-        Alert.objects.standing().select_for_update().filter(course=run.course_id, kind=Kind.CANARY.value)
-    ):
-        close(alert, why="the trial is over", now=now)
+    if run.course is not None:
+        end_canary_course(run.course)
+        standing = Alert.objects.standing().select_for_update().filter(course=run.course)
+        for alert in standing.filter(kind=Kind.CANARY.value):
+            close(alert, why="the trial is over", now=now)
     if outcome is CanaryOutcome.BROKEN:
         log.error("The hourly trial %s broke before %r: %s", run.pk, run.broken_stage, run.reason)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from labs.models import CsvFeed, ExpectedTraffic, LabMessage, Sender
@@ -30,26 +30,26 @@ class FeedState:
         return self.silence.quiet is Quiet.FAR_TOO_LATE
 
 
-def feed_states(*, now: datetime) -> tuple[FeedState, ...]:
-    """Every source with an expectation, in one query; the newest message is looked up in its index."""
+def with_last_message(rows: QuerySet[ExpectedTraffic], *, now: datetime) -> QuerySet[ExpectedTraffic]:
+    """The same rows with `last`, when their source last sent anything; it is looked up in an index."""
     newest = (
         LabMessage.objects.filter(sender=OuterRef("name_sent"), received_at__lte=now)
         .order_by("-received_at")
         .values("received_at")[:1]
     )
-    rows = (
-        ExpectedTraffic.objects.select_related("sender", "feed")
-        .annotate(name_sent=Coalesce("sender__name", "feed__name"))
-        .annotate(last=Subquery(newest))
-        .order_by("name_sent")
-    )
+    return rows.annotate(name_sent=Coalesce("sender__name", "feed__name"), last=Subquery(newest))
+
+
+def feed_states(*, now: datetime) -> tuple[FeedState, ...]:
+    """Every source with an expectation, in one query."""
+    rows = with_last_message(ExpectedTraffic.objects.select_related("sender", "feed"), now=now)
     zone = clinic_zone()
     return tuple(
         FeedState(
             source=row.source,
             silence=judge(row.expectation, last=row.last, set_up_at=row.set_up_at, now=now, zone=zone),
         )
-        for row in rows
+        for row in rows.order_by("name_sent")
     )
 
 
