@@ -89,7 +89,10 @@ for _network in MLLP_ALLOW:
             f"MLLP_ALLOW holds {_network!r}; name networks such as 10.1.2.0/24, with commas between."
         ) from error
 # The hourly trial of the whole line: on in production, elsewhere when asked for.
-CANARY = env.bool("CANARY", default=PRODUCTION)
+_canary = env.str("CANARY", default="").lower()
+if _canary not in {"", "true", "false"}:
+    raise ImproperlyConfigured(f"CANARY is {_canary!r}; it must be true or false.")
+CANARY = _canary == "true" or (PRODUCTION and not _canary)
 CANARY_MAILBOX = env.str("CANARY_MAILBOX", default="")
 if CANARY_MAILBOX and ("@" not in CANARY_MAILBOX or len(CANARY_MAILBOX.split()) != 1):
     raise ImproperlyConfigured(
@@ -100,7 +103,7 @@ if CANARY_MAILBOX and ("@" not in CANARY_MAILBOX or len(CANARY_MAILBOX.split()) 
 def _canary_mllp() -> tuple[str, int]:
     """Where the trial finds the listener; an address that means "everywhere" is reached on this machine."""
     here = "127.0.0.1" if MLLP_HOST in {"0.0.0.0", "::", ""} else MLLP_HOST
-    text = env.str("CANARY_MLLP", default=f"{here}:{MLLP_PORT}")
+    text = env.str("CANARY_MLLP", default="") or f"{here}:{MLLP_PORT}"
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
         raise ImproperlyConfigured(f"CANARY_MLLP is {text!r}; write host:port, such as mllp:2575.")

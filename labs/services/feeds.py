@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -30,7 +31,7 @@ class FeedState:
         return self.silence.quiet is Quiet.FAR_TOO_LATE
 
 
-def with_last_message(rows: QuerySet[ExpectedTraffic], *, now: datetime) -> QuerySet[ExpectedTraffic]:
+def with_last_message(rows: QuerySet[Any], *, now: datetime) -> QuerySet[Any]:
     """The same rows with `last`, when their source last sent anything; it is looked up in an index."""
     newest = (
         LabMessage.objects.filter(sender=OuterRef("name_sent"), received_at__lte=now)
