@@ -38,7 +38,10 @@ def with_last_message(rows: QuerySet[Any], *, now: datetime) -> QuerySet[Any]:
         .order_by("-received_at")
         .values("received_at")[:1]
     )
-    return rows.annotate(name_sent=Coalesce("sender__name", "feed__name"), last=Subquery(newest))
+    found: QuerySet[Any] = rows.annotate(
+        name_sent=Coalesce("sender__name", "feed__name"), last=Subquery(newest)
+    )
+    return found
 
 
 def feed_states(*, now: datetime) -> tuple[FeedState, ...]:

@@ -25,7 +25,8 @@ from alerts.services.rounds import Stage as RoundStage
 from alerts.services.rounds import make_round
 from alerts.services.watch_canary import watch_canary
 from alerts.watch_rules import Stage
-from courses.models import Course, Order
+from courses.library import protocol_ids
+from courses.models import Course, Decision, Order
 from courses.services.authority import Refused
 from courses.services.canary import start_canary_course
 from courses.worklist import worklist
@@ -35,6 +36,7 @@ from labs.models import LabMessage, MessageOutcome, Patient
 from labs.services import keep_message
 from labs.services.canary_lab import CANARY_SENDER, canary_body, make_canary_patient
 from labs.zones import clinic_zone
+from tests.builders import approve
 from tests.builders_alerts import make_person
 from tests.builders_labs import make_patient
 from tests.smtp_server import SmtpServer
@@ -283,6 +285,25 @@ def test_a_trial_by_hand_that_breaks_says_where(
     ) as ended:
         call_command("canary", stdout=StringIO())
     assert ended.value.returncode == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("protocol_id", protocol_ids())
+def test_whatever_protocol_is_in_use_its_decision_rests_on_the_value(
+    protocol_id: str,
+) -> None:
+    """Otherwise a trial could never pass there."""
+    approve(protocol_id)
+    run = begin_canary(now=database_now())
+    keep_message(body=canary_body(patient=run.patient, now=run.started_at), door="mllp", peer="test")
+    CanaryRun.objects.update(acknowledged_at=database_now(), sent_at=database_now())
+    for _ in range(3):
+        make_round(all_due=True)
+        advance_canary(run_id=run.pk, now=database_now())
+    run.refresh_from_db()
+    assert run.course is not None
+    assert run.course.protocol_id == protocol_id
+    assert run.assessed_at is not None, Decision.objects.get().answer
 
 
 # --- Kept apart ----------------------------------------------------------------------------------

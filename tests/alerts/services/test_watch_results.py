@@ -1,10 +1,13 @@
 """A panel with gaps and a unit that is not the usual one are told to people, and never taken as normal."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from alerts.models import Alert
 from alerts.rules import Kind, State
@@ -205,3 +208,20 @@ def test_what_was_sent_in_the_past_is_remembered_per_source(patient: Patient) ->
     receive(body)
     assert watch_units(now=later()) == 0
     assert datetime.now(UTC) - UnitUse.objects.latest("pk").first_at < timedelta(minutes=5)
+
+
+def test_both_looks_cost_the_same_however_many_results_there_are(
+    patient: Patient, django_assert_num_queries: Callable[[int], Any]
+) -> None:
+    for day in (1, 2, 3):
+        drawn(count_of(), haemoglobin(), day=day)
+    drawn(haemoglobin("13.4", "g/dL"), day=4)
+    now = later()
+    assert watch_panels(now=now) + watch_units(now=now) > 0
+    with CaptureQueriesContext(connection) as few:
+        assert watch_panels(now=now) + watch_units(now=now) == 0
+    for number in range(30):
+        drawn(count_of(), haemoglobin(), order=f"MORE{number}", day=1 + number % 28)
+    assert watch_panels(now=later()) == 0
+    with django_assert_num_queries(len(few)):
+        assert watch_panels(now=later()) + watch_units(now=later()) == 0
