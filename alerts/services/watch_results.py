@@ -91,39 +91,47 @@ def _is_ripe(report: _Report, *, now: datetime) -> bool:
 def _panel_condition(
     report: _Report, reports: Sequence[_Report], brought: Mapping[int, frozenset[str]], course: Course
 ) -> Condition | None:
-    """What one report lacks of what its panel usually brings, counting all that came under its order."""
-    same_order = (
-        each
-        for each in reports
-        if each.pk == report.pk
-        or (report.order and (each.patient, each.order) == (report.patient, report.order))
-    )
-    arrived = frozenset().union(*(brought.get(each.pk, frozenset()) for each in same_order))
-    earlier = (
-        brought.get(each.pk, frozenset())
-        for each in reports
-        if each.pk < report.pk and (each.sender, each.panel) == (report.sender, report.panel)
-    )
-    missing = lacking(
-        arrived=arrived,
-        earlier=earlier,
-        required=_required(course),
-        usual_after=policy().watch.panel_usual_after,
-    )
+    """The gap of one report, where it has one."""
+    missing = _missing_of(report, reports, brought, required=_required(course))
     if not missing:
         return None
+    about = {
+        "source": report.sender,
+        "panel": report.panel,
+        "analytes": list(missing),
+        "since": report.received_at.isoformat(),
+    }
     return Condition(
         kind=Kind.PANEL_INCOMPLETE,
         key=key_of(Kind.PANEL_INCOMPLETE, f"course-{course.pk}"),
-        subject=Subject(
-            course=course,
-            about={
-                "source": report.sender,
-                "panel": report.panel,
-                "analytes": list(missing),
-                "since": report.received_at.isoformat(),
-            },
-        ),
+        subject=Subject(course=course, about=about),
+    )
+
+
+def _missing_of(
+    report: _Report,
+    reports: Sequence[_Report],
+    brought: Mapping[int, frozenset[str]],
+    *,
+    required: frozenset[str],
+) -> tuple[str, ...]:
+    """What one report lacks of what its panel usually brings, counting all that came under its order."""
+    nothing: frozenset[str] = frozenset()
+    order = (report.patient, report.sender, report.order)
+    arrived = nothing.union(
+        *(
+            brought.get(each.pk, nothing)
+            for each in reports
+            if each.pk == report.pk or (report.order and (each.patient, each.sender, each.order) == order)
+        )
+    )
+    earlier = (
+        brought.get(each.pk, nothing)
+        for each in reports
+        if each.pk < report.pk and (each.sender, each.panel) == (report.sender, report.panel)
+    )
+    return lacking(
+        arrived=arrived, earlier=earlier, required=required, usual_after=policy().watch.panel_usual_after
     )
 
 
