@@ -17,6 +17,7 @@ from alerts.services.raising import close
 from alerts.watch_rules import Stage, has_run_out, is_due, stages
 from courses.models import Decision
 from courses.services.canary import end_canary_course, start_canary_course
+from labs.clock import database_now
 from labs.mllp_client import send
 from labs.models import LabMessage, MessageOutcome, Observation
 from labs.services.canary_lab import (
@@ -130,7 +131,7 @@ def _send(run: CanaryRun, *, now: datetime) -> None:
     else:
         changes = {"sent_at": run.sent_at or now, "reason": _refusal(answer)}
         if not changes["reason"]:
-            changes["acknowledged_at"] = now
+            changes["acknowledged_at"] = database_now()  # sending took its time
     CanaryRun.objects.filter(pk=run.pk, outcome=CanaryOutcome.RUNNING, acknowledged_at__isnull=True).update(
         **changes
     )
