@@ -9,7 +9,8 @@ from alerts.models import Heartbeat
 from alerts.services.canary import run_canary
 from alerts.services.watch_canary import watch_canary
 from alerts.services.watch_feeds import watch_codes, watch_quarantine, watch_silence
-from alerts.services.watch_results import watch_panels, watch_units
+from alerts.services.watch_panels import watch_panels
+from alerts.services.watch_units import watch_units
 from labs.clock import database_now
 
 log = logging.getLogger(__name__)
