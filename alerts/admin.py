@@ -1,6 +1,6 @@
 """Read-only lists of alerts and of every attempt to deliver their mails."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -8,7 +8,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from alerts.library import policy
-from alerts.models import Alert, DeliveryAttempt
+from alerts.models import Alert, CanaryRun, DeliveryAttempt
+from alerts.rules import Kind
 from labs.models import Patient
 from labs.record_admin import RecordAdmin
 
@@ -17,6 +18,7 @@ from labs.record_admin import RecordAdmin
 class AlertAdmin(RecordAdmin):
     """Alerts; each opens on the page where it is acknowledged."""
 
+    of_the_canary: ClassVar = {"kind": Kind.CANARY.value}
     list_display = ["ref", "severity_word", "kind", "person", "state", "raised_at", "acked_by"]
     list_filter = ["state", "severity", "kind"]
     search_fields = ["ref"]
@@ -54,6 +56,7 @@ class AlertAdmin(RecordAdmin):
 class DeliveryAttemptAdmin(RecordAdmin):
     """Every try to hand a mail to the mail server."""
 
+    of_the_canary: ClassVar = {"notification__alert__kind": Kind.CANARY.value}
     list_display = ["alert_ref", "to", "n", "outcome", "smtp_code", "started_at", "finished_at"]
     list_filter = ["outcome"]
     ordering = ["-pk"]
@@ -79,3 +82,24 @@ class DeliveryAttemptAdmin(RecordAdmin):
         """Who was to be told, and where."""
         person = attempt.notification.person
         return f"{person.get_full_name() or person.get_username()}, {attempt.notification.endpoint}"
+
+
+@admin.register(CanaryRun)
+class CanaryRunAdmin(RecordAdmin):
+    """The hourly trials of the whole line, stage by stage."""
+
+    list_display = ["started_at", "outcome", "broken_stage", "ended_at", "mailbox"]
+    list_filter = ["outcome"]
+    of_the_canary: ClassVar = {}
+    ordering = ["-pk"]
+    fields = [
+        ("started_at", "outcome", "ended_at"),
+        ("broken_stage", "reason"),
+        ("sent_at", "acknowledged_at", "read_at"),
+        ("assessed_at", "triaged_at", "queued_at"),
+        ("mailed_at", "mailbox"),
+    ]
+
+    def patient_of(self, record: Any) -> Patient | None:
+        """A trial is nobody's."""
+        return None

@@ -2,16 +2,19 @@
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from alerts.rules import Kind, Plan, Step
+from alerts.watch_rules import WatchLimits
 
 POLICY_FILE = Path(__file__).parent / "policy.toml"
-ROLES = frozenset({"nurse", "physician", "pharmacist", "physicist", "on-call", "auditor", "administrator"})
+ROLES = frozenset(
+    {"nurse", "physician", "pharmacist", "physicist", "on-call", "auditor", "administrator", "canary"}
+)
 
 
 class BadPolicy(Exception):
@@ -32,6 +35,15 @@ class KindPolicy:
     ends_with_cause: bool
     repeat_reopens: bool
     technical: bool
+    # What it becomes at its critical limit; none where there is no such limit.
+    worse_severity: int | None = None
+    worse_plan: Plan | None = None
+
+    def at_its_worst(self) -> "KindPolicy":
+        """The same kind once its condition has reached the critical limit."""
+        if self.worse_severity is None or self.worse_plan is None:
+            return self
+        return replace(self, severity=self.worse_severity, plan=self.worse_plan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +54,7 @@ class Policy:
     approved_by: str
     words: Mapping[int, str]
     kinds: Mapping[Kind, KindPolicy]
+    watch: WatchLimits
 
 
 @cache
@@ -91,7 +104,7 @@ class _Reader:
 
     def policy(self, data: Mapping[str, Any]) -> Policy:
         """The whole file."""
-        self._keys(data, {"version", "approved_by", "severity", "ladder", "kind"}, "the file")
+        self._keys(data, {"version", "approved_by", "severity", "ladder", "kind", "watch"}, "the file")
         words = self._rows(data, "severity", "level", self._word)
         ladders = self._rows(data, "ladder", "id", self._plan)
         kinds = self._rows(data, "kind", "id", lambda row: self._kind(row, words=words, ladders=ladders))
@@ -99,11 +112,30 @@ class _Reader:
             self.faults.append(f"kind {missing.value!r} is missing; every kind of alert needs its entry.")
         for level in sorted({1, 2, 3} - set(words)):
             self.faults.append(f"severity {level} has no word.")
+        watch = self._watch(data.get("watch"))
         version = self._text(data, "version", "the file")
         approved_by = self._text(data, "approved_by", "the file")
-        if self.faults:
+        if self.faults or watch is None:
             raise BadPolicy([f"policy.toml: {fault}" for fault in self.faults])
-        return Policy(version=version, approved_by=approved_by, words=words, kinds=kinds)
+        return Policy(version=version, approved_by=approved_by, words=words, kinds=kinds, watch=watch)
+
+    def _watch(self, row: Any) -> WatchLimits | None:
+        """The limits of silence: whole numbers above zero that fit together."""
+        if not isinstance(row, dict):
+            self.faults.append("[watch] is missing.")
+            return None
+        before = len(self.faults)
+        names = {each.name for each in fields(WatchLimits)}
+        self._keys(row, names | {"source"}, "watch")
+        self._text(row, "source", "watch")
+        for name in sorted(names & row.keys()):
+            if type(row[name]) is not int or row[name] < 1:
+                self.faults.append(f"watch: {name} must be a whole number above zero.")
+        if len(self.faults) > before:
+            return None
+        limits = WatchLimits(**{name: row[name] for name in names})
+        self.faults += [f"watch: {fault}" for fault in limits.faults()]
+        return limits
 
     def _rows(
         self, data: Mapping[str, Any], table: str, key: str, read: Callable[[Mapping[str, Any]], Any]
@@ -162,7 +194,11 @@ class _Reader:
         self, row: Mapping[str, Any], *, words: Mapping[int, str], ladders: Mapping[str, Plan]
     ) -> KindPolicy | None:
         where = f"kind {row.get('id')!r}"
-        self._keys(row, {"id", "severity", "ladder", "ends", "repeat_reopens", "technical"}, where)
+        worse = (
+            {"worse_severity", "worse_ladder"} if row.keys() & {"worse_severity", "worse_ladder"} else set()
+        )
+        wanted = {"id", "severity", "ladder", "ends", "repeat_reopens", "technical"}
+        self._keys(row, wanted | worse, where)
         before = len(self.faults)
         if row.get("id") not in set(Kind):
             self.faults.append(f"{where}: no such kind of alert.")
@@ -175,6 +211,10 @@ class _Reader:
         for flag in ("repeat_reopens", "technical"):
             if not isinstance(row.get(flag), bool):
                 self.faults.append(f"{where}: {flag} must be true or false.")
+        if worse and row.get("worse_ladder") not in ladders:
+            self.faults.append(f"{where}: worse_ladder {row.get('worse_ladder')!r} is not defined.")
+        if worse and not self._is_worse(row):
+            self.faults.append(f"{where}: worse_severity must be a smaller number than severity.")
         if len(self.faults) > before:
             return None
         return KindPolicy(
@@ -184,7 +224,13 @@ class _Reader:
             ends_with_cause=row["ends"] == "cause",
             repeat_reopens=row["repeat_reopens"],
             technical=row["technical"],
+            worse_severity=row["worse_severity"] if worse else None,
+            worse_plan=ladders[row["worse_ladder"]] if worse else None,
         )
+
+    def _is_worse(self, row: Mapping[str, Any]) -> bool:
+        worse, usual = row.get("worse_severity"), row.get("severity")
+        return type(worse) is int and type(usual) is int and 1 <= worse < usual
 
     def _keys(self, row: Mapping[str, Any], wanted: set[str], where: str) -> None:
         for key in sorted(set(row) - wanted):

@@ -22,6 +22,13 @@ class Kind(StrEnum):
     RESULT_CHANGED = "result-changed"
     NOBODY_ON_CALL = "nobody-on-call"
     ADDRESS_REFUSED = "address-refused"
+    FEED_SILENT = "feed-silent"
+    UNMAPPED_CODE = "unmapped-code"
+    UNIT_DRIFT = "unit-drift"
+    PANEL_INCOMPLETE = "panel-incomplete"
+    QUARANTINE_AGEING = "quarantine-ageing"
+    CANARY = "canary"
+    CANARY_BROKEN = "canary-broken"
 
 
 # The kinds a later decision on the same course can put an end to.
@@ -32,6 +39,16 @@ DECISION_KINDS = (
     Kind.REDUCE,
     Kind.LABS_OVERDUE,
     Kind.SYSTEM_FAULT,
+)
+
+# The kinds that a look at the state of things begins and ends, not a decision or a message.
+WATCH_KINDS = (
+    Kind.FEED_SILENT,
+    Kind.UNMAPPED_CODE,
+    Kind.UNIT_DRIFT,
+    Kind.PANEL_INCOMPLETE,
+    Kind.QUARANTINE_AGEING,
+    Kind.CANARY_BROKEN,
 )
 
 

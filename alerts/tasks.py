@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from alerts.services import dispatch, escalation, heartbeat, triage
+from alerts.services import dispatch, escalation, heartbeat, triage, watching
 
 
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
@@ -24,6 +24,12 @@ def run_due_steps() -> None:
 def dispatch_due() -> None:
     """Send every mail that is due."""
     dispatch.dispatch_due()
+
+
+@shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
+def watch() -> None:
+    """Look for silence, age and drift, and move the hourly trial on."""
+    watching.watch()
 
 
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)

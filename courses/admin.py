@@ -1,7 +1,7 @@
 """Read-only lists of courses, decisions and orders; a course and a decision have pages of their own."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -136,6 +136,7 @@ def _baselines(course: Course, may: Callable[[str], bool]) -> dict[str, Any]:
 class DecisionAdmin(RecordAdmin):
     """Decisions; each opens on its own page."""
 
+    of_the_canary: ClassVar = {"course__patient__is_canary": True}
     list_display = ["made", "person", "cycle", "action_word", "activity_words", "is_new"]
     list_filter = ["action", "awaiting_labs"]
     search_fields = ["public_id"]
@@ -193,6 +194,7 @@ class DecisionAdmin(RecordAdmin):
 class OrderAdmin(RecordAdmin):
     """Orders and every change of their state."""
 
+    of_the_canary: ClassVar = {"cycle__course__patient__is_canary": True}
     list_display = ["kind_words", "person", "cycle", "planned", "state_word", "reason", "updated_at"]
     list_filter = ["state", "kind"]
     search_fields = ["public_id", "reason_code"]

@@ -79,7 +79,7 @@ def names_for(request: Request) -> dict[str, bool]:
 class OrderList(APIView):
     """Orders, oldest change first; follow `next`, then poll with `updated_since`."""
 
-    queryset = Order.objects.select_related(
+    queryset = Order.objects.filter(cycle__course__patient__is_canary=False).select_related(
         "cycle__course__patient", "directive__signature", "directive__voided"
     )
 
@@ -159,7 +159,7 @@ def _instant(text: str) -> datetime:
 class OrderDetail(APIView):
     """One order; its ETag is what a later change must present as If-Match."""
 
-    queryset = Order.objects.select_related(
+    queryset = Order.objects.filter(cycle__course__patient__is_canary=False).select_related(
         "cycle__course__patient", "directive__signature", "directive__voided"
     )
 
@@ -174,8 +174,10 @@ class OrderDetail(APIView):
 class CourseSchedule(APIView):
     """A course's planned and given cycles."""
 
-    queryset = Course.objects.select_related("patient", "current_decision").prefetch_related(
-        "cycles__administration"
+    queryset = (
+        Course.objects.real()
+        .select_related("patient", "current_decision")
+        .prefetch_related("cycles__administration")
     )
 
     @extend_schema(operation_id="courses_schedule", responses=ScheduleShape)
@@ -188,7 +190,9 @@ class CourseSchedule(APIView):
 class DecisionDetail(APIView):
     """One decision with its reasons."""
 
-    queryset = Decision.objects.select_related("course", "cycle", "confirms")
+    queryset = Decision.objects.filter(course__patient__is_canary=False).select_related(
+        "course", "cycle", "confirms"
+    )
 
     @extend_schema(operation_id="decisions_read", responses=DecisionShape)
     def get(self, request: Request, public_id: UUID) -> Response:
@@ -200,7 +204,9 @@ class DecisionDetail(APIView):
 class CourseDecision(APIView):
     """The decision that stands for a course now."""
 
-    queryset = Decision.objects.select_related("course", "cycle", "confirms")
+    queryset = Decision.objects.filter(course__patient__is_canary=False).select_related(
+        "course", "cycle", "confirms"
+    )
 
     @extend_schema(operation_id="courses_decision", responses=DecisionShape)
     def get(self, request: Request, public_id: UUID) -> Response:

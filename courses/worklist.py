@@ -103,7 +103,7 @@ def pharmacy_orders() -> QuerySet[Order]:
     """Live radiopharmaceutical orders, the soonest planned day first."""
     return (
         Order.objects.live()
-        .filter(kind=OrderKind.RADIOPHARMACEUTICAL.value)
+        .filter(kind=OrderKind.RADIOPHARMACEUTICAL.value, cycle__course__patient__is_canary=False)
         .select_related("cycle__course__patient", "directive__signature")
         .order_by("cycle__planned_on", "pk")
     )
@@ -145,6 +145,7 @@ def _open_courses() -> CourseQuerySet:
     live = Order.objects.live().order_by("pk")
     return (
         Course.objects.open()
+        .real()
         .select_related("patient", "current_decision__cycle")
         .prefetch_related(
             Prefetch("current_decision__cycle__orders", queryset=live, to_attr="live_orders"),

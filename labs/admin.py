@@ -1,15 +1,18 @@
 """Read-only lists of laboratory records."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from labs.clock import database_now
 from labs.library import analytes
 from labs.merge_admin import PatientMergeAdmin
-from labs.models import LabMessage, Patient, PatientMerge, QuarantinedResult, Result
+from labs.models import ExpectedTraffic, LabMessage, Patient, PatientMerge, QuarantinedResult, Result
 from labs.record_admin import RecordAdmin
+from labs.services.canary_lab import CANARY_SENDER
+from labs.services.feeds import with_last_message
 from labs.templatetags.clinic_text import instant, number, unit, visible
 
 
@@ -18,6 +21,7 @@ class PatientAdmin(RecordAdmin):
     """Patients and what changed in their demographics."""
 
     list_display = ["family_shown", "given_shown", "birth_date", "sex", "number_shown"]
+    of_the_canary: ClassVar = {"is_canary": True}
     search_fields = ["family", "given", "mrn", "alt_id"]
     ordering = ["family", "given", "pk"]
     fields = [("number_shown", "other_number"), "registered_at"]
@@ -200,6 +204,7 @@ class LabMessageAdmin(RecordAdmin):
 
     list_display = ["control_shown", "sender_shown", "door", "outcome_words", "received_at"]
     list_filter = ["door", "outcome__state"]
+    of_the_canary: ClassVar = {"sender": CANARY_SENDER}
     search_fields = ["control_id", "sender"]
     list_select_related = ["outcome"]
     fields = [
@@ -240,3 +245,38 @@ class LabMessageAdmin(RecordAdmin):
 
 
 admin.site.register(PatientMerge, PatientMergeAdmin)
+
+
+@admin.register(ExpectedTraffic)
+class ExpectedTrafficAdmin(RecordAdmin):
+    """What is expected of each sender and feed, and when it last spoke."""
+
+    list_display = ["source_shown", "days", "hours", "warn_hours", "critical_hours", "last_heard"]
+    of_the_canary: ClassVar = {}
+    ordering = ["pk"]
+    list_select_related = ["sender", "feed"]
+    fields = [
+        ("source_shown", "last_heard"),
+        ("days", "hours", "closed_on"),
+        ("warn_hours", "critical_hours", "set_up_at"),
+    ]
+    readonly_fields = ["source_shown", "last_heard"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ExpectedTraffic]:
+        """With what the last column shows."""
+        return with_last_message(super().get_queryset(request), now=database_now())
+
+    def patient_of(self, record: Any) -> Patient | None:
+        """A laboratory is no patient."""
+        return None
+
+    @admin.display(description="Sender or feed")
+    def source_shown(self, row: ExpectedTraffic) -> str:
+        """The name that its messages carry."""
+        return visible(row.source)
+
+    @admin.display(description="Last message")
+    def last_heard(self, row: ExpectedTraffic) -> str:
+        """When it last sent anything."""
+        at = getattr(row, "last", None)
+        return "never" if at is None else instant(at)

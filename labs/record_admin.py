@@ -1,10 +1,11 @@
 """The admin's base for clinical records: read only, without actions or deletion, below a patient banner."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.utils import get_fields_from_path
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 
@@ -38,8 +39,15 @@ class RecordAdmin(FilteredAdmin):
     list_per_page = 50
     show_full_result_count = False
     change_form_outer_before_template = "labs/_record_head.html"
+    # What marks a row of the hourly trial: of nobody, and in no list.
+    of_the_canary: ClassVar[Mapping[str, Any]] = {"patient__is_canary": True}
     # Search words for those who may read names.
     name_search: tuple[str, ...] = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Every row but those of the hourly trial."""
+        found: QuerySet[Any] = super().get_queryset(request)
+        return found.exclude(**self.of_the_canary) if self.of_the_canary else found
 
     def has_add_permission(self, request: HttpRequest, *_: Any) -> bool:
         """Records are not made here."""

@@ -18,6 +18,7 @@ TICK_SECONDS = {
     "labs.tasks.read_messages": 10,
     "courses.tasks.sweep_courses": 20,
     "alerts.tasks.triage_decisions": 10,
+    "alerts.tasks.watch": 20,
     "alerts.tasks.run_due_steps": 10,
     "alerts.tasks.dispatch_due": 10,
     "alerts.tasks.beat_heartbeat": 10,

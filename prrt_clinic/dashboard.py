@@ -14,6 +14,8 @@ from courses.worklist import SHOWN, pharmacy_orders, worklist
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
 from labs.models import LabMessage, MessageOutcome, QuarantinedResult
+from labs.services.canary_lab import CANARY_SENDER
+from labs.services.feeds import silent_feeds, unwatched_sources
 from labs.zones import clinic_zone
 
 Context = dict[str, Any]
@@ -34,6 +36,8 @@ def first_page(request: HttpRequest, context: Context) -> Context:
         "has_worklist": may("labs.view_patient") and may("courses.view_decision"),
         "orders_first": may("courses.handle_order"),
         "may_sign": may("courses.sign_decision"),
+        # For every role: names of laboratories, no patient.
+        "silent": silent_feeds(now=now),
     }
     if context["has_worklist"]:
         context["work"] = worklist(today=today)
@@ -45,32 +49,40 @@ def first_page(request: HttpRequest, context: Context) -> Context:
         context["quarantine"] = _quarantine()
     if may("labs.view_result"):
         context["feed"] = _feed(now)
+    if may("labs.view_result") or may("labs.view_sender"):
+        context["unwatched"] = unwatched_sources()
     return context
 
 
 def _alerts() -> list[Alert]:
     """Alerts that are not over, the most severe first."""
-    standing = Alert.objects.standing().select_related("course__patient", "cycle", "decision", "acked_by")
+    standing = (
+        Alert.objects.standing()
+        .for_people()
+        .select_related("course__patient", "cycle", "decision", "acked_by")
+    )
     return list(standing[:SHOWN])
 
 
 def _quarantine() -> Context:
     """What waits for a person before it can reach a chart."""
-    results = QuarantinedResult.objects.filter(state=QuarantinedResult.State.OPEN).select_related("patient")
+    waiting = QuarantinedResult.objects.filter(state=QuarantinedResult.State.OPEN)
+    results = waiting.exclude(message__sender=CANARY_SENDER).select_related("patient")
     messages = MessageOutcome.objects.filter(
         state__in=[MessageOutcome.State.QUARANTINED, MessageOutcome.State.REJECTED]
     ).select_related("message")
     # A message whose results wait one by one stands in the first list already.
-    whole = messages.filter(message__quarantined__isnull=True)
+    whole = messages.exclude(message__sender=CANARY_SENDER).filter(message__quarantined__isnull=True)
     one_by_one, unread = list(results[:SHOWN]), list(whole[:SHOWN])
     return {"results": one_by_one, "messages": unread, "count": len(one_by_one) + len(unread)}
 
 
 def _feed(now: datetime) -> Context:
     """When the laboratory last spoke, and how much of it is still unread."""
-    last = LabMessage.objects.aggregate(last=Max("received_at"))["last"]
+    messages = LabMessage.objects.exclude(sender=CANARY_SENDER)
+    last = messages.aggregate(last=Max("received_at"))["last"]
     return {
         "last": last,
         "minutes": None if last is None else max(0, int((now - last).total_seconds() // 60)),
-        "unread": LabMessage.objects.filter(outcome__isnull=True).count(),
+        "unread": messages.filter(outcome__isnull=True).count(),
     }

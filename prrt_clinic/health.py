@@ -15,6 +15,8 @@ from kombu.exceptions import OperationalError
 
 from courses.library import protocol, protocol_ids, protocol_sha256, shelf
 from courses.models import Course
+from labs.clock import database_now
+from labs.services.feeds import silent_feeds
 from prrt_clinic.append_only import missing_triggers
 from prrt_clinic.celery import app
 
@@ -31,6 +33,7 @@ def ready(request: HttpRequest) -> JsonResponse:
     problems = _problems()
     # Without the broker the second runner still does every duty, within a minute.
     warnings = [] if _broker_answers() else ["broker: not reachable; work waits for the second runner"]
+    warnings += [] if problems else _silence()
     status = "not ready" if problems else "ok"
     body = {"status": status, "problems": problems, "warnings": warnings}
     return JsonResponse(body, status=503 if problems else 200)
@@ -80,6 +83,12 @@ def _protocols() -> list[str]:
         for protocol_id, sha256 in pinned
         if protocol_id not in known or protocol_sha256(protocol_id) != sha256
     ]
+
+
+def _silence() -> list[str]:
+    """How many sources are silent for too long; which ones stands on pages that ask for a log-in."""
+    silent = len(silent_feeds(now=database_now()))
+    return [f"laboratory: {silent} source(s) silent for longer than expected"] if silent else []
 
 
 def _broker_answers() -> bool:

@@ -19,9 +19,11 @@ _LABORATORY = (
     ("Merged numbers", "merge", "admin:labs_patientmerge_changelist", "labs.view_patientmerge"),
     ("Messages", "mail", "admin:labs_labmessage_changelist", "labs.view_labmessage"),
     ("Files", "upload_file", "lab_files:files", "labs.submit_file"),
+    ("Expected traffic", "schedule", "admin:labs_expectedtraffic_changelist", "labs.view_expectedtraffic"),
 )
 _ALERTS = (
     ("Alerts", "notifications", "admin:alerts_alert_changelist", "alerts.view_alert"),
+    ("Trials of the line", "route", "admin:alerts_canaryrun_changelist", "alerts.view_canaryrun"),
     ("Deliveries", "outgoing_mail", "admin:alerts_deliveryattempt_changelist", "alerts.view_deliveryattempt"),
 )
 _PROTOCOLS = (("Protocols", "rule", "courses:protocols", "courses.view_protocolapproval"),)

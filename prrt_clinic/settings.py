@@ -112,6 +112,29 @@ FHIR_RATE = env.str("FHIR_RATE", default="1200/min")
 if not re.fullmatch(r"[0-9]{1,6}/(?:sec|min|hour|day)", FHIR_RATE):
     raise ImproperlyConfigured(f"FHIR_RATE is {FHIR_RATE!r}; write a number and a time, such as 1200/min.")
 FHIR_MOST_BYTES = _whole_number("FHIR_MOST_BYTES", 16 * 1024 * 1024)
+# The hourly trial of the whole line: on in production, elsewhere when asked for.
+_canary = env.str("CANARY", default="").lower()
+if _canary not in {"", "true", "false"}:
+    raise ImproperlyConfigured(f"CANARY is {_canary!r}; it must be true or false.")
+CANARY = _canary == "true" or (PRODUCTION and not _canary)
+CANARY_MAILBOX = env.str("CANARY_MAILBOX", default="")
+if CANARY_MAILBOX and ("@" not in CANARY_MAILBOX or len(CANARY_MAILBOX.split()) != 1):
+    raise ImproperlyConfigured(
+        f"CANARY_MAILBOX is {CANARY_MAILBOX!r}; it must be one mail address that no person reads."
+    )
+
+
+def _canary_mllp() -> tuple[str, int]:
+    """Where the trial finds the listener; an address that means "everywhere" is reached on this machine."""
+    here = "127.0.0.1" if MLLP_HOST in {"0.0.0.0", "::", ""} else MLLP_HOST
+    text = env.str("CANARY_MLLP", default="") or f"{here}:{MLLP_PORT}"
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
+        raise ImproperlyConfigured(f"CANARY_MLLP is {text!r}; write host:port, such as mllp:2575.")
+    return host, int(port)
+
+
+CANARY_MLLP = _canary_mllp()
 SITE_URL = env.str("SITE_URL", default=f"http://127.0.0.1:{WEB_PORT}").rstrip("/")
 if urlsplit(SITE_URL).scheme not in {"http", "https"} or not urlsplit(SITE_URL).hostname:
     raise ImproperlyConfigured(

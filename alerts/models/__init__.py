@@ -1,6 +1,7 @@
 """The tables of alerts, one module for each noun; Django finds models here, so this file names them."""
 
 from alerts.models.alert import Acknowledgement, Alert, AlertEvent
+from alerts.models.canary import CanaryRun
 from alerts.models.heartbeat import Heartbeat
 from alerts.models.notification import DeliveryAttempt, Notification
 from alerts.models.triage import Triage
@@ -9,6 +10,7 @@ __all__ = [
     "Acknowledgement",
     "Alert",
     "AlertEvent",
+    "CanaryRun",
     "DeliveryAttempt",
     "Heartbeat",
     "Notification",

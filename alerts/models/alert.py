@@ -36,6 +36,10 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         """Alerts nobody has acknowledged yet."""
         return self.filter(state__in=[state.value for state in NEEDS_SOMEBODY])
 
+    def for_people(self) -> "AlertQuerySet":
+        """Alerts that people are told of; the hourly trial tells a mailbox only."""
+        return self.exclude(kind=Kind.CANARY.value)
+
 
 class Alert(models.Model):
     """A named role must know by a time; until somebody says they do, the next is told."""
@@ -74,6 +78,9 @@ class Alert(models.Model):
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
+
+    # For its page: senders, codes, units, days, numbers of items. Never a patient's name, number or value.
+    about = models.JSONField(default=dict, blank=True)
 
     objects = AlertQuerySet.as_manager()
 

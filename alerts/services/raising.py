@@ -1,7 +1,7 @@
 """Begin an alert, recognise one that is standing already, and end what has lost its cause."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -31,19 +31,25 @@ class Subject:
     message: LabMessage | None = None
     person: User | None = None
     roles: tuple[str, ...] = ()
+    # What the page says of it: names of senders, codes, days and numbers of items. Never a patient.
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
-def raise_alert(*, kind: Kind, condition_key: str, subject: Subject, now: datetime) -> Alert:
+def raise_alert(
+    *, kind: Kind, condition_key: str, subject: Subject, now: datetime, worse: bool = False
+) -> Alert:
     """Begin an alert for a condition, or note that the one standing for it was seen again.
 
-    The caller holds the transaction. A condition that became more severe opens its alert again from the first
-    step. So does, where it was acknowledged, a decision that nobody can have read by then, and any repeat if
-    the policy says so. An alert that had been cleared goes on where it stood.
+    The caller holds the transaction. `worse`: the condition has reached its critical limit.
+
+    A condition that became more severe opens its alert again from the first step.
+    So does, where it was acknowledged, a decision that nobody can have read by then, and any repeat if the
+    policy says so. An alert that had been cleared goes on where it stood.
 
     Locks are taken in one order everywhere: the alarm about a refused address, the other alerts (several of
     a course only under its lock), the alarms that nobody is there.
     """
-    entry = policy().kinds[kind]
+    entry = policy().kinds[kind].at_its_worst() if worse else policy().kinds[kind]
     standing = Alert.objects.standing().select_for_update().filter(condition_key=condition_key)
     alert = standing.first()
     if alert is None:
@@ -73,6 +79,7 @@ def _begin(*, entry: KindPolicy, condition_key: str, subject: Subject, now: date
         decision=subject.decision,
         message=subject.message,
         person=subject.person,
+        about=dict(subject.about),
     )
     note(alert, EventKind.RAISED, now=now, detail={"severity": alert.severity, **_links(subject)})
     return alert
@@ -83,6 +90,7 @@ def _see_again(alert: Alert, *, entry: KindPolicy, subject: Subject, now: dateti
     newly_decided = subject.decision is not None and subject.decision.pk != alert.decision_id
     alert.decision = subject.decision or alert.decision
     alert.message = subject.message or alert.message
+    alert.about = dict(subject.about) or alert.about
     note(alert, EventKind.SEEN_AGAIN, now=now, detail=_links(subject))
     if entry.severity < alert.severity:
         detail = {"from": alert.severity, "to": entry.severity}

@@ -10,6 +10,7 @@ from alerts.services.dispatch import dispatch_due
 from alerts.services.escalation import run_due_steps
 from alerts.services.heartbeat import CELERY, RUNNER, beat, is_fresh
 from alerts.services.triage import triage_decisions, triage_quarantine
+from alerts.services.watching import watch
 from courses.services.assess import AssessmentFailed, sweep_courses
 from labs.clock import database_now
 from labs.drop_folder import FolderWatch
@@ -69,6 +70,7 @@ class Turn:
     older_than: timedelta | None
     sweeps: Sweeps
     watch: FolderWatch | None = None
+    all_due: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,11 @@ STAGES = (
         work=lambda turn: triage_quarantine(limit=BATCH, older_than=turn.older_than),
     ),
     Stage(
+        name="silences and trials changed",
+        work=lambda turn: watch(all_due=turn.all_due),
+        in_batches=False,
+    ),
+    Stage(
         name="alerts escalated",
         work=lambda turn: run_due_steps(older_than=turn.older_than),
         in_batches=False,
@@ -132,7 +139,8 @@ def make_round(
     when every course was last assessed; without it this round assesses every course. `watch` is the drop
     folder as the runner saw it before; without it no file is taken in.
     """
-    turn = Turn(older_than=None if all_due else _left_to_celery(), sweeps=sweeps or Sweeps(), watch=watch)
+    older_than = None if all_due else _left_to_celery()
+    turn = Turn(older_than=older_than, sweeps=sweeps or Sweeps(), watch=watch, all_due=all_due)
     done: list[tuple[str, int]] = []
     failed: list[str] = []
     for stage in STAGES:

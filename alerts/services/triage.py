@@ -13,11 +13,12 @@ from alerts.models import Alert, Triage
 from alerts.rules import ActingRule, Judged, Kind, Outcome, Triaged, alerts_for
 from alerts.services.corrections import changed_results
 from alerts.services.escalation import take_due_step
-from alerts.services.raising import Subject, clear_others, raise_alert
-from courses.models import Course, Decision
+from alerts.services.raising import Subject, clear_others, raise_alert, withdraw_mails
+from courses.models import Course, CourseStatus, Decision
 from labs.clinic_days import add_days, clinic_day, start_of_day
 from labs.clock import database_now
 from labs.models import LabMessage, MessageOutcome, Observation, QuarantinedResult
+from labs.services.canary_lab import CANARY_SENDER
 
 log = logging.getLogger(__name__)
 
@@ -108,11 +109,15 @@ def _each(ids: Iterable[int], consider: Callable[..., bool], *, now: datetime) -
 def _triage_decision(decision_id: int, *, now: datetime) -> bool:
     """One decision: what it asks for, and what it ends."""
     # The course row is the lock: two runners cannot consider one course's decisions at once.
-    course = Course.objects.select_for_update(of=("self",)).get(decisions=decision_id)
+    course = (
+        Course.objects.select_for_update(of=("self",)).select_related("patient").get(decisions=decision_id)
+    )
     if Triage.objects.filter(decision=decision_id).exists():
         return False
     decision = Decision.objects.select_related("cycle").get(pk=decision_id)
-    if _is_overtaken(decision):
+    if course.patient.is_canary and course.status == CourseStatus.COMPLETED:
+        found = Triaged(outcome=Outcome.NONE, reason="The trial that this belonged to is over.")
+    elif _is_overtaken(decision):
         found = Triaged(outcome=Outcome.NONE, reason="A newer decision was considered before this one.")
     else:
         found = alerts_for(_judged(decision, confirms=decision.confirms_id is not None, today=_today(now)))
@@ -136,7 +141,11 @@ def _is_overtaken(decision: Decision) -> bool:
 
 def _review(triage_id: int, *, now: datetime) -> bool:
     """One decision that waited for labs: its day has come."""
-    course = Course.objects.select_for_update(of=("self",)).get(decisions__triage=triage_id)
+    course = (
+        Course.objects.select_for_update(of=("self",))
+        .select_related("patient")
+        .get(decisions__triage=triage_id)
+    )
     waiting = Triage.objects.select_related("decision").get(pk=triage_id)
     if waiting.outcome != Outcome.WAITING or waiting.decision is None:
         return False
@@ -168,12 +177,15 @@ def _triage_message(outcome_id: int, *, now: datetime) -> bool:
         return False
     kept = outcome.state in (MessageOutcome.State.QUARANTINED, MessageOutcome.State.REJECTED)
     message = outcome.message
-    told = _tell_of_changes(message, now=now)
-    if not kept and not message.quarantined.filter(state=QuarantinedResult.State.OPEN).exists():
-        if told is not None:
-            changed = Triaged(outcome=Outcome.ALERT, reason="A value that somebody signed on has changed.")
-            Triage.objects.create(message_outcome=outcome, **_columns(changed, alert=told, now=now))
-            return True
+    told = None if message.sender == CANARY_SENDER else _tell_of_changes(message, now=now)
+    resolved = not kept and not message.quarantined.filter(state=QuarantinedResult.State.OPEN).exists()
+    if message.sender == CANARY_SENDER:
+        found = Triaged(outcome=Outcome.NONE, reason="Of the hourly trial, which tells its faults itself.")
+    elif resolved and told is not None:
+        changed = Triaged(outcome=Outcome.ALERT, reason="A value that somebody signed on has changed.")
+        Triage.objects.create(message_outcome=outcome, **_columns(changed, alert=told, now=now))
+        return True
+    elif resolved:
         found = Triaged(outcome=Outcome.NONE, reason="Everything kept apart was resolved before.")
     else:
         found = Triaged(
@@ -215,13 +227,17 @@ def _raise(found: Triaged, *, course: Course, decision: Decision, now: datetime)
     """The alert that a decision asks for, with its first step taken in the same commit."""
     if found.kind is None:
         return None
+    canary = course.patient.is_canary
     alert = raise_alert(
-        kind=found.kind,
+        kind=Kind.CANARY if canary else found.kind,
         condition_key=_condition_key(found, decision),
         subject=Subject(course=course, cycle=decision.cycle, decision=decision),
         now=now,
     )
     take_due_step(alert, now=now)
+    if canary and not settings.CANARY_MAILBOX:
+        # In the same commit: no runner ever finds a mail that has nowhere to go.
+        withdraw_mails(alert, now=now)
     return alert
 
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from alerts.library import plan_from_data, policy
 from alerts.models import Alert, AlertEvent, Notification
-from alerts.rules import Kind, State
+from alerts.rules import WATCH_KINDS, Kind, State
 from alerts.services.acknowledging import (
     AlertHasChanged,
     MayNotAcknowledge,
@@ -25,6 +25,7 @@ from alerts.services.acknowledging import (
     record_view,
 )
 from alerts.services.corrections import ChangedResult, changed_results
+from alerts.views.watch_words import WATCH_WORDS, about_sentences
 from courses.models import Decision, OrderEvent
 from labs.models import QuarantinedResult
 
@@ -77,6 +78,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "A mail server refused somebody's address for good.",
         "Correct the address of the person named below, and make sure that they know of their open alerts.",
     ),
+    **WATCH_WORDS,
 }
 
 
@@ -153,7 +155,9 @@ def _context(alert: Alert, person: User) -> dict[str, Any]:
         "word": policy().words[alert.severity],
         "happened": happened,
         "to_do": to_do,
+        "about": about_sentences(alert),
         "cleared": alert.state == State.CLEARED_UNACKED,
+        "was_decided": alert.kind not in WATCH_KINDS,
         "patient": patient if person.has_perm("labs.view_patient") else None,
         "reasons": _reasons(alert.decision),
         "missing": alert.decision.answer.get("missing", []) if alert.decision else [],

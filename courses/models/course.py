@@ -34,6 +34,10 @@ class CourseQuerySet(models.QuerySet["Course"]):
         """Courses the protocol still has something to say about."""
         return self.filter(status__in=[CourseStatus.PLANNED, CourseStatus.ACTIVE])
 
+    def real(self) -> "CourseQuerySet":
+        """Courses of people; those of the hourly trial are nobody's."""
+        return self.filter(patient__is_canary=False)
+
 
 class Course(models.Model):
     """The planned set of cycles for one patient under one protocol version."""

@@ -108,7 +108,7 @@ def what_would_change(protocol_id: str, *, now: datetime | None = None) -> list[
 
 def _changes(protocol_id: str, *, now: datetime) -> Iterator[WouldChange]:
     protocol(protocol_id)
-    for course in Course.objects.open().select_related("patient", "current_decision").order_by("pk"):
+    for course in Course.objects.open().real().select_related("patient", "current_decision").order_by("pk"):
         found = would_change(course, protocol_id=protocol_id, now=now)
         if found is not None:
             yield found

@@ -8,6 +8,7 @@ from labs.models.patient import BodyWeight, Patient
 from labs.models.quarantine import QuarantinedResult
 from labs.models.result import LabReport, Observation, Result
 from labs.models.setup import CsvFeed, LocalCode, Sender
+from labs.models.traffic import ExpectedTraffic, UnitUse
 
 __all__ = [
     "AnsweredRequest",
@@ -16,6 +17,7 @@ __all__ = [
     "CsvPreview",
     "CsvUpload",
     "CsvUploadEnd",
+    "ExpectedTraffic",
     "FhirKey",
     "FhirPart",
     "FhirResource",
@@ -31,4 +33,5 @@ __all__ = [
     "QuarantinedResult",
     "Result",
     "Sender",
+    "UnitUse",
 ]

@@ -18,6 +18,14 @@ class Sex(models.TextChoices):
     UNKNOWN = "unknown", "Unknown"
 
 
+class PatientQuerySet(models.QuerySet["Patient"]):
+    """The questions asked about patients."""
+
+    def real(self) -> "PatientQuerySet":
+        """People; the synthetic patients of the hourly trial are none."""
+        return self.filter(is_canary=False)
+
+
 class Patient(models.Model):
     """A person known to the clinic. Only people and set-up files create one, never a laboratory's message."""
 
@@ -33,7 +41,10 @@ class Patient(models.Model):
     birth_date = models.DateField()
     sex = models.CharField(max_length=8, choices=Sex.choices, default=Sex.UNKNOWN)
     registered_at = models.DateTimeField(editable=False)
+    # Nobody: made to try the whole line, and kept out of every list, count and export.
+    is_canary = models.BooleanField(default=False, editable=False)
 
+    objects = PatientQuerySet.as_manager()
     history = HistoricalRecords()
 
     class Meta:

@@ -50,6 +50,7 @@ class QuarantinedResult(models.Model):
         Patient, on_delete=models.PROTECT, null=True, blank=True, related_name="quarantined_results"
     )
     analyte = models.CharField(max_length=8, blank=True, default="")
+    code_sent = models.CharField("first test code as sent", max_length=64, blank=True, default="")
     reason_code = models.CharField(max_length=40)
     reason = models.TextField()
     sent = models.TextField("as sent")

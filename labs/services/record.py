@@ -22,6 +22,7 @@ from labs.services.bulk import insert_rows, update_rows
 from labs.services.history import History, Identity, lock_histories
 from labs.services.meaning import Context, Understood, is_attachment, name_analyte, plain, understand
 from labs.services.remarks import remark_on_attachment, remarks_on
+from labs.services.units_seen import note_units
 
 _LONGEST_ORDER = 200
 _NOTHING_TO_PROMOTE = Problem(
@@ -123,6 +124,8 @@ class Recorder:
                         self.tally.notes.append(remark_on_attachment(sent))
         if entries:
             self._store(entries)
+            used = (entry.understood for entry in entries)
+            note_units(sender=self.sender, understood=used, message=self.message)
         insert_rows(self.quarantined)
         self.tally.held = len(self.quarantined)
         return self.tally
@@ -147,6 +150,7 @@ class Recorder:
                 part=sent.part[:64],
                 patient=patient,
                 analyte="" if isinstance(named, Problem) else named[0].short,
+                code_sent=next((code.code or code.text for code in sent.codes), "")[:64],
                 reason_code=problem.code,
                 reason=problem.reason,
                 sent=sent.raw[:_SHOWN],

@@ -17,6 +17,7 @@ from labs.formats.csv_text import decode, strict_rows
 from labs.formats.hl7_syntax import codec_of
 from labs.formats.parsed import Rejected
 from labs.models import CsvFeed, LocalCode, Patient, Sender
+from labs.services.expecting import EXPECTATION_COLUMNS, expect_traffic
 from labs.signals import evidence_changed
 
 _YES, _NO = {"true", "1", "yes", "y"}, {"false", "0", "no", "n", ""}
@@ -97,6 +98,10 @@ class _FileLoader:
         if len(header) != len(set(header)) or not columns <= set(header) <= known:
             may = f"; and may have {', '.join(self.kind.optional)}" if self.kind.optional else ""
             return [self.error(1, f"The header must be: {', '.join(self.kind.columns)}{may}.")]
+        expecting = set(EXPECTATION_COLUMNS) & set(header)
+        if expecting and len(expecting) < len(EXPECTATION_COLUMNS):
+            together = ", ".join(EXPECTATION_COLUMNS)
+            return [self.error(1, f"The columns {together} stand together: give all of them or none.")]
         return [
             self.row(number, header, [cell.strip() for cell in cells])
             for number, cells in enumerate(records[1:], start=2)
@@ -109,13 +114,16 @@ class _FileLoader:
     def row(self, number: int, header: list[str], cells: list[str]) -> SetupRow:
         if len(cells) != len(header):
             return self.error(number, f"The row has {len(cells)} cells where the header has {len(header)}.")
+        given = dict(zip(header, cells, strict=True))
         try:
-            facts = self.kind.read(dict(zip(header, cells, strict=True)))
+            facts = self.kind.read(given)
             key = tuple(str(facts[field]) for field in self.kind.key)
             if key in self.seen:
                 raise ValueError(f"The same as row {self.seen[key]}.")
             self.seen[key] = number
             state, row = _upsert(self.kind, facts)
+            if isinstance(row, Sender | CsvFeed) and expect_traffic(row, given) and state == "unchanged":
+                state = "updated"
         except ValidationError as error:
             return self.error(number, " ".join(error.messages), cells[0])
         except ValueError as error:
@@ -297,7 +305,7 @@ KINDS: Mapping[str, _Kind] = {
     "senders.csv": _Kind(
         model=Sender,
         columns=("sender", "msh3", "msh4", "tz", "default_charset", "bare_mrn_ok"),
-        optional=("status_from_report", "certificate"),
+        optional=("status_from_report", "certificate", *EXPECTATION_COLUMNS),
         key=("name",),
         read=_sender,
     ),
@@ -322,5 +330,6 @@ KINDS: Mapping[str, _Kind] = {
         ),
         key=("name",),
         read=_feed,
+        optional=EXPECTATION_COLUMNS,
     ),
 }

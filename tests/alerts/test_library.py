@@ -42,7 +42,17 @@ def test_only_people_end_what_withholds_treatment() -> None:
 
 def test_only_what_shows_no_patient_is_technical() -> None:
     technical = {kind for kind, entry in policy().kinds.items() if entry.technical}
-    assert technical == {Kind.SYSTEM_FAULT, Kind.NOBODY_ON_CALL, Kind.ADDRESS_REFUSED}
+    assert technical == {
+        Kind.SYSTEM_FAULT,
+        Kind.NOBODY_ON_CALL,
+        Kind.ADDRESS_REFUSED,
+        Kind.FEED_SILENT,
+        Kind.UNMAPPED_CODE,
+        Kind.UNIT_DRIFT,
+        Kind.QUARANTINE_AGEING,
+        Kind.CANARY,
+        Kind.CANARY_BROKEN,
+    }
 
 
 def test_a_fault_of_the_service_is_as_urgent_as_what_withholds_treatment() -> None:
@@ -83,6 +93,20 @@ def test_a_ladder_frozen_into_an_alert_comes_back_the_same() -> None:
         ('ends = "cause"', 'ends = "machine"', "ends must be"),
         ("technical = true", "technical = 1", "technical must be true or false"),
         ('version = "', "version = 3 # ", "version must be a text"),
+        ("[watch]", "[watching]", "[watch] is missing"),
+        ("unit_new_days = 7", "", "unit_new_days is missing"),
+        ("unit_new_days = 7", "unit_new_days = 0", "unit_new_days must be a whole number above zero"),
+        ("unit_new_days = 7", "unit_new_days = 7\nunit_old_days = 8", "unknown key 'unit_old_days'"),
+        (
+            "quarantine_critical_hours = 24",
+            "quarantine_critical_hours = 4",
+            "more than quarantine_warn_hours",
+        ),
+        ('source = "our choice', 'source = "" # "', "source must be a text"),
+        ("worse_severity = 1", "worse_severity = 2", "worse_severity must be a smaller number"),
+        ("worse_severity = 1", "worse_severity = true", "worse_severity must be a smaller number"),
+        ('worse_ladder = "queue"', 'worse_ladder = "running"', "worse_ladder 'running' is not defined"),
+        ('worse_ladder = "queue"', "", "worse_ladder is missing"),
         ("version = ", "version ", "cannot be read"),
     ],
 )

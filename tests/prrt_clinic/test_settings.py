@@ -87,6 +87,11 @@ def test_production_refuses_each_unsafe_value_by_name(tmp_path, name, value, say
         ("EMAIL_URL", "mail.example.org"),
         ("SITE_URL", "prrt.example.org"),
         ("LOG_LEVEL", "LOUD"),
+        ("CANARY", "perhaps"),
+        ("CANARY_MAILBOX", "nobody"),
+        ("CANARY_MAILBOX", "a@example.org, b@example.org"),
+        ("CANARY_MLLP", "mllp"),
+        ("CANARY_MLLP", "mllp:99999"),
     ],
 )
 def test_a_value_nobody_can_read_is_refused_by_name_everywhere(tmp_path, name, value):
@@ -105,6 +110,27 @@ def test_without_a_mail_server_mail_is_delivered_into_a_directory(tmp_path):
 )
 def test_the_networks_of_the_laboratory_are_read_one_by_one(tmp_path, text, networks):
     assert load(tmp_path, "s.MLLP_ALLOW", MLLP_ALLOW=text).stdout.strip() == str(networks)
+
+
+def test_the_hourly_trial_is_on_in_production_and_off_elsewhere_unless_asked_for(tmp_path):
+    assert load(tmp_path, "s.CANARY").stdout.strip() == "False"
+    assert load(tmp_path, "s.CANARY", CANARY="true").stdout.strip() == "True"
+    assert load(tmp_path, "s.CANARY", **SAFE).stdout.strip() == "True"
+    assert load(tmp_path, "s.CANARY", **SAFE, CANARY="").stdout.strip() == "True"
+    assert load(tmp_path, "s.CANARY", **SAFE, CANARY="false").stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("environment", "found"),
+    [
+        ({"MLLP_HOST": "0.0.0.0", "MLLP_PORT": "3000"}, "('127.0.0.1', 3000)"),
+        ({"MLLP_HOST": "10.1.2.3"}, "('10.1.2.3', 2575)"),
+        ({"CANARY_MLLP": "mllp:2575"}, "('mllp', 2575)"),
+        ({"CANARY_MLLP": ""}, "('127.0.0.1', 2575)"),
+    ],
+)
+def test_the_hourly_trial_finds_the_listener(tmp_path, environment, found):
+    assert load(tmp_path, "s.CANARY_MLLP", **environment).stdout.strip() == found
 
 
 def test_a_new_data_folder_is_for_its_owner_alone(tmp_path):

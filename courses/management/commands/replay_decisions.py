@@ -92,7 +92,7 @@ class Command(BaseCommand):
 
     def _try_protocol(self, protocol_id: str) -> None:
         """A table of the open courses that would be told something else; a change is no fault."""
-        courses = Course.objects.open().select_related("patient", "current_decision").order_by("pk")
+        courses = Course.objects.open().real().select_related("patient", "current_decision").order_by("pk")
         total, now, bar = courses.count(), database_now(), Console(file=sys.stderr)
         rows = track(
             courses.iterator(chunk_size=CHUNK),

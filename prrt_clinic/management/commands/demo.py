@@ -40,7 +40,7 @@ class Command(BaseCommand):
     def _is_there(self) -> bool:
         """Whether the demonstration clinic stands already. Raises CommandError on anybody else's database."""
         try:
-            others = Patient.objects.exclude(assigning_authority=AUTHORITY).count()
+            others = Patient.objects.real().exclude(assigning_authority=AUTHORITY).count()
             built = Patient.objects.filter(assigning_authority=AUTHORITY).count()
         except DatabaseError as error:
             raise CommandError(

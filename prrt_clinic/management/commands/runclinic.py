@@ -78,7 +78,7 @@ class Command(BaseCommand):
 
     def _demonstrate(self) -> None:
         """Unless this database holds other patients; the command knows a finished and a broken-off one."""
-        if not Patient.objects.exclude(assigning_authority=AUTHORITY).exists():
+        if not Patient.objects.real().exclude(assigning_authority=AUTHORITY).exists():
             call_command("demo", stdout=self.stdout)
 
     def _start(self, supervisor: Supervisor) -> None:

@@ -1,0 +1,58 @@
+"""Look at the state of things, not at what arrived: silence, age, drift and the hourly trial."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from alerts.library import policy
+from alerts.models import Heartbeat
+from alerts.services.canary import run_canary
+from alerts.services.watch_canary import watch_canary
+from alerts.services.watch_feeds import watch_codes, watch_quarantine, watch_silence
+from alerts.services.watch_panels import watch_panels
+from alerts.services.watch_units import watch_units
+from labs.clock import database_now
+
+log = logging.getLogger(__name__)
+
+Look = Callable[..., int]
+# The trial comes before the look at it, and its fault keeps no look from being taken.
+EVERY_TIME: tuple[Look, ...] = (watch_silence, watch_codes, watch_quarantine, run_canary, watch_canary)
+IN_TURN: tuple[Look, ...] = (watch_panels, watch_units)
+
+
+class WatchFailed(Exception):
+    """Some looks could not be taken; the others were. They are taken again on the next pass."""
+
+
+def watch(*, now: datetime | None = None, all_due: bool = False) -> int:
+    """Take every look that is due; return how many alerts and trials changed. Raises WatchFailed.
+
+    Safe to run any number of times at once, and by every runner: what several find becomes one alert. What
+    reads many rows is taken in turn, every few minutes, by whichever runner comes first; `all_due` takes all.
+    """
+    now = now or database_now()
+    every = timedelta(minutes=policy().watch.results_every_minutes)
+    looks = [*EVERY_TIME, *(look for look in IN_TURN if all_due or _takes_turn(look, every=every, now=now))]
+    changed = 0
+    failed = []
+    for look in looks:
+        try:
+            changed += look(now=now)
+        except Exception:
+            # Whatever one look stumbled over, the others must be taken; raised again below.
+            log.exception("%s failed.", look.__name__)
+            failed.append(look.__name__)
+    if failed:
+        raise WatchFailed(f"Could not be looked at: {', '.join(failed)}")
+    return changed
+
+
+def _takes_turn(look: Look, *, every: timedelta, now: datetime) -> bool:
+    """Whether this look is due and ours; the row's change is the claim."""
+    name = f"look.{look.__name__}"
+    claimed = Heartbeat.objects.filter(name=name, at__lte=now - every).update(at=now)
+    if claimed:
+        return True
+    _, is_first = Heartbeat.objects.get_or_create(name=name, defaults={"at": now})
+    return is_first

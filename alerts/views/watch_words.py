@@ -1,0 +1,131 @@
+"""Say in sentences what an alert is about, from its own facts; no patient stands in them."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from typing import Any
+
+from alerts.models import Alert
+from alerts.rules import Kind
+from labs.clinic_days import clinic_day
+from labs.templatetags.clinic_text import analyte_name, day, instant, visible
+from labs.zones import clinic_zone
+
+# What happened, and what to do next.
+WATCH_WORDS: Mapping[str, tuple[str, str]] = {
+    Kind.FEED_SILENT: (
+        "A laboratory has sent nothing for longer than expected.",
+        "No news is not good news: results may be missing. Ask the laboratory whether it sends, and whoever "
+        "runs the service whether the connection stands. The alert ends by itself when a message comes.",
+    ),
+    Kind.UNMAPPED_CODE: (
+        "A laboratory uses a test code that nobody has mapped.",
+        "Results under this code reach no chart and wait in the quarantine. Ask the laboratory what "
+        "the code stands for; then have it mapped, or settle the waiting results. What a cycle lacks because "
+        "of it counts as missing.",
+    ),
+    Kind.UNIT_DRIFT: (
+        "A laboratory's unit is not the one it used before.",
+        "Ask the laboratory whether it changed the unit or the method. Compare one result with its own "
+        "report before anybody relies on the new values.",
+    ),
+    Kind.PANEL_INCOMPLETE: (
+        "A panel came without results that it usually brings.",
+        "What is missing counts as missing, never as normal. Ask the laboratory for the rest of this draw, "
+        "or arrange another one.",
+    ),
+    Kind.QUARANTINE_AGEING: (
+        "Laboratory results have waited for a person for too long.",
+        "Open the quarantine, the oldest first. Match, map, confirm or reject each one, with the laboratory "
+        "where it is not clear. The alert ends by itself when none is overdue.",
+    ),
+    Kind.CANARY: (
+        "A synthetic result of the hourly trial arrived.",
+        "Nothing is to be done: no patient is concerned.",
+    ),
+    Kind.CANARY_BROKEN: (
+        "The hourly trial of the whole line did not reach its end.",
+        "Real results may not be read, judged or told either. Whoever runs the service looks at the stage "
+        "named below and at the log. Until it is mended, read the results of today's patients from the "
+        "laboratory's own reports. The alert ends by itself with the next trial that passes.",
+    ),
+}
+
+
+def about_sentences(alert: Alert) -> list[str]:
+    """What this alert is about, one sentence each; nothing where its kind has no more to say."""
+    write = _WRITERS.get(alert.kind)
+    return [*(write(alert.about) if write and alert.about else ()), *_labs_due(alert)]
+
+
+def _labs_due(alert: Alert) -> Iterator[str]:
+    """Which labs of which cycle were due by which day and have not come."""
+    if alert.kind not in {Kind.LABS_OVERDUE, Kind.HOLD} or alert.decision is None or alert.cycle is None:
+        return
+    raised_on = clinic_day(alert.raised_at, clinic_zone())
+    late: dict[date, list[str]] = defaultdict(list)
+    for gap in alert.decision.answer.get("missing", []):
+        if gap.get("due_on") and date.fromisoformat(gap["due_on"]) < raised_on:
+            late[date.fromisoformat(gap["due_on"])].append(analyte_name(gap["code"]))
+    for due, names in sorted(late.items()):
+        yield f"Pre-cycle {alert.cycle.number} labs due by {day(due)} have not come: {', '.join(names)}."
+
+
+def _silent(about: Mapping[str, Any]) -> Iterator[str]:
+    source, since = visible(about["source"]), instant(about["since"])
+    if about["started"]:
+        yield f"No message from {source} since {since}."
+    else:
+        yield f"No message from {source} has ever come; it was set up on {since}."
+
+
+def _unmapped(about: Mapping[str, Any]) -> Iterator[str]:
+    codes = ", ".join(visible(code) for code in about["codes"])
+    yield f"{visible(about['source'])} sends {codes}, first on {instant(about['since'])}."
+    yield f"Results that wait because of it: {about['items']}."
+
+
+def _drift(about: Mapping[str, Any]) -> Iterator[str]:
+    source, name = visible(about["source"]), analyte_name(about["analyte"])
+    if "ratio" in about:
+        yield (
+            f"In the middle, the newest {name} values of {source} are {about['ratio']} times its earlier "
+            f"ones: the ratio of two units of {name}."
+        )
+    else:
+        before = ", ".join(visible(unit) or "(no unit)" for unit in about["before"])
+        yield (
+            f"{source} sent {name} in {visible(about['unit']) or '(no unit)'} for the first time on "
+            f"{instant(about['since'])}; before, it used {before}."
+        )
+
+
+def _panel(about: Mapping[str, Any]) -> Iterator[str]:
+    names = ", ".join(analyte_name(short) for short in about["analytes"])
+    yield (
+        f"The panel {visible(about['panel'])} of {visible(about['source'])}, received on "
+        f"{instant(about['since'])}, came without: {names}."
+    )
+
+
+def _ageing(about: Mapping[str, Any]) -> Iterator[str]:
+    since = instant(about["since"])
+    yield f"Overdue when this was noticed: {about['items']}; the oldest has waited since {since}."
+
+
+def _broken(about: Mapping[str, Any]) -> Iterator[str]:
+    if about["stage"]:
+        yield f"Stage not reached: {about['stage']}. Noticed on {instant(about['since'])}."
+    else:
+        yield f"The last trial that passed began on {instant(about['since'])}."
+    yield visible(about["reason"])
+
+
+_WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
+    Kind.FEED_SILENT: _silent,
+    Kind.UNMAPPED_CODE: _unmapped,
+    Kind.UNIT_DRIFT: _drift,
+    Kind.PANEL_INCOMPLETE: _panel,
+    Kind.QUARANTINE_AGEING: _ageing,
+    Kind.CANARY_BROKEN: _broken,
+}
