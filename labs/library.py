@@ -20,6 +20,7 @@ _LIMITS = {
     "results_in_message",
     "results_in_file",
     "versions_in_message",
+    "messages_read_again",
     "weight_change_percent",
     "weight_least_kg",
     "weight_most_kg",
@@ -65,6 +66,7 @@ class Limits:
     results_in_message: int
     results_in_file: int
     versions_in_message: int
+    messages_read_again: int
     weight_change_percent: int
     weight_least_kg: int
     weight_most_kg: int

@@ -5,6 +5,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Q, QuerySet
+
+from labs.formats.manual_form import UNVERIFIED
 from labs.models import MessageOutcome, Observation, Patient, QuarantinedResult, Result
 from labs.models.result import WITHDRAWN
 
@@ -52,7 +55,7 @@ def patient_results(*, patient: Patient, history: bool = False) -> list[dict[str
     results = Result.objects.filter(patient=patient).select_related("current").prefetch_related("versions")
     found = [row for result in results for row in _versions(result, history=history)]
     if history:
-        found += [_held(row) for row in QuarantinedResult.objects.filter(patient=patient, state="open")]
+        found += [_held(row) for row in _kept_apart(patient)]
     return found
 
 
@@ -94,12 +97,22 @@ def _reason(result: Result, row: Observation) -> str:
         return f"The laboratory withdrew the result ({row.status})." + (asks if result.in_conflict else "")
     if result.in_conflict:
         return "Two results for one specimen and time differ, and neither is marked as the correction."
+    if UNVERIFIED in row.quality:
+        return "A person typed it, and nobody else has verified it against its source."
     if row.quality:
         return f"The specimen is marked: {', '.join(row.quality)}."
     return "" if row.is_usable else f"The result is {row.status}, not final."
 
 
+def _kept_apart(patient: Patient) -> QuerySet[QuarantinedResult]:
+    """What waits, and what two people rejected; what they read otherwise has become versions."""
+    rejected = Q(resolutions__kind="reject", resolutions__verdict__confirmed=True)
+    rows = QuarantinedResult.objects.filter(patient=patient)
+    return rows.filter(Q(state="open") | rejected).order_by("pk").distinct()
+
+
 def _held(row: QuarantinedResult) -> dict[str, Any]:
+    is_open = row.state == QuarantinedResult.State.OPEN
     return {
         "analyte": row.analyte,
         "loinc": None,
@@ -114,9 +127,9 @@ def _held(row: QuarantinedResult) -> dict[str, Any]:
         "ref_high": None,
         "usable": False,
         "version": None,
-        "state": "held",
+        "state": "held" if is_open else "rejected",
         "reason_code": row.reason_code,
-        "reason": row.reason,
+        "reason": row.reason if is_open else f"{row.reason} {row.resolution}",
         "sent": row.sent,
     }
 

@@ -1,8 +1,8 @@
-"""Routes of this app's browser pages, below /patients/."""
+"""Routes of this app's browser pages."""
 
 from django.urls import path
 
-from labs import views
+from labs.views import weight
 
 app_name = "labs"
-urlpatterns = [path("<uuid:public_id>/weight/", views.weight, name="weight")]
+urlpatterns = [path("patients/<uuid:public_id>/weight/", weight.weight, name="weight")]

@@ -29,7 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
     path("", include("alerts.urls")),
     path("", include("courses.urls")),
-    path("patients/", include("labs.urls")),
+    path("", include("labs.urls")),
     path("api/v1/", include("courses.api_urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),

@@ -15,6 +15,7 @@ class LabMessage(models.Model):
         MLLP = "mllp", "HL7 over MLLP"
         HL7_FILE = "hl7-file", "HL7 file"
         CSV = "csv", "CSV file"
+        MANUAL = "manual", "Typed by a person"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     door = models.CharField(max_length=8, choices=Door.choices)
@@ -37,7 +38,7 @@ class LabMessage(models.Model):
                 fields=["msh3", "msh4", "control_id", "sha256"], name="message_bytes_once_per_sender"
             ),
             models.CheckConstraint(
-                condition=Q(door__in=["mllp", "hl7-file", "csv"]), name="message_door_known"
+                condition=Q(door__in=["mllp", "hl7-file", "csv", "manual"]), name="message_door_known"
             ),
             models.CheckConstraint(condition=~Q(sha256=""), name="message_digest_given"),
         ]

@@ -13,6 +13,9 @@ from labs.formats.parsed import Rejected
 from labs.models import LabMessage, MessageOutcome, Sender
 from labs.signals import message_kept
 
+# A file is known by its feed, and what a person typed by its form; neither is acknowledged.
+_WITHOUT_HEADER = frozenset({LabMessage.Door.CSV, LabMessage.Door.MANUAL})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptMessage:
@@ -34,7 +37,7 @@ def keep_message(*, body: bytes, door: str, peer: str = "", feed: str = "") -> K
     Raises only while nothing is committed; the caller then answers AE or closes, never AA.
     """
     now = database_now()
-    header = None if door == LabMessage.Door.CSV else read_header(body)
+    header = None if door in _WITHOUT_HEADER else read_header(body)
     verdict = Verdict(code="") if header is None else judge(header)
     acks = Acks(first=b"")
     if header is not None:

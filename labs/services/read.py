@@ -2,7 +2,8 @@
 
 import logging
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -10,19 +11,34 @@ from zoneinfo import ZoneInfo
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from labs.clock import database_now
-from labs.formats import csv_rows, hl7v2
-from labs.formats.parsed import ParsedMessage, Rejected, SenderProfile
+from labs.formats import csv_rows, hl7v2, manual_form
+from labs.formats.parsed import ParsedMessage, ParsedPatient, Problem, Rejected, SenderProfile
 from labs.library import limits
-from labs.models import CsvFeed, LabMessage, MessageOutcome, QuarantinedResult, Sender
+from labs.models import CsvFeed, LabMessage, MessageOutcome, Patient, QuarantinedResult, Sender
+from labs.services.again import Again, Place
 from labs.services.identity import match_patients
-from labs.services.meaning import local_codes_of
+from labs.services.meaning import local_codes_of, unit_spellings_of
 from labs.services.record import Recorder, Tally
 from labs.signals import evidence_changed
 
 logger = logging.getLogger(__name__)
 _CLAIMS = 7101  # the advisory locks of this stage on PostgreSQL
 _SHOWN = 4000
+MANUAL = "manual"  # the sender of results that people type
 _PATIENCE = 3  # refusals by the database before a pass is given up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A message parsed as its door says, and whose codes, units and numbers it speaks in."""
+
+    parsed: ParsedMessage
+    sender: str
+    codes: str
+    bare_number_ok: bool
+    notes: tuple[str, ...] = ()
+    confirmed: Mapping[Place, str] = field(default_factory=dict)
+    people: Mapping[ParsedPatient, Patient] = field(default_factory=dict)
 
 
 def read_waiting_messages(
@@ -86,12 +102,12 @@ def _claim(message_id: int) -> LabMessage | None:
 
 def _read(message: LabMessage, now: datetime) -> None:
     """Parse, match, record, and give the message its outcome."""
-    read = _read_csv if message.door == LabMessage.Door.CSV else _read_hl7
-    answer = read(message, now)
-    if isinstance(answer, Rejected):
-        _keep_apart(message, answer, now)
+    opened = open_message(message)
+    if isinstance(opened, Rejected):
+        _keep_apart(message, opened, now)
         return
-    tally, notes = answer
+    tally = record(message, opened, now)
+    notes = [*opened.notes, *_reused_control_id(message)]
     state = _state(tally)
     problem = tally.first_problem
     MessageOutcome.objects.create(
@@ -112,7 +128,14 @@ def _read(message: LabMessage, now: datetime) -> None:
         )
 
 
-def _read_hl7(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | Rejected:
+def open_message(message: LabMessage) -> Opened | Rejected:
+    """Parse a message by its door; nothing is looked up but the set-up of its sender, nothing is stored."""
+    if message.door == LabMessage.Door.CSV:
+        return _open_csv(message)
+    return _open_manual(message) if message.door == LabMessage.Door.MANUAL else _open_hl7(message)
+
+
+def _open_hl7(message: LabMessage) -> Opened | Rejected:
     sender = Sender.objects.filter(msh3=message.msh3, msh4=message.msh4).first()
     if sender is None:
         return Rejected(
@@ -123,14 +146,16 @@ def _read_hl7(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | R
     parsed = hl7v2.parse(bytes(message.body), profile=profile, most=limits().results_in_message)
     if isinstance(parsed, Rejected):
         return parsed
-    notes = [*parsed.notes, *_reused_control_id(message)]
-    tally = _record(
-        message, parsed, now, sender=sender.name, codes=sender.name, bare_number_ok=sender.bare_mrn_ok
+    return Opened(
+        parsed=parsed,
+        sender=sender.name,
+        codes=sender.name,
+        bare_number_ok=sender.bare_mrn_ok,
+        notes=parsed.notes,
     )
-    return tally, notes
 
 
-def _read_csv(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | Rejected:
+def _open_csv(message: LabMessage) -> Opened | Rejected:
     feed = CsvFeed.objects.filter(name=message.sender).first()
     if feed is None:
         return Rejected(code="unknown-feed", reason="The feed of this file is not set up here.")
@@ -147,22 +172,44 @@ def _read_csv(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | R
     parsed = csv_rows.parse(bytes(message.body), feed=profile, most=limits().results_in_file)
     if isinstance(parsed, Rejected):
         return parsed
-    tally = _record(message, parsed, now, sender=feed.name, codes=feed.codes, bare_number_ok=True)
-    return tally, list(parsed.notes)
+    return Opened(parsed=parsed, sender=feed.name, codes=feed.codes, bare_number_ok=True, notes=parsed.notes)
 
 
-def _record(
-    message: LabMessage,
-    parsed: ParsedMessage,
-    now: datetime,
-    *,
-    sender: str,
-    codes: str,
-    bare_number_ok: bool,
-) -> Tally:
-    people = match_patients((report.patient for report in parsed.reports), bare_number_ok=bare_number_ok)
-    recorder = Recorder(message=message, sender=sender, local_codes=local_codes_of(codes), now=now)
-    return recorder.record(parsed, people=people)
+def _open_manual(message: LabMessage) -> Opened | Rejected:
+    typed = manual_form.parse(bytes(message.body))
+    if isinstance(typed, Rejected):
+        return typed
+    patient = Patient.objects.filter(public_id=typed.patient_id).first()
+    if patient is None:
+        return Rejected(code="unknown-patient", reason="The patient of the typed result is not known here.")
+    return Opened(
+        parsed=typed.parsed,
+        sender=MANUAL,
+        codes="LOINC",
+        bare_number_ok=False,
+        confirmed={manual_form.PLACE: typed.confirmed_value},
+        # The form was filled in on this patient's own page; no number was typed that could be another's.
+        people={typed.parsed.reports[0].patient: patient},
+    )
+
+
+def record(message: LabMessage, opened: Opened, now: datetime, *, again: Again | None = None) -> Tally:
+    """Match, judge and store what was parsed, inside the caller's transaction."""
+    people: Mapping[ParsedPatient, Patient | Problem] = match_patients(
+        (report.patient for report in opened.parsed.reports), bare_number_ok=opened.bare_number_ok
+    )
+    recorder = Recorder(
+        message=message,
+        sender=opened.sender,
+        local_codes=local_codes_of(opened.codes),
+        unit_spellings=unit_spellings_of(opened.sender),
+        confirmed={**opened.confirmed, **(again.confirmed if again else {})},
+        again=again,
+        now=now,
+    )
+    return recorder.record(
+        opened.parsed, people={**people, **opened.people, **(again.patients if again else {})}
+    )
 
 
 def _state(tally: Tally) -> str:
@@ -175,6 +222,8 @@ def _state(tally: Tally) -> str:
 
 def _reused_control_id(message: LabMessage) -> list[str]:
     """A remark where this sender used the control id before for other bytes: counters do restart."""
+    if not message.control_id:
+        return []
     others = LabMessage.objects.filter(
         msh3=message.msh3, msh4=message.msh4, control_id=message.control_id, pk__lt=message.pk
     )

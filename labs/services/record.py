@@ -17,6 +17,7 @@ from labs.library import limits
 from labs.life_cycle import Standing
 from labs.models import LabMessage, LabReport, LocalCode, Observation, Patient, QuarantinedResult, Result
 from labs.models.result import WITHDRAWN
+from labs.services.again import Again, Place
 from labs.services.history import History, Identity, lock_histories
 from labs.services.meaning import Context, Understood, name_analyte, plain, understand
 
@@ -78,11 +79,17 @@ class Recorder:
         sender: str,
         local_codes: Mapping[str, Sequence[LocalCode]],
         now: datetime,
+        unit_spellings: Mapping[tuple[str, str], str] | None = None,
+        confirmed: Mapping[Place, str] | None = None,
+        again: Again | None = None,
     ) -> None:
         self.message = message
         self.sender = sender
         self.local_codes = local_codes
         self.now = now
+        self.unit_spellings = unit_spellings or {}
+        self.confirmed = confirmed or {}
+        self.again = again
         self.tally = Tally()
         self.quarantined: list[QuarantinedResult] = []
 
@@ -92,6 +99,9 @@ class Recorder:
         for report in parsed.reports:
             person = report.damage or people[report.patient]
             for sent in report.observations:
+                place = (sent.position, sent.part[:64])
+                if self.again is not None and not self.again.wants(place):
+                    continue
                 if isinstance(person, Problem):
                     self.hold(sent, person)
                     continue
@@ -100,6 +110,8 @@ class Recorder:
                     birth_date=person.birth_date,
                     sent_at=parsed.sent_at,
                     received_at=self.message.received_at,
+                    unit_spellings=self.unit_spellings,
+                    confirmed_value=self.confirmed.get(place, ""),
                 )
                 judged = _too_long(report, sent) or understand(sent, context=context)
                 if isinstance(judged, Problem):
@@ -109,7 +121,7 @@ class Recorder:
         if entries:
             self._store(entries)
         QuarantinedResult.objects.bulk_create(self.quarantined)
-        self.tally.held = len(self.quarantined)
+        self.tally.held += len(self.quarantined)
         return self.tally
 
     def hold(self, sent: ParsedObservation, problem: Problem, *, patient: Patient | None = None) -> None:
@@ -118,6 +130,8 @@ class Recorder:
         self.tally.first_problem = self.tally.first_problem or problem
         if patient is not None:
             self.tally.patient_ids.add(patient.pk)  # nobody may act past a result that was not read
+        if self._waits_already(sent, problem, patient=patient):
+            return
         self.quarantined.append(
             QuarantinedResult(
                 message=self.message,
@@ -132,6 +146,22 @@ class Recorder:
                 opened_at=self.now,
             )
         )
+
+    def _waits_already(self, sent: ParsedObservation, problem: Problem, *, patient: Patient | None) -> bool:
+        """Whether a message that is read again has a row that says this; an ended one waits once more.
+
+        Whoever has it read again saves these rows with those that were cured.
+        """
+        row = self.again.known((sent.position, sent.part[:64]), problem.code) if self.again else None
+        if self.again is None or row is None:
+            return False
+        row.state, row.resolved_at = QuarantinedResult.State.OPEN, None
+        row.resolved_by = row.resolution = ""
+        row.patient = patient or row.patient
+        if row.pk not in self.again.still:
+            self.again.still[row.pk] = row
+            self.tally.held += 1
+        return True
 
     def _store(self, entries: list[_Entry]) -> None:
         histories = lock_histories(
@@ -172,7 +202,10 @@ class Recorder:
             )
             for entry in entries
         }
-        LabReport.objects.bulk_create(rows.values())
+        if self.again is not None:
+            known = LabReport.objects.filter(message=self.message, position__in=rows.keys())
+            rows |= {row.position: row for row in known}
+        LabReport.objects.bulk_create([row for row in rows.values() if row.pk is None])
         return rows
 
     def _append(self, entry: _Entry, history: History, report: LabReport) -> None:

@@ -1,4 +1,4 @@
-"""What people type about a patient: today, the body weight."""
+"""What people type of a body weight."""
 
 from decimal import Decimal
 from typing import Any
