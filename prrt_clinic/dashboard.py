@@ -14,6 +14,7 @@ from courses.worklist import SHOWN, pharmacy_orders, worklist
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
 from labs.models import LabMessage, MessageOutcome, QuarantinedResult
+from labs.services.manual_list import waiting_for_verification
 from labs.zones import clinic_zone
 
 Context = dict[str, Any]
@@ -56,14 +57,22 @@ def _alerts() -> list[Alert]:
 
 def _quarantine() -> Context:
     """What waits for a person before it can reach a chart."""
-    results = QuarantinedResult.objects.filter(state=QuarantinedResult.State.OPEN).select_related("patient")
+    results = QuarantinedResult.objects.filter(state=QuarantinedResult.State.OPEN).select_related(
+        "patient", "owner"
+    )
     messages = MessageOutcome.objects.filter(
         state__in=[MessageOutcome.State.QUARANTINED, MessageOutcome.State.REJECTED]
     ).select_related("message")
     # A message whose results wait one by one stands in the first list already.
     whole = messages.filter(message__quarantined__isnull=True)
-    one_by_one, unread = list(results[:SHOWN]), list(whole[:SHOWN])
-    return {"results": one_by_one, "messages": unread, "count": len(one_by_one) + len(unread)}
+    one_by_one, unread = list(results.order_by("opened_at", "pk")[:SHOWN]), list(whole[:SHOWN])
+    unverified = waiting_for_verification().count()
+    return {
+        "results": one_by_one,
+        "messages": unread,
+        "unverified": unverified,
+        "count": len(one_by_one) + len(unread) + unverified,
+    }
 
 
 def _feed(now: datetime) -> Context:

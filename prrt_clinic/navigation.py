@@ -15,8 +15,9 @@ _PATIENTS = ("Patients", "person", "admin:labs_patient_changelist", "labs.view_p
 _DECISIONS = ("Decisions", "balance", "admin:courses_decision_changelist", "courses.view_decision")
 _LABORATORY = (
     ("Results", "labs", "admin:labs_result_changelist", "labs.view_result"),
-    ("Quarantine", "report", "admin:labs_quarantinedresult_changelist", "labs.view_quarantinedresult"),
+    ("Quarantine", "report", "labs:quarantine", "labs.view_quarantinedresult"),
     ("Messages", "mail", "admin:labs_labmessage_changelist", "labs.view_labmessage"),
+    ("Try a sample", "science", "labs:sample", "labs.try_sample"),
 )
 _ALERTS = (
     ("Alerts", "notifications", "admin:alerts_alert_changelist", "alerts.view_alert"),

@@ -113,7 +113,7 @@ class Recorder:
                     unit_spellings=self.unit_spellings,
                     confirmed_value=self.confirmed.get(place, ""),
                 )
-                judged = _too_long(report, sent) or understand(sent, context=context)
+                judged = too_long(report, sent) or understand(sent, context=context)
                 if isinstance(judged, Problem):
                     self.hold(sent, judged, patient=person)
                 elif judged is not None:
@@ -305,7 +305,7 @@ def _contradiction(row: Observation, *, before: Standing | None, after: Standing
     return None if known else _CONFLICT
 
 
-def _too_long(report: ParsedReport, sent: ParsedObservation) -> Problem | None:
+def too_long(report: ParsedReport, sent: ParsedObservation) -> Problem | None:
     """An identity that does not fit its column must not be cut: two could become one."""
     order = report.filler_order or report.placer_order
     if len(order) > _LONGEST_ORDER or len(sent.sub_id) > _LONGEST_SUB_ID:
