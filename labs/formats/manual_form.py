@@ -68,7 +68,7 @@ def parse(body: bytes) -> ManualMessage | Rejected:
         patient_id = UUID(data["patient"]["id"])
         patient = _patient(data["patient"])
         observation = _observation(data)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OSError, RecursionError):
         return Rejected(code="damaged-entry", reason="The typed result is not as it was written.")
     report = ParsedReport(position=1, patient=patient, observations=(observation,))
     return ManualMessage(

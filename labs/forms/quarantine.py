@@ -32,8 +32,8 @@ class RefusingForm(forms.Form):
         """Show these faults, each beginning with the field it is about."""
         for fault in faults:
             name, _, text = fault.partition(": ")
-            words = text[:1].upper() + text[1:]
-            self.add_error(name if name in self.fields else None, words if text else fault)
+            words = (text[:1].upper() + text[1:] if text else fault).rstrip(".") + "."
+            self.add_error(name if name in self.fields else None, words)
 
 
 class ReasonForm(RefusingForm):

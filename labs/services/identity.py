@@ -24,6 +24,13 @@ def match_patients(
     return {person: _match(person, rows, bare_number_ok) for person in wanted}
 
 
+def owners_of(person: ParsedPatient, *, bare_number_ok: bool) -> list[Patient]:
+    """Our patients whose number, from its authority, a named person carries, whatever else differs."""
+    numbers = {number.number for number in person.numbers}
+    rows = Patient.objects.filter(Q(mrn__in=numbers) | Q(alt_id__in=numbers)).order_by("pk")
+    return [row for row in rows if any(_is_ours(number, row, bare_number_ok) for number in person.numbers)]
+
+
 def fold_name(name: str) -> str:
     """One form for the spellings of a name that differ by accents, case, hyphens or ue for ü."""
     plain = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))

@@ -18,7 +18,8 @@ from labs.models import (
 )
 from labs.models.resolution import MAPPINGS, ResolutionKind
 from labs.services.authority import NotAllowed, check_fresh, check_right, printed_name, stated
-from labs.services.item import read_item
+from labs.services.identity import owners_of
+from labs.services.item import ItemReading, read_item
 from labs.services.mapping import BadResolution, add_mapping, checked_code, checked_unit, cure_others
 from labs.services.meaning import plain
 from labs.services.record import Tally
@@ -237,9 +238,11 @@ def _checked(
         return None, {}
     if ANSWERS.get(row.reason_code) != kind:
         raise BadResolution("kind: that does not answer why this result waits")
-    if kind == ResolutionKind.MATCH:
-        return _checked_patient(data)
     reading = read_item(row)
+    if kind == ResolutionKind.MATCH:
+        patient, said = _checked_patient(data)
+        _check_not_anothers(reading, patient)
+        return patient, said
     if kind == ResolutionKind.MAP_CODE:
         return None, checked_code(reading, data)
     if kind == ResolutionKind.MAP_UNIT:
@@ -282,6 +285,17 @@ def _checked_patient(data: Mapping[str, Any]) -> tuple[Patient, dict[str, Any]]:
         "birth_date": born.isoformat(),
         "authority": patients[0].assigning_authority,
     }
+
+
+def _check_not_anothers(reading: ItemReading, patient: Patient) -> None:
+    """A message that carries another patient's number is never matched against it. Raises BadResolution."""
+    if reading.person is None or reading.opened is None:
+        raise BadResolution("item: whom it names cannot be read any more; have the message read again")
+    owners = owners_of(reading.person, bare_number_ok=reading.opened.bare_number_ok)
+    if owners and patient not in owners:
+        raise BadResolution(
+            "mrn: the number in the message is another patient's here; ask the laboratory, and reject it"
+        )
 
 
 def _end_resolution(

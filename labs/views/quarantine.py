@@ -276,7 +276,7 @@ def decline(request: HttpRequest, public_id: UUID, said_id: UUID) -> HttpRespons
         return _page(request, row, faults=_words(bad), status=409)
     except NotAllowed as refusal:
         return _page(request, row, faults=[str(refusal)], status=403)
-    messages.success(request, "Taken off the table; the result waits as before.")
+    messages.success(request, "Declined; the result waits as before.")
     return _back(row)
 
 

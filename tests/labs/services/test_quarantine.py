@@ -1,7 +1,7 @@
 """What people do about results kept apart: two of them for each judgement, and nothing is read twice."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -303,6 +303,19 @@ def test_two_patients_with_one_number_and_birth_date_need_the_authority(
         say(held(), "match", nurse, mrn="1001", birth_date="1961-03-02")
     said = say(held(), "match", nurse, mrn="1001", birth_date="1961-03-02", authority="ELSEWHERE")
     assert said.patient == twin
+
+
+def test_a_message_with_another_patients_number_is_never_matched_against_it(
+    patient: Patient, nurse: User
+) -> None:
+    other = make_patient(mrn="1002", family="Sommer", birth_date=date(1970, 1, 2))
+    receive(message(pid("1001^^^CLINIC^MR", name="Sommer^Maria"), obr(), obx()))
+    assert held().reason_code == "name-differs"
+    with pytest.raises(BadResolution, match="mrn: the number in the message is another patient's"):
+        say(held(), "match", nurse, mrn="1002", birth_date="1970-01-02")
+    receive(message(pid("1001^^^CLINIC^MR~1002^^^CLINIC^MR"), obr("F2"), obx(), control_id="M2"))
+    said = say(held(reason_code="two-patients"), "match", nurse, mrn="1002", birth_date="1970-01-02")
+    assert said.patient == other
 
 
 def test_a_match_is_void_when_our_record_changes_before_it_is_confirmed(

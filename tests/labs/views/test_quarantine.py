@@ -302,7 +302,7 @@ def test_a_word_is_taken_off_the_table_with_a_reason(patient, enter, person):
     browser = enter("physician")
     assert browser.post(url("decline", held(), said.public_id), {"reason": ""}).status_code == 400
     assert browser.post(url("decline", held(), said.public_id), {"reason": "it is true"}).status_code == 302
-    assert "taken off the table" in text(browser.get(url("item", held())))
+    assert "declined</strong> by" in text(browser.get(url("item", held())))
     assert browser.post(url("decline", held(), said.public_id), {"reason": "again"}).status_code == 409
 
 
