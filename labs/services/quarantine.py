@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -11,41 +11,19 @@ from django.db import transaction
 from labs.clock import database_now
 from labs.models import (
     OwnershipEvent,
-    Patient,
     QuarantinedResult,
     QuarantineResolution,
     ResolutionVerdict,
 )
 from labs.models.resolution import MAPPINGS, ResolutionKind
+from labs.services.answers import BadResolution, checked_answer
 from labs.services.authority import NotAllowed, check_fresh, check_right, printed_name, stated
-from labs.services.identity import owners_of
-from labs.services.item import ItemReading, read_item
-from labs.services.mapping import BadResolution, add_mapping, checked_code, checked_unit, cure_others
-from labs.services.meaning import plain
+from labs.services.mapping import add_mapping, cure_others
 from labs.services.record import Tally
 from labs.services.replay import RESOLVE, Replayed, end, follow, lock_outcome, replay, save, tell
 
 MAP = "labs.map_code"
 _LONGEST_REASON = 1000
-# What a person may say of a result by the reason it waits for; whatever waits may be rejected.
-ANSWERS: Mapping[str, ResolutionKind] = {
-    **dict.fromkeys(
-        (
-            "no-patient-number",
-            "unknown-patient",
-            "authority-differs",
-            "two-patients",
-            "no-birth-date",
-            "birth-date-differs",
-            "name-differs",
-            "sex-contradicts",
-        ),
-        ResolutionKind.MATCH,
-    ),
-    "unmapped-code": ResolutionKind.MAP_CODE,
-    "unknown-unit": ResolutionKind.MAP_UNIT,
-    "implausible": ResolutionKind.CONFIRM_VALUE,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +92,7 @@ def state_resolution(
             raise BadResolution("item: something was said of it already; confirm or decline that first")
         if not stated(reason) or len(reason) > _LONGEST_REASON or "\0" in reason:
             raise BadResolution("reason: say in a few words why, in at most 1000 letters")
-        patient, said = _checked(row, kind, data)
+        patient, said = checked_answer(row, kind, data)
         return QuarantineResolution.objects.create(
             item=row,
             kind=kind,
@@ -147,7 +125,7 @@ def confirm_resolution(
     with transaction.atomic():
         row = _locked(resolution.item)
         said = _on_the_table(resolution, row)
-        if _checked(row, said.kind, said.data) != (said.patient, said.data):
+        if checked_answer(row, said.kind, said.data) != (said.patient, said.data):
             raise BadResolution(
                 "item: the message or our record reads differently now; decline this and look"
             )
@@ -228,74 +206,6 @@ def _own(
     row.save(update_fields=["owner", "owned_since"])
     OwnershipEvent.objects.create(item=row, kind=kind, by=by, printed_name=printed_name(by), at=now)
     return row
-
-
-def _checked(
-    row: QuarantinedResult, kind: str, data: Mapping[str, Any]
-) -> tuple[Patient | None, dict[str, Any]]:
-    """What is said, checked against the message and our records as they are now. Raises BadResolution."""
-    if kind == ResolutionKind.REJECT:
-        return None, {}
-    if ANSWERS.get(row.reason_code) != kind:
-        raise BadResolution("kind: that does not answer why this result waits")
-    reading = read_item(row)
-    if kind == ResolutionKind.MATCH:
-        patient, said = _checked_patient(data)
-        _check_not_anothers(reading, patient)
-        return patient, said
-    if kind == ResolutionKind.MAP_CODE:
-        return None, checked_code(reading, data)
-    if kind == ResolutionKind.MAP_UNIT:
-        return None, checked_unit(reading, data)
-    if reading.analyte is None or reading.value is None:
-        raise BadResolution("item: its value cannot be read any more; have the message read again")
-    return None, {
-        "value": plain(reading.value),
-        "unit": reading.analyte.unit,
-        "analyte": reading.analyte.short,
-    }
-
-
-def _checked_patient(data: Mapping[str, Any]) -> tuple[Patient, dict[str, Any]]:
-    """The one patient whose record number and birth date are both as typed."""
-    number, born = str(data.get("mrn", "")).strip(), data.get("birth_date")
-    if isinstance(born, str):
-        try:
-            born = date.fromisoformat(born)
-        except ValueError:
-            born = None
-    if not number or "\0" in number:
-        raise BadResolution("mrn: type the record number from the source")
-    if not isinstance(born, date):
-        raise BadResolution("birth_date: type the birth date from the source, as 1961-03-02")
-    found = Patient.objects.filter(mrn=number, birth_date=born)
-    if authority := str(data.get("authority", "")).strip():
-        found = found.filter(assigning_authority=authority)
-    patients = list(found[:2])
-    if not patients:
-        raise BadResolution(
-            "mrn: no patient of ours has this record number together with this birth date; check both"
-        )
-    if len(patients) > 1:
-        raise BadResolution(
-            "authority: two patients have this number and birth date; say who gave the number"
-        )
-    return patients[0], {
-        "mrn": number,
-        "birth_date": born.isoformat(),
-        "authority": patients[0].assigning_authority,
-    }
-
-
-def _check_not_anothers(reading: ItemReading, patient: Patient) -> None:
-    """A message that carries another patient's number is never matched against it. Raises BadResolution."""
-    if reading.person is None or reading.opened is None:
-        raise BadResolution("item: whom it names cannot be read any more; have the message read again")
-    owners = owners_of(reading.person, bare_number_ok=reading.opened.bare_number_ok)
-    if owners and patient not in owners:
-        raise BadResolution(
-            "mrn: the number in the message is another patient's here; ask the laboratory, and reject it"
-        )
 
 
 def _end_resolution(

@@ -17,12 +17,11 @@ from labs.clock import database_now
 from labs.forms.quarantine import FORMS, AnswerForm, FilterForm, ReasonForm
 from labs.models import QuarantinedResult, QuarantineResolution
 from labs.models.resolution import MAPPINGS, ResolutionKind
+from labs.services.answers import ANSWERS, BadResolution
 from labs.services.authority import NotAllowed
 from labs.services.item import ItemReading, read_item, segments_of
 from labs.services.manual_list import waiting_for_verification
-from labs.services.mapping import BadResolution
 from labs.services.quarantine import (
-    ANSWERS,
     Confirmed,
     confirm_resolution,
     decline_resolution,

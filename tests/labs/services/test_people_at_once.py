@@ -19,9 +19,9 @@ from labs.models import (
     ResolutionVerdict,
     UnitSpelling,
 )
+from labs.services.answers import BadResolution
 from labs.services.manual import verify_result, withdraw_result
 from labs.services.manual_checks import BadEntry
-from labs.services.mapping import BadResolution
 from labs.services.quarantine import confirm_resolution, state_resolution, take
 from labs.services.replay import read_again
 from tests.builders_labs import make_patient, make_sender, message, obr, obx, receive

@@ -26,8 +26,8 @@ from labs.models import (
     UnitSpelling,
 )
 from labs.report import patient_results
+from labs.services.answers import BadResolution
 from labs.services.authority import NotAllowed
-from labs.services.mapping import BadResolution
 from labs.services.quarantine import (
     Confirmed,
     confirm_resolution,
