@@ -30,7 +30,7 @@ def message_report(*, message_id: int) -> dict[str, Any]:
         {
             "row": row.position,
             "column": row.part,
-            "state": "held",
+            "state": "held" if row.state == QuarantinedResult.State.OPEN else "resolved",
             "analyte": row.analyte,
             "reason_code": row.reason_code,
             "reason": row.reason,

@@ -24,6 +24,8 @@ ANSWERS: Mapping[str, ResolutionKind] = {
             "no-birth-date",
             "birth-date-differs",
             "name-differs",
+            "given-name-differs",
+            "two-numbers",
             "sex-contradicts",
         ),
         ResolutionKind.MATCH,

@@ -25,7 +25,7 @@ from labs.models import (
     Result,
     UnitSpelling,
 )
-from labs.report import patient_results
+from labs.report import message_report, patient_results
 from labs.services.answers import BadResolution
 from labs.services.authority import NotAllowed
 from labs.services.quarantine import (
@@ -338,6 +338,17 @@ def test_a_match_stays_when_a_later_fault_of_the_same_result_is_mapped(
     assert (held().reason_code, held().patient) == ("unknown-unit", patient)
     confirm(say(held(), "map-unit", physician, unit="10*9/L"), physicist)
     assert Observation.objects.get().patient == patient
+
+
+def test_the_report_of_a_message_says_what_was_resolved(
+    patient: Patient, nurse: User, physician: User
+) -> None:
+    row = receive(message(obr(), obx(unit="furlong"), HGB))
+    assert [line["state"] for line in message_report(message_id=row.pk)["rows"]] == ["held", "stored"]
+    confirm(say(held(), "reject", nurse), physician)
+    report = message_report(message_id=row.pk)
+    assert [line["state"] for line in report["rows"]] == ["resolved", "stored"]
+    assert (report["state"], report["held"], report["reason"]) == ("read", 0, "")
 
 
 def test_a_match_in_a_file_is_for_the_person_of_that_row_alone(
