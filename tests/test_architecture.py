@@ -29,8 +29,8 @@ PURE = sorted(path for place in PURE_PLACES for path in ROOT.glob(place) if path
 # What pure code may use of the standard library: no file, no process, no clock of its own, no chance.
 PURE_STANDARD = {
     "abc", "bisect", "calendar", "collections", "csv", "dataclasses", "datetime", "decimal", "enum",
-    "fractions", "functools", "heapq", "io", "itertools", "math", "operator", "re", "string", "traceback",
-    "types", "typing", "unicodedata", "zlib", "zoneinfo",
+    "fractions", "functools", "heapq", "io", "itertools", "json", "math", "operator", "re", "string",
+    "traceback", "types", "typing", "unicodedata", "zlib", "zoneinfo",
 }  # fmt: skip
 CLOCKS = {
     "timezone.now", "timezone.localdate", "datetime.now", "datetime.utcnow", "datetime.today", "date.today",

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from labs.formats.numbers import read_plain
@@ -55,7 +54,7 @@ class ManualMessage:
     """One act on a manual result: the message as every door is read, and the value that was asked twice."""
 
     parsed: ParsedMessage
-    patient_id: UUID
+    patient_id: str
     confirmed_value: str
 
 
@@ -65,7 +64,7 @@ def parse(body: bytes) -> ManualMessage | Rejected:
         data = json.loads(body)
         if not _KEYS.issubset(data):
             raise ValueError
-        patient_id = UUID(data["patient"]["id"])
+        patient_id = str(data["patient"]["id"])
         patient = _patient(data["patient"])
         observation = _observation(data)
     except (ValueError, TypeError, KeyError, AttributeError, OSError, RecursionError):

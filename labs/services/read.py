@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -179,7 +180,7 @@ def _open_manual(message: LabMessage) -> Opened | Rejected:
     typed = manual_form.parse(bytes(message.body))
     if isinstance(typed, Rejected):
         return typed
-    patient = Patient.objects.filter(public_id=typed.patient_id).first()
+    patient = Patient.objects.filter(public_id__in=_uuids(typed.patient_id)).first()
     if patient is None:
         return Rejected(code="unknown-patient", reason="The patient of the typed result is not known here.")
     return Opened(
@@ -191,6 +192,14 @@ def _open_manual(message: LabMessage) -> Opened | Rejected:
         # The form was filled in on this patient's own page; no number was typed that could be another's.
         people={typed.parsed.reports[0].patient: patient},
     )
+
+
+def _uuids(text: str) -> list[UUID]:
+    """The identifier a text is; none where it is no such thing."""
+    try:
+        return [UUID(text)]
+    except ValueError:
+        return []
 
 
 def record(message: LabMessage, opened: Opened, now: datetime, *, again: Again | None = None) -> Tally:

@@ -279,5 +279,5 @@ def test_an_entry_survives_its_parsing(patient: Patient, nurse: User) -> None:
     read = manual_form.parse(bytes(act.message.body))
     assert not isinstance(read, Rejected)
     [report] = read.parsed.reports
-    assert (report.patient.family, read.patient_id) == ("Müller", patient.public_id)
+    assert (report.patient.family, read.patient_id) == ("Müller", str(patient.public_id))
     assert UUID(report.observations[0].sub_id) == act.entry
