@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from labs.forms import FileForm
+from labs.forms.files import FileForm
 from labs.models import CsvPreview, CsvUpload, CsvUploadEnd, Patient
 from labs.preview_table import DIFFERENT, STATES, changes_between, preview_csv, shown_lines
 from labs.remedies import remedy

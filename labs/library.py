@@ -22,6 +22,7 @@ _LIMITS = {
     "versions_in_message",
     "fhir_levels",
     "fhir_patience_seconds",
+    "messages_read_again",
     "weight_change_percent",
     "weight_least_kg",
     "weight_most_kg",
@@ -70,6 +71,7 @@ class Limits:
     versions_in_message: int
     fhir_levels: int
     fhir_patience_seconds: int
+    messages_read_again: int
     weight_change_percent: int
     weight_least_kg: int
     weight_most_kg: int

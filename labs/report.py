@@ -1,11 +1,14 @@
 """Show what is stored as plain values for the command line: a message's rows, a patient's results."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Q, QuerySet
+
 from labs.formats.csv_write import write_table
+from labs.formats.manual_form import UNVERIFIED
 from labs.models import FileRows, MessageOutcome, Observation, Patient, QuarantinedResult, Result
 from labs.models.result import WITHDRAWN
 from labs.remedies import remedy
@@ -20,12 +23,13 @@ def message_report(*, message_id: int) -> dict[str, Any]:
     outcome = MessageOutcome.objects.get(message_id=message_id)
     stored = Observation.objects.filter(message_id=message_id).values_list("position", "part", "analyte")
     held = QuarantinedResult.objects.filter(message_id=message_id).values_list(
-        "position", "part", "analyte", "reason_code", "reason"
+        "position", "part", "state", "analyte", "reason_code", "reason"
     )
+    is_open = QuarantinedResult.State.OPEN
     rows = [_row(row, part, "stored", analyte=analyte) for row, part, analyte in stored]
     rows += [
-        _row(row, part, "held", analyte=analyte, why=(code, reason))
-        for row, part, analyte, code, reason in held
+        _row(row, part, "held" if state == is_open else "resolved", analyte=analyte, why=(code, reason))
+        for row, part, state, analyte, code, reason in held
     ]
     quiet = FileRows.objects.filter(message_id=message_id).first()
     rows += [_row(row, part, word) for row, part, word in (quiet.rows if quiet else ())]
@@ -91,8 +95,7 @@ def patient_results(*, patient: Patient, history: bool = False) -> list[dict[str
         )
     ]
     if history:
-        held = QuarantinedResult.objects.filter(patient__in=numbers, state="open")
-        found += [_held(row) for row in held]
+        found += [_held(row) for row in _kept_apart(numbers)]
     return found
 
 
@@ -135,13 +138,27 @@ def _reason(result: Result, row: Observation, *, unread: str) -> str:
     if result.in_conflict:
         return "Two results for one specimen and time differ, and neither is marked as the correction."
     if row.quality:
-        return f"The specimen is marked: {', '.join(row.quality)}."
+        return _quality_words(row.quality)
     if not row.is_usable:
         return f"The result is {row.status}, not final."
     return f"The laboratory stated it anew, and that waits for a person: {unread}" if unread else ""
 
 
+def _quality_words(quality: list[str]) -> str:
+    if UNVERIFIED in quality:
+        return "A person typed it, and nobody else has verified it against its source."
+    return f"The specimen is marked: {', '.join(quality)}."
+
+
+def _kept_apart(numbers: Collection[int]) -> QuerySet[QuarantinedResult]:
+    """What waits, and what two people rejected; what they read otherwise has become versions."""
+    rejected = Q(resolutions__kind="reject", resolutions__verdict__confirmed=True)
+    rows = QuarantinedResult.objects.filter(patient__in=numbers)
+    return rows.filter(Q(state="open") | rejected).order_by("pk").distinct()
+
+
 def _held(row: QuarantinedResult) -> dict[str, Any]:
+    is_open = row.state == QuarantinedResult.State.OPEN
     return {
         "analyte": row.analyte,
         "loinc": None,
@@ -156,9 +173,9 @@ def _held(row: QuarantinedResult) -> dict[str, Any]:
         "ref_high": None,
         "usable": False,
         "version": None,
-        "state": "held",
+        "state": "held" if is_open else "rejected",
         "reason_code": row.reason_code,
-        "reason": row.reason,
+        "reason": row.reason if is_open else f"{row.reason} {row.resolution}",
         "sent": row.sent,
     }
 

@@ -16,6 +16,7 @@ from labs.clock import database_now
 from labs.models import LabMessage, MessageOutcome, QuarantinedResult
 from labs.services.canary_lab import CANARY_SENDER
 from labs.services.feeds import silent_feeds, unwatched_sources
+from labs.services.manual_list import waiting_for_verification
 from labs.zones import clinic_zone
 
 Context = dict[str, Any]
@@ -67,14 +68,20 @@ def _alerts() -> list[Alert]:
 def _quarantine() -> Context:
     """What waits for a person before it can reach a chart."""
     waiting = QuarantinedResult.objects.filter(state=QuarantinedResult.State.OPEN)
-    results = waiting.exclude(message__sender=CANARY_SENDER).select_related("patient")
+    results = waiting.exclude(message__sender=CANARY_SENDER).select_related("patient", "owner")
     messages = MessageOutcome.objects.filter(
         state__in=[MessageOutcome.State.QUARANTINED, MessageOutcome.State.REJECTED]
     ).select_related("message")
     # A message whose results wait one by one stands in the first list already.
     whole = messages.exclude(message__sender=CANARY_SENDER).filter(message__quarantined__isnull=True)
-    one_by_one, unread = list(results[:SHOWN]), list(whole[:SHOWN])
-    return {"results": one_by_one, "messages": unread, "count": len(one_by_one) + len(unread)}
+    one_by_one, unread = list(results.order_by("opened_at", "pk")[:SHOWN]), list(whole[:SHOWN])
+    unverified = waiting_for_verification().count()
+    return {
+        "results": one_by_one,
+        "messages": unread,
+        "unverified": unverified,
+        "count": len(one_by_one) + len(unread) + unverified,
+    }
 
 
 def _feed(now: datetime) -> Context:

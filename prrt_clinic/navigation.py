@@ -15,10 +15,11 @@ _PATIENTS = ("Patients", "person", "admin:labs_patient_changelist", "labs.view_p
 _DECISIONS = ("Decisions", "balance", "admin:courses_decision_changelist", "courses.view_decision")
 _LABORATORY = (
     ("Results", "labs", "admin:labs_result_changelist", "labs.view_result"),
-    ("Quarantine", "report", "admin:labs_quarantinedresult_changelist", "labs.view_quarantinedresult"),
+    ("Quarantine", "report", "labs:quarantine", "labs.view_quarantinedresult"),
     ("Merged numbers", "merge", "admin:labs_patientmerge_changelist", "labs.view_patientmerge"),
     ("Messages", "mail", "admin:labs_labmessage_changelist", "labs.view_labmessage"),
     ("Files", "upload_file", "lab_files:files", "labs.submit_file"),
+    ("Try a sample", "science", "labs:sample", "labs.try_sample"),
     ("Expected traffic", "schedule", "admin:labs_expectedtraffic_changelist", "labs.view_expectedtraffic"),
 )
 _ALERTS = (

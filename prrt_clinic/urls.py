@@ -29,7 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
     path("", include("alerts.urls")),
     path("", include("courses.urls")),
-    path("patients/", include("labs.urls")),
+    path("", include("labs.urls")),
     path("labs/", include("labs.file_urls")),
     path("fhir/", include("labs.api_urls")),
     path("api/v1/", include("courses.api_urls")),

@@ -21,6 +21,7 @@ _RANK = {
 }
 QUARANTINED = "quarantined"
 NOT_REPRESENTATIVE = "not-representative"
+UNVERIFIED = "unverified"
 TWO_RESULTS = "two different results are reported for one specimen"
 WITHDRAWN = (Status.CANCELLED, Status.ENTERED_IN_ERROR)
 
@@ -127,17 +128,18 @@ def _sample(chosen: Measurement, top: list[Measurement]) -> Sample:
             value = value.hull(other)
     if any(other != values[0] for other in values):
         return Sample(measurement=chosen, value=value, standing=Standing.CONFLICT, why=TWO_RESULTS)
-    if chosen.status is Status.PRELIMINARY:
-        return Sample(measurement=chosen, value=value, standing=Standing.ALARM, why="it is preliminary")
-    if chosen.quality:
-        return Sample(
-            measurement=chosen, value=value, standing=Standing.ALARM, why=_doubt_words(chosen.quality)
-        )
+    if why := _doubt_words(chosen):
+        return Sample(measurement=chosen, value=value, standing=Standing.ALARM, why=why)
     return Sample(measurement=chosen, value=value, standing=Standing.DECISIVE)
 
 
-def _doubt_words(quality: tuple[str, ...]) -> str:
-    """Why a final result with these marks is not relied on."""
+def _doubt_words(chosen: Measurement) -> str:
+    """Why a result is not relied on, by its status and its marks; nothing where it is."""
+    quality = chosen.quality
+    if UNVERIFIED in quality:
+        return "a person typed it, and nobody else has verified it against its source"
+    if chosen.status is Status.PRELIMINARY:
+        return "it is preliminary"
     others = ", ".join(flag for flag in quality if flag != NOT_REPRESENTATIVE)
     words = [f"the specimen is unreliable ({others})"] if others else []
     words += ["two people marked it as not representative"] if NOT_REPRESENTATIVE in quality else []

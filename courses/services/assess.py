@@ -60,6 +60,8 @@ def _evidence_waits(*, until: datetime) -> Q:
     return (
         arrived(Observation.objects.all(), "received_at")
         | arrived(QuarantinedResult.objects.all(), "opened_at")
+        # What was held is stored with the time its message came; only its row says that it is news.
+        | arrived(QuarantinedResult.objects.all(), "resolved_at")
         | arrived(BodyWeight.objects.all(), "recorded_at")
         | arrived(ChartFact.objects.all(), "recorded_at")
         | arrived(FactConfirmation.objects.all(), "confirmed_at", of="fact__patient")

@@ -1,27 +1,27 @@
 """What every page of this app shares: the admin's frame, the patient's banner, proof of a password."""
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from allauth.account.authentication import get_authentication_records
-from django.contrib import admin
-from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 
 from courses.models import Course, Decision
 from courses.overview import difference
 from courses.services.seen import Seen
+from labs.views.frame import SEES_NAMES, authenticated_at, render_page, signed_in
 
-SEES_NAMES = "labs.view_patient"
-
-
-def render_page(
-    request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200
-) -> HttpResponse:
-    """In the admin's frame: its navigation, its messages, its looks."""
-    return render(request, template, {**admin.site.each_context(request), **context}, status=status)
+__all__ = [
+    "SEES_NAMES",
+    "authenticated_at",
+    "banner",
+    "decision_as_sent",
+    "found_course",
+    "render_page",
+    "seen_as_sent",
+    "seen_by_default",
+    "signed_in",
+    "stale_page",
+]
 
 
 def banner(request: HttpRequest, course: Course) -> dict[str, Any]:
@@ -40,19 +40,6 @@ def found_course(public_id: UUID) -> Course:
     if course is None:
         raise Http404("There is no such course.")
     return course
-
-
-def signed_in(request: HttpRequest) -> User:
-    """The person who asks; only for views behind a log-in."""
-    assert isinstance(request.user, User)
-    return request.user
-
-
-def authenticated_at(request: HttpRequest) -> datetime:
-    """When this person last proved, for a signature and in this session, to be who they are."""
-    records = get_authentication_records(request, request.user)
-    proofs = [record["at"] for record in records if record.get("reauthenticated")]
-    return datetime.fromtimestamp(proofs[-1] if proofs else 0, tz=UTC)
 
 
 def seen_by_default(course: Course) -> Seen:

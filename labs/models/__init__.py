@@ -2,12 +2,19 @@
 
 from labs.models.fhir import AnsweredRequest, FhirKey, FhirPart, FhirResource
 from labs.models.files import CsvPreview, CsvUpload, CsvUploadEnd, FileRows
+from labs.models.manual import ManualAct
 from labs.models.merge import PatientMerge, PatientMergeReview
 from labs.models.message import LabMessage, MessageOutcome
 from labs.models.patient import BodyWeight, Patient
 from labs.models.quarantine import QuarantinedResult
+from labs.models.resolution import (
+    MessageReplay,
+    OwnershipEvent,
+    QuarantineResolution,
+    ResolutionVerdict,
+)
 from labs.models.result import LabReport, Observation, Result
-from labs.models.setup import CsvFeed, LocalCode, Sender
+from labs.models.setup import CsvFeed, LocalCode, Sender, UnitSpelling
 from labs.models.traffic import ExpectedTraffic, UnitUse
 
 __all__ = [
@@ -25,13 +32,19 @@ __all__ = [
     "LabMessage",
     "LabReport",
     "LocalCode",
+    "ManualAct",
     "MessageOutcome",
+    "MessageReplay",
     "Observation",
+    "OwnershipEvent",
     "Patient",
     "PatientMerge",
     "PatientMergeReview",
+    "QuarantineResolution",
     "QuarantinedResult",
+    "ResolutionVerdict",
     "Result",
     "Sender",
+    "UnitSpelling",
     "UnitUse",
 ]

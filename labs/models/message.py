@@ -16,6 +16,7 @@ class LabMessage(models.Model):
         HL7_FILE = "hl7-file", "HL7 file"
         CSV = "csv", "CSV file"
         FHIR = "fhir", "FHIR request"
+        MANUAL = "manual", "Typed by a person"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     door = models.CharField(max_length=8, choices=Door.choices)
@@ -39,7 +40,7 @@ class LabMessage(models.Model):
                 fields=["msh3", "msh4", "control_id", "sha256"], name="message_bytes_once_per_sender"
             ),
             models.CheckConstraint(
-                condition=Q(door__in=["mllp", "hl7-file", "csv", "fhir"]), name="message_door_known"
+                condition=Q(door__in=["mllp", "hl7-file", "csv", "fhir", "manual"]), name="message_door_known"
             ),
             models.CheckConstraint(condition=~Q(sha256=""), name="message_digest_given"),
         ]

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Collection
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
@@ -58,6 +59,14 @@ class QuarantinedResult(models.Model):
     ordered_at = models.DateTimeField("when the laboratory gave it this status", null=True, blank=True)
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
     opened_at = models.DateTimeField()
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="owned_quarantine",
+    )
+    owned_since = models.DateTimeField(null=True, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
     resolved_by = models.CharField(max_length=150, blank=True, default="")
     resolution = models.TextField(blank=True, default="")
@@ -80,6 +89,11 @@ class QuarantinedResult(models.Model):
                 condition=Q(state="open", resolved_at__isnull=True, resolved_by="", resolution="")
                 | (Q(state="resolved", resolved_at__isnull=False) & ~Q(resolved_by="") & ~Q(resolution="")),
                 name="quarantine_resolution_whole",
+            ),
+            models.CheckConstraint(
+                condition=Q(owner__isnull=True, owned_since__isnull=True)
+                | Q(owner__isnull=False, owned_since__isnull=False),
+                name="quarantine_ownership_whole",
             ),
         ]
         indexes = [models.Index(fields=["state", "opened_at"], name="quarantine_by_state")]

@@ -32,6 +32,7 @@ class Sender(models.Model):
             models.UniqueConstraint(fields=["msh3", "msh4"], name="sender_header_once"),
             models.CheckConstraint(condition=~Q(name="") & ~Q(msh3="") & ~Q(zone=""), name="sender_whole"),
         ]
+        permissions = [("try_sample", "Can try how a laboratory's sample would be understood")]
 
     def __str__(self) -> str:
         return self.name
@@ -58,6 +59,30 @@ class LocalCode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sender} {self.code} = {self.analyte}"
+
+
+class UnitSpelling(models.Model):
+    """How one laboratory writes a unit of one analyte, where the closed table does not know the spelling."""
+
+    sender = models.CharField("sender or feed", max_length=64)
+    analyte = models.CharField(max_length=8)
+    spelling = models.CharField("as sent, folded", max_length=64)
+    unit = models.CharField("the known unit it means", max_length=32)
+
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["sender", "analyte", "spelling"]
+        constraints = [
+            models.UniqueConstraint(fields=["sender", "analyte", "spelling"], name="unit_spelling_once"),
+            models.CheckConstraint(
+                condition=~Q(sender="") & ~Q(analyte="") & ~Q(spelling="") & ~Q(unit=""),
+                name="unit_spelling_whole",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sender} {self.analyte} {self.spelling} = {self.unit}"
 
 
 class CsvFeed(models.Model):

@@ -19,7 +19,7 @@ from labs.services.fhir_gather import Gathered
 from labs.services.fhir_plan import Planned, Stored, plan, stored_for
 from labs.services.fhir_store import link_results, save_resources
 from labs.services.identity import match_patients
-from labs.services.meaning import local_codes_of
+from labs.services.meaning import local_codes_of, unit_spellings_of
 from labs.services.record import Recorder, Tally
 from labs.zones import clinic_zone
 
@@ -99,6 +99,7 @@ class _Work:
             sender=message.sender,
             local_codes=self.codes,
             people=self.same_person,
+            unit_spellings=unit_spellings_of(message.sender),
             now=now,
         )
         self.stored = Stored()

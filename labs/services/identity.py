@@ -40,6 +40,16 @@ def patients_with(numbers: Collection[str], *, ids: Collection[UUID] = ()) -> li
     return list(Patient.objects.filter(asked))
 
 
+def owners_of(person: ParsedPatient, *, bare_number_ok: bool) -> list[Patient]:
+    """Our patients whose number, from its authority, a named person carries, whatever else differs."""
+    rows = sorted(patients_with({number.number for number in person.numbers}), key=lambda row: row.pk)
+    return [
+        row
+        for row in rows
+        if any(is_number_of(number, row, bare_number_ok=bare_number_ok) for number in person.numbers)
+    ]
+
+
 def fold_name(name: str) -> str:
     """One form for the spellings of a name that differ by accents, case, hyphens or ue for ü."""
     plain = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))

@@ -21,6 +21,9 @@ from labs.models import CsvFeed, LabMessage, MessageOutcome
 from labs.prepared import run_prepared
 from labs.signals import message_kept
 
+# A file is known by its feed, and what a person typed by its form; neither is acknowledged.
+_WITHOUT_HEADER = frozenset({LabMessage.Door.CSV, LabMessage.Door.MANUAL})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
@@ -95,9 +98,7 @@ def keep_messages(arrivals: Sequence[Arrival], *, announce: bool = True) -> list
     not let them be announced here calls `announce_kept` afterwards.
     """
     now = datetime.now(UTC)  # what the acknowledgements say; the row has the database's time
-    headers = [
-        None if arrival.door == LabMessage.Door.CSV else read_header(arrival.body) for arrival in arrivals
-    ]
+    headers = [None if arrival.door in _WITHOUT_HEADER else read_header(arrival.body) for arrival in arrivals]
     origins = _origins(arrivals, headers)
     verdicts = [
         NOT_ITS_SENDER if not origin.is_its_own else judge(header) if header else Verdict(code="")
@@ -262,7 +263,8 @@ def _origins(arrivals: Sequence[Arrival], headers: Sequence[Header | Rejected | 
 def _origin(arrival: Arrival, header: Header | Rejected | None, senders: Sequence[_Sender]) -> _Origin:
     if header is None:
         sha256 = hashlib.sha256(arrival.body).hexdigest()
-        reading = _reading_of_file(arrival.feed, sha256)
+        is_file = arrival.door == LabMessage.Door.CSV
+        reading = _reading_of_file(arrival.feed, sha256) if is_file else ""
         return _Origin(sender=arrival.feed, msh3=arrival.feed, control_id=reading)
     if isinstance(header, Rejected):
         return _Origin(sender=arrival.feed)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -20,12 +20,14 @@ from labs.formats.parsed import (
     Problem,
 )
 from labs.life_cycle import DATED
-from labs.models import LocalCode
+from labs.models import LocalCode, UnitSpelling
 from labs.units import Analyte, convert, fold_unit, is_plausible
 
 _LOINC_SYSTEMS = frozenset({"LN", "LOINC", "HTTP://LOINC.ORG"})
 _DELETION = ParsedStatus(word="entered-in-error", act=Act.WITHDRAW)
 _MOST_DECIMALS = 9
+# The mark of a value that two people, or one asked twice, took for true although it is unlikely.
+IMPLAUSIBLE = "implausible"
 _WIDEST = Decimal(10) ** 11
 
 
@@ -65,6 +67,10 @@ class Context:
     birth_date: date
     sent_at: datetime | None
     received_at: datetime
+    # How this sender writes units: by analyte and folded spelling, the known unit that is meant.
+    unit_spellings: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    # The canonical value that people took for true although it is implausible.
+    confirmed_value: str = ""
 
 
 def plain(value: Decimal | None) -> str:
@@ -78,6 +84,12 @@ def local_codes_of(sender: str) -> Mapping[str, Sequence[LocalCode]]:
     for row in LocalCode.objects.filter(sender=sender):
         found.setdefault(row.code, []).append(row)
     return found
+
+
+def unit_spellings_of(sender: str) -> Mapping[tuple[str, str], str]:
+    """A sender's own spellings of units, in one query."""
+    rows = UnitSpelling.objects.filter(sender=sender)
+    return {(row.analyte, row.spelling): row.unit for row in rows}
 
 
 def understand(sent: ParsedObservation, *, context: Context) -> Understood | Problem | None:
@@ -94,13 +106,17 @@ def understand(sent: ParsedObservation, *, context: Context) -> Understood | Pro
         return None if is_attachment(sent) else named
     if isinstance(sent.collected, Problem):
         return sent.collected
-    if fault := _time_fault(sent.collected.instant, context):
+    if fault := time_fault(sent.collected.instant, context):
         return fault
-    return _judged(sent, sent.collected, _effective(sent.status, sent), named)
+    return _judged(sent, sent.collected, _effective(sent.status, sent), named, context)
 
 
 def _judged(
-    sent: ParsedObservation, collected: ParsedTime, status: ParsedStatus, named: tuple[Analyte, str]
+    sent: ParsedObservation,
+    collected: ParsedTime,
+    status: ParsedStatus,
+    named: tuple[Analyte, str],
+    context: Context,
 ) -> Understood | Problem:
     understood = Understood(
         sent=sent,
@@ -113,7 +129,7 @@ def _judged(
         comparator="",
         range=ParsedRange(),
     )
-    return understood if status.act is Act.WITHDRAW else _with_value(understood)
+    return understood if status.act is Act.WITHDRAW else _with_value(understood, context)
 
 
 def _effective(status: ParsedStatus, sent: ParsedObservation) -> ParsedStatus:
@@ -173,7 +189,8 @@ def _by_local_code(code: Code, local_codes: Mapping[str, Sequence[LocalCode]]) -
     return library.analytes().get(shorts.pop()) if len(shorts) == 1 else None
 
 
-def _time_fault(instant: datetime, context: Context) -> Problem | None:
+def time_fault(instant: datetime, context: Context) -> Problem | None:
+    """Why a specimen cannot have been taken at an instant, or none."""
     limits = library.limits()
     newest = min(filter(None, (context.sent_at, context.received_at)))
     if instant > newest + timedelta(minutes=limits.newest_minutes_ahead):
@@ -187,35 +204,50 @@ def _time_fault(instant: datetime, context: Context) -> Problem | None:
     return None
 
 
-def _with_value(understood: Understood) -> Understood | Problem:
-    sent, analyte = understood.sent, understood.analyte
-    if isinstance(sent.number, Problem):
-        if understood.act is Act.PROMOTE and sent.number.code == "no-value":
+def _with_value(understood: Understood, context: Context) -> Understood | Problem:
+    sent, analyte, number = understood.sent, understood.analyte, understood.sent.number
+    if isinstance(number, Problem):
+        if understood.act is Act.PROMOTE and number.code == "no-value":
             return understood
-        return sent.number
-    unit = _unit(sent, analyte)
+        return number
+    unit = unit_of(sent, analyte, context)
     if isinstance(unit, Problem):
         return unit
-    value = convert(analyte=analyte, value=sent.number.value, unit=unit)
+    value = convert(analyte=analyte, value=number.value, unit=unit)
     if not is_plausible(analyte=analyte, value=value):
-        reason = f"{plain(value)} {analyte.unit} is outside what is plausible for {analyte.name}."
-        return Problem(code="implausible", reason=reason)
+        if plain(value) != context.confirmed_value:
+            return implausible(analyte, value)
+        # Taken for true, it may hold and alert at once; it clears nothing.
+        sent = replace(sent, quality=tuple(sorted({*sent.quality, IMPLAUSIBLE})))
     if not _fits(value):
         return Problem(
             code="too-many-digits", reason="The value has more digits than a measurement can have."
         )
     return replace(
         understood,
+        sent=sent,
         value=value,
-        comparator=sent.number.comparator,
+        comparator=number.comparator,
         range=_range(sent.range, analyte, unit),
     )
 
 
-def _unit(sent: ParsedObservation, analyte: Analyte) -> str | Problem:
-    """The one unit all known spellings agree on; unknown spellings beside a known one are descriptions."""
+def implausible(analyte: Analyte, value: Decimal) -> Problem:
+    """Why a value waits that no living patient is expected to have."""
+    reason = f"{plain(value)} {analyte.unit} is outside what is plausible for {analyte.name}."
+    return Problem(code="implausible", reason=reason)
+
+
+def unit_of(sent: ParsedObservation, analyte: Analyte, context: Context) -> str | Problem:
+    """The one unit all known spellings agree on; unknown spellings beside a known one are descriptions.
+
+    The closed table comes first, then what people have said of this sender's own spellings.
+    """
     spellings = sent.units or ("",)
     known = [spelling for spelling in spellings if fold_unit(spelling) in analyte.units]
+    if not known:
+        theirs = [context.unit_spellings.get((analyte.short, fold_unit(spelling))) for spelling in spellings]
+        known = [unit for unit in theirs if unit is not None and fold_unit(unit) in analyte.units]
     if not known:
         if sent.sent_unit:
             reason = f"The unit {shown(sent.sent_unit)} is not known for {analyte.name}."

@@ -2,9 +2,11 @@
 
 import logging
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -13,17 +15,18 @@ from django.utils.module_loading import import_string
 
 from labs.clock import database_now
 from labs.failpoints import reach
-from labs.formats import csv_rows, hl7v2
+from labs.formats import csv_rows, hl7v2, manual_form
 from labs.formats.csv_cells import FeedProfile
 from labs.formats.hl7_ack import Header, read_header
 from labs.formats.hl7_merge import EVENT
-from labs.formats.parsed import ParsedMessage, Rejected, SenderProfile
+from labs.formats.parsed import ParsedMessage, ParsedPatient, Problem, Rejected, SenderProfile
 from labs.library import limits
-from labs.models import CsvFeed, FileRows, LabMessage, MessageOutcome, QuarantinedResult, Sender
+from labs.models import CsvFeed, FileRows, LabMessage, MessageOutcome, Patient, QuarantinedResult, Sender
 from labs.same_person import read_people
+from labs.services.again import Again, Place
 from labs.services.fhir import FhirReading, read_fhir
 from labs.services.identity import match_patients
-from labs.services.meaning import local_codes_of
+from labs.services.meaning import local_codes_of, unit_spellings_of
 from labs.services.read_merges import read_merge_message
 from labs.services.record import Recorder, Tally
 from labs.signals import evidence_changed
@@ -33,7 +36,22 @@ _CLAIMS = 7101  # the advisory locks of this stage on PostgreSQL
 _SHOWN = 4000
 # Named, so that only a process that meets a file loads pandas: the listener does without its 40 MB.
 _TABLE_READER = "labs.csv_table.read_table"
+MANUAL = "manual"  # the sender of results that people type
+_HL7 = frozenset({LabMessage.Door.MLLP, LabMessage.Door.HL7_FILE})
 _PATIENCE = 3  # refusals by the database before a pass is given up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A message parsed as its door says, and whose codes, units and numbers it speaks in."""
+
+    parsed: ParsedMessage
+    sender: str
+    codes: str
+    bare_number_ok: bool
+    notes: tuple[str, ...] = ()
+    confirmed: Mapping[Place, str] = field(default_factory=dict)
+    people: Mapping[ParsedPatient, Patient] = field(default_factory=dict)
 
 
 def read_waiting_messages(
@@ -124,8 +142,21 @@ def _claim(message_id: int) -> LabMessage | None:
 
 def _read(message: LabMessage, now: datetime) -> None:
     """Parse, match, record, and give the message its outcome."""
-    read = {LabMessage.Door.CSV.value: _read_csv, LabMessage.Door.FHIR.value: _read_fhir}
-    _finish(message, read.get(message.door, _read_hl7)(message, now), now)
+    _finish(message, _answer(message, now), now)
+
+
+def _answer(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | Rejected:
+    """What recording a message came to, with remarks; or why it cannot be read."""
+    if message.door == LabMessage.Door.FHIR:
+        return _as_told(read_fhir(message, now))
+    if _is_merge(message) and (sender := _sender_of(message)) is not None:
+        return read_merge_message(message, sender=sender, now=now)
+    opened = open_message(message)
+    if isinstance(opened, Rejected):
+        return opened
+    tally = record(message, opened, now)
+    tally.quiet += [(position, "", "empty") for position in opened.parsed.empty_rows]
+    return tally, [*opened.notes, *_reused_control_id(message)]
 
 
 def _finish(message: LabMessage, answer: tuple[Tally, list[str]] | Rejected, now: datetime) -> None:
@@ -160,15 +191,39 @@ def _tell(patient_ids: list[int]) -> None:
     evidence_changed.send_robust(sender=LabMessage, patient_ids=patient_ids)
 
 
-def _read_hl7(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | Rejected:
-    sender = Sender.objects.filter(msh3=message.msh3, msh4=message.msh4).first()
+def open_message(message: LabMessage) -> Opened | Rejected:
+    """Parse a message by its door; nothing is looked up but the set-up of its sender, nothing is stored."""
+    match message.door:
+        case LabMessage.Door.CSV:
+            return _open_csv(message)
+        case LabMessage.Door.MANUAL:
+            return _open_manual(message)
+        case LabMessage.Door.FHIR:
+            return Rejected(
+                code="fhir-request",
+                reason="A FHIR request is answered once; ask the laboratory to send the resource again, "
+                "and it is read with the set-up of then.",
+            )
+        case _:
+            return _open_hl7(message)
+
+
+def _sender_of(message: LabMessage) -> Sender | None:
+    return Sender.objects.filter(msh3=message.msh3, msh4=message.msh4).first()
+
+
+def _open_hl7(message: LabMessage) -> Opened | Rejected:
+    sender = _sender_of(message)
     if sender is None:
         return Rejected(
             code="unknown-sender",
             reason="The sending application and facility (MSH-3, MSH-4) are not set up here.",
         )
     if _is_merge(message):
-        return read_merge_message(message, sender=sender, now=now)
+        return Rejected(
+            code="merge-message",
+            reason="The message joins two patient numbers; two people decide that under Merged numbers.",
+        )
     profile = SenderProfile(
         zone=ZoneInfo(sender.zone),
         charset=sender.default_charset,
@@ -177,19 +232,23 @@ def _read_hl7(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | R
     parsed = hl7v2.parse(bytes(message.body), profile=profile, most=limits().results_in_message)
     if isinstance(parsed, Rejected):
         return parsed
-    notes = [*parsed.notes, *_other_receiver(parsed), *_reused_control_id(message)]
-    tally = _record(
-        message, parsed, now, sender=sender.name, codes=sender.name, bare_number_ok=sender.bare_mrn_ok
+    return Opened(
+        parsed=parsed,
+        sender=sender.name,
+        codes=sender.name,
+        bare_number_ok=sender.bare_mrn_ok,
+        notes=(*parsed.notes, *_other_receiver(parsed)),
     )
-    return tally, notes
 
 
 def _is_merge(message: LabMessage) -> bool:
+    if message.door not in _HL7:
+        return False
     header = read_header(bytes(message.body))
     return isinstance(header, Header) and (header.msh.component(9), header.msh.component(9, 2)) == EVENT
 
 
-def _read_csv(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | Rejected:
+def _open_csv(message: LabMessage) -> Opened | Rejected:
     feed = CsvFeed.objects.filter(name=message.sender).first()
     if feed is None:
         return Rejected(code="unknown-feed", reason="The feed of this file is not set up here.")
@@ -206,9 +265,7 @@ def _read_csv(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | R
     parsed = _parse_csv(bytes(message.body), profile)
     if isinstance(parsed, Rejected):
         return parsed
-    tally = _record(message, parsed, now, sender=feed.name, codes=feed.codes, bare_number_ok=True)
-    tally.quiet += [(position, "", "empty") for position in parsed.empty_rows]
-    return tally, list(parsed.notes)
+    return Opened(parsed=parsed, sender=feed.name, codes=feed.codes, bare_number_ok=True, notes=parsed.notes)
 
 
 def _parse_csv(body: bytes, profile: FeedProfile) -> ParsedMessage | Rejected:
@@ -216,10 +273,6 @@ def _parse_csv(body: bytes, profile: FeedProfile) -> ParsedMessage | Rejected:
     if isinstance(rows, Rejected):
         return rows
     return csv_rows.parse(rows, feed=profile, most=limits().results_in_file)
-
-
-def _read_fhir(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | Rejected:
-    return _as_told(read_fhir(message, now))
 
 
 def _as_told(reading: FhirReading) -> tuple[Tally, list[str]] | Rejected:
@@ -231,23 +284,53 @@ def _as_told(reading: FhirReading) -> tuple[Tally, list[str]] | Rejected:
     return reading.tally, list(reading.notes)
 
 
-def _record(
-    message: LabMessage,
-    parsed: ParsedMessage,
-    now: datetime,
-    *,
-    sender: str,
-    codes: str,
-    bare_number_ok: bool,
-) -> Tally:
+def _open_manual(message: LabMessage) -> Opened | Rejected:
+    typed = manual_form.parse(bytes(message.body))
+    if isinstance(typed, Rejected):
+        return typed
+    patient = Patient.objects.filter(public_id__in=_uuids(typed.patient_id)).first()
+    if patient is None:
+        return Rejected(code="unknown-patient", reason="The patient of the typed result is not known here.")
+    return Opened(
+        parsed=typed.parsed,
+        sender=MANUAL,
+        codes="LOINC",
+        bare_number_ok=False,
+        confirmed={manual_form.PLACE: typed.confirmed_value},
+        # The form was filled in on this patient's own page; no number was typed that could be another's.
+        people={typed.parsed.reports[0].patient: patient},
+    )
+
+
+def _uuids(text: str) -> list[UUID]:
+    """The identifier a text is; none where it is no such thing."""
+    try:
+        return [UUID(text)]
+    except ValueError:
+        return []
+
+
+def record(message: LabMessage, opened: Opened, now: datetime, *, again: Again | None = None) -> Tally:
+    """Match, judge and store what was parsed, inside the caller's transaction."""
     people = read_people()
-    matched = match_patients(
-        (report.patient for report in parsed.reports), bare_number_ok=bare_number_ok, people=people
+    matched: Mapping[ParsedPatient, Patient | Problem] = match_patients(
+        (report.patient for report in opened.parsed.reports),
+        bare_number_ok=opened.bare_number_ok,
+        people=people,
     )
     recorder = Recorder(
-        message=message, sender=sender, local_codes=local_codes_of(codes), people=people, now=now
+        message=message,
+        sender=opened.sender,
+        local_codes=local_codes_of(opened.codes),
+        people=people,
+        unit_spellings=unit_spellings_of(opened.sender),
+        confirmed={**opened.confirmed, **(again.confirmed if again else {})},
+        again=again,
+        now=now,
     )
-    return recorder.record(parsed, matched=matched)
+    return recorder.record(
+        opened.parsed, matched={**matched, **opened.people, **(again.patients if again else {})}
+    )
 
 
 def _state(tally: Tally) -> str:
@@ -268,6 +351,8 @@ def _other_receiver(parsed: ParsedMessage) -> list[str]:
 
 def _reused_control_id(message: LabMessage) -> list[str]:
     """A remark where this sender used the control id before for other bytes: counters do restart."""
+    if message.door not in _HL7 or not message.control_id:
+        return []
     others = LabMessage.objects.filter(
         msh3=message.msh3, msh4=message.msh4, control_id=message.control_id, pk__lt=message.pk
     )

@@ -18,6 +18,7 @@ from labs.life_cycle import Standing
 from labs.models import LabMessage, LabReport, LocalCode, Observation, Patient, QuarantinedResult, Result
 from labs.models.result import WITHDRAWN
 from labs.same_person import People
+from labs.services.again import Again, Place
 from labs.services.bulk import insert_rows, update_rows
 from labs.services.history import History, Identity, lock_histories
 from labs.services.meaning import Context, Understood, is_attachment, name_analyte, plain, understand
@@ -86,12 +87,18 @@ class Recorder:
         local_codes: Mapping[str, Sequence[LocalCode]],
         people: People,
         now: datetime,
+        unit_spellings: Mapping[tuple[str, str], str] | None = None,
+        confirmed: Mapping[Place, str] | None = None,
+        again: Again | None = None,
     ) -> None:
         self.message = message
         self.sender = sender
         self.people = people
         self.local_codes = local_codes
         self.now = now
+        self.unit_spellings = unit_spellings or {}
+        self.confirmed = confirmed or {}
+        self.again = again
         self.tally = Tally()
         self.quarantined: list[QuarantinedResult] = []
         # Which result each observation of the message spoke of, by its place and part.
@@ -103,6 +110,9 @@ class Recorder:
         for report in parsed.reports:
             person = report.damage or matched[report.patient]
             for sent in report.observations:
+                place = (sent.position, sent.part[:64])
+                if self.again is not None and not self.again.wants(place):
+                    continue
                 if isinstance(person, Problem):
                     self.hold(sent, person, report=report)
                     continue
@@ -111,8 +121,10 @@ class Recorder:
                     birth_date=person.birth_date,
                     sent_at=parsed.sent_at,
                     received_at=self.message.received_at,
+                    unit_spellings=self.unit_spellings,
+                    confirmed_value=self.confirmed.get(place, ""),
                 )
-                judged = _too_long(report, sent) or understand(sent, context=context)
+                judged = too_long(report, sent) or understand(sent, context=context)
                 if isinstance(judged, Problem):
                     self.hold(sent, judged, report=report, patient=person)
                 elif judged is not None:
@@ -127,7 +139,7 @@ class Recorder:
             used = (entry.understood for entry in entries)
             note_units(sender=self.sender, understood=used, message=self.message)
         insert_rows(self.quarantined)
-        self.tally.held = len(self.quarantined)
+        self.tally.held += len(self.quarantined)
         return self.tally
 
     def hold(
@@ -143,6 +155,8 @@ class Recorder:
         self.tally.first_problem = self.tally.first_problem or problem
         if patient is not None:
             self.tally.patient_ids.add(patient.pk)  # nobody may act past a result that was not read
+        if self._waits_already(sent, problem, patient=patient):
+            return
         self.quarantined.append(
             QuarantinedResult(
                 message_id=self.message.pk,
@@ -162,6 +176,22 @@ class Recorder:
 
     def _hold_entry(self, entry: _Entry, problem: Problem) -> None:
         self.hold(entry.understood.sent, problem, report=entry.report, patient=entry.patient)
+
+    def _waits_already(self, sent: ParsedObservation, problem: Problem, *, patient: Patient | None) -> bool:
+        """Whether a message that is read again has a row that says this; an ended one waits once more.
+
+        Whoever has it read again saves these rows with those that were cured.
+        """
+        row = self.again.known((sent.position, sent.part[:64]), problem.code) if self.again else None
+        if self.again is None or row is None:
+            return False
+        row.state, row.resolved_at = QuarantinedResult.State.OPEN, None
+        row.resolved_by = row.resolution = ""
+        row.patient = patient or row.patient
+        if row.pk not in self.again.still:
+            self.again.still[row.pk] = row
+            self.tally.held += 1
+        return True
 
     def _store(self, entries: list[_Entry]) -> None:
         histories = lock_histories(
@@ -202,7 +232,10 @@ class Recorder:
             )
             for entry in entries
         }
-        insert_rows(list(rows.values()))
+        if self.again is not None:
+            known = LabReport.objects.filter(message=self.message, position__in=rows.keys())
+            rows |= {row.position: row for row in known}
+        insert_rows([row for row in rows.values() if row.pk is None])
         return rows
 
     def _append(self, entry: _Entry, history: History, report: LabReport) -> None:
@@ -304,7 +337,7 @@ def _contradiction(row: Observation, *, before: Standing | None, after: Standing
     return None if known else _CONFLICT
 
 
-def _too_long(report: ParsedReport, sent: ParsedObservation) -> Problem | None:
+def too_long(report: ParsedReport, sent: ParsedObservation) -> Problem | None:
     """An identity that does not fit its column must not be cut: two could become one."""
     order = report.filler_order or report.placer_order
     if len(order) > _LONGEST_ORDER or len(sent.sub_id) > _LONGEST_SUB_ID:

@@ -99,3 +99,13 @@ def analyte_name(code: str) -> str:
     """An analyte's name from its short name or LOINC code; what is neither is shown as it stands."""
     analyte = analytes().get(code) or by_loinc(code)
     return analyte.name if analyte else visible(code).replace("_", " ")
+
+
+@register.filter
+def age(since: datetime, now: datetime) -> str:
+    """How long ago an instant was, in the two units that matter: `3 d 4 h`, `25 min`."""
+    minutes = max(0, int((now - since).total_seconds() // 60))
+    days, hours = minutes // 1440, minutes // 60 % 24
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"

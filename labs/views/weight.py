@@ -1,4 +1,4 @@
-"""Browser pages of a patient: recording a body weight."""
+"""The page on which a body weight is recorded."""
 
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
-from labs.forms import WeightForm
+from labs.forms.weight import WeightForm
 from labs.models import BodyWeight, Patient
 from labs.services import record_weight
 from labs.zones import clinic_zone

@@ -1,4 +1,4 @@
-"""What people type and hand in at the laboratory's pages: a body weight, a file, a reason."""
+"""What people type of a body weight."""
 
 from decimal import Decimal
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 
 from labs.library import limits
-from labs.models import BodyWeight, CsvFeed, Patient
+from labs.models import BodyWeight, Patient
 
 
 class WeightForm(forms.Form):
@@ -41,23 +41,3 @@ class WeightForm(forms.Form):
                 f"{last.measured_on:%d %B %Y}. Check the scale, then confirm below.",
             )
         return data
-
-
-class FileForm(forms.Form):
-    """A file for one declared feed; nothing about it is guessed from the file."""
-
-    feed = forms.ChoiceField(
-        label="Feed", error_messages={"required": "Choose the feed the file belongs to."}
-    )
-    file = forms.FileField(
-        label="File",
-        widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv"}),
-        error_messages={"required": "Choose a file.", "empty": "The file is empty. Export it again."},
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field = self.fields["feed"]
-        assert isinstance(field, forms.ChoiceField)
-        names = CsvFeed.objects.values_list("name", flat=True)
-        field.choices = [("", "Choose"), *((name, name) for name in names)]
