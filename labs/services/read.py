@@ -1,8 +1,10 @@
 """Read messages that have no outcome yet, each in its own transaction, none twice, none stopping another."""
 
+import gc
 import logging
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -142,7 +144,20 @@ def _claim(message_id: int) -> LabMessage | None:
 
 def _read(message: LabMessage, now: datetime) -> None:
     """Parse, match, record, and give the message its outcome."""
-    _finish(message, _answer(message, now), now)
+    with _collector_rests() if message.door == LabMessage.Door.CSV else nullcontext():
+        _finish(message, _answer(message, now), now)
+
+
+@contextmanager
+def _collector_rests() -> Iterator[None]:
+    """Leave cyclic garbage alone for a while: looking for it among all rows of a file costs half the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _answer(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | Rejected:

@@ -228,6 +228,7 @@ import os, sys
 import django
 django.setup()
 from pathlib import Path
+from labs import drop_folder
 drop_folder.{step} = lambda *a, **k: os.kill(os.getpid(), 9)
 drop_folder.FolderWatch(root=Path(sys.argv[1]), stable_seconds=0, most_bytes=1 << 20).take_ready()
 """

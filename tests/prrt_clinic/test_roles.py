@@ -31,6 +31,13 @@ def test_a_right_given_by_hand_does_not_survive_the_next_migrate():
     [
         ("nurse", "labs.view_observation", True),
         ("nurse", "courses.hold_course", True),
+        ("nurse", "labs.submit_file", True),
+        ("nurse", "labs.commit_file", True),
+        ("physician", "labs.commit_file", True),
+        ("pharmacist", "labs.submit_file", False),
+        ("physicist", "labs.commit_file", False),
+        ("auditor", "labs.view_csvupload", False),
+        ("lab-feed", "labs.commit_file", False),
         ("nurse", "courses.sign_decision", False),
         ("nurse", "labs.resolve_quarantine", True),
         ("nurse", "labs.map_code", False),

@@ -86,9 +86,9 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{report['file']}: {report['state']}{again}: {report['stored']} stored,"
                 f" {report['unchanged']} already known, {report['held']} held"
-                + (f": {report['reason']}" if report["reason"] else "")
+                + (f": {report['reason']} {report['remedy']}" if report["reason"] else "")
             )
             for row in report["rows"]:
                 if row["state"] == "held":
                     where = f"row {row['row']}" + (f", {row['column']}" if row["column"] else "")
-                    self.stdout.write(f"  {where}: {row['reason']}")
+                    self.stdout.write(f"  {where}: {row['reason']} {row['remedy']}")
