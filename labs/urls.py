@@ -2,7 +2,10 @@
 
 from django.urls import path
 
-from labs import views
+from labs import merge_views, views
 
 app_name = "labs"
-urlpatterns = [path("<uuid:public_id>/weight/", views.weight, name="weight")]
+urlpatterns = [
+    path("<uuid:public_id>/weight/", views.weight, name="weight"),
+    path("merges/<uuid:public_id>/", merge_views.merge_page, name="merge"),
+]
