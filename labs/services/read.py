@@ -176,14 +176,14 @@ def _record(
     codes: str,
     bare_number_ok: bool,
 ) -> Tally:
-    people = read_people()
-    matched = match_patients(
-        (report.patient for report in parsed.reports), bare_number_ok=bare_number_ok, people=people
+    merged = read_people()
+    people = match_patients(
+        (report.patient for report in parsed.reports), bare_number_ok=bare_number_ok, merged=merged
     )
     recorder = Recorder(
-        message=message, sender=sender, local_codes=local_codes_of(codes), people=people, now=now
+        message=message, sender=sender, local_codes=local_codes_of(codes), now=now, merged=merged
     )
-    return recorder.record(parsed, matched=matched)
+    return recorder.record(parsed, people=people)
 
 
 def _state(tally: Tally) -> str:

@@ -17,7 +17,7 @@ from labs.library import limits
 from labs.life_cycle import Standing
 from labs.models import LabMessage, LabReport, LocalCode, Observation, Patient, QuarantinedResult, Result
 from labs.models.result import WITHDRAWN
-from labs.same_person import People
+from labs.same_person import People, read_people
 from labs.services.history import History, Identity, lock_histories
 from labs.services.meaning import Context, Understood, is_attachment, name_analyte, plain, understand
 from labs.services.remarks import remark_on_attachment, remarks_on
@@ -80,22 +80,22 @@ class Recorder:
         message: LabMessage,
         sender: str,
         local_codes: Mapping[str, Sequence[LocalCode]],
-        people: People,
         now: datetime,
+        merged: People | None = None,
     ) -> None:
         self.message = message
         self.sender = sender
-        self.people = people
+        self.merged = merged or read_people()
         self.local_codes = local_codes
         self.now = now
         self.tally = Tally()
         self.quarantined: list[QuarantinedResult] = []
 
-    def record(self, parsed: ParsedMessage, *, matched: Mapping[ParsedPatient, Patient | Problem]) -> Tally:
+    def record(self, parsed: ParsedMessage, *, people: Mapping[ParsedPatient, Patient | Problem]) -> Tally:
         """Judge every observation, store what is fit, keep the rest apart, and say what came of it."""
         entries: list[_Entry] = []
         for report in parsed.reports:
-            person = report.damage or matched[report.patient]
+            person = report.damage or people[report.patient]
             for sent in report.observations:
                 if isinstance(person, Problem):
                     self.hold(sent, person, report=report)
@@ -125,7 +125,7 @@ class Recorder:
         sent: ParsedObservation,
         problem: Problem,
         *,
-        report: ParsedReport,
+        report: ParsedReport | None = None,
         patient: Patient | None = None,
     ) -> None:
         """Keep one observation apart with its reason."""
@@ -144,7 +144,7 @@ class Recorder:
                 reason=problem.reason,
                 sent=sent.raw[:_SHOWN],
                 collected_at=None if isinstance(sent.collected, Problem) else sent.collected.instant,
-                ordered_at=report.ordered_at or self.message.received_at,
+                ordered_at=(report.ordered_at if report else None) or self.message.received_at,
                 opened_at=self.now,
             )
         )
@@ -158,7 +158,7 @@ class Recorder:
             # A status-only update makes no result: without one it has nothing to promote.
             stating={entry.identity for entry in entries if entry.understood.act is not Act.PROMOTE},
             sender=self.sender,
-            people=self.people,
+            people=self.merged,
         )
         reports = self._reports(entries)
         for entry in entries:
