@@ -64,7 +64,7 @@ class _Entry:
         sent = self.understood
         return (
             self.patient.pk,
-            self.report.filler_order or self.report.placer_order,
+            _order_of(self.report),
             sent.analyte.short,
             sent.sent.sub_id,
             sent.collected.instant,
@@ -145,6 +145,8 @@ class Recorder:
                 sent=sent.raw[:_SHOWN],
                 collected_at=None if isinstance(sent.collected, Problem) else sent.collected.instant,
                 ordered_at=(report.ordered_at if report else None) or self.message.received_at,
+                order_number=_order_of(report)[:_LONGEST_ORDER],
+                sub_id=sent.sub_id[:_LONGEST_SUB_ID],
                 opened_at=self.now,
             )
         )
@@ -293,9 +295,14 @@ def _contradiction(row: Observation, *, before: Standing | None, after: Standing
     return None if known else _CONFLICT
 
 
+def _order_of(report: ParsedReport | None) -> str:
+    """The order number by which a result is known."""
+    return (report.filler_order or report.placer_order) if report else ""
+
+
 def _too_long(report: ParsedReport, sent: ParsedObservation) -> Problem | None:
     """An identity that does not fit its column must not be cut: two could become one."""
-    order = report.filler_order or report.placer_order
+    order = _order_of(report)
     if len(order) > _LONGEST_ORDER or len(sent.sub_id) > _LONGEST_SUB_ID:
         return Problem(code="long-identity", reason="The order number or sub-id is longer than can be kept.")
     return None
