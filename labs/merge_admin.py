@@ -1,23 +1,23 @@
-"""The list on which two people agree that two numbers are one person, refuse it, or take it back."""
+"""The list of merges and their reversals, each with the page on which people decide it."""
 
-from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
-from django.contrib.auth.models import User
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 
 from labs.models import Patient, PatientMerge
 from labs.record_admin import NAMES, RecordAdmin
-from labs.services.merges import RIGHT, MergeRefused, propose_reversal, review_merge
 from labs.templatetags.clinic_text import birth, visible
+
+_NAMING = frozenset({"retired_shown", "survivor_shown", "reason_shown", "page_link"})
 
 
 class PatientMergeAdmin(RecordAdmin):
-    """Merges and their reversals, with both people in full; each act is a POST of its own."""
+    """Merges and their reversals, with both people in full."""
 
-    actions = ("agree", "refuse", "take_back")
     list_display = (
         "kind_words",
         "retired_shown",
@@ -25,6 +25,7 @@ class PatientMergeAdmin(RecordAdmin):
         "state_words",
         "reason_shown",
         "proposed_at",
+        "page_link",
     )
     list_select_related = ("retired", "survivor")
     fields = (
@@ -48,10 +49,6 @@ class PatientMergeAdmin(RecordAdmin):
         found: QuerySet[PatientMerge] = super().get_queryset(request)
         return found.prefetch_related("reviews__person", "reversals")
 
-    def has_merge_permission(self, request: HttpRequest) -> bool:
-        """Whether this person may agree, refuse and take back."""
-        return request.user.has_perm(RIGHT)
-
     def patient_of(self, record: Any) -> Patient | None:
         """The person whose number is kept."""
         found: Patient = record.survivor
@@ -62,7 +59,7 @@ class PatientMergeAdmin(RecordAdmin):
         columns = list(super().get_list_display(request))
         if request.user.has_perm(NAMES):
             return columns
-        return [name for name in columns if name not in {"retired_shown", "survivor_shown", "reason_shown"}]
+        return [name for name in columns if name not in _NAMING]
 
     @admin.display(description="What is asked")
     def kind_words(self, merge: PatientMerge) -> str:
@@ -78,6 +75,11 @@ class PatientMergeAdmin(RecordAdmin):
     def survivor_shown(self, merge: PatientMerge) -> str:
         """Who has the number that stays."""
         return _person(merge.survivor)
+
+    @admin.display(description="To decide")
+    def page_link(self, merge: PatientMerge) -> str:
+        """The page on which people agree, refuse or take back."""
+        return format_html('<a href="{}">Open</a>', reverse("labs:merge", args=[merge.public_id]))
 
     @admin.display(description="Why")
     def reason_shown(self, merge: PatientMerge) -> str:
@@ -101,47 +103,6 @@ class PatientMergeAdmin(RecordAdmin):
             for review in merge.reviews.all()
         ]
         return visible("\n".join(lines)) or "nobody yet"
-
-    @admin.action(description="Agree: the two numbers are one person", permissions=["merge"])
-    def agree(self, request: HttpRequest, merges: QuerySet[PatientMerge]) -> None:
-        """Say yes; with the second person's yes it is in force."""
-        self._each(request, merges, "Agreed", lambda merge, by: review_merge(merge=merge, by=by, agrees=True))
-
-    @admin.action(description="Refuse: they are two people", permissions=["merge"])
-    def refuse(self, request: HttpRequest, merges: QuerySet[PatientMerge]) -> None:
-        """Say no; the numbers stay apart."""
-        self._each(
-            request, merges, "Refused", lambda merge, by: review_merge(merge=merge, by=by, agrees=False)
-        )
-
-    @admin.action(description="Ask that a merge in force be taken back", permissions=["merge"])
-    def take_back(self, request: HttpRequest, merges: QuerySet[PatientMerge]) -> None:
-        """Propose the reversal; two people agree to that as well."""
-        reason = f"{request.user.get_username()} asks that this merge be taken back."
-        self._each(
-            request,
-            merges,
-            "Proposed to take back",
-            lambda merge, by: propose_reversal(merge=merge, reason=reason, by=by),
-        )
-
-    def _each(
-        self,
-        request: HttpRequest,
-        merges: QuerySet[PatientMerge],
-        done: str,
-        act: Callable[[PatientMerge, User], object],
-    ) -> None:
-        """Do it to each one chosen, and say of each what came of it."""
-        assert isinstance(request.user, User)
-        for merge in merges:
-            numbers = f"{merge.retired.mrn} into {merge.survivor.mrn}"
-            try:
-                act(merge, request.user)
-            except MergeRefused as refused:
-                self.message_user(request, f"{numbers}: {refused} Nothing was changed.", messages.ERROR)
-            else:
-                self.message_user(request, f"{done}: {numbers}.", messages.SUCCESS)
 
 
 def _person(patient: Patient) -> str:

@@ -35,7 +35,7 @@ class FilteredAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
 class RecordAdmin(FilteredAdmin):
     """Clinical records are read here; whatever changes them is a named act elsewhere."""
 
-    actions: Any = None
+    actions = None
     list_per_page = 50
     show_full_result_count = False
     change_form_outer_before_template = "labs/_record_head.html"

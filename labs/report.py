@@ -84,19 +84,23 @@ def patient_results(*, patient: Patient, history: bool = False) -> list[dict[str
     results = (
         Result.objects.filter(patient__in=numbers).select_related("current").prefetch_related("versions")
     )
+    waiting = QuarantinedResult.objects.unread_of(numbers).select_related("message")
     unread = {
-        (row.analyte, row.collected_at): row.reason for row in QuarantinedResult.objects.unread_of(numbers)
+        (row.message.sender, row.order_number, row.analyte, row.sub_id, row.collected_at): row.reason
+        for row in waiting.defer("message__body")
     }
     found = [
         row
         for result in results
-        for row in _versions(
-            result, history=history, unread=unread.get((result.analyte, result.collected_at), "")
-        )
+        for row in _versions(result, history=history, unread=unread.get(_identity(result), ""))
     ]
     if history:
         found += [_held(row) for row in _kept_apart(numbers)]
     return found
+
+
+def _identity(result: Result) -> tuple[str, str, str, str, datetime]:
+    return (result.sender, result.filler_order, result.analyte, result.sub_id, result.collected_at)
 
 
 def _versions(result: Result, *, history: bool, unread: str) -> Iterator[dict[str, Any]]:

@@ -22,11 +22,13 @@ class QuarantinedResultQuerySet(models.QuerySet["QuarantinedResult"]):
     def unread_of(self, patient_ids: Collection[int]) -> "QuarantinedResultQuerySet":
         """What waits of these patients, was not stored, and was not overtaken.
 
-        Overtaken is what its own laboratory stated again for the same analyte and time, later and readably.
+        Overtaken is the very result that its laboratory stated again, later and readably.
         """
         again = Result.objects.filter(
             patient__in=patient_ids,
             sender=OuterRef("message__sender"),
+            filler_order=OuterRef("order_number"),
+            sub_id=OuterRef("sub_id"),
             analyte=OuterRef("analyte"),
             collected_at=OuterRef("collected_at"),
             in_conflict=False,
@@ -57,6 +59,8 @@ class QuarantinedResult(models.Model):
     sent = models.TextField("as sent")
     collected_at = models.DateTimeField(null=True, blank=True)
     ordered_at = models.DateTimeField("when the laboratory gave it this status", null=True, blank=True)
+    order_number = models.CharField(max_length=200, blank=True, default="")
+    sub_id = models.CharField(max_length=64, blank=True, default="")
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
     opened_at = models.DateTimeField()
     owner = models.ForeignKey(

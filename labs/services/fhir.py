@@ -93,12 +93,12 @@ class _Work:
     def __init__(self, *, message: LabMessage, request: Request, now: datetime) -> None:
         self.message, self.request, self.now = message, request, now
         self.codes = local_codes_of(message.sender)
-        self.same_person = read_people()
+        self.merged = read_people()
         self.recorder = Recorder(
             message=message,
             sender=message.sender,
             local_codes=self.codes,
-            people=self.same_person,
+            merged=self.merged,
             unit_spellings=unit_spellings_of(message.sender),
             now=now,
         )
@@ -113,7 +113,7 @@ class _Work:
         self._plan()
         if self.refused and self.request.bundle != "batch":
             raise _RefusedWhole([each.fault for each in self.refused])
-        self.people = dict(match_patients(self._persons(), bare_number_ok=False, people=self.same_person))
+        self.people = dict(match_patients(self._persons(), bare_number_ok=False, merged=self.merged))
         save_resources(
             self._active,
             stored=self.stored,
@@ -131,7 +131,7 @@ class _Work:
         )
         gathered.gather(self._active)
         parsed = ParsedMessage(reports=tuple(gathered.reports), sent_at=self.request.stated_at)
-        tally = self.recorder.record(parsed, matched=self.people)
+        tally = self.recorder.record(parsed, people=self.people)
         link_results(self.recorder.landed, gathered.owners, stored=self.stored)
         notes = [
             *self.request.notes,

@@ -10,7 +10,7 @@ from django.db.models import Q
 from labs.formats.parsed import ParsedPatient, PatientNumber, Problem
 from labs.models import Patient
 from labs.models.patient import Sex
-from labs.same_person import People
+from labs.same_person import People, read_people
 
 _RECORD_NUMBER_TYPES = frozenset({"", "MR", "PI"})
 _BETWEEN_NAMES = re.compile(r"[\s,.\-]+")
@@ -19,17 +19,18 @@ _TWO_LETTER_VOWELS = (("ae", "a"), ("oe", "o"), ("ue", "u"))
 
 
 def match_patients(
-    parsed: Iterable[ParsedPatient], *, bare_number_ok: bool, people: People
+    parsed: Iterable[ParsedPatient], *, bare_number_ok: bool, merged: People | None = None
 ) -> Mapping[ParsedPatient, Patient | Problem]:
-    """Each named person's row, or the reason there is none; one query, and one more where numbers merged."""
+    """Each named person's row, or the reason there is none; two queries, one more where numbers merged."""
     wanted = set(parsed)
+    merged = merged or read_people()
     ids = {id_ for person in wanted if (id_ := _id_in(person.reference))}
     rows = patients_with({number.number for person in wanted for number in person.numbers}, ids=ids)
     known = {row.pk: row for row in rows}
-    survivors = {people.survivor_of(pk) for pk in known} - known.keys()
+    survivors = {merged.survivor_of(pk) for pk in known} - known.keys()
     if survivors:
         known |= {row.pk: row for row in Patient.objects.filter(pk__in=survivors)}
-    return {person: _match(person, rows, known, bare_number_ok, people) for person in wanted}
+    return {person: _match(person, rows, known, bare_number_ok, merged) for person in wanted}
 
 
 def patients_with(numbers: Collection[str], *, ids: Collection[UUID] = ()) -> list[Patient]:
@@ -73,7 +74,7 @@ def _match(
     rows: list[Patient],
     known: Mapping[int, Patient],
     bare_number_ok: bool,
-    people: People,
+    merged: People,
 ) -> Patient | Problem:
     if not person.numbers and not person.reference:
         return Problem(code="no-patient-number", reason="The message carries no patient number.")
@@ -90,7 +91,7 @@ def _match(
         found |= {row.pk: row for row in referred}
     if not found:
         return _nobody(person, rows)
-    survivors = {people.survivor_of(pk) for pk in found}
+    survivors = {merged.survivor_of(pk) for pk in found}
     if len(survivors) > 1:
         return Problem(
             code="two-patients", reason="The numbers in the message belong to different patients of ours."

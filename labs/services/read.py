@@ -327,24 +327,24 @@ def _uuids(text: str) -> list[UUID]:
 
 def record(message: LabMessage, opened: Opened, now: datetime, *, again: Again | None = None) -> Tally:
     """Match, judge and store what was parsed, inside the caller's transaction."""
-    people = read_people()
-    matched: Mapping[ParsedPatient, Patient | Problem] = match_patients(
+    merged = read_people()
+    people: Mapping[ParsedPatient, Patient | Problem] = match_patients(
         (report.patient for report in opened.parsed.reports),
         bare_number_ok=opened.bare_number_ok,
-        people=people,
+        merged=merged,
     )
     recorder = Recorder(
         message=message,
         sender=opened.sender,
         local_codes=local_codes_of(opened.codes),
-        people=people,
+        merged=merged,
         unit_spellings=unit_spellings_of(opened.sender),
         confirmed={**opened.confirmed, **(again.confirmed if again else {})},
         again=again,
         now=now,
     )
     return recorder.record(
-        opened.parsed, matched={**matched, **opened.people, **(again.patients if again else {})}
+        opened.parsed, people={**people, **opened.people, **(again.patients if again else {})}
     )
 
 

@@ -53,7 +53,7 @@ def _propose(
         birth_date=merge.survivor.birth_date,
         sex=merge.survivor.sex,
     )
-    survivor = match_patients([asked], bare_number_ok=sender.bare_mrn_ok, people=people)[asked]
+    survivor = match_patients([asked], bare_number_ok=sender.bare_mrn_ok, merged=people)[asked]
     if isinstance(survivor, Problem):
         return [survivor]
     problems = []

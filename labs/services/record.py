@@ -17,7 +17,7 @@ from labs.library import limits
 from labs.life_cycle import Standing
 from labs.models import LabMessage, LabReport, LocalCode, Observation, Patient, QuarantinedResult, Result
 from labs.models.result import WITHDRAWN
-from labs.same_person import People
+from labs.same_person import People, read_people
 from labs.services.again import Again, Place
 from labs.services.bulk import insert_rows, update_rows
 from labs.services.history import History, Identity, lock_histories
@@ -69,7 +69,7 @@ class _Entry:
         sent = self.understood
         return (
             self.patient.pk,
-            self.report.filler_order or self.report.placer_order,
+            _order_of(self.report),
             sent.analyte.short,
             sent.sent.sub_id,
             sent.collected.instant,
@@ -85,15 +85,15 @@ class Recorder:
         message: LabMessage,
         sender: str,
         local_codes: Mapping[str, Sequence[LocalCode]],
-        people: People,
         now: datetime,
+        merged: People | None = None,
         unit_spellings: Mapping[tuple[str, str], str] | None = None,
         confirmed: Mapping[Place, str] | None = None,
         again: Again | None = None,
     ) -> None:
         self.message = message
         self.sender = sender
-        self.people = people
+        self.merged = merged or read_people()
         self.local_codes = local_codes
         self.now = now
         self.unit_spellings = unit_spellings or {}
@@ -104,11 +104,11 @@ class Recorder:
         # Which result each observation of the message spoke of, by its place and part.
         self.landed: dict[tuple[int, str], Result] = {}
 
-    def record(self, parsed: ParsedMessage, *, matched: Mapping[ParsedPatient, Patient | Problem]) -> Tally:
+    def record(self, parsed: ParsedMessage, *, people: Mapping[ParsedPatient, Patient | Problem]) -> Tally:
         """Judge every observation, store what is fit, keep the rest apart, and say what came of it."""
         entries: list[_Entry] = []
         for report in parsed.reports:
-            person = report.damage or matched[report.patient]
+            person = report.damage or people[report.patient]
             for sent in report.observations:
                 place = (sent.position, sent.part[:64])
                 if self.again is not None and not self.again.wants(place):
@@ -147,7 +147,7 @@ class Recorder:
         sent: ParsedObservation,
         problem: Problem,
         *,
-        report: ParsedReport,
+        report: ParsedReport | None = None,
         patient: Patient | None = None,
     ) -> None:
         """Keep one observation apart with its reason."""
@@ -169,7 +169,9 @@ class Recorder:
                 reason=problem.reason,
                 sent=sent.raw[:_SHOWN],
                 collected_at=None if isinstance(sent.collected, Problem) else sent.collected.instant,
-                ordered_at=report.ordered_at or self.message.received_at,
+                ordered_at=(report.ordered_at if report else None) or self.message.received_at,
+                order_number=_order_of(report)[:_LONGEST_ORDER],
+                sub_id=sent.sub_id[:_LONGEST_SUB_ID],
                 opened_at=self.now,
             )
         )
@@ -199,7 +201,7 @@ class Recorder:
             # A status-only update makes no result: without one it has nothing to promote.
             stating={entry.identity for entry in entries if entry.understood.act is not Act.PROMOTE},
             sender=self.sender,
-            people=self.people,
+            people=self.merged,
         )
         reports = self._reports(entries)
         for entry in entries:
@@ -337,9 +339,14 @@ def _contradiction(row: Observation, *, before: Standing | None, after: Standing
     return None if known else _CONFLICT
 
 
+def _order_of(report: ParsedReport | None) -> str:
+    """The order number by which a result is known."""
+    return (report.filler_order or report.placer_order) if report else ""
+
+
 def too_long(report: ParsedReport, sent: ParsedObservation) -> Problem | None:
     """An identity that does not fit its column must not be cut: two could become one."""
-    order = report.filler_order or report.placer_order
+    order = _order_of(report)
     if len(order) > _LONGEST_ORDER or len(sent.sub_id) > _LONGEST_SUB_ID:
         return Problem(code="long-identity", reason="The order number or sub-id is longer than can be kept.")
     return None

@@ -16,7 +16,6 @@ from labs.formats.parsed import (
     Problem,
 )
 from labs.models import Patient
-from labs.same_person import read_people
 from labs.services.identity import match_patients
 from labs.services.meaning import (
     Context,
@@ -82,7 +81,7 @@ def explain_reports(opened: Opened, *, look_up_patients: bool, now: datetime) ->
     people: dict[ParsedPatient, Patient | Problem] = {}
     if look_up_patients:
         named = (report.patient for report in opened.parsed.reports)
-        people = dict(match_patients(named, bare_number_ok=opened.bare_number_ok, people=read_people()))
+        people = dict(match_patients(named, bare_number_ok=opened.bare_number_ok))
     codes, units = local_codes_of(opened.codes), unit_spellings_of(opened.sender)
     found = []
     for report in opened.parsed.reports:

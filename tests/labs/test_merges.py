@@ -323,28 +323,37 @@ def test_two_people_merge_and_take_back_in_the_browser(
     taken(merge_message((pid(NEW), OLD)))
     receive(message(pid(OLD), obr("F1"), obx("60")))
 
-    def act(who: User, action: str, merge: PatientMerge) -> str:
+    def act(who: User, what: str, merge: PatientMerge, note: str = "") -> tuple[int, str]:
         client.force_login(who)
-        chosen = {"action": action, "_selected_action": [str(merge.pk)]}
-        answer = client.post("/admin/labs/patientmerge/", chosen, follow=True)
-        assert answer.status_code == 200
-        return answer.content.decode()
+        form = {"act": what, "note": note}
+        answer = client.post(f"/patients/merges/{merge.public_id}/", form, follow=True)
+        return answer.status_code, answer.content.decode()
 
     merge = PatientMerge.objects.get()
     client.force_login(people[0])
-    page = client.get("/admin/labs/patientmerge/").content.decode()
-    assert "Müller, Maria" in page and "waits for two people" in page
+    listed = client.get("/admin/labs/patientmerge/").content.decode()
+    assert "Müller, Maria" in listed
+    assert "waits for two people" in listed
+    assert f"/patients/merges/{merge.public_id}/" in listed
     assert client.get(f"/admin/labs/patientmerge/{merge.pk}/change/").status_code == 200
-    assert "Agreed: 900 into 1001." in act(people[0], "agree", merge)
-    assert "You have spoken already" in act(people[0], "agree", merge)
+    page = client.get(f"/patients/merges/{merge.public_id}/").content.decode()
+    assert page.count("Müller, Maria") == 2
+    assert "sent a merge of the two numbers (ADT^A40)" in page
+    assert not merge.reviews.exists()
+    assert "A second person is needed" in act(people[0], "agree", merge, "wristband")[1]
+    status, again = act(people[0], "agree", merge)
+    assert (status, "You have spoken already" in again) == (409, True)
+    assert act(people[1], "frobnicate", merge)[0] == 409
     assert values(survivor) == []
-    act(people[1], "agree", merge)
+    assert "in force" in act(people[1], "agree", merge)[1]
     assert values(survivor) == ["60"]
-    act(people[0], "take_back", merge)
+    assert "Say in a few words why" in act(people[0], "take-back", merge)[1]
+    act(people[0], "take-back", merge, "Two sisters.")
     back = PatientMerge.objects.exclude(pk=merge.pk).get()
     act(people[0], "agree", back)
     act(people[1], "agree", back)
     assert values(survivor) == []
+    assert "was taken back" in client.get(f"/patients/merges/{merge.public_id}/").content.decode()
 
 
 @pytest.mark.parametrize("role", ["pharmacist", "physicist", "auditor", "administrator"])
@@ -354,8 +363,8 @@ def test_nobody_else_sees_or_decides_a_merge(
     merge = propose_merge(retired=retired, survivor=survivor, reason="Same.", proposed_by="clerk").merge
     client.force_login(person(role))
     assert client.get("/admin/labs/patientmerge/").status_code == 403
-    chosen = {"action": "agree", "_selected_action": [str(merge.pk)]}
-    assert client.post("/admin/labs/patientmerge/", chosen).status_code == 403
+    page = f"/patients/merges/{merge.public_id}/"
+    assert client.get(page).status_code == client.post(page, {"act": "agree"}).status_code == 403
     assert not merge.reviews.exists()
 
 

@@ -150,7 +150,7 @@ def test_no_link_is_made_with_one_discordant_identifier_and_none_is_missed(
         ).pk: each
         for each in people
     }
-    found = match_patients([sent], bare_number_ok=False, people=People())[sent]
+    found = match_patients([sent], bare_number_ok=False, merged=People())[sent]
     [number] = sent.numbers
     agreeing = [
         each
@@ -183,7 +183,7 @@ def test_two_of_our_numbers_in_one_message_are_linked_to_nobody(one: Someone, ot
         )
     numbers = (*one.parsed().numbers, *replace(other, mrn=other.mrn + "9").parsed().numbers)
     sent = replace(one.parsed(), numbers=numbers)
-    found = match_patients([sent], bare_number_ok=True, people=People())[sent]
+    found = match_patients([sent], bare_number_ok=True, merged=People())[sent]
     assert isinstance(found, Problem)
     assert found.code in {"two-patients", "two-numbers"}
 
