@@ -62,15 +62,13 @@ class _Line:
 class Listener:
     """Serves any number of senders; each connection is read, kept and answered strictly in order."""
 
-    def __init__(
-        self, *, host: str, port: int, limits: Limits, tls: ssl.SSLContext | None = None, workers: int = 4
-    ) -> None:
+    def __init__(self, *, host: str, port: int, limits: Limits, tls: ssl.SSLContext | None = None) -> None:
         self.host, self.port, self.limits, self.tls = host, port, limits, tls
         self.stopping = asyncio.Event()
         self.connections: set[asyncio.Task[None]] = set()
         self.lines: set[_Line] = set()
         self.turns = asyncio.Semaphore(limits.large_frames)
-        self.keeper = Keeper(workers=workers)
+        self.keeper = Keeper()
         self.bell = ThreadPoolExecutor(max_workers=1, thread_name_prefix="announce")
         self.unannounced: list[int] = []
         self.next_announcement = 0.0

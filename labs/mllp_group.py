@@ -15,8 +15,10 @@ _SMALL = 64 * 1024  # bytes; a longer frame would make the others wait
 class Keeper:
     """Hands frames to threads that keep them; nothing waits longer than for the commit that is under way."""
 
-    def __init__(self, *, workers: int) -> None:
-        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="keep")
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="keep")
+        # One thread, because each database connection keeps the memory of the longest message it has sent.
+        self._long = ThreadPoolExecutor(max_workers=1, thread_name_prefix="keep-long")
         self._waiting: list[tuple[Arrival, asyncio.Future[Answer]]] = []
         self._running: asyncio.Task[None] | None = None
 
@@ -24,7 +26,7 @@ class Keeper:
         """Keep a frame: its answer once it is committed."""
         loop = asyncio.get_running_loop()
         if len(frame.body) > _SMALL:
-            return (await loop.run_in_executor(self._pool, keep_frames, [frame]))[0]
+            return (await loop.run_in_executor(self._long, keep_frames, [frame]))[0]
         answer: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((frame, answer))
         if self._running is None:
@@ -57,3 +59,4 @@ class Keeper:
     def close(self) -> None:
         """Wait for what is in hand."""
         self._pool.shutdown(wait=True)
+        self._long.shutdown(wait=True)

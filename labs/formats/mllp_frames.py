@@ -86,7 +86,8 @@ class FrameReader:
             self._scanned = max(0, len(self._buffer) - _OVERLAP)
             return False
         if border.group():
-            found.append(Frame(body=bytes(self._buffer[:length])))
+            with memoryview(self._buffer) as view:  # one copy, not two, of what may be long
+                found.append(Frame(body=bytes(view[:length])))
         else:
             body = bytes(self._buffer[: min(length, KEPT_OF_LONG_FRAME)])
             reason = "A second message began before this one had ended. The sender must resend the first."

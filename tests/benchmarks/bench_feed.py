@@ -3,25 +3,44 @@
 Floor and product are timed in turns in one run; read the ratios. PostgreSQL.
 """
 
+import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import hl7
+import psycopg
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from rich.console import Console
 from rich.table import Table
 
+from labs.formats import hl7v2
+from labs.formats.mllp_frames import framed
+from labs.formats.parsed import SenderProfile
+from labs.models import Observation, Result
+from labs.services import keep_message, read_waiting_messages
+from tests.benchmarks.floor_server import TABLE as FLOOR_SERVER_TABLE
 from tests.benchmarks.lock_step import Senders, senders
-from tests.builders_labs import make_sender
-from tests.running_listener import listening
+from tests.benchmarks.panel import PATIENTS, RESULTS, START, mrn, panel
+from tests.builders_labs import make_patient, make_sender
+from tests.running_listener import frames, listening
 
 pytestmark = pytest.mark.postgres
 ROUNDS, SECONDS = 15, 0.5
+RECORD_ROUNDS, GROUP = 7, 30  # messages read in one pass
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -105,3 +124,211 @@ def test_acknowledged_messages_beside_a_minimal_server(real_commits: str, privat
     Console().print(table)
     for connections, (best, median, tail) in ratios.items():
         print(f"{connections} sender(s): best/best {best:.2f}, median of rounds {median:.2f}, p99 {tail:.2f}")
+
+
+def make_people() -> None:
+    """The laboratory and the patients its messages are about."""
+    make_sender(msh3="BENCHLIS", msh4="BENCHLAB")
+    for number in range(PATIENTS):
+        make_patient(mrn=mrn(number), family="Beispiel", given="Berta")
+
+
+FLOOR_TABLE = """
+CREATE TABLE floor_result (
+    id bigserial PRIMARY KEY, message bigint, mrn text, filler text, code text, sub_id text, value numeric,
+    unit text, low numeric, high numeric, flag text, status text, collected timestamptz, received timestamptz,
+    comment text, UNIQUE (mrn, filler, code, sub_id, collected)
+);
+CREATE INDEX ON floor_result (mrn, collected); CREATE INDEX ON floor_result (message);
+CREATE INDEX ON floor_result (code, collected)
+"""
+FLOOR_INSERT = """
+WITH kept AS (INSERT INTO floor_message (body) VALUES (%s) RETURNING id)
+INSERT INTO floor_result (message, mrn, filler, code, sub_id, value, unit, low, high, flag, status, collected,
+    received, comment)
+SELECT kept.id, r.mrn, r.filler, r.code, r.sub_id, r.value, r.unit, r.low, r.high, r.flag, r.status,
+    r.collected, now(), r.comment
+FROM kept, json_to_recordset(%s) AS r(mrn text, filler text, code text, sub_id text, value numeric, unit text,
+    low numeric, high numeric, flag text, status text, collected timestamptz, comment text)
+ON CONFLICT DO NOTHING
+"""
+
+
+def as_json(number: int) -> str:
+    """The twelve results of a message, ready made, for the one-statement insert."""
+    collected = (START + timedelta(minutes=number)).isoformat()
+    return json.dumps(
+        [
+            {"mrn": mrn(number), "filler": f"F{number}", "code": code, "sub_id": "", "value": value,
+             "unit": unit, "low": limits.split("-")[0], "high": limits.split("-")[1], "flag": "N",
+             "status": "F",
+             "collected": collected, "comment": ""}
+            for code, unit, limits, value in RESULTS
+        ]
+    )  # fmt: skip
+
+
+def test_fully_recorded_messages_beside_a_one_statement_insert(real_commits: str) -> None:
+    make_people()
+    floor_rates, rates, queries = [], [], 0
+    with psycopg.connect(real_commits, autocommit=True) as plain:
+        plain.execute(FLOOR_SERVER_TABLE)
+        plain.execute(FLOOR_TABLE)
+        for number in range(RECORD_ROUNDS):
+            first = 1000 + number * GROUP
+            ready = [(panel(each), as_json(each)) for each in range(first, first + GROUP)]
+            began = time.perf_counter()
+            for body, rows in ready:
+                plain.execute(FLOOR_INSERT, [body, rows], prepare=True)
+            floor_rates.append(GROUP / (time.perf_counter() - began))
+            for body, _rows in ready:
+                keep_message(body=body, door="mllp")
+            began = time.perf_counter()
+            assert read_waiting_messages() == GROUP
+            rates.append(GROUP / (time.perf_counter() - began))
+    keep_message(body=panel(900), door="mllp")
+    with CaptureQueriesContext(connection) as captured:
+        read_waiting_messages()
+    queries = len(captured)
+    assert Observation.objects.count() == len(RESULTS) * (GROUP * RECORD_ROUNDS + 1)
+    ratio = statistics.median(ours / floor for ours, floor in zip(rates, floor_rates, strict=True))
+    print(
+        f"recorded: {max(rates):.0f} messages/s a worker beside {max(floor_rates):.0f} of one JSON insert;"
+        f" best/best {max(rates) / max(floor_rates):.2f}, median of rounds {ratio:.2f}; {queries} queries"
+    )
+
+
+def test_queries_of_a_message_do_not_grow_with_what_is_stored(real_commits: str) -> None:
+    make_people()
+    counts: dict[int, int] = {}
+    stored = 0
+    for wanted in (100, 1_000, 10_000, 100_000):
+        if stored == 0:
+            keep_message(body=panel(0), door="mllp")
+            read_waiting_messages()
+        copies = (wanted - Observation.objects.count()) // len(RESULTS)
+        multiply(stored + 1, copies)
+        stored += copies
+        keep_message(body=panel(PATIENTS * (len(counts) + 1)), door="mllp")  # the same patient again
+        with CaptureQueriesContext(connection) as captured:
+            began = time.perf_counter()
+            read_waiting_messages()
+            took = time.perf_counter() - began
+        counts[Observation.objects.count()] = len(captured)
+        print(
+            f"{Observation.objects.count():>7} results stored: {len(captured)} queries, {took * 1000:.0f} ms"
+        )
+    assert len(set(counts.values())) == 1, counts
+
+
+def multiply(first: int, copies: int) -> None:
+    """Copies of the first message's results for its patient, one hour apart, each with its version."""
+    results = [str(f.column) for f in Result._meta.local_concrete_fields if not f.primary_key]
+    versions = [str(f.column) for f in Observation._meta.local_concrete_fields if not f.primary_key]
+    changed = {
+        "public_id": "gen_random_uuid()",
+        "collected_at": "r.collected_at - g * interval '1 hour'",
+        "filler_order": "r.filler_order || '-' || g",
+        "current_id": "NULL",
+    }
+    made = ", ".join(changed.get(column, f"r.{column}") for column in results)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO labs_result ({', '.join(results)}) SELECT {made} FROM labs_result r,"
+            " generate_series(%s, %s) g WHERE r.filler_order = 'F0'",
+            [first, first + copies - 1],
+        )
+        copied = {"public_id": "gen_random_uuid()", "result_id": "n.id", "collected_at": "n.collected_at"}
+        made = ", ".join(copied.get(column, f"o.{column}") for column in versions)
+        cursor.execute(
+            f"INSERT INTO labs_observation ({', '.join(versions)}) SELECT {made} FROM labs_result n"
+            " JOIN labs_result r ON r.filler_order = 'F0' AND r.analyte = n.analyte"
+            " JOIN labs_observation o ON o.result_id = r.id WHERE n.current_id IS NULL"
+        )
+        cursor.execute(
+            "UPDATE labs_result r SET current_id = o.id FROM labs_observation o"
+            " WHERE o.result_id = r.id AND r.current_id IS NULL"
+        )
+        cursor.execute("ANALYZE labs_result, labs_observation")
+
+
+def split_floor(body: bytes) -> list[tuple[str, str, str]]:
+    """The least that finds the results: split, take three fields."""
+    found = []
+    for line in body.decode().split("\r"):
+        if line.startswith("OBX|"):
+            fields = line.split("|")
+            found.append((fields[3].split("^", 1)[0], fields[5], fields[6]))
+    return found
+
+
+def test_the_strict_parser_beside_a_split_and_python_hl7() -> None:
+    bodies = [panel(number) for number in range(100)]
+    profile = SenderProfile(zone=ZoneInfo("Europe/Berlin"), charset="utf-8")
+    strict = partial(hl7v2.parse, profile=profile, most=1000)
+    costs: dict[str, list[float]] = {"split": [], "strict": [], "python-hl7": []}
+    for _round in range(ROUNDS):
+        for name, work in (("split", split_floor), ("strict", strict)):
+            began = time.process_time()
+            for body in bodies:
+                work(body)
+            costs[name].append((time.process_time() - began) / len(bodies))
+        began = time.process_time()
+        for body in bodies[:20]:
+            hl7.parse(body.decode())
+        costs["python-hl7"].append((time.process_time() - began) / 20)
+    best = {name: min(times) * 1_000_000 for name, times in costs.items()}
+    print(
+        f"parse, us of processor: split {best['split']:.1f}, strict {best['strict']:.1f}"
+        f" ({best['strict'] / best['split']:.1f} x split), python-hl7 {best['python-hl7']:.0f}"
+        f" ({best['python-hl7'] / best['strict']:.1f} x strict)"
+    )
+
+
+def memory(pid: int, what: str) -> float:
+    """A figure of the process's memory in MiB: VmRSS now, VmHWM the most it ever had."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(text.split(f"{what}:")[1].split()[0]) / 1024
+
+
+def test_memory_of_the_listener_is_bounded(real_commits: str) -> None:
+    make_sender(msh3="BENCHLIS", msh4="BENCHLAB")
+    head = panel(1).rstrip(b"\r") + b"\rOBX|13|ED|PDF^R^L||^AP^^Base64^"
+
+    def longest(number: int) -> bytes:
+        body = head.replace(b"|B1|", f"|LONG{number}|".encode())
+        return framed(body + b"QUJD" * ((16 * 1024 * 1024 - len(body)) // 4 - 1) + b"\r")
+
+    with listening(real_commits, MLLP_ALLOW="127.0.0.0/8") as (port, process):
+        started = memory(process.pid, "VmRSS")
+        addresses = [f"127.0.0.{number % 2 + 1}" for number in range(64)]  # no one address takes all places
+        lines = [
+            socket.create_connection(("127.0.0.1", port), timeout=120, source_address=(address, 0))
+            for address in addresses
+        ]
+        for number, line in enumerate(lines):
+            line.sendall(framed(panel(number + 100)))
+            assert frames(line, 1)[0].said[0].startswith("AA")
+        idle = memory(process.pid, "VmHWM")
+        lines[0].sendall(longest(0))
+        assert frames(lines[0], 1)[0].said == ["AA LONG0"]
+        one = memory(process.pid, "VmHWM")
+        threads = [
+            threading.Thread(target=line.sendall, args=(longest(number),))
+            for number, line in enumerate(lines)
+            if number
+        ]
+        for thread in threads[:15]:
+            thread.start()
+        for number, line in enumerate(lines[1:16], start=1):
+            assert frames(line, 1)[0].said == [f"AA LONG{number}"]
+        for thread in threads[:15]:
+            thread.join()
+        many = memory(process.pid, "VmHWM")
+        for line in lines:
+            line.close()
+    print(
+        f"listener memory, MiB: {started:.0f} at start, {idle:.0f} with 64 connections, {one:.0f} after one"
+        f" frame of 16 MiB, {many:.0f} after 15 at once"
+    )
+    assert many < 64 * 16 / 2, "as much as if every connection kept half of a long frame"

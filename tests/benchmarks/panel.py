@@ -17,7 +17,7 @@ RESULTS = (
     ("6768-6", "U/L", "35-105", 70),
 )
 PATIENTS = 200
-START = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
+START = datetime(2025, 6, 2, 6, 0, tzinfo=UTC)
 
 
 def mrn(number: int) -> str:

@@ -1,9 +1,12 @@
 """Keeping a message: bytes first, once, with an answer that never promises too much."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 import pytest
 
-from labs.models import LabMessage, MessageOutcome, Observation
-from labs.services import keep_message, keep_refused
+from labs.models import LabMessage, MessageOutcome, Observation, Sender
+from labs.services import Arrival, keep_message, keep_messages, keep_refused, load_setup
 from tests.builders_labs import make_sender, message, msh, obr, obx, pid
 
 pytestmark = pytest.mark.django_db
@@ -76,3 +79,31 @@ def test_a_broken_frame_is_kept_as_an_incident() -> None:
     keep_refused(body=b"MSH|half", door="mllp", peer="x", code="unfinished-frame", reason="It ended.")
     outcome = MessageOutcome.objects.get()
     assert (outcome.state, outcome.reason_code) == ("rejected", "unfinished-frame")
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_what_arrives_together_takes_two_queries_however_much_it_is(
+    count: int, django_assert_num_queries: Callable[[int], AbstractContextManager[object]]
+) -> None:
+    make_sender()
+    bodies = [message(control_id=f"M{number}") for number in range(count)]
+    with django_assert_num_queries(2):
+        kept = keep_messages([Arrival(body=body, door="mllp") for body in bodies])
+    assert [row.duplicate for row in kept] == [False] * count
+    again = keep_messages([Arrival(body=body, door="mllp") for body in [*bodies, bodies[0]]])
+    assert [row.message_id for row in again] == [row.message_id for row in [*kept, kept[0]]]
+
+
+def test_the_same_bytes_twice_at_once_are_one_message() -> None:
+    one, two = keep_messages([Arrival(body=message(), door="mllp")] * 2)
+    assert (one.message_id, one.acks) == (two.message_id, two.acks)
+    assert [one.duplicate, two.duplicate] == [False, True]
+
+
+def test_a_set_up_file_binds_a_certificate_to_its_sender_and_may_leave_that_out() -> None:
+    head = b"sender,msh3,msh4,tz,default_charset,bare_mrn_ok"
+    row = b"central-lab,LAB,HOSPITAL,Europe/Berlin,UTF-8,false"
+    load_setup(files={"senders.csv": head + b",certificate\n" + row + b",LIS.Example\n"})
+    assert Sender.objects.get().certificate == "lis.example"
+    load_setup(files={"senders.csv": head + b"\n" + row + b"\n"})
+    assert Sender.objects.get().certificate == "lis.example"
