@@ -10,7 +10,9 @@ VERSIONS = frozenset({"2.3", "2.3.1", "2.4", "2.5", "2.5.1"})
 # Newer senders add to these segments and change none of the fields read here.
 NEWER_VERSIONS = frozenset({"2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2"})
 _TAKEN_VERSIONS = VERSIONS | NEWER_VERSIONS
-_ONLY_RESULTS = "Only result messages (ORU^R01) are taken here."
+# The messages this door takes, by the first two components of MSH-9: results, and merges of patient numbers.
+_TAKEN = {"ORU": "R01", "ADT": "A40"}
+_ONLY_TAKEN = "Only ORU^R01 results and ADT^A40 merges are taken at this door."
 LONGEST_CONTROL_ID = 199
 _BOM = b"\xef\xbb\xbf"
 _ERRORS = {
@@ -124,10 +126,10 @@ def _objection(header: Header) -> Verdict | None:
     found = None
     if names.count("MSH") > 1:
         found = _no("AR", 100, "several-messages", "More than one MSH segment in one frame.")
-    elif kind.strip() != "ORU":
-        found = _no("AR", 200, "wrong-type", _ONLY_RESULTS)
-    elif event.strip() != "R01":
-        found = _no("AR", 201, "wrong-event", _ONLY_RESULTS)
+    elif kind.strip() not in _TAKEN:
+        found = _no("AR", 200, "wrong-type", _ONLY_TAKEN)
+    elif event.strip() != _TAKEN[kind.strip()]:
+        found = _no("AR", 201, "wrong-event", _ONLY_TAKEN)
     elif header.version not in _TAKEN_VERSIONS:
         found = _no("AR", 203, "wrong-version", "The version in MSH-12 is not taken; use 2.3 to 2.5.1.")
     elif msh.component(11) != "P":
@@ -181,7 +183,7 @@ def _ack(header: Header | Rejected, verdict: Verdict, code: str, control_id: str
         *swapped,
         stamp,
         "",
-        f"ACK{c}R01{c}ACK",
+        f"ACK{c}{_event_of(header)}{c}ACK",
         control_id,
         "P",
         version,
@@ -193,6 +195,14 @@ def _ack(header: Header | Rejected, verdict: Verdict, code: str, control_id: str
     if verdict.error:
         lines.append(_error_segment(verdict, f, c, version.split(c)[0], marks.subcomponent))
     return ("\r".join(lines) + "\r").encode("latin-1")
+
+
+def _event_of(header: Header | Rejected) -> str:
+    """The event that an acknowledgement names: that of a message which is taken, else that of results."""
+    if isinstance(header, Rejected):
+        return _TAKEN["ORU"]
+    kind, event, *_ = (*header.msh.components(9), "", "")
+    return event.strip() if _TAKEN.get(kind.strip()) == event.strip() else _TAKEN["ORU"]
 
 
 def _error_segment(verdict: Verdict, f: str, c: str, version: str, sub: str) -> str:
