@@ -1,6 +1,7 @@
 """The list of merges and their reversals, each with the page on which people decide it."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -18,6 +19,7 @@ _NAMING = frozenset({"retired_shown", "survivor_shown", "reason_shown", "page_li
 class PatientMergeAdmin(RecordAdmin):
     """Merges and their reversals, with both people in full."""
 
+    of_the_canary: ClassVar[Mapping[str, Any]] = {}
     list_display = (
         "kind_words",
         "retired_shown",

@@ -11,7 +11,8 @@ VERSIONS = frozenset({"2.3", "2.3.1", "2.4", "2.5", "2.5.1"})
 NEWER_VERSIONS = frozenset({"2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2"})
 _TAKEN_VERSIONS = VERSIONS | NEWER_VERSIONS
 # The messages this door takes, by the first two components of MSH-9: results, and merges of patient numbers.
-_TAKEN = {"ORU": "R01", "ADT": "A40"}
+_RESULTS = ("ORU", "R01")
+_TAKEN = frozenset({_RESULTS, ("ADT", "A40")})
 _ONLY_TAKEN = "Only ORU^R01 results and ADT^A40 merges are taken at this door."
 LONGEST_CONTROL_ID = 199
 _BOM = b"\xef\xbb\xbf"
@@ -126,10 +127,9 @@ def _objection(header: Header) -> Verdict | None:
     found = None
     if names.count("MSH") > 1:
         found = _no("AR", 100, "several-messages", "More than one MSH segment in one frame.")
-    elif kind.strip() not in _TAKEN:
-        found = _no("AR", 200, "wrong-type", _ONLY_TAKEN)
-    elif event.strip() != _TAKEN[kind.strip()]:
-        found = _no("AR", 201, "wrong-event", _ONLY_TAKEN)
+    elif (kind.strip(), event.strip()) not in _TAKEN:
+        error, word = (201, "wrong-event") if kind.strip() == "ORU" else (200, "wrong-type")
+        found = _no("AR", error, word, _ONLY_TAKEN)
     elif header.version not in _TAKEN_VERSIONS:
         found = _no("AR", 203, "wrong-version", "The version in MSH-12 is not taken; use 2.3 to 2.5.1.")
     elif msh.component(11) != "P":
@@ -200,9 +200,9 @@ def _ack(header: Header | Rejected, verdict: Verdict, code: str, control_id: str
 def _event_of(header: Header | Rejected) -> str:
     """The event that an acknowledgement names: that of a message which is taken, else that of results."""
     if isinstance(header, Rejected):
-        return _TAKEN["ORU"]
+        return _RESULTS[1]
     kind, event, *_ = (*header.msh.components(9), "", "")
-    return event.strip() if _TAKEN.get(kind.strip()) == event.strip() else _TAKEN["ORU"]
+    return event.strip() if (kind.strip(), event.strip()) in _TAKEN else _RESULTS[1]
 
 
 def _error_segment(verdict: Verdict, f: str, c: str, version: str, sub: str) -> str:

@@ -26,7 +26,7 @@ MOVED = Problem(
     " right; it should withdraw the resource (entered-in-error) and send a new one.",
 )
 NO_LONGER_STATED = Problem(
-    code="value-deleted",
+    code="no-longer-stated",
     reason="The laboratory's newer version of the resource no longer states this result.",
 )
 REPORT_IN_ERROR = Problem(

@@ -100,7 +100,7 @@ def test_an_expectation_that_cannot_be_followed_is_refused_with_its_column(cells
 
 def test_some_of_the_optional_columns_are_not_enough() -> None:
     text = refusal(f"{FROZEN},expect_days", f"{ROW},mon-fri")
-    assert "The header must be" in text
+    assert "stand together: give all of them or none" in text
     assert "silent_critical_hours" in text
 
 

@@ -294,7 +294,7 @@ def test_results_contained_in_a_report_are_stored_and_taken_back_with_it(client:
     del left["contained"][0], left["result"][0]
     assert send(client, left).status_code == 202
     held = QuarantinedResult.objects.get()
-    assert (held.reason_code, held.analyte) == ("value-deleted", "PLT")
+    assert (held.reason_code, held.analyte) == ("no-longer-stated", "PLT")
     assert send(client, whole(status="entered-in-error")).status_code == 202
     assert values() == []
 

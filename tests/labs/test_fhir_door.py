@@ -291,7 +291,7 @@ def test_a_value_that_is_no_longer_stated_waits(client: Client, parts: dict[str,
     answer = send(client, observation("R1", **parts))
     assert answer.status_code == 202
     held = QuarantinedResult.objects.get()
-    assert (held.reason_code, held.analyte, held.patient.mrn) == ("value-deleted", "PLT", "1001")
+    assert (held.reason_code, held.analyte, held.patient.mrn) == ("no-longer-stated", "PLT", "1001")
     assert held.collected_at == Result.objects.get().collected_at
 
 

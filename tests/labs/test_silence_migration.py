@@ -9,7 +9,7 @@ from labs.models import QuarantinedResult, UnitUse
 from tests.builders_labs import make_patient, make_sender, message, obr, obx, receive
 
 pytestmark = pytest.mark.django_db
-migration = import_module("labs.migrations.0002_silence")
+migration = import_module("labs.migrations.0006_silence")
 
 
 def test_units_that_were_sent_before_are_remembered_with_their_first_day() -> None:
