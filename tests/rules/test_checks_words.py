@@ -12,9 +12,12 @@ from courses.rules.facts import (
     ImagingModality,
     Interruption,
     InterruptionKind,
+    PregnancyFinding,
+    PregnancyRecord,
     SstrImaging,
 )
 from courses.rules.values import Action
+from courses.rules.wording import days_words
 from tests.rules.test_checks import (
     ALLERGY,
     ANALOGUE,
@@ -155,3 +158,22 @@ def test_a_review_of_the_first_valid_day_asks_nothing_more() -> None:
     fresh = AllergyReview(on=before(28), finding=AllergyFinding.NONE)
     (silent,) = silence(judge(ALLERGY, facts=Facts(allergy_review=(fresh,))), ALLERGY)
     assert silent.why == "the review of 6 April 2026 found nothing"
+
+
+def test_a_fact_of_two_words_is_told_in_two_words() -> None:
+    records = (
+        PregnancyRecord(on=before(3), finding=PregnancyFinding.POSITIVE, ref="fact-1"),
+        PregnancyRecord(on=before(2), finding=PregnancyFinding.NOT_POSSIBLE, ref="fact-2"),
+    )
+    (reason,) = said(judge(PREGNANCY, facts=Facts(pregnancy=records), **YOUNG), PREGNANCY)
+    assert [(e.value, e.ref) for e in reason.evidence] == [("positive", "fact-1"), ("not possible", "fact-2")]
+
+
+def test_one_day_is_a_day() -> None:
+    assert [days_words(number) for number in (0, 1, 2)] == ["0 days", "1 day", "2 days"]
+
+
+def test_what_speaks_without_delaying_has_no_release() -> None:
+    poor = SstrImaging(on=before(40), modality=ImagingModality.PET, uptake=2)
+    (reason,) = said(judge(IMAGING, given=0, facts=Facts(sstr_imaging=(poor,))), IMAGING)
+    assert (reason.action, reason.release, reason.release_on) == (Action.PROCEED, "", None)
