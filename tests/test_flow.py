@@ -1,5 +1,6 @@
 """End to end: a laboratory message delays a cycle, suspends its order and wakes the on-call."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,6 @@ CANARIES = (
     "60 ",
     "PLT",
     "utetium",
-    "GBq",
     "cycle",
 )
 
@@ -111,6 +111,8 @@ def play_the_line(clinic: Clinic, postbox: Postbox, *, within: float) -> None:
         assert len(recipients) == 1
         whole = letter.as_string()
         assert not [word for word in (*CANARIES, patient["family"]) if word in whole]
+        # The letters of a random id may spell the unit by chance, so it is looked for as a word.
+        assert re.search(r"(?<![A-Za-z])GBq(?![A-Za-z])", whole) is None
 
 
 def radioactive_order(clinic: Clinic, token: str) -> dict[str, Any]:

@@ -74,8 +74,12 @@ def test_a_full_disk_is_answered_with_ae_and_heals_in_the_embedded_database(
         resource.prlimit(limited.pid, resource.RLIMIT_FSIZE, (largest, largest))
         with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
             accepted, refused = fill(line, size=400_000, most=60)
-            line.sendall(framed(message(obr(), obx("61"), "NTE|1||" + "x" * 300_000, control_id="AFTER")))
-            assert frames(line, 1)[0].said == ["AE AFTER"]  # still there, and still honest
+            after = message(obr(), obx("61"), "NTE|1||" + "x" * 300_000, control_id="AFTER")
+            line.sendall(framed(after))
+            # Still there, and still honest: a smaller one may have found room, and then it is stored.
+            said = frames(line, 1)[0].said
+            assert said in (["AE AFTER"], ["AA AFTER"])
+            accepted += [after] if said == ["AA AFTER"] else []
     finally:
         limited.kill()
         limited.communicate()
