@@ -140,8 +140,9 @@ TABLE_0085 = {
     "P": (Act.STORE, "preliminary"),
     "R": (Act.STORE, "preliminary"),
     "S": (Act.STORE, "preliminary"),
-    "V": (Act.STORE, "final"),
-    "B": (Act.STORE, "final"),
+    # Final, value unchanged: stored where a value comes along, else the stored one is confirmed.
+    "V": (Act.CONFIRM, "final"),
+    "B": (Act.CONFIRM, "final"),
     "X": (Act.WITHDRAW, "cancelled"),
     "D": (Act.WITHDRAW, "entered-in-error"),
     "W": (Act.WITHDRAW, "entered-in-error"),
