@@ -131,7 +131,7 @@ def _names_another(person: ParsedPatient, row: Patient, found: Collection[Patien
 
 
 def _contradicts_system(person: ParsedPatient, row: Patient) -> bool:
-    """Whether a number under this patient's FHIR system is another one; two at once leave doubt, also merged."""
+    """Whether a number under this patient's FHIR system is another one; even merged ones leave doubt."""
     system = row.fhir_system
     return bool(system) and any(
         system in each.authorities and each.number != row.mrn for each in person.numbers
