@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from labs.formats.hl7_syntax import Segment, Separators, escape, read_separators
+from labs.formats.hl7_syntax import Segment, Separators, escape, read_separators, segment_of
 from labs.formats.parsed import Rejected
 
 VERSIONS = frozenset({"2.3", "2.3.1", "2.4", "2.5", "2.5.1"})
@@ -37,7 +37,14 @@ class Header:
     """What an acknowledgement needs of a message: its MSH segment and the names of all segments."""
 
     msh: Segment
-    segment_names: tuple[str, ...]
+    body: bytes
+
+    @property
+    def segment_names(self) -> tuple[str, ...]:
+        """The first three characters of every line. The bytes are not decoded: one may fill a whole frame."""
+        lines = self.body.split(_ending(self.body))
+        names = (line.lstrip(b"\n")[:3] if line[:1] == b"\n" else line[:3] for line in lines if line.strip())
+        return tuple(name.decode("latin-1") for name in names)
 
     @property
     def application(self) -> str:
@@ -103,13 +110,14 @@ def read_header(body: bytes) -> Header | Rejected:
     separators = read_separators(body[:64].decode("latin-1"))
     if isinstance(separators, Rejected):
         return separators
-    # The bytes are not decoded whole: one attachment may fill the longest frame.
-    ending = b"\r" if b"\r" in body else b"\n"
-    lines = body.split(ending)
-    fields = tuple(lines[0].decode("latin-1").split(separators.field))
-    msh = Segment(name="MSH", fields=fields, position=1, separators=separators, codec="latin-1")
-    names = (line.lstrip(b"\n")[:3] if line[:1] == b"\n" else line[:3] for line in lines if line.strip())
-    return Header(msh=msh, segment_names=tuple(name.decode("latin-1") for name in names))
+    first = body.split(_ending(body), 1)[0].decode("latin-1")
+    msh = segment_of(first, position=1, separators=separators, codec="latin-1")
+    return Header(msh=msh, body=body)
+
+
+def _ending(body: bytes) -> bytes:
+    """What ends a segment: where any CR stands only CR does."""
+    return b"\r" if b"\r" in body else b"\n"
 
 
 def judge(header: Header | Rejected) -> Verdict:

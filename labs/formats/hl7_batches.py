@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from labs.formats.hl7_syntax import Segment, Separators, read_separators
+from labs.formats.hl7_syntax import Segment, Separators, read_separators, segment_of
 from labs.formats.mllp_frames import START
 from labs.formats.parsed import Rejected
 
@@ -62,8 +62,7 @@ def _segment(part: bytes) -> Segment | None:
     separators = read_separators("MSH" + line[3:64])
     if isinstance(separators, Rejected):
         return None
-    fields = tuple(line.split(separators.field))
-    return Segment(name=line[:3], fields=fields, position=1, separators=separators, codec="latin-1")
+    return segment_of(line, position=1, separators=separators, codec="latin-1")
 
 
 def _fault(parts: Sequence[bytes]) -> str:

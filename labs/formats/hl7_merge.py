@@ -59,7 +59,7 @@ def _merge(pid: Segment, mrg: Segment) -> ParsedMerge:
         position=mrg.position,
         survivor=read_patient(pid),
         retired=tuple(number for number in numbers if number.number),
-        raw="\r".join(each.separators.field.join(each.fields) for each in (pid, mrg)),
+        raw="\r".join(each.line for each in (pid, mrg)),
     )
 
 

@@ -2,6 +2,8 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from labs.formats.parsed import Rejected
 
@@ -31,11 +33,13 @@ _BETWEEN_NAMES = re.compile(r"[\s_-]+")
 _SEGMENT_NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
 _LEADING_FEED = re.compile(r"\n+(?=[A-Z][A-Z0-9]{2})")
 _BOM = b"\xef\xbb\xbf"
+_LONGEST_CHARSET = 100
+_HEADS = frozenset({"MSH", "BHS", "FHS"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Separators:
-    """The delimiters a message declares in MSH-1 and MSH-2."""
+    """The delimiters a message declares in MSH-1 and MSH-2; one object for the same ones, a quick key."""
 
     field: str
     component: str
@@ -45,8 +49,7 @@ class Separators:
     declared: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
+class Segment(NamedTuple):
     """One segment: its name, its raw fields (the first is the name), its place in the message."""
 
     name: str
@@ -54,10 +57,11 @@ class Segment:
     position: int
     separators: Separators
     codec: str
+    line: str
 
     def raw(self, number: int) -> str:
         """Field n as sent, counted as HL7 counts: MSH-1 is the separator, so MSH-2 stands first."""
-        if self.name in {"MSH", "BHS", "FHS"}:
+        if self.name in _HEADS:
             number -= 1
         return self.fields[number] if number < len(self.fields) else ""
 
@@ -66,15 +70,14 @@ class Segment:
         raw = self.raw(number)
         return tuple(raw.split(self.separators.repetition)) if raw else ()
 
-    def components(self, number: int, *, repetition: int = 0) -> tuple[str, ...]:
-        """The unescaped components of one repetition; a component keeps its first subcomponent only."""
-        repetitions = self.repetitions(number)
-        return self.split(repetitions[repetition]) if repetition < len(repetitions) else ()
+    def components(self, number: int) -> tuple[str, ...]:
+        """The unescaped components of the first repetition; a component keeps its first subcomponent only."""
+        raw = self.raw(number)
+        return self.split(raw.split(self.separators.repetition, 1)[0]) if raw else ()
 
     def split(self, repetition: str) -> tuple[str, ...]:
         """The unescaped components of a repetition."""
-        parts = repetition.split(self.separators.component)
-        return tuple(self.text(part.split(self.separators.subcomponent, 1)[0]) for part in parts)
+        return components_of(repetition, separators=self.separators, codec=self.codec)
 
     def subcomponents(self, repetition: str, which: int) -> tuple[str, ...]:
         """The unescaped subcomponents of one component of a repetition."""
@@ -85,6 +88,9 @@ class Segment:
 
     def component(self, number: int, which: int = 1) -> str:
         """One component of the first repetition, or nothing."""
+        raw = self.raw(number)
+        if raw.isalnum():  # it holds no delimiter, none of which is a letter or a digit
+            return raw if which == 1 else ""
         parts = self.components(number)
         return parts[which - 1].strip() if which <= len(parts) else ""
 
@@ -101,12 +107,23 @@ class Syntax:
     notes: tuple[str, ...] = ()
 
 
+def segment_of(line: str, *, position: int, separators: Separators, codec: str) -> Segment:
+    """A line of a message as a segment, whatever its name."""
+    fields = tuple(line.split(separators.field))
+    return Segment(fields[0], fields, position, separators, codec, line)
+
+
 def read_separators(head: str) -> Separators | Rejected:
     """The delimiters after `MSH`: one field separator and at least four more, all different."""
     if not head.startswith("MSH") or len(head) < 8:
         return Rejected(code="not-hl7", reason="The message does not begin with an MSH segment.")
     field = head[3]
     declared = head[4:].split(field, 1)[0]
+    return _separators(field, declared)
+
+
+@lru_cache(maxsize=256)
+def _separators(field: str, declared: str) -> Separators | Rejected:
     marks = field + declared
     if not 4 <= len(declared) <= 5 or len(set(marks)) != len(marks):
         return Rejected(code="bad-delimiters", reason="MSH-2 must declare four different delimiters.")
@@ -124,15 +141,35 @@ def read_separators(head: str) -> Separators | Rejected:
 
 def codec_of(charset: str) -> str | None:
     """The codec a character set name stands for: empty where none is named, none where it is unknown."""
+    return _codec(charset) if len(charset) <= _LONGEST_CHARSET else None
+
+
+@lru_cache(maxsize=256)
+def _codec(charset: str) -> str | None:
     return _CODECS.get(_BETWEEN_NAMES.sub("", charset).upper())
 
 
 def split_lines(text: str) -> tuple[str, ...]:
     """The segments as text. Where any CR stands only CR ends a segment, and a line feed may be data."""
-    if "\r" not in text:
-        return tuple(line for line in text.split("\n") if line.strip())
-    lines = (_LEADING_FEED.sub("", line, count=1) if line[:1] == "\n" else line for line in text.split("\r"))
-    return tuple(line for line in lines if line.strip())
+    lines = text.split("\r" if "\r" in text else "\n")
+    if "\n" in text:
+        lines = [_LEADING_FEED.sub("", line, count=1) if line[:1] == "\n" else line for line in lines]
+    return tuple(line for line in lines if line and not line.isspace())
+
+
+def components_of(repetition: str, *, separators: Separators, codec: str) -> tuple[str, ...]:
+    """The unescaped components of a repetition; a component keeps its first subcomponent only."""
+    parts = repetition.split(separators.component)
+    if separators.subcomponent in repetition:
+        parts = [part.split(separators.subcomponent, 1)[0] for part in parts]
+    if separators.escape in repetition:
+        parts = [unescape(part, separators=separators, codec=codec) for part in parts]
+    return tuple(parts)
+
+
+@lru_cache(maxsize=256)
+def _is_name(text: str) -> bool:
+    return _SEGMENT_NAME.fullmatch(text) is not None
 
 
 def read_syntax(body: bytes, *, charset: str, fallback: str) -> Syntax | Rejected:
@@ -151,33 +188,20 @@ def read_syntax(body: bytes, *, charset: str, fallback: str) -> Syntax | Rejecte
     segments = []
     for position, line in enumerate(split_lines(text), start=1):
         fields = tuple(line.split(separators.field))
-        if not _SEGMENT_NAME.fullmatch(fields[0]):
+        name = fields[0]
+        if len(name) != 3 or not _is_name(name):
             return Rejected(
                 code="not-a-segment", reason=f"Line {position} does not begin with a segment name."
             )
-        segments.append(
-            Segment(name=fields[0], fields=fields, position=position, separators=separators, codec=codec)
-        )
+        segments.append(Segment(name, fields, position, separators, codec, line))
     return Syntax(segments=tuple(segments), notes=notes)
 
 
 def unescape(leaf: str, *, separators: Separators, codec: str) -> str:
     """Resolve known escapes from left to right; an unknown one, and a lone escape character, stay as sent."""
-    mark = separators.escape
-    if mark not in leaf:
+    if separators.escape not in leaf:
         return leaf
-    known = {
-        "F": separators.field,
-        "S": separators.component,
-        "T": separators.subcomponent,
-        "R": separators.repetition,
-        "E": separators.escape,
-        "H": "",
-        "N": "",
-        ".br": "\n",
-    }
-    quoted = re.escape(mark)
-    pattern = re.compile(rf"{quoted}(F|S|T|R|E|H|N|\.br|\.sp[0-9]{{0,2}}|X(?:[0-9A-Fa-f]{{2}})+){quoted}")
+    pattern, known = _escapes(separators)
 
     def resolve(match: re.Match[str]) -> str:
         name = match[1]
@@ -192,6 +216,24 @@ def unescape(leaf: str, *, separators: Separators, codec: str) -> str:
         return match[0] if "\0" in decoded else decoded
 
     return pattern.sub(resolve, leaf)
+
+
+@lru_cache(maxsize=256)
+def _escapes(separators: Separators) -> tuple[re.Pattern[str], dict[str, str]]:
+    """What an escape looks like between these delimiters, and the ones that stand for a fixed text."""
+    known = {
+        "F": separators.field,
+        "S": separators.component,
+        "T": separators.subcomponent,
+        "R": separators.repetition,
+        "E": separators.escape,
+        "H": "",
+        "N": "",
+        ".br": "\n",
+    }
+    mark = re.escape(separators.escape)
+    pattern = rf"{mark}(F|S|T|R|E|H|N|\.br|\.sp[0-9]{{0,2}}|X(?:[0-9A-Fa-f]{{2}})+){mark}"
+    return re.compile(pattern), known
 
 
 def escape(text: str, *, separators: Separators) -> str:

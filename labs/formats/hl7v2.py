@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from labs.formats.hl7_ack import Header, read_header
+from labs.formats.hl7_fields import readers_for
 from labs.formats.hl7_observation import Group, read_observations
 from labs.formats.hl7_patient import read_patient
 from labs.formats.hl7_syntax import Segment, read_syntax
@@ -11,11 +12,11 @@ from labs.formats.parsed import (
     ParsedPatient,
     ParsedReport,
     ParsedTime,
+    Problem,
     Rejected,
     SenderProfile,
     too_many,
 )
-from labs.formats.times import read_hl7_time
 
 _TWO_CHARSETS = "MSH-18 names several character sets; the first was used throughout."
 
@@ -28,8 +29,9 @@ def parse(body: bytes, *, profile: SenderProfile, most: int | None = None) -> Pa
     syntax = read_syntax(body, charset=header.charset, fallback=profile.charset)
     if isinstance(syntax, Rejected):
         return syntax
+    names = [segment.name for segment in syntax.segments]
     patients = [segment for segment in syntax.segments if segment.name == "PID"]
-    if len([segment for segment in syntax.segments if segment.name == "MSH"]) != 1:
+    if names.count("MSH") != 1:
         return Rejected(code="several-messages", reason="More than one MSH segment in one message.")
     if len(patients) != 1:
         return Rejected(
@@ -79,8 +81,12 @@ def _groups(segments: tuple[Segment, ...], *, most: int | None) -> tuple[Group, 
 
 
 def _sent(header: Header, profile: SenderProfile) -> ParsedTime | None:
-    read = read_hl7_time(header.msh.component(7), zone=profile.zone)
+    read = _time(header.msh, 7, profile)
     return read if isinstance(read, ParsedTime) else None
+
+
+def _time(segment: Segment, number: int, profile: SenderProfile) -> ParsedTime | Problem:
+    return readers_for(segment.line).instant(segment.component(number), profile.zone)
 
 
 def _report(
@@ -111,7 +117,7 @@ def _ordered(group: Group, profile: SenderProfile, sent: ParsedTime | None) -> t
     """When the laboratory gave this report its status, and which field says so."""
     for segment, number, name in ((group.obr, 22, "OBR-22"), (group.orc, 9, "ORC-9")):
         if segment is not None and segment.raw(number):
-            read = read_hl7_time(segment.component(number), zone=profile.zone)
+            read = _time(segment, number, profile)
             if isinstance(read, ParsedTime):
                 return read.instant, name
     return (sent.instant, "MSH-7") if sent else (None, "")

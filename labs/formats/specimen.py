@@ -1,6 +1,7 @@
 """Find specimen faults in a laboratory's words and codes; a doubt about a negation keeps the fault."""
 
 import re
+from functools import lru_cache
 
 _FAULTS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (fault, re.compile(pattern, re.IGNORECASE))
@@ -49,6 +50,7 @@ _REJECTED = "rejected"
 _CLAUSE_END = re.compile(
     r"[.;!?,\n]|\b(?:but|however|although|though|except|and sample|and specimen)\b", re.I
 )
+_LONGEST_REMEMBERED = 400
 _REACH = 80  # characters either side of a word in which a negation can stand
 _BEFORE = re.compile(
     r"\b(?:no|not|non|keine?|nicht|ohne|without|nil|free of|free from|negative for|absence of|none)\b[\s-]*"
@@ -66,8 +68,16 @@ def faults_in_text(text: str) -> tuple[str, ...]:
     """Every fault the words state and do not deny."""
     if not text or text.isspace():
         return ()
+    return _faults_remembered(text) if len(text) <= _LONGEST_REMEMBERED else _faults(text)
+
+
+def _faults(text: str) -> tuple[str, ...]:
     found = [fault for fault, pattern in _FAULTS if any(_stated(text, m) for m in pattern.finditer(text))]
     return tuple(found)
+
+
+# Laboratories write the same remarks again and again.
+_faults_remembered = lru_cache(maxsize=1024)(_faults)
 
 
 def faults_in_codes(codes: tuple[str, ...], *, rejects: bool = False) -> tuple[str, ...]:

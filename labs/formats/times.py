@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from labs.clinic_days import start_of_day
@@ -77,10 +78,9 @@ def place(local: datetime, *, zone: ZoneInfo, precision: str, text: str) -> Pars
 
 
 def _with_offset(local: datetime, *, offset: str, precision: str, text: str) -> ParsedTime | Problem:
-    shift = timedelta(hours=int(offset[1:3]), minutes=int(offset[3:5]))
-    if int(offset[3:5]) > 59 or shift > _WIDEST_OFFSET:
+    fixed = _fixed(offset)
+    if fixed is None:
         return Problem(code="bad-time", reason=f"{shown(text)} has an impossible offset.")
-    fixed = timezone(-shift if offset[0] == "-" else shift)
     if precision == "day":
         local = datetime.combine(local.date(), time.min)
     try:
@@ -88,3 +88,12 @@ def _with_offset(local: datetime, *, offset: str, precision: str, text: str) -> 
     except OverflowError:
         return Problem(code="bad-time", reason=f"{shown(text)} lies outside the calendar.")
     return ParsedTime(instant=instant, precision=precision, text=text, zone_source="sent")
+
+
+@lru_cache(maxsize=256)
+def _fixed(offset: str) -> timezone | None:
+    """The zone of an offset such as +0100, if any place on earth has one so wide."""
+    shift = timedelta(hours=int(offset[1:3]), minutes=int(offset[3:5]))
+    if int(offset[3:5]) > 59 or shift > _WIDEST_OFFSET:
+        return None
+    return timezone(-shift if offset[0] == "-" else shift)

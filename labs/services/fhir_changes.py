@@ -1,7 +1,7 @@
 """Compare what a FHIR resource says now with the results it stated before: none may silently stay or move."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from labs.formats.fhir_observation import STATUSES
 from labs.formats.fhir_words import SentObservation
@@ -86,7 +86,7 @@ def against_stored(
             old.append(held(part, NO_LONGER_STATED, sent=sent))
         elif _moved(part.result, stating[key], patient, local_codes):
             old.append(held(part, MOVED, sent=sent))
-            now[now.index(stating[key])] = replace(stating[key], number=MOVED)
+            now[now.index(stating[key])] = stating[key]._replace(number=MOVED)
     return tuple(now), tuple(old)
 
 
@@ -99,7 +99,7 @@ def held(part: FhirPart, problem: Problem, *, sent: SentObservation, place: str 
     """A stored result about which a person must ask."""
     place = place or f"{part.part} as stored"
     said = _said(part.result, sent, status=STATUSES["final"], part=place)
-    return Old(result=part.result, said=replace(said, number=problem))
+    return Old(result=part.result, said=said._replace(number=problem))
 
 
 def _said(result: Result, sent: SentObservation, *, status: ParsedStatus, part: str) -> ParsedObservation:

@@ -1,7 +1,6 @@
 """Turn the resources of a FHIR request into what the recorder records, beside what they stated before."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -77,9 +76,9 @@ class Gathered:
         }
         now, old = against_stored(sent, parts, patient=patient, local_codes=self.codes)
         if report is not None and report.status == IN_ERROR and not withdraws(sent):
-            now = tuple(replace(one, number=REPORT_IN_ERROR) for one in now)
+            now = tuple(one._replace(number=REPORT_IN_ERROR) for one in now)
         if isinstance(patient, Problem) and not isinstance(self.people[sent.patient], Problem):
-            now = tuple(replace(one, number=patient) for one in now)
+            now = tuple(one._replace(number=patient) for one in now)
         for one in now:
             self.owners[one.position, one.part] = (resource, f"{prefix}{one.part}")
         order = "|".join(sent.keys[0]) if prefix and sent.keys else resource.order_number

@@ -218,7 +218,7 @@ def _with_value(understood: Understood, context: Context) -> Understood | Proble
         if plain(value) != context.confirmed_value:
             return implausible(analyte, value)
         # Taken for true, it may hold and alert at once; it clears nothing.
-        sent = replace(sent, quality=tuple(sorted({*sent.quality, IMPLAUSIBLE})))
+        sent = sent._replace(quality=tuple(sorted({*sent.quality, IMPLAUSIBLE})))
     if not _fits(value):
         return Problem(
             code="too-many-digits", reason="The value has more digits than a measurement can have."

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from labs.formats.hl7_syntax import Segment, Separators, read_separators, unescape
+from labs.formats.hl7_syntax import Separators, read_separators, segment_of, unescape
 from labs.formats.hl7v2 import parse
 from labs.formats.parsed import (
     Act,
@@ -191,9 +191,7 @@ def test_a_segment_written_again_from_what_was_read_is_the_same() -> None:
         assert isinstance(marks, Separators)
         for position, line in enumerate(body.decode().rstrip("\r").split("\r"), start=1):
             fields = tuple(line.split(marks.field))
-            segment = Segment(
-                name=fields[0], fields=fields, position=position, separators=marks, codec="utf-8"
-            )
+            segment = segment_of(line, position=position, separators=marks, codec="utf-8")
             first = 2 if fields[0] == "MSH" else 1
             again = [segment.raw(number) for number in range(first, first + len(fields) - 1)]
             assert marks.field.join([fields[0], *again]) == line

@@ -45,7 +45,7 @@ def test_a_header_counts_its_fields_from_the_separator() -> None:
     found = read(message())
     assert isinstance(found, Syntax)
     assert [found.segments[0].raw(number) for number in (2, 3, 10, 99)] == ["^~\\&", "LAB", "M1", ""]
-    assert found.segments[1].components(3, repetition=5) == ()
+    assert found.segments[1].components(99) == ()
     assert found.segments[1].subcomponents("a^b", 9) == ()
 
 

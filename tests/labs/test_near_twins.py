@@ -182,7 +182,7 @@ def test_two_of_our_numbers_in_one_message_are_linked_to_nobody(one: Someone, ot
             sex=each.sex,
         )
     numbers = (*one.parsed().numbers, *replace(other, mrn=other.mrn + "9").parsed().numbers)
-    sent = replace(one.parsed(), numbers=numbers)
+    sent = one.parsed()._replace(numbers=numbers)
     found = match_patients([sent], bare_number_ok=True, merged=People())[sent]
     assert isinstance(found, Problem)
     assert found.code in {"two-patients", "two-numbers"}
