@@ -15,8 +15,11 @@ from difflib import unified_diff
 from importlib.util import find_spec
 from pathlib import Path
 
+from tests.mutation.forking_run import STATS
+
 ROOT = Path(__file__).parent.parent.parent
 EQUIVALENT = Path(__file__).parent / "equivalent.toml"
+FORKING_RUN = Path(__file__).parent / "forking_run.py"
 CONFTEST = Path(__file__).parent / "conftest_of_the_tree.py"
 GOAL_PERCENT = 95
 # What the pure tests need, in a tree without the suite's conftest, so that no Django settings load.
@@ -196,16 +199,23 @@ def main() -> int:
 
 def run(tree: Path, mutated: list[str], workers: int) -> int:
     """Try what is not tried yet, and report all."""
+    environment = dict(os.environ, PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE="1")
     if not tree.exists():
         build(tree, mutated)
-    command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(workers)]
-    environment = dict(os.environ, PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE="1")
-    done = subprocess.run(command, cwd=tree, env=environment, check=False)
-    mutants = list(read_mutants(tree)) if (tree / "mutants").is_dir() else []
-    if done.returncode or not mutants:
-        print("mutmut did not finish: its own words stand above.", file=sys.stderr)
+    made = tree / "mutants"
+    if not (made / STATS).exists():
+        # Asked for a mutant that there is not, mutmut makes them all, runs the tests once, and tries none.
+        command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(workers), "none"]
+        said = subprocess.run(command, cwd=tree, env=environment, check=False, capture_output=True, text=True)
+        if not (made / STATS).exists():
+            print(said.stdout, said.stderr, "mutmut made no mutants: its own words stand above.", sep="\n")
+            return 2
+    command = [sys.executable, str(FORKING_RUN), str(workers)]
+    done = subprocess.run(command, cwd=made, env=environment, check=False)
+    if done.returncode:
+        print("Not every mutant was tried: what stopped it stands above.", file=sys.stderr)
         return 2
-    return report(mutants, read_equivalent())
+    return report(list(read_mutants(tree)), read_equivalent())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,237 @@
+"""Try mutants in copies of one process that has collected every test: no mutant waits for collection again.
+
+mutmut makes the mutants and finds out which tests reach which function. Its own run starts pytest anew for
+each mutant and goes through a wrapper at every call; here a mutant's code takes the place of the function's
+own. What killed the last mutant of a function is tried first on the next one.
+"""
+
+import gc
+import json
+import os
+import random
+import resource
+import sys
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from mutmut.mutation import trampoline
+from rich.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+KILLED, SURVIVED, NO_TESTS, NOT_TRIED = 1, 0, 33, 34
+STATS = Path("mutmut-stats.json")
+SAVED_EVERY = 50  # a run that is broken off loses no more than this
+_KILLERS_KEPT = 12
+
+
+@dataclass(kw_only=True)
+class Mutants:
+    """The mutants of a tree by their names, each with how it ended, as mutmut keeps them."""
+
+    tree: Path
+    files: dict[Path, dict[str, object]] = field(default_factory=dict)
+    file_of: dict[str, Path] = field(default_factory=dict)
+    unsaved: set[Path] = field(default_factory=set)
+
+    def load(self) -> list[str]:
+        """Read the files; the names of those that were not tried yet."""
+        waiting = []
+        for path in sorted(self.tree.rglob("*.meta")):
+            self.files[path] = json.loads(path.read_text("utf-8"))
+            for name, code in self._codes(path).items():
+                self.file_of[name] = path
+                if code is None:
+                    waiting.append(name)
+        return waiting
+
+    def ended(self, name: str, code: int) -> None:
+        """Write down how one ended."""
+        self._codes(self.file_of[name])[name] = code
+        self.unsaved.add(self.file_of[name])
+
+    def save(self) -> None:
+        """Put what was written down onto the disk."""
+        for path in self.unsaved:
+            path.write_text(json.dumps(self.files[path], indent=4), "utf-8")
+        self.unsaved.clear()
+
+    def _codes(self, path: Path) -> dict[str, int | None]:
+        codes = self.files[path]["exit_code_by_key"]
+        assert isinstance(codes, dict)
+        return codes
+
+
+class Functions:
+    """The functions that have mutants, gathered while the mutated modules are imported."""
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[dict[str, Any], Any]] = []
+
+    def instead_of_wrapping(self, mutants: dict[str, Any], is_classmethod: bool = False) -> Any:
+        """What mutmut's decorator is replaced by: it leaves the function as it is, and remembers it."""
+        del is_classmethod
+
+        def remember(function: Any) -> Any:
+            self._seen.append((mutants, function))
+            return function
+
+        return remember
+
+    def become(self, name: str) -> bool:
+        """Give a function the code of one of its mutants; false where there is no such mutant."""
+        module, _, mutant = name.rpartition(".")
+        for mutants, function in self._seen:
+            if function.__module__ == module and mutant in mutants:
+                mutated = getattr(mutants[mutant], "__func__", mutants[mutant])
+                function.__code__ = mutated.__code__
+                function.__defaults__ = mutated.__defaults__
+                function.__kwdefaults__ = mutated.__kwdefaults__
+                return True
+        return False
+
+
+@dataclass(kw_only=True)
+class Running:
+    """One mutant under trial: the file in which its process names the test that noticed it."""
+
+    name: str
+    reader: int
+
+
+class ForkingRun:
+    """A pytest plugin: instead of one run of the tests, one for each mutant, in a copy of the process.
+
+    A run that is broken off goes on where it was.
+    """
+
+    def __init__(
+        self, *, mutants: Mutants, waiting: "Sequence[str]", functions: Functions, workers: int
+    ) -> None:
+        stats = json.loads((mutants.tree / STATS).read_text("utf-8"))
+        self.reached: dict[str, list[str]] = stats["tests_by_mangled_function_name"]
+        self.seconds: dict[str, float] = stats["duration_by_test"]
+        self.mutants, self.functions, self.workers = mutants, functions, workers
+        self.waiting = sorted(waiting, key=lambda name: (sum(self._seconds(name)), name))
+        self.killers: dict[str, dict[str, None]] = defaultdict(dict)
+        self.running: dict[int, Running] = {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Try every mutant that waits."""
+        items = {item.nodeid: item for item in session.items}
+        gc.collect()
+        gc.freeze()  # the copies share what the collector does not touch
+        with Progress() as progress:
+            task = progress.add_task("mutants", total=len(self.waiting))
+            survived = 0
+            for number, name in enumerate(self.waiting, start=1):
+                while len(self.running) >= self.workers:
+                    survived += self._drain() == SURVIVED
+                self._start(name, items)
+                progress.update(task, completed=number, description=f"mutants ({survived} survived)")
+                if not number % SAVED_EVERY:
+                    self.mutants.save()
+            while self.running:
+                self._drain()
+        self.mutants.save()
+        return True
+
+    def _seconds(self, name: str) -> "Sequence[float]":
+        return [self.seconds[test] for test in self.reached.get(_function(name), ())]
+
+    def _start(self, name: str, items: dict[str, pytest.Item]) -> None:
+        function = _function(name)
+        tests = [test for test in self.reached.get(function, ()) if test in items]
+        if not tests:
+            self.mutants.ended(name, NO_TESTS)
+            return
+        random.Random(name).shuffle(tests)  # of those that notice it one soon comes
+        first: dict[str, int] = {}
+        for known in _widening(function):
+            for test in reversed(self.killers[known]):
+                first.setdefault(test, len(first))
+        tests.sort(key=lambda test: first.get(test, len(first)))
+        reader, writer = os.pipe()
+        sys.stdout.flush()
+        pid = os.fork()
+        if not pid:
+            os.close(reader)
+            self._try(name, [items[test] for test in tests], writer)
+        os.close(writer)
+        self.running[pid] = Running(name=name, reader=reader)
+
+    def _try(self, name: str, items: "Sequence[pytest.Item]", writer: int) -> None:
+        """In the copy: run the tests against one mutant, name the first that fails, and end."""
+        allowed = int(2 * 15 * sum(self._seconds(name)) + 30)  # mutmut's own patience
+        resource.setrlimit(resource.RLIMIT_CPU, (allowed, allowed + 1))
+        code = NOT_TRIED
+        try:
+            if self.functions.become(name):
+                code = KILLED  # also where the tests themselves break down
+                failed: list[str] = []
+                items[0].config.pluginmanager.register(_Watch(failed.append))
+                for item, following in zip(items, [*items[1:], None], strict=True):
+                    item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
+                    if failed:
+                        os.write(writer, item.nodeid.encode())
+                        break
+                else:
+                    code = SURVIVED
+        finally:
+            os._exit(code)
+
+    def _drain(self) -> int:
+        """Wait until one has ended; how."""
+        pid, status = os.wait()
+        done = self.running.pop(pid)
+        with os.fdopen(done.reader) as said:
+            killer = said.read()
+        code = os.waitstatus_to_exitcode(status)
+        for known in _widening(_function(done.name)) if killer else ():
+            self.killers[known].pop(killer, None)
+            self.killers[known][killer] = None
+            for old in list(self.killers[known])[:-_KILLERS_KEPT]:
+                del self.killers[known][old]
+        self.mutants.ended(done.name, code)
+        return code
+
+
+def _function(name: str) -> str:
+    return name.partition("__mutmut_")[0]
+
+
+def _widening(function: str) -> tuple[str, str, str]:
+    """Where to look for tests that killed before: the function, its module, anywhere."""
+    return function, function.rpartition(".")[0], ""
+
+
+class _Watch:
+    """Hears of every test that failed."""
+
+    def __init__(self, failed: "Callable[[str], None]") -> None:
+        self._failed = failed
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._failed(report.nodeid)
+
+
+def main(workers: int) -> int:
+    """Try what waits in the tree that is the current folder; 0 when all was tried."""
+    sys.path.insert(0, "")
+    functions = Functions()
+    vars(trampoline)["wrap_in_trampoline"] = functions.instead_of_wrapping
+    mutants = Mutants(tree=Path())
+    waiting = mutants.load()
+    plugin = ForkingRun(mutants=mutants, waiting=waiting, functions=functions, workers=workers)
+    code = pytest.main(["-p", "no:terminal", "tests/rules", "tests/labs"], plugins=[plugin])
+    return 0 if code in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED} else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))
