@@ -24,6 +24,9 @@ class FhirResource(models.Model):
     version = models.PositiveIntegerField(default=1)
     status = models.CharField("status as sent", max_length=32)
     body = models.TextField("the resource as sent")
+    in_error_version = models.PositiveIntegerField(
+        "last version that a report entered in error took back", null=True, blank=True
+    )
     patient = models.ForeignKey(
         Patient, on_delete=models.PROTECT, null=True, blank=True, related_name="fhir_resources"
     )
@@ -71,6 +74,25 @@ class FhirKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.system}|{self.value}"
+
+
+class FhirWriting(models.Model):
+    """Which version of which resource an entry of a request made, by the conditions of then. Append-only."""
+
+    message = models.ForeignKey(LabMessage, on_delete=models.PROTECT, related_name="fhir_writings")
+    position = models.PositiveIntegerField("place in the message")
+    resource = models.ForeignKey(FhirResource, on_delete=models.PROTECT, related_name="writings")
+    version = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["message", "position"], name="fhir_written_once_per_entry"),
+            models.CheckConstraint(condition=Q(version__gte=1), name="fhir_writing_from_version_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.resource_id} version {self.version}"
 
 
 class FhirPart(models.Model):

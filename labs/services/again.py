@@ -9,7 +9,8 @@ from labs.models.resolution import ResolutionKind
 
 Place = tuple[int, str]
 # The version that raised these was stored; read again it is no news, and the contradiction would be hidden.
-STORED_ALREADY = frozenset({"conflict", "after-withdrawal", "too-many-versions"})
+# What a report in error took back is settled by people, or by the laboratory's correction, never by reading.
+STORED_ALREADY = frozenset({"conflict", "after-withdrawal", "too-many-versions", "report-in-error"})
 # Of a message that could not be read at all, the one row stands here, where no result stands.
 WHOLE_MESSAGE: Place = (0, "")
 
@@ -23,6 +24,8 @@ class Again:
     patients: Mapping[ParsedPatient, Patient]
     confirmed: Mapping[Place, str]
     places: frozenset[Place]
+    # Where a message names two people and a match says which of them is meant.
+    agreed: frozenset[Place] = frozenset()
     still: dict[int, QuarantinedResult] = field(default_factory=dict)
 
     def wants(self, place: Place) -> bool:
@@ -62,6 +65,11 @@ def what_people_said(*, message: LabMessage, parsed: ParsedMessage) -> Again:
             if each.kind == ResolutionKind.CONFIRM_VALUE
         },
         places=frozenset(place_of(row) for row in waiting),
+        agreed=frozenset(
+            place_of(each.item)
+            for each in said
+            if each.kind == ResolutionKind.MATCH and each.item.reason_code == "two-patients"
+        ),
     )
 
 

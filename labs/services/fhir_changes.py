@@ -84,7 +84,7 @@ def against_stored(
     for key, part in live.items():
         if key not in stating:
             old.append(held(part, NO_LONGER_STATED, sent=sent))
-        elif _moved(part.result, stating[key], patient, local_codes):
+        elif has_moved(part.result, stating[key], patient, local_codes):
             old.append(held(part, MOVED, sent=sent))
             now[now.index(stating[key])] = replace(stating[key], number=MOVED)
     return tuple(now), tuple(old)
@@ -125,7 +125,7 @@ def _said(result: Result, sent: SentObservation, *, status: ParsedStatus, part: 
     )
 
 
-def _moved(
+def has_moved(
     result: Result,
     sent: ParsedObservation,
     patient: Patient | Problem,
