@@ -111,7 +111,11 @@ class FhirPart(models.Model):
 
 
 class AnsweredRequest(models.Model):
-    """The answer given to a request with an Idempotency-Key: the same request again gets it again."""
+    """The answer given to a request with an Idempotency-Key: the same request again gets it again.
+
+    No part of the record: what was asked and what came of it is kept elsewhere, so an answer nobody repeats
+    any more is deleted.
+    """
 
     client = models.CharField(max_length=150)
     key = models.CharField("Idempotency-Key", max_length=255)
@@ -129,6 +133,7 @@ class AnsweredRequest(models.Model):
                 condition=~Q(client="") & ~Q(key="") & ~Q(fingerprint=""), name="answered_request_whole"
             ),
         ]
+        indexes = [models.Index(fields=["answered_at"], name="answered_request_by_age")]
 
     def __str__(self) -> str:
         return f"{self.client} {self.key}"
