@@ -165,6 +165,7 @@ class _Work:
             stored=self.stored,
             people=self.people,
             codes=self.recorder.local_codes,
+            merged=self.merged,
         )
         gathered.gather(self._active)
         note_in_error(gathered.in_error)

@@ -88,6 +88,7 @@ def record_again(message: LabMessage, now: datetime, again: Again) -> Tally:
         stored=stored,
         people={**by_name, **again.patients},
         codes=recorder.local_codes,
+        merged=merged,
     )
     gathered.look_at(again, planned, certain=frozenset(_certain(by_name)))
     gathered.gather(planned)
@@ -152,7 +153,7 @@ class _GatheredAgain(Gathered):
         at = self.dated(sent, [one], known=None)
         if part is None:
             return None if self._later_one_waits(one, resource, patient, at) else LATER_VERSION
-        if has_moved(part.result, one, patient, self.codes):
+        if has_moved(part.result, one, patient, local_codes=self.codes, merged=self.merged):
             return MOVED
         stands = part.result.current
         return None if stands is not None and stands.ordered_at > at else LATER_VERSION

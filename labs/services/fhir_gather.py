@@ -12,6 +12,7 @@ from labs.formats.fhir_words import OBSERVATION, Asked, Request, SentObservation
 from labs.formats.parsed import ParsedObservation, ParsedPatient, ParsedReport, Problem
 from labs.library import limits
 from labs.models import FhirPart, FhirResource, LabMessage, LocalCode, Patient
+from labs.same_person import People
 from labs.services.fhir_changes import (
     NO_LONGER_STATED,
     REPORT_IN_ERROR,
@@ -39,9 +40,10 @@ class Gathered:
         stored: Stored,
         people: dict[ParsedPatient, Patient | Problem],
         codes: Mapping[str, Sequence[LocalCode]],
+        merged: People,
     ) -> None:
         self.message, self.request, self.stored = message, request, stored
-        self.people, self.codes = people, codes
+        self.people, self.codes, self.merged = people, codes, merged
         self.reports: list[ParsedReport] = []
         # Which resource, and which part of it, each observation of the message speaks for.
         self.owners: dict[tuple[int, str], tuple[FhirResource, str]] = {}
@@ -103,17 +105,21 @@ class Gathered:
         patient: Patient | Problem,
     ) -> tuple[tuple[ParsedObservation, ...], tuple[Old, ...]]:
         """What a resource says now, beside what its earlier versions stated in `parts`."""
-        return against_stored(sent, parts, patient=patient, local_codes=self.codes)
+        return against_stored(sent, parts, patient=patient, local_codes=self.codes, merged=self.merged)
 
     def checked_patient(self, sent: SentObservation, report: SentReport | None) -> Patient | Problem:
         """Whose the result is; not certain where the report that lists it is about somebody else."""
         patient = self.people[sent.patient]
         if report is None or report.patient is None or isinstance(patient, Problem):
             return patient
-        if self.people[report.patient] != patient:
+        named = self.people[report.patient]
+        if isinstance(named, Problem) or not self._is_one_person(named, patient):
             reason = "The report that lists this result is not certainly about the same patient."
             return Problem(code="two-patients", reason=reason)
         return patient
+
+    def _is_one_person(self, one: Patient, other: Patient) -> bool:
+        return self.merged.survivor_of(one.pk) == self.merged.survivor_of(other.pk)
 
     def _no_longer_contained(self, each: Planned, sent: SentReport) -> None:
         """A result that a report contained before and contains no more must not silently stay."""
