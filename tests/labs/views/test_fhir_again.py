@@ -1,7 +1,7 @@
 """FHIR results kept apart: judged on their pages, and their requests read again through the same door."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import unescape
 from itertools import count
 from typing import Any
@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from labs.formats.fhir_words import Asked, Request, SentObservation
 from labs.models import (
     FhirResource,
     FhirWriting,
@@ -23,6 +24,7 @@ from labs.models import (
     QuarantineResolution,
     Result,
 )
+from labs.services.fhir import request_of
 from tests.builders_fhir import (
     LAB_IDS,
     OURS,
@@ -306,6 +308,26 @@ def test_the_resource_is_read_back_as_it_stands_now(client: Client, judge: Judge
     assert client.get(address).headers["ETag"] == 'W/"1"'
 
 
+def test_what_a_later_reader_no_longer_finds_goes_on_waiting(
+    client: Client, enter: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were this software to read a kept request otherwise one day, nothing would end by that."""
+    send(client, observation("R1", **FURLONG))
+
+    def reads_less(message: LabMessage) -> Request:
+        request = request_of(message)
+        [one] = request.entries
+        assert isinstance(one, Asked)
+        assert isinstance(one.sent, SentObservation)
+        less = replace(one, sent=replace(one.sent, observations=()))
+        return replace(request, entries=(less,))
+
+    monkeypatch.setattr("labs.services.fhir_again.request_of", reads_less)
+    answer = enter("nurse").post(page("again", held()), follow=True)
+    assert "Read again: 0 stored, 1 still waiting." in shown(answer)
+    assert waiting() == ["unknown-unit"]
+
+
 # --- What was decided when the request came ----------------------------------------------------
 
 
@@ -408,6 +430,18 @@ def test_an_older_version_of_somebody_else_is_not_taken_in(client: Client, judge
     send(client, observation("R1"))
     judge(held("unknown-patient"), "match", **ANNA)
     assert (waiting(), values(), values(mrn="1002")) == (["identity-changed"], [PLT60], [])
+
+
+def test_an_older_version_of_somebody_else_is_not_taken_in_after_a_withdrawal_either(
+    client: Client, judge: Judge
+) -> None:
+    fhir_patient(mrn="1002", family="Schmidt")
+    send(client, observation("R1", subject=subject("9999")))
+    send(client, observation("R1"))
+    send(client, observation("R1", status="entered-in-error"))
+    send(client, observation("R1", status="registered", valueQuantity=None))
+    judge(held("unknown-patient"), "match", **ANNA)
+    assert (waiting(), values(), values(mrn="1002")) == (["identity-changed"], [], [])
 
 
 def test_an_older_version_waits_while_nobody_knows_whose_the_later_one_is(
