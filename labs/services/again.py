@@ -9,8 +9,7 @@ from labs.models.resolution import ResolutionKind
 
 Place = tuple[int, str]
 # The version that raised these was stored; read again it is no news, and the contradiction would be hidden.
-# What a report in error took back is settled by people, or by the laboratory's correction, never by reading.
-STORED_ALREADY = frozenset({"conflict", "after-withdrawal", "too-many-versions", "report-in-error"})
+STORED_ALREADY = frozenset({"conflict", "after-withdrawal", "too-many-versions"})
 # Of a message that could not be read at all, the one row stands here, where no result stands.
 WHOLE_MESSAGE: Place = (0, "")
 
