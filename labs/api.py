@@ -47,7 +47,8 @@ class TakingView(FhirView):
             body=body,
             sender=sender,
             peer=str(request.META.get("REMOTE_ADDR", "")),
-            request=asked,
+            # Where this door stands is no part of what was asked, and is needed to read it once more.
+            request={**asked, "base": self.base},
         )
         prefer = request.headers.get("Prefer", "")
         if not key:

@@ -63,7 +63,7 @@ def told(reading: FhirReading, *, base: str, prefer: str) -> StoredAnswer:
     assert planned is not None  # a single resource is refused whole or planned
     resource = planned.resource
     headers = {
-        "ETag": f'W/"{resource.version}"',
+        "ETag": f'W/"{planned.version}"',
         "Location": f"{base}{resource.kind}/{resource.public_id}",
     }
     return StoredAnswer(status=_status(entry), headers=headers, body=_body(entry, resource, prefer))
@@ -113,7 +113,7 @@ def _entry(entry: EntryAnswer) -> dict[str, Any]:
     found: dict[str, Any] = {
         "status": _words(_status(entry)),
         "location": f"{resource.kind}/{resource.public_id}",
-        "etag": f'W/"{resource.version}"',
+        "etag": f'W/"{planned.version}"',
     }
     return found | ({"outcome": _kept(entry)} if entry.held else {})
 

@@ -22,6 +22,7 @@ _LIMITS = {
     "versions_in_message",
     "fhir_levels",
     "fhir_patience_seconds",
+    "fhir_answers_kept_days",
     "messages_read_again",
     "weight_change_percent",
     "weight_least_kg",
@@ -71,6 +72,7 @@ class Limits:
     versions_in_message: int
     fhir_levels: int
     fhir_patience_seconds: int
+    fhir_answers_kept_days: int
     messages_read_again: int
     weight_change_percent: int
     weight_least_kg: int

@@ -1,4 +1,4 @@
-"""Read kept messages in the background (thin)."""
+"""Read kept messages in the background, and delete stored answers past their time (thin)."""
 
 from collections.abc import Sequence
 
@@ -11,3 +11,9 @@ from labs import services
 def read_messages(message_ids: Sequence[int] | None = None) -> None:
     """Read these messages, or all that wait."""
     services.read_waiting_messages(ids=message_ids)
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def forget_old_answers() -> None:
+    """Delete the stored answers that nobody repeats any more."""
+    services.forget_old_answers()

@@ -15,6 +15,7 @@ APPEND_ONLY = (
     "labs.BodyWeight",
     "labs.PatientMerge",
     "labs.PatientMergeReview",
+    "labs.FhirWriting",
     "labs.FileRows",
     "labs.CsvUpload",
     "labs.CsvPreview",

@@ -16,6 +16,7 @@ app = Celery("prrt_clinic")
 # Static intervals. Every duty is a row in the database: a lost message costs seconds, until the next tick.
 TICK_SECONDS = {
     "labs.tasks.read_messages": 10,
+    "labs.tasks.forget_old_answers": 30,
     "courses.tasks.sweep_courses": 20,
     "alerts.tasks.triage_decisions": 10,
     "alerts.tasks.watch": 20,

@@ -14,6 +14,7 @@ from alerts.services.watching import watch
 from courses.services.assess import AssessmentFailed, sweep_courses
 from labs.clock import database_now
 from labs.drop_folder import FolderWatch
+from labs.services.answered import forget_old_answers
 from labs.services.read import read_waiting_messages
 
 log = logging.getLogger(__name__)
@@ -118,6 +119,11 @@ STAGES = (
     Stage(
         name="mails sent",
         work=lambda turn: dispatch_due(limit=BATCH, older_than=turn.older_than),
+    ),
+    # Last: it keeps the house, and nobody waits for it.
+    Stage(
+        name="stored answers deleted",
+        work=lambda turn: forget_old_answers(limit=BATCH, older_than=turn.older_than),
     ),
 )
 

@@ -40,6 +40,8 @@ _BUNDLE = frozenset(
     }
 )  # fmt: skip
 _ENTRY = frozenset({"link", "fullUrl", "resource", "search", "request", "response", "modifierExtension"})
+_NOT_ASKED = ("ifNoneMatch", "ifModifiedSince")  # conditions of a read; nothing is read here
+_REQUEST = frozenset({"method", "url", "ifMatch", "ifNoneExist", "modifierExtension", *_NOT_ASKED})
 _TAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
 _NEVER = -1  # a version no resource has
 
@@ -214,6 +216,8 @@ class _Bundle:
             raise node.breach(
                 "The entry does not say what is asked (request).", key="request", code="required"
             )
+        request.only(_REQUEST)
+        _refuse_conditions(node, request)
         method, target = request.text("method"), request.text("url")
         if method not in {"POST", "PUT"} or not target:
             reason = f"This door takes POST and PUT in a bundle, not {method[:10] or 'nothing'}."
@@ -228,6 +232,19 @@ class _Bundle:
         )
         name = node.text("fullUrl").removeprefix(self.profile.base)
         return reader.entry(resource, ask, place=place, name=name)
+
+
+def _refuse_conditions(entry: Node, request: Node) -> None:
+    """Refuse what would change the meaning of an entry, or bind it to a condition, that is not known here."""
+    for node in (entry, request):
+        if node.has("modifierExtension"):
+            reason = "A modifierExtension is not known here, and it may turn the meaning round."
+            raise node.breach(reason, key="modifierExtension", code="extension")
+    for key in _NOT_ASKED:
+        if request.has(key):
+            raise request.breach(
+                f"{key} is a condition this door does not know.", key=key, code="not-supported"
+            )
 
 
 def _parents(named: Mapping[str, Node]) -> Iterator[tuple[str, Node]]:

@@ -77,6 +77,11 @@ class Asked:
     where: str = ""
 
 
+def sent_in(entry: Asked) -> tuple[SentObservation, ...]:
+    """The Observations of an entry: itself, or those that a report contains."""
+    return entry.sent.contained if isinstance(entry.sent, SentReport) else (entry.sent,)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
     """A resource that explains others and is itself no resource of this door: it is kept with the message."""

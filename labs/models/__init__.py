@@ -1,6 +1,6 @@
 """The tables of labs, one module for each noun; Django finds models here, so this file names them."""
 
-from labs.models.fhir import AnsweredRequest, FhirKey, FhirPart, FhirResource
+from labs.models.fhir import AnsweredRequest, FhirKey, FhirPart, FhirResource, FhirWriting
 from labs.models.files import CsvPreview, CsvUpload, CsvUploadEnd, FileRows
 from labs.models.manual import ManualAct
 from labs.models.merge import PatientMerge, PatientMergeReview
@@ -28,6 +28,7 @@ __all__ = [
     "FhirKey",
     "FhirPart",
     "FhirResource",
+    "FhirWriting",
     "FileRows",
     "LabMessage",
     "LabReport",

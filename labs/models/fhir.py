@@ -24,6 +24,9 @@ class FhirResource(models.Model):
     version = models.PositiveIntegerField(default=1)
     status = models.CharField("status as sent", max_length=32)
     body = models.TextField("the resource as sent")
+    in_error_version = models.PositiveIntegerField(
+        "last version that a report entered in error took back", null=True, blank=True
+    )
     patient = models.ForeignKey(
         Patient, on_delete=models.PROTECT, null=True, blank=True, related_name="fhir_resources"
     )
@@ -73,6 +76,25 @@ class FhirKey(models.Model):
         return f"{self.system}|{self.value}"
 
 
+class FhirWriting(models.Model):
+    """Which version of which resource an entry of a request made, by the conditions of then. Append-only."""
+
+    message = models.ForeignKey(LabMessage, on_delete=models.PROTECT, related_name="fhir_writings")
+    position = models.PositiveIntegerField("place in the message")
+    resource = models.ForeignKey(FhirResource, on_delete=models.PROTECT, related_name="writings")
+    version = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["message", "position"], name="fhir_written_once_per_entry"),
+            models.CheckConstraint(condition=Q(version__gte=1), name="fhir_writing_from_version_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.resource_id} version {self.version}"
+
+
 class FhirPart(models.Model):
     """The result that a resource, or one component of it, states."""
 
@@ -89,7 +111,11 @@ class FhirPart(models.Model):
 
 
 class AnsweredRequest(models.Model):
-    """The answer given to a request with an Idempotency-Key: the same request again gets it again."""
+    """The answer given to a request with an Idempotency-Key: the same request again gets it again.
+
+    No part of the record: what was asked and what came of it is kept elsewhere, so an answer nobody repeats
+    any more is deleted.
+    """
 
     client = models.CharField(max_length=150)
     key = models.CharField("Idempotency-Key", max_length=255)
@@ -107,6 +133,7 @@ class AnsweredRequest(models.Model):
                 condition=~Q(client="") & ~Q(key="") & ~Q(fingerprint=""), name="answered_request_whole"
             ),
         ]
+        indexes = [models.Index(fields=["answered_at"], name="answered_request_by_age")]
 
     def __str__(self) -> str:
         return f"{self.client} {self.key}"

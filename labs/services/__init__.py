@@ -1,6 +1,12 @@
 """The only writers of labs, one module for each noun; callers use the names given here."""
 
-from labs.services.answered import KeyReused, StoredAnswer, answer_once, earlier_answer
+from labs.services.answered import (
+    KeyReused,
+    StoredAnswer,
+    answer_once,
+    earlier_answer,
+    forget_old_answers,
+)
 from labs.services.fhir import EntryAnswer, FhirReading
 from labs.services.keep import (
     Arrival,
@@ -35,6 +41,7 @@ __all__ = [
     "announce_kept",
     "answer_once",
     "earlier_answer",
+    "forget_old_answers",
     "keep_message",
     "keep_messages",
     "keep_refused",

@@ -23,6 +23,8 @@ class Again:
     patients: Mapping[ParsedPatient, Patient]
     confirmed: Mapping[Place, str]
     places: frozenset[Place]
+    # Where a message names two people and a match says which of them is meant.
+    agreed: frozenset[Place] = frozenset()
     still: dict[int, QuarantinedResult] = field(default_factory=dict)
 
     def wants(self, place: Place) -> bool:
@@ -62,6 +64,11 @@ def what_people_said(*, message: LabMessage, parsed: ParsedMessage) -> Again:
             if each.kind == ResolutionKind.CONFIRM_VALUE
         },
         places=frozenset(place_of(row) for row in waiting),
+        agreed=frozenset(
+            place_of(each.item)
+            for each in said
+            if each.kind == ResolutionKind.MATCH and each.item.reason_code == "two-patients"
+        ),
     )
 
 

@@ -1,12 +1,17 @@
-"""Answer a request with an Idempotency-Key once: the same request again gets the same answer."""
+"""Answer a request with an Idempotency-Key once: the same request again gets the same answer, for a time."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
 from labs.clock import database_now
+from labs.library import limits
 from labs.models import AnsweredRequest
+
+logger = logging.getLogger(__name__)
 
 
 class KeyReused(Exception):
@@ -57,3 +62,16 @@ def answer_once(
             raise
         return earlier, True
     return answer, False
+
+
+def forget_old_answers(
+    *, limit: int = 500, older_than: timedelta | None = None, now: datetime | None = None
+) -> int:
+    """Delete the answers whose time is over, oldest first, and say how many; the requests stay kept."""
+    life = timedelta(days=limits().fhir_answers_kept_days) + (older_than or timedelta(0))
+    old = AnsweredRequest.objects.filter(answered_at__lt=(now or database_now()) - life)
+    ids = list(old.order_by("answered_at").values_list("pk", flat=True)[:limit])
+    gone, _by_table = AnsweredRequest.objects.filter(pk__in=ids).delete() if ids else (0, {})
+    if gone:
+        logger.info("%s stored answer(s) to FHIR requests were past their time and deleted.", gone)
+    return gone

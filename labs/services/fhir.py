@@ -1,6 +1,6 @@
 """Record what a kept FHIR request asks: resources, their results, and an answer for every entry."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -10,14 +10,25 @@ from django.db import IntegrityError, transaction
 
 from labs.formats.fhir_json import RULE, FhirFault
 from labs.formats.fhir_request import read_request
-from labs.formats.fhir_words import OBSERVATION, Ask, Asked, Beside, Profile, Refused, Request, SentReport
+from labs.formats.fhir_words import (
+    OBSERVATION,
+    Ask,
+    Asked,
+    Beside,
+    Profile,
+    Refused,
+    Request,
+    SentReport,
+    sent_in,
+)
 from labs.formats.parsed import ParsedMessage, ParsedPatient, Problem
 from labs.library import limits
 from labs.models import LabMessage, Patient, QuarantinedResult, Sender
-from labs.same_person import read_people
+from labs.same_person import People, read_people
+from labs.services.again import Again
 from labs.services.fhir_gather import Gathered
 from labs.services.fhir_plan import Planned, Stored, plan, stored_for
-from labs.services.fhir_store import link_results, save_resources
+from labs.services.fhir_store import link_results, note_in_error, save_resources
 from labs.services.identity import match_patients
 from labs.services.meaning import local_codes_of, unit_spellings_of
 from labs.services.record import Recorder, Tally
@@ -59,14 +70,8 @@ class _RefusedWhole(Exception):
 
 def read_fhir(message: LabMessage, now: datetime) -> FhirReading:
     """Read and record one kept request inside the caller's transaction."""
-    profile = Profile(
-        zone=_zone_of(message.sender),
-        base=f"{settings.SITE_URL}/fhir/",
-        deepest=limits().fhir_levels,
-        most=limits().results_in_message,
-    )
     try:
-        request = read_request(bytes(message.body), ask=Ask(**message.request), profile=profile)
+        request = request_of(message)
         for last in range(_TRIES):
             try:
                 with transaction.atomic():
@@ -81,6 +86,45 @@ def read_fhir(message: LabMessage, now: datetime) -> FhirReading:
     raise AssertionError("every try either returns or raises")
 
 
+def request_of(message: LabMessage) -> Request:
+    """What the kept bytes ask, read with the address of this door as it was then. Raises FhirFault."""
+    asked = dict(message.request)
+    profile = Profile(
+        zone=_zone_of(message.sender),
+        base=asked.pop("base", f"{settings.SITE_URL}/fhir/"),
+        deepest=limits().fhir_levels,
+        most=limits().results_in_message,
+    )
+    return read_request(bytes(message.body), ask=Ask(**asked), profile=profile)
+
+
+def recorder_of(
+    message: LabMessage, now: datetime, *, merged: People, again: Again | None = None
+) -> Recorder:
+    """What records the results of a request, with the codes and units of its sender."""
+    return Recorder(
+        message=message,
+        sender=message.sender,
+        local_codes=local_codes_of(message.sender),
+        merged=merged,
+        unit_spellings=unit_spellings_of(message.sender),
+        confirmed=again.confirmed if again else None,
+        again=again,
+        now=now,
+    )
+
+
+def people_named(planned: Iterable[Planned], request: Request) -> Iterator[ParsedPatient]:
+    """Everybody whom these resources, or the Patients beside them, name."""
+    for each in planned:
+        if each.asked.sent.patient is not None:
+            yield each.asked.sent.patient
+        yield from (one.patient for one in sent_in(each.asked))
+    for entry in request.entries:
+        if isinstance(entry, Beside) and entry.patient is not None:
+            yield entry.patient
+
+
 def _zone_of(sender: str) -> ZoneInfo:
     """The zone of a date without time: the sender's where it is set up, else the clinic's."""
     row = Sender.objects.filter(name=sender).first()
@@ -92,16 +136,8 @@ class _Work:
 
     def __init__(self, *, message: LabMessage, request: Request, now: datetime) -> None:
         self.message, self.request, self.now = message, request, now
-        self.codes = local_codes_of(message.sender)
         self.merged = read_people()
-        self.recorder = Recorder(
-            message=message,
-            sender=message.sender,
-            local_codes=self.codes,
-            merged=self.merged,
-            unit_spellings=unit_spellings_of(message.sender),
-            now=now,
-        )
+        self.recorder = recorder_of(message, now, merged=self.merged)
         self.stored = Stored()
         self.planned: list[Planned] = []
         self.refused: list[Refused] = []
@@ -113,7 +149,8 @@ class _Work:
         self._plan()
         if self.refused and self.request.bundle != "batch":
             raise _RefusedWhole([each.fault for each in self.refused])
-        self.people = dict(match_patients(self._persons(), bare_number_ok=False, merged=self.merged))
+        named = people_named(self._active, self.request)
+        self.people = dict(match_patients(named, bare_number_ok=False, merged=self.merged))
         save_resources(
             self._active,
             stored=self.stored,
@@ -127,9 +164,11 @@ class _Work:
             request=self.request,
             stored=self.stored,
             people=self.people,
-            codes=self.codes,
+            codes=self.recorder.local_codes,
+            merged=self.merged,
         )
         gathered.gather(self._active)
+        note_in_error(gathered.in_error)
         parsed = ParsedMessage(reports=tuple(gathered.reports), sent_at=self.request.stated_at)
         tally = self.recorder.record(parsed, people=self.people)
         link_results(self.recorder.landed, gathered.owners, stored=self.stored)
@@ -172,17 +211,6 @@ class _Work:
     @property
     def _active(self) -> list[Planned]:
         return [each for each in self.planned if not each.is_found]
-
-    def _persons(self) -> Iterator[ParsedPatient]:
-        for each in self._active:
-            sent = each.asked.sent
-            if sent.patient is not None:
-                yield sent.patient
-            if isinstance(sent, SentReport):
-                yield from (one.patient for one in sent.contained)
-        for entry in self.request.entries:
-            if isinstance(entry, Beside) and entry.patient is not None:
-                yield entry.patient
 
     def _names(self) -> dict[str, str]:
         """What the names inside the request stand for here."""

@@ -18,6 +18,7 @@ from labs.formats.parsed import (
 from labs.library import analytes
 from labs.models import FhirPart, LocalCode, Patient, Result
 from labs.models.result import WITHDRAWN
+from labs.same_person import People
 from labs.services.meaning import name_analyte
 
 MOVED = Problem(
@@ -70,6 +71,7 @@ def against_stored(
     *,
     patient: Patient | Problem,
     local_codes: Mapping[str, Sequence[LocalCode]],
+    merged: People,
 ) -> tuple[tuple[ParsedObservation, ...], tuple[Old, ...]]:
     """What is to be recorded of a resource whose earlier version stated `parts`."""
     live = {key: part for key, part in parts.items() if not is_withdrawn(part)}
@@ -84,7 +86,7 @@ def against_stored(
     for key, part in live.items():
         if key not in stating:
             old.append(held(part, NO_LONGER_STATED, sent=sent))
-        elif _moved(part.result, stating[key], patient, local_codes):
+        elif has_moved(part.result, stating[key], patient, local_codes=local_codes, merged=merged):
             old.append(held(part, MOVED, sent=sent))
             now[now.index(stating[key])] = stating[key]._replace(number=MOVED)
     return tuple(now), tuple(old)
@@ -125,15 +127,21 @@ def _said(result: Result, sent: SentObservation, *, status: ParsedStatus, part: 
     )
 
 
-def _moved(
+def has_moved(
     result: Result,
     sent: ParsedObservation,
     patient: Patient | Problem,
+    *,
     local_codes: Mapping[str, Sequence[LocalCode]],
+    merged: People,
 ) -> bool:
-    """Whether the resource now speaks of another patient, test or time; unknown counts as another."""
+    """Whether the resource now speaks of another patient, test or time; unknown counts as another.
+
+    Merged numbers are one patient: a correction under one corrects what is filed under the other.
+    """
     named = name_analyte(sent.codes, local_codes=local_codes)
     if isinstance(patient, Problem) or isinstance(named, Problem) or isinstance(sent.collected, Problem):
         return True
-    there = (result.patient_id, result.analyte, result.collected_at)
-    return there != (patient.pk, named[0].short, sent.collected.instant)
+    if merged.survivor_of(result.patient_id) != merged.survivor_of(patient.pk):
+        return True
+    return (result.analyte, result.collected_at) != (named[0].short, sent.collected.instant)

@@ -21,6 +21,7 @@ class Planned:
     is_found: bool = False  # If-None-Exist found it: nothing is done
     is_changed: bool = True
     before: str = ""  # the body that was stored
+    version: int = 1  # the one this entry made, or found
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,7 +30,6 @@ class Stored:
 
     by_id: dict[tuple[str, str], FhirResource] = field(default_factory=dict)
     by_key: dict[tuple[str, Key], FhirResource] = field(default_factory=dict)
-    by_position: dict[int, FhirResource] = field(default_factory=dict)  # made by this very message before
     known_keys: set[tuple[str, Key]] = field(default_factory=set)
     parts: dict[int, dict[str, FhirPart]] = field(default_factory=dict)
 
@@ -56,14 +56,11 @@ def stored_for(request: Request, *, message: LabMessage) -> Stored:
         if (row.kind, (row.system, row.value)) in keys
     ]
     wanted = Q(sender=sender, public_id__in=_ids(ids)) | Q(pk__in={row.resource_id for row in found_keys})
-    # A message that is read a second time meets what it made the first time.
-    wanted |= Q(made_by=message)
     rows = {row.pk: row for row in FhirResource.objects.filter(wanted).order_by("pk").select_for_update()}
     stored = Stored()
     stored.by_id = {(row.kind, str(row.public_id)): row for row in rows.values()}
     stored.by_key = {(row.kind, (row.system, row.value)): rows[row.resource_id] for row in found_keys}
     stored.known_keys = set(stored.by_key)
-    stored.by_position = {row.made_position: row for row in rows.values() if row.made_by_id == message.pk}
     add_parts(stored, rows.values())
     return stored
 
@@ -94,8 +91,7 @@ def plan(entry: Asked, *, stored: Stored, message: LabMessage) -> Planned | Refu
     """The resource an entry is about, with its conditions kept; a new one where there is none."""
     try:
         found, by_condition = _find(entry, stored)
-        made_here = found is not None and found.message_id == message.pk
-        if entry.version is not None and not made_here and (found is None or found.version != entry.version):
+        if entry.version is not None and (found is None or found.version != entry.version):
             reason = "The resource has changed since the version that If-Match names; read it again first."
             raise _fault(entry, STALE, "conflict", reason)
     except FhirFault as fault:
@@ -105,8 +101,9 @@ def plan(entry: Asked, *, stored: Stored, message: LabMessage) -> Planned | Refu
             asked=entry,
             resource=found,
             is_new=False,
-            is_found=by_condition and not made_here,
+            is_found=by_condition,
             before=found.body,
+            version=found.version,
         )
     keys = entry.sent.keys
     resource = FhirResource(
@@ -133,7 +130,7 @@ def _find(entry: Asked, stored: Stored) -> tuple[FhirResource | None, bool]:
     if len(owners) > 1:
         reason = "The identifiers belong to more than one resource; name the one that is meant."
         raise _fault(entry, AMBIGUOUS, "multiple-matches", reason)
-    found = next(iter(owners.values()), None) or stored.by_position.get(entry.sent.position)
+    found = next(iter(owners.values()), None)
     matched = entry.criterion is not None and (entry.kind, entry.criterion) in stored.by_key
     return found, matched and not entry.is_update
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from labs.formats.fhir_json import copied, dump
 from labs.formats.parsed import ParsedPatient, Problem
-from labs.models import FhirKey, FhirPart, FhirResource, LabMessage, Patient, Result
+from labs.models import FhirKey, FhirPart, FhirResource, FhirWriting, LabMessage, Patient, Result
 from labs.services.fhir_plan import Planned, Stored
 
 
@@ -19,7 +19,10 @@ def save_resources(
     message: LabMessage,
     now: datetime,
 ) -> None:
-    """Store bodies and identifiers, before any result: a twin of this request shows itself here."""
+    """Store bodies and identifiers, before any result: a twin of this request shows itself here.
+
+    And which entry made which version: read again, the request's conditions are not decided anew.
+    """
     for each in active:
         _write(each, people=people, names=names, message=message, now=now)
     FhirResource.objects.bulk_create([each.resource for each in active if each.is_new])
@@ -29,6 +32,15 @@ def save_resources(
     # In one order, so that two requests cannot wait for each other.
     keys = sorted(_new_keys(active, stored), key=lambda key: (key.kind, key.system, key.value))
     FhirKey.objects.bulk_create(keys)
+    FhirWriting.objects.bulk_create(
+        FhirWriting(
+            message=message,
+            position=each.asked.sent.position,
+            resource=each.resource,
+            version=each.version,
+        )
+        for each in active
+    )
 
 
 def _write(
@@ -45,13 +57,21 @@ def _write(
         resource.made_by, resource.made_position = message, sent.position
     else:
         each.is_changed = body != resource.body
-        resource.version += each.is_changed and resource.pk is not None
+        resource.version += each.is_changed
+    each.version = resource.version
     patient = people.get(sent.patient) if sent.patient is not None else None
     if isinstance(patient, Patient):
         resource.patient = patient
     if each.is_changed:
         resource.body, resource.status, resource.updated_at = body, sent.status[:32], now
     resource.message, resource.position = message, sent.position
+
+
+def note_in_error(resources: Sequence[FhirResource]) -> None:
+    """Note that a report entered in error took these versions back, for results of them that still wait."""
+    for resource in resources:
+        resource.in_error_version = resource.version
+    FhirResource.objects.bulk_update(resources, ["in_error_version"])
 
 
 def _new_keys(active: Sequence[Planned], stored: Stored) -> Iterator[FhirKey]:

@@ -69,11 +69,12 @@ def _waiting_for(said: QuarantineResolution) -> QuerySet[QuarantinedResult]:
     else:
         feeds = CsvFeed.objects.filter(name=data["sender"]).values_list("name", flat=True)
         rows = rows.filter(reason_code="unknown-unit", analyte=data["analyte"])
-    from_files = Q(message__door=LabMessage.Door.CSV, message__sender__in=list(feeds))
+    named = Q(message__door=LabMessage.Door.CSV, message__sender__in=list(feeds))
+    named |= Q(message__door=LabMessage.Door.FHIR, message__sender=data["sender"])
     sender = Sender.objects.filter(name=data["sender"]).first()
     if sender is None:
-        return rows.filter(from_files)
+        return rows.filter(named)
     by_header = Q(message__msh3=sender.msh3, message__msh4=sender.msh4) & ~Q(
         message__door=LabMessage.Door.CSV
     )
-    return rows.filter(from_files | by_header)
+    return rows.filter(named | by_header)

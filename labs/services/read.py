@@ -27,6 +27,7 @@ from labs.models import CsvFeed, FileRows, LabMessage, MessageOutcome, Patient, 
 from labs.same_person import read_people
 from labs.services.again import Again, Place
 from labs.services.fhir import FhirReading, read_fhir
+from labs.services.fhir_again import open_kept
 from labs.services.identity import match_patients
 from labs.services.meaning import local_codes_of, unit_spellings_of
 from labs.services.read_merges import read_merge_message
@@ -214,11 +215,7 @@ def open_message(message: LabMessage) -> Opened | Rejected:
         case LabMessage.Door.MANUAL:
             return _open_manual(message)
         case LabMessage.Door.FHIR:
-            return Rejected(
-                code="fhir-request",
-                reason="A FHIR request is answered once; ask the laboratory to send the resource again, "
-                "and it is read with the set-up of then.",
-            )
+            return _open_fhir(message)
         case _:
             return _open_hl7(message)
 
@@ -297,6 +294,13 @@ def _as_told(reading: FhirReading) -> tuple[Tally, list[str]] | Rejected:
         reason = f"{faults[0].reason} ({faults[0].where})" if faults[0].where else faults[0].reason
         return Rejected(code=f"fhir-{faults[0].code}"[:40], reason=reason)
     return reading.tally, list(reading.notes)
+
+
+def _open_fhir(message: LabMessage) -> Opened | Rejected:
+    parsed = open_kept(message)
+    if isinstance(parsed, Rejected):
+        return parsed
+    return Opened(parsed=parsed, sender=message.sender, codes=message.sender, bare_number_ok=False)
 
 
 def _open_manual(message: LabMessage) -> Opened | Rejected:

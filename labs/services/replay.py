@@ -20,6 +20,7 @@ from labs.models import (
 )
 from labs.services.again import what_people_said
 from labs.services.authority import check_right, printed_name
+from labs.services.fhir_again import record_again
 from labs.services.read import open_message, record
 from labs.services.record import Tally
 from labs.signals import evidence_changed
@@ -98,7 +99,10 @@ def _replay(
     if isinstance(opened, Rejected):
         raise StillUnreadable(opened.reason)
     again = what_people_said(message=message, parsed=opened.parsed)
-    tally = record(message, opened, now, again=again) if again.waiting else Tally()
+    tally = Tally()
+    if again.waiting:
+        is_fhir = message.door == LabMessage.Door.FHIR
+        tally = record_again(message, now, again) if is_fhir else record(message, opened, now, again=again)
     cured = again.cured
     for row in cured:
         end(row, by=by, words=words, now=now)
