@@ -41,6 +41,7 @@ class Limits:
     small_frame: int = 512 * 1024  # a longer one waits for its turn, so that memory has a bound
     large_frames: int = 2  # at a time
     handshake_seconds: float = 10.0
+    idle_seconds: float = 0.0  # between messages; 0 waits without end
     allowed: tuple[Network, ...] = field(default=())
 
 
@@ -190,7 +191,7 @@ class Listener:
     async def _read(self, line: _Line, frames: FrameReader) -> bytes:
         """More bytes; nothing at the end of the stream, of the time for a frame, or of the listener."""
         if line.frame_since is None:
-            return await line.reader.read(_CHUNK)
+            return await self._read_idle(line)
         due = line.frame_since + self.limits.frame_seconds + frames.pending / self.limits.least_rate
         if self.stopping.is_set():
             due = min(due, asyncio.get_running_loop().time() + _GOODBYE_SECONDS / 2)
@@ -201,6 +202,20 @@ class Listener:
             return b""
         finally:
             line.waiting = None
+
+    async def _read_idle(self, line: _Line) -> bytes:
+        """The first bytes of the next message; nothing at the end of the stream or of the patience for it.
+
+        Counted from the last message: noise is no sign of life.
+        """
+        since = line.idle_since or asyncio.get_running_loop().time()
+        due = since + self.limits.idle_seconds if self.limits.idle_seconds else None
+        try:
+            async with asyncio.timeout_at(due):
+                return await line.reader.read(_CHUNK)
+        except TimeoutError:
+            logger.info("Connection with %s ended, idle for %.0f s", line.peer, self.limits.idle_seconds)
+            return b""
 
     async def _note(self, line: _Line, frames: FrameReader, *, is_new: bool) -> None:
         """Remember since when the line is in a frame or idle, and let a long frame wait for its turn."""

@@ -165,6 +165,7 @@ def test_a_door_that_is_open_to_all_is_not_opened(tmp_path: Path) -> None:
     assert "MLLP_TLS_CERT" in refused(MLLP_TLS_CERT=nowhere, MLLP_TLS_KEY=nowhere)
     (tmp_path / "bad.crt").write_text("not a certificate")
     bad = str(tmp_path / "bad.crt")
+    assert "MLLP_FRAME_SECONDS is 0; set a whole number from 5 to 600" in refused(MLLP_FRAME_SECONDS="0")
     assert "does not hold" in refused(MLLP_TLS_CERT=bad, MLLP_TLS_KEY=bad)
 
 
