@@ -109,6 +109,11 @@ if MLLP_TLS_CLIENT_CA and not MLLP_TLS_CERT:
     raise ImproperlyConfigured(
         "MLLP_TLS_CLIENT_CA asks for TLS, so MLLP_TLS_CERT and MLLP_TLS_KEY must be set."
     )
+MLLP_TLS_CRL = env.str("MLLP_TLS_CRL", default="")
+if MLLP_TLS_CRL and not MLLP_TLS_CLIENT_CA:
+    raise ImproperlyConfigured(
+        "MLLP_TLS_CRL names client certificates that are no longer good, so MLLP_TLS_CLIENT_CA must be set."
+    )
 # What one sender, and all of them together, may ask of the listener.
 MLLP_MOST_CONNECTIONS = _whole_number("MLLP_MOST_CONNECTIONS", 64, least=1, most=1000)
 MLLP_MOST_OF_ONE_ADDRESS = _whole_number("MLLP_MOST_OF_ONE_ADDRESS", 32, least=1, most=1000)
@@ -159,6 +164,24 @@ def _canary_mllp() -> tuple[str, int]:
 
 
 CANARY_MLLP = _canary_mllp()
+
+
+def _canary_tls() -> dict[str, str]:
+    """How the trial speaks TLS with the listener: the values of ClientTls; empty where it speaks without."""
+    ca = env.str("CANARY_TLS_CA", default="")
+    cert, key = env.str("CANARY_TLS_CERT", default=""), env.str("CANARY_TLS_KEY", default="")
+    name = env.str("CANARY_TLS_NAME", default="")
+    if bool(cert) != bool(key):
+        raise ImproperlyConfigured("CANARY_TLS_CERT and CANARY_TLS_KEY belong together; only one is set.")
+    if (cert or name) and not ca:
+        raise ImproperlyConfigured(
+            "CANARY_TLS_CA must be set beside CANARY_TLS_CERT and CANARY_TLS_NAME: the authority that signed "
+            "the listener's certificate."
+        )
+    return {"ca": ca, "cert": cert, "key": key, "name": name or CANARY_MLLP[0]} if ca else {}
+
+
+CANARY_TLS = _canary_tls()
 SITE_URL = env.str("SITE_URL", default=f"http://127.0.0.1:{WEB_PORT}").rstrip("/")
 if urlsplit(SITE_URL).scheme not in {"http", "https"} or not urlsplit(SITE_URL).hostname:
     raise ImproperlyConfigured(

@@ -91,6 +91,10 @@ def test_production_refuses_each_unsafe_value_by_name(tmp_path, name, value, say
         ("CANARY_MAILBOX", "nobody"),
         ("CANARY_MAILBOX", "a@example.org, b@example.org"),
         ("CANARY_MLLP", "mllp"),
+        ("CANARY_TLS_CERT", "canary.crt"),
+        ("CANARY_TLS_KEY", "canary.key"),
+        ("CANARY_TLS_NAME", "mllp.clinic.example"),
+        ("MLLP_TLS_CRL", "laboratories.crl"),
         ("MLLP_MOST_CONNECTIONS", "0"),
         ("MLLP_MOST_CONNECTIONS", "1001"),
         ("MLLP_MOST_CONNECTIONS", "many"),
@@ -157,6 +161,15 @@ def test_the_hourly_trial_is_on_in_production_and_off_elsewhere_unless_asked_for
 )
 def test_the_hourly_trial_finds_the_listener(tmp_path, environment, found):
     assert load(tmp_path, "s.CANARY_MLLP", **environment).stdout.strip() == found
+
+
+def test_the_hourly_trial_speaks_tls_where_an_authority_is_named(tmp_path):
+    assert load(tmp_path, "s.CANARY_TLS").stdout.strip() == "{}"
+    named = {"CANARY_MLLP": "mllp:2575", "CANARY_TLS_CA": "ca.crt"}
+    assert load(tmp_path, "s.CANARY_TLS['ca'], s.CANARY_TLS['name']", **named).stdout.split() == [
+        "ca.crt",
+        "mllp",
+    ]
 
 
 def test_a_new_data_folder_is_for_its_owner_alone(tmp_path):

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from labs.mllp import Limits, Listener
-from labs.mllp_tls import Network, UnsafeDoor, refuse_open_door, tls_context
+from labs.mllp_tls import Network, TlsDoor, TlsFiles, UnsafeDoor, refuse_open_door
 
 
 def network(text: str) -> Any:
@@ -33,6 +33,16 @@ def limits_set(allowed: Iterable[Network]) -> Limits:
         least_rate=settings.MLLP_LEAST_BYTES_PER_SECOND,
         handshake_seconds=settings.MLLP_HANDSHAKE_SECONDS,
         idle_seconds=settings.MLLP_IDLE_SECONDS,
+    )
+
+
+def tls_files() -> TlsFiles:
+    """The listener's PEM files, by the settings."""
+    return TlsFiles(
+        cert=settings.MLLP_TLS_CERT,
+        key=settings.MLLP_TLS_KEY,
+        client_ca=settings.MLLP_TLS_CLIENT_CA,
+        crl=settings.MLLP_TLS_CRL,
     )
 
 
@@ -61,9 +71,7 @@ class Command(BaseCommand):
         if allowed is None:
             allowed = [ip_network(text, strict=False) for text in settings.MLLP_ALLOW]
         try:
-            tls = tls_context(
-                cert=settings.MLLP_TLS_CERT, key=settings.MLLP_TLS_KEY, client_ca=settings.MLLP_TLS_CLIENT_CA
-            )
+            tls = TlsDoor(tls_files()) if settings.MLLP_TLS_CERT else None
             asks = bool(settings.MLLP_TLS_CLIENT_CA)
             refuse_open_door(host=host, allowed=allowed, asks_for_certificates=asks)
         except UnsafeDoor as fault:
