@@ -9,7 +9,8 @@ RUN /opt/venv/bin/pip install --require-hashes -r /tmp/requirements.txt
 FROM python:3.11-slim-bookworm
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PRRT_VAR_DIR=/var/lib/prrt PRRT_STATIC_DIR=/srv/prrt/static
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin prrt \
-    && install -d -o prrt -g prrt -m 0750 /var/lib/prrt && install -d /srv/prrt/static
+    && install -d -o prrt -g prrt -m 0750 /var/lib/prrt && install -d /srv/prrt/static \
+    && install -d -o prrt -g prrt -m 0770 /srv/prrt/drop
 WORKDIR /srv/prrt
 COPY --from=build /opt/venv /opt/venv
 COPY manage.py ./

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     UNIT_DRIFT = "unit-drift"
     PANEL_INCOMPLETE = "panel-incomplete"
     QUARANTINE_AGEING = "quarantine-ageing"
+    UPLOAD_AGEING = "upload-ageing"
     CANARY = "canary"
     CANARY_BROKEN = "canary-broken"
 
@@ -48,6 +49,7 @@ WATCH_KINDS = (
     Kind.UNIT_DRIFT,
     Kind.PANEL_INCOMPLETE,
     Kind.QUARANTINE_AGEING,
+    Kind.UPLOAD_AGEING,
     Kind.CANARY_BROKEN,
 )
 

@@ -14,9 +14,11 @@ from courses.rules.evidence import QUARANTINED
 from courses.rules.values import Chart, GivenCycle, Measurement, Sex, Status, Weight
 from labs.clinic_days import clinic_day
 from labs.library import analytes
-from labs.models import BodyWeight, Observation, QuarantinedResult, Result
+from labs.models import BodyWeight, Observation, QuarantinedResult
 from labs.models.result import WITHDRAWN
+from labs.result_marks import jumps_among, results_of
 from labs.same_person import numbers_of
+from labs.unit_jumps import UNIT_JUMP
 from labs.zones import clinic_zone
 
 CONTRADICTED = "contradicted"
@@ -62,16 +64,19 @@ def _measurements(
 
     The laboratory's life cycle has been applied already: a withdrawn result is left out, and no result can
     take the place of another. Of a result whose versions contradict each other each one is shown, marked.
-    Marked too is a result that two people call not representative, in all its versions, and a baseline.
+    Marked too is a result that two people call not representative, in all its versions, a baseline, and a
+    value that lies from the one before it as another unit would.
     """
-    results = Result.objects.filter(patient_id__in=numbers, current__isnull=False)
+    results = list(results_of(numbers))
+    jumps = jumps_among(results)
     found: list[Measurement] = []
     disputed: list[int] = []
-    for result in results.select_related("current"):
+    for result in results:
         if result.in_conflict:
             disputed.append(result.pk)
         elif result.current is not None and result.current.status not in WITHDRAWN:
-            found.append(_measurement(result.current, zone=zone, recorded=recorded))
+            measurement = _measurement(result.current, zone=zone, recorded=recorded)
+            found.append(_marked(measurement, UNIT_JUMP) if result.pk in jumps else measurement)
     if disputed:
         versions = Observation.objects.filter(result_id__in=disputed).exclude(status__in=WITHDRAWN)
         found.extend(_disputed(_measurement(each, zone=zone, recorded=recorded)) for each in versions)
@@ -106,8 +111,23 @@ def _quarantined(*, numbers: frozenset[int], zone: ZoneInfo, today: date) -> Ite
 
 def _disputed(measurement: Measurement) -> Measurement:
     """A version that another one contradicts: none outranks the other, and none may clear."""
-    marked = replace(measurement, quality=(*measurement.quality, CONTRADICTED))
+    marked = _marked(measurement, CONTRADICTED)
     return marked if measurement.status is Status.PRELIMINARY else replace(marked, status=Status.FINAL)
+
+
+def _marked(measurement: Measurement, mark: str) -> Measurement:
+    return replace(measurement, quality=(*measurement.quality, mark))
+
+
+def as_stated(chart: Chart) -> Chart:
+    """The same chart with every unit jump taken for true; equal to it where there is none."""
+    return replace(chart, measurements=tuple(_as_stated(each) for each in chart.measurements))
+
+
+def _as_stated(measurement: Measurement) -> Measurement:
+    if UNIT_JUMP not in measurement.quality:
+        return measurement
+    return replace(measurement, quality=tuple(mark for mark in measurement.quality if mark != UNIT_JUMP))
 
 
 def _measurement(observation: Observation, *, zone: ZoneInfo, recorded: Recorded) -> Measurement:

@@ -23,6 +23,7 @@ from courses.services.baseline import baselines_of
 from labs.library import analytes
 from labs.models import BodyWeight, Observation, Result
 from labs.models.result import VERIFIED
+from labs.result_marks import jump_words, jumps_of
 from labs.same_person import numbers_of
 
 HISTORY = 50  # decisions shown below a course; older ones stand on the full list
@@ -40,6 +41,8 @@ class LabLine:
     observation: Observation
     grade: str
     term: str
+    # Why it looks as if another unit were meant; empty where it does not.
+    jump: str = ""
 
     @property
     def is_usable(self) -> bool:
@@ -128,13 +131,14 @@ def latest_labs(course: Course) -> list[LabLine]:
         patient__in=numbers, current__isnull=False, pk=Subquery(newest.values("pk")[:1])
     ).select_related("current")
     found = {result.analyte: result for result in results}
-    grades = _grades(course.current_decision)
+    grades, jumps = _grades(course.current_decision), jumps_of(numbers)
     lines = []
     for short, analyte in analytes().items():
         result = found.get(short)
         if result is None or result.current is None:
             continue
         grade, term = grades.get(short, ("", ""))
+        jump = jumps.get(result.pk)
         lines.append(
             LabLine(
                 analyte=short,
@@ -143,6 +147,7 @@ def latest_labs(course: Course) -> list[LabLine]:
                 observation=result.current,
                 grade=grade,
                 term=term,
+                jump=jump_words(jump, unit=analyte.unit) if jump else "",
             )
         )
     return lines

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, lru_cache
@@ -10,10 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from labs.unit_jumps import JumpLimits
 from labs.units import Analyte, UnknownUnit, convert, fold_unit
 
 FILE = Path(__file__).parent / "analytes.toml"
-_TOP = {"sources", "limits", "unit_tables", "analytes"}
+_TOP = {"sources", "limits", "unit_jumps", "unit_tables", "analytes"}
 _LIMITS = {
     "oldest_years",
     "newest_minutes_ahead",
@@ -30,6 +31,7 @@ _LIMITS = {
     "age_most_years",
     "source",
 }
+_JUMPS = {"tolerance_percent", "least_ratio", "close_percent", "closely_for", "source", "confidence"}
 _GROUP = {"factor", "source", "spellings"}
 _REQUIRED = {"name", "loinc", "unit", "unit_table", "plausible", "source", "confidence"}
 _OPTIONAL = {"loinc_also", "loinc_never"}
@@ -86,6 +88,7 @@ class AnalyteFile:
 
     analytes: Mapping[str, Analyte]
     limits: Limits
+    jumps: JumpLimits
 
 
 @cache
@@ -101,6 +104,11 @@ def analytes() -> Mapping[str, Analyte]:
 def limits() -> Limits:
     """The limits on collection times and on what one message may hold."""
     return _file().limits
+
+
+def jump_limits() -> JumpLimits:
+    """How near to the ratio of two units a change must lie to be taken for one."""
+    return _file().jumps
 
 
 @cache
@@ -141,7 +149,11 @@ class _Reader:
         used = {body["unit_table"] for body in data["analytes"].values()}
         for name in tables.keys() - used:
             raise self.refuse(f"unit_tables.{name}", "no analyte uses this table")
-        return AnalyteFile(analytes=MappingProxyType(found), limits=self.limits(data["limits"]))
+        return AnalyteFile(
+            analytes=MappingProxyType(found),
+            limits=self.limits(data["limits"]),
+            jumps=self.jumps(data["unit_jumps"], known=found.keys()),
+        )
 
     def keys(self, where: str, body: object, *, required: set[str], optional: set[str]) -> None:
         if not isinstance(body, dict):
@@ -177,6 +189,32 @@ class _Reader:
                 raise self.refuse(f"limits.{key}", "must be a whole number above zero")
         return Limits(**numbers)
 
+    def jumps(self, body: dict[str, Any], *, known: Set[str]) -> JumpLimits:
+        self.keys("unit_jumps", body, required=_JUMPS, optional=set())
+        self.source("unit_jumps", body["source"])
+        self.confidence("unit_jumps", body["confidence"])
+        for key in ("tolerance_percent", "close_percent"):
+            if type(body[key]) is not int or not 1 <= body[key] <= 50:
+                raise self.refuse(f"unit_jumps.{key}", "must be a whole number from 1 to 50")
+        least = self.number("unit_jumps.least_ratio", body["least_ratio"])
+        if least < 2:
+            raise self.refuse("unit_jumps.least_ratio", "must be at least 2: less is an ordinary change")
+        names = body["closely_for"]
+        if not isinstance(names, list) or any(
+            not isinstance(name, str) or name not in known for name in names
+        ):
+            raise self.refuse("unit_jumps.closely_for", "must be a list of analytes of this file")
+        return JumpLimits(
+            tolerance_percent=body["tolerance_percent"],
+            least_ratio=least,
+            close_percent=body["close_percent"],
+            closely_for=frozenset(names),
+        )
+
+    def confidence(self, where: str, word: object) -> None:
+        if word not in _CONFIDENCE:
+            raise self.refuse(f"{where}.confidence", f"must be one of {sorted(_CONFIDENCE)}")
+
     def table(self, name: str, groups: list[dict[str, Any]]) -> Mapping[str, Decimal]:
         factors: dict[str, Decimal] = {}
         for position, group in enumerate(groups):
@@ -206,8 +244,7 @@ class _Reader:
     ) -> Analyte:
         where = f"analytes.{short}"
         self.keys(where, body, required=_REQUIRED, optional=_OPTIONAL)
-        if body["confidence"] not in _CONFIDENCE:
-            raise self.refuse(f"{where}.confidence", f"must be one of {sorted(_CONFIDENCE)}")
+        self.confidence(where, body["confidence"])
         if body["unit_table"] not in tables:
             raise self.refuse(f"{where}.unit_table", f"{body['unit_table']!r} is not a table of this file")
         bounds = body["plausible"]

@@ -16,13 +16,14 @@ from labs import services
 from labs.failpoints import reach
 from labs.formats.mllp_frames import BrokenFrame, Frame, FrameReader, framed
 from labs.mllp_group import Keeper
-from labs.mllp_tls import Network, names_in
+from labs.mllp_tls import Network, TlsDoor, names_in
 from labs.models import LabMessage
 from labs.services import Arrival
 
 logger = logging.getLogger(__name__)
 _CHUNK = 65536
 _GOODBYE_SECONDS = 10.0
+_TLS_LOOK_SECONDS = 5.0
 _ANNOUNCE_SECONDS = 0.1  # at the least between two nudges to the readers
 _KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}  # a dead peer is gone in two minutes
 
@@ -41,6 +42,7 @@ class Limits:
     small_frame: int = 512 * 1024  # a longer one waits for its turn, so that memory has a bound
     large_frames: int = 2  # at a time
     handshake_seconds: float = 10.0
+    idle_seconds: float = 0.0  # between messages; 0 waits without end
     allowed: tuple[Network, ...] = field(default=())
 
 
@@ -57,12 +59,14 @@ class _Line:
     frame_since: float | None = None
     waiting: asyncio.Timeout | None = None
     has_turn: bool = False
+    is_admitted: bool = False  # by its certificate
+    is_ending: bool = False  # no further message is read from it
 
 
 class Listener:
     """Serves any number of senders; each connection is read, kept and answered strictly in order."""
 
-    def __init__(self, *, host: str, port: int, limits: Limits, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, *, host: str, port: int, limits: Limits, tls: TlsDoor | None = None) -> None:
         self.host, self.port, self.limits, self.tls = host, port, limits, tls
         self.stopping = asyncio.Event()
         self.connections: set[asyncio.Task[None]] = set()
@@ -81,7 +85,9 @@ class Listener:
             loop.add_signal_handler(number, self.stopping.set)
         name = server.sockets[0].getsockname()
         ready(str(name[0]), int(name[1]))
+        watching = asyncio.create_task(self._watch_tls_files())
         await self.stopping.wait()
+        watching.cancel()
         server.close()
         for line in self.lines:
             self._wind_up(line)
@@ -90,6 +96,21 @@ class Listener:
         self.keeper.close()
         self._announce()
         self.bell.shutdown(wait=True)
+
+    async def _watch_tls_files(self) -> None:
+        """Look at the files also while nobody connects: a revoked sender may be connected already."""
+        while True:
+            await asyncio.sleep(_TLS_LOOK_SECONDS)
+            self._look_at_tls_files()
+
+    def _look_at_tls_files(self) -> None:
+        """Where the files changed, every other sender shows its certificate again, after its message."""
+        if self.tls is not None and self.tls.refresh():
+            for line in self.lines:
+                if line.is_admitted:
+                    line.is_ending = True
+                    if line.frame_since is None:
+                        self._wind_up(line)
 
     def _wind_up(self, line: _Line) -> None:
         """No more messages from this line: an idle one ends now, one inside a frame has a few seconds."""
@@ -131,14 +152,18 @@ class Listener:
     async def _handshake(self, line: _Line) -> bool:
         """Speak TLS from here on, with a sender whose certificate our authority signed; else false."""
         assert self.tls is not None
+        self._look_at_tls_files()
+        context = self.tls.context
         try:
             # Nothing may be awaited between the accept and this, or the first bytes would miss it.
-            await line.writer.start_tls(self.tls, ssl_handshake_timeout=self.limits.handshake_seconds)
+            await line.writer.start_tls(context, ssl_handshake_timeout=self.limits.handshake_seconds)
         except ssl.SSLError as error:
-            logger.warning("TLS with %s refused: %s", line.peer, error.reason)
+            why = getattr(error, "verify_message", "") or error.reason
+            logger.warning("TLS with %s refused: %s", line.peer, why)
             return False
         line.certificate = names_in(line.writer.get_extra_info("peercert"))
-        return True
+        line.is_admitted = True
+        return self.tls.context is context  # else the files changed meanwhile, and it shows it again
 
     def _admits(self, line: _Line) -> bool:
         """Whether a new connection may stay: its network is allowed, and there is room for it."""
@@ -178,6 +203,8 @@ class Listener:
                 for frame in found:
                     if not await self._answer(frame, line):
                         return
+                if found and line.is_ending:
+                    return
                 await self._note(line, frames, is_new=bool(found))
         finally:
             if frames.noise:
@@ -190,7 +217,7 @@ class Listener:
     async def _read(self, line: _Line, frames: FrameReader) -> bytes:
         """More bytes; nothing at the end of the stream, of the time for a frame, or of the listener."""
         if line.frame_since is None:
-            return await line.reader.read(_CHUNK)
+            return await self._read_idle(line)
         due = line.frame_since + self.limits.frame_seconds + frames.pending / self.limits.least_rate
         if self.stopping.is_set():
             due = min(due, asyncio.get_running_loop().time() + _GOODBYE_SECONDS / 2)
@@ -202,6 +229,20 @@ class Listener:
         finally:
             line.waiting = None
 
+    async def _read_idle(self, line: _Line) -> bytes:
+        """The first bytes of the next message; nothing at the end of the stream or of the patience for it.
+
+        Counted from the last message: noise is no sign of life.
+        """
+        since = line.idle_since or asyncio.get_running_loop().time()
+        due = since + self.limits.idle_seconds if self.limits.idle_seconds else None
+        try:
+            async with asyncio.timeout_at(due):
+                return await line.reader.read(_CHUNK)
+        except TimeoutError:
+            logger.info("Connection with %s ended, idle for %.0f s", line.peer, self.limits.idle_seconds)
+            return b""
+
     async def _note(self, line: _Line, frames: FrameReader, *, is_new: bool) -> None:
         """Remember since when the line is in a frame or idle, and let a long frame wait for its turn."""
         loop = asyncio.get_running_loop()
@@ -211,7 +252,7 @@ class Listener:
             line.frame_since = None
             if line.idle_since is None:
                 line.idle_since = loop.time()
-            if self.stopping.is_set():
+            if self.stopping.is_set() or line.is_ending:
                 self._wind_up(line)
             return
         if line.frame_since is None or is_new:

@@ -12,7 +12,9 @@ from labs.formats.manual_form import UNVERIFIED
 from labs.models import FileRows, MessageOutcome, Observation, Patient, QuarantinedResult, Result
 from labs.models.result import WITHDRAWN
 from labs.remedies import remedy
+from labs.result_marks import jump_words, jumps_among, results_of
 from labs.same_person import numbers_of
+from labs.unit_jumps import UNIT_JUMP, UnitJump
 
 ROW_COLUMNS = ("row", "column", "state", "analyte", "reason_code", "reason", "remedy")
 Row = dict[str, Any]
@@ -81,9 +83,8 @@ def patient_results(*, patient: Patient, history: bool = False) -> list[dict[str
     Results filed under another number of the same person are among them.
     """
     numbers = numbers_of(patient.pk)
-    results = (
-        Result.objects.filter(patient__in=numbers).select_related("current").prefetch_related("versions")
-    )
+    results = list(results_of(numbers).prefetch_related("versions"))
+    jumps = jumps_among(results)
     waiting = QuarantinedResult.objects.unread_of(numbers).select_related("message")
     unread = {
         (row.message.sender, row.order_number, row.analyte, row.sub_id, row.collected_at): row.reason
@@ -92,7 +93,12 @@ def patient_results(*, patient: Patient, history: bool = False) -> list[dict[str
     found = [
         row
         for result in results
-        for row in _versions(result, history=history, unread=unread.get(_identity(result), ""))
+        for row in _versions(
+            result,
+            history=history,
+            unread=unread.get(_identity(result), ""),
+            jump=jumps.get(result.pk),
+        )
     ]
     if history:
         found += [_held(row) for row in _kept_apart(numbers)]
@@ -103,7 +109,9 @@ def _identity(result: Result) -> tuple[str, str, str, str, datetime]:
     return (result.sender, result.filler_order, result.analyte, result.sub_id, result.collected_at)
 
 
-def _versions(result: Result, *, history: bool, unread: str) -> Iterator[dict[str, Any]]:
+def _versions(
+    result: Result, *, history: bool, unread: str, jump: UnitJump | None
+) -> Iterator[dict[str, Any]]:
     rows = sorted(result.versions.all(), key=lambda row: row.version, reverse=True)
     for row in rows if history else [row for row in rows if row.pk == result.current_id]:
         is_current = row.pk == result.current_id
@@ -120,17 +128,17 @@ def _versions(result: Result, *, history: bool, unread: str) -> Iterator[dict[st
             "collected_at": _instant(row.collected_at),
             "time_precision": row.time_precision,
             "status": row.status,
-            "quality": row.quality,
+            "quality": [*row.quality, UNIT_JUMP] if is_current and jump else row.quality,
             "ref_low": _number(row.ref_low),
             "ref_high": _number(row.ref_high),
-            "usable": is_current and result.is_usable and not unread,
+            "usable": is_current and result.is_usable and not unread and not jump,
             "version": row.version,
             "state": state,
-            "reason": _reason(result, row, unread=unread),
+            "reason": _reason(result, row, unread=unread, jump=jump),
         }
 
 
-def _reason(result: Result, row: Observation, *, unread: str) -> str:
+def _reason(result: Result, row: Observation, *, unread: str, jump: UnitJump | None) -> str:
     """Why a version does not count, or may not clear a treatment; nothing where it may."""
     current = result.current
     if current is None or row.pk != current.pk:
@@ -145,7 +153,14 @@ def _reason(result: Result, row: Observation, *, unread: str) -> str:
         return _quality_words(row.quality)
     if not row.is_usable:
         return f"The result is {row.status}, not final."
-    return f"The laboratory stated it anew, and that waits for a person: {unread}" if unread else ""
+    return _beside_others(row, unread=unread, jump=jump)
+
+
+def _beside_others(row: Observation, *, unread: str, jump: UnitJump | None) -> str:
+    """Why a version that is fit by itself may not clear a treatment, seen beside what else is known."""
+    if unread:
+        return f"The laboratory stated it anew, and that waits for a person: {unread}"
+    return jump_words(jump, unit=row.unit) if jump else ""
 
 
 def _quality_words(quality: list[str]) -> str:

@@ -16,10 +16,12 @@ from labs.clock import database_now
 from labs.models import LabMessage, MessageOutcome, QuarantinedResult
 from labs.services.canary_lab import CANARY_SENDER
 from labs.services.feeds import silent_feeds, unwatched_sources
+from labs.services.files import waiting_uploads
 from labs.services.manual_list import waiting_for_verification
 from labs.zones import clinic_zone
 
 Context = dict[str, Any]
+COMMIT = "labs.commit_file"
 
 
 def first_page(request: HttpRequest, context: Context) -> Context:
@@ -47,7 +49,7 @@ def first_page(request: HttpRequest, context: Context) -> Context:
     if may("alerts.view_alert"):
         context["alerts"] = _alerts()
     if may("labs.view_quarantinedresult"):
-        context["quarantine"] = _quarantine()
+        context["quarantine"] = _quarantine(may)
     if may("labs.view_result"):
         context["feed"] = _feed(now)
     if may("labs.view_result") or may("labs.view_sender"):
@@ -65,7 +67,7 @@ def _alerts() -> list[Alert]:
     return list(standing[:SHOWN])
 
 
-def _quarantine() -> Context:
+def _quarantine(may: Callable[[str], bool]) -> Context:
     """What waits for a person before it can reach a chart."""
     waiting = QuarantinedResult.objects.filter(state=QuarantinedResult.State.OPEN)
     results = waiting.exclude(message__sender=CANARY_SENDER).select_related("patient", "owner")
@@ -76,11 +78,14 @@ def _quarantine() -> Context:
     whole = messages.exclude(message__sender=CANARY_SENDER).filter(message__quarantined__isnull=True)
     one_by_one, unread = list(results.order_by("opened_at", "pk")[:SHOWN]), list(whole[:SHOWN])
     unverified = waiting_for_verification().count()
+    # Only who may end it is reminded of a file.
+    files = list(waiting_uploads()[:SHOWN]) if may(COMMIT) and may("labs.view_patient") else []
     return {
         "results": one_by_one,
         "messages": unread,
         "unverified": unverified,
-        "count": len(one_by_one) + len(unread) + unverified,
+        "files": files,
+        "count": len(one_by_one) + len(unread) + unverified + len(files),
     }
 
 

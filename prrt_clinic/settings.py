@@ -22,12 +22,20 @@ if os.environ.get("PRRT_ENV") != "test" and (BASE_DIR / ".env").is_file():
     environ.Env.read_env(BASE_DIR / ".env")
 
 
-def _whole_number(name: str, default: int) -> int:
-    """A non-negative whole number from the environment, or a message that names the variable."""
-    text = env.str(name, default=str(default))
+def _whole_number(name: str, default: int, *, least: int = 0, most: int | None = None) -> int:
+    """A whole number from the environment within its bounds, or a message that names the variable.
+
+    An empty one is an absent one: compose files hand on what nobody set.
+    """
+    text = env.str(name, default="") or str(default)
     if not text.isascii() or not text.isdigit():
         raise ImproperlyConfigured(f"{name} is {text!r}; it must be a whole number such as {default}.")
-    return int(text)
+    number = int(text)
+    if number < least or (most is not None and number > most):
+        raise ImproperlyConfigured(
+            f"{name} is {number}; set a whole number from {least} to {most}, or leave it out for {default}."
+        )
+    return number
 
 
 def _port(name: str, default: int) -> int:
@@ -101,6 +109,27 @@ if MLLP_TLS_CLIENT_CA and not MLLP_TLS_CERT:
     raise ImproperlyConfigured(
         "MLLP_TLS_CLIENT_CA asks for TLS, so MLLP_TLS_CERT and MLLP_TLS_KEY must be set."
     )
+MLLP_TLS_CRL = env.str("MLLP_TLS_CRL", default="")
+if MLLP_TLS_CRL and not MLLP_TLS_CLIENT_CA:
+    raise ImproperlyConfigured(
+        "MLLP_TLS_CRL names client certificates that are no longer good, so MLLP_TLS_CLIENT_CA must be set."
+    )
+# What one sender, and all of them together, may ask of the listener.
+MLLP_MOST_CONNECTIONS = _whole_number("MLLP_MOST_CONNECTIONS", 64, least=1, most=1000)
+MLLP_MOST_OF_ONE_ADDRESS = _whole_number("MLLP_MOST_OF_ONE_ADDRESS", 32, least=1, most=1000)
+if MLLP_MOST_OF_ONE_ADDRESS > MLLP_MOST_CONNECTIONS:
+    raise ImproperlyConfigured(
+        f"MLLP_MOST_OF_ONE_ADDRESS is {MLLP_MOST_OF_ONE_ADDRESS}, more than MLLP_MOST_CONNECTIONS, which is "
+        f"{MLLP_MOST_CONNECTIONS}; set at most as many."
+    )
+# 64 MiB at most: two of them are held at a time.
+MLLP_FRAME_MOST_KIB = _whole_number("MLLP_FRAME_MOST_KIB", 16 * 1024, least=64, most=64 * 1024)
+MLLP_FRAME_SECONDS = _whole_number("MLLP_FRAME_SECONDS", 60, least=5, most=600)
+MLLP_LEAST_BYTES_PER_SECOND = _whole_number(
+    "MLLP_LEAST_BYTES_PER_SECOND", 16 * 1024, least=1024, most=16 * 1024 * 1024
+)
+MLLP_HANDSHAKE_SECONDS = _whole_number("MLLP_HANDSHAKE_SECONDS", 10, least=1, most=60)
+MLLP_IDLE_SECONDS = _whole_number("MLLP_IDLE_SECONDS", 0, most=7 * 24 * 60 * 60)
 # Where interface engines and people drop CSV files, one folder for each feed; none named: nowhere.
 DROP_FOLDER = Path(env.str("DROP_FOLDER")).resolve() if env.str("DROP_FOLDER", default="") else None
 # How long a dropped file must have kept size and time before it is read, where no marker stands beside it.
@@ -135,6 +164,24 @@ def _canary_mllp() -> tuple[str, int]:
 
 
 CANARY_MLLP = _canary_mllp()
+
+
+def _canary_tls() -> dict[str, str]:
+    """How the trial speaks TLS with the listener: the values of ClientTls; empty where it speaks without."""
+    ca = env.str("CANARY_TLS_CA", default="")
+    cert, key = env.str("CANARY_TLS_CERT", default=""), env.str("CANARY_TLS_KEY", default="")
+    name = env.str("CANARY_TLS_NAME", default="")
+    if bool(cert) != bool(key):
+        raise ImproperlyConfigured("CANARY_TLS_CERT and CANARY_TLS_KEY belong together; only one is set.")
+    if (cert or name) and not ca:
+        raise ImproperlyConfigured(
+            "CANARY_TLS_CA must be set beside CANARY_TLS_CERT and CANARY_TLS_NAME: the authority that signed "
+            "the listener's certificate."
+        )
+    return {"ca": ca, "cert": cert, "key": key, "name": name or CANARY_MLLP[0]} if ca else {}
+
+
+CANARY_TLS = _canary_tls()
 SITE_URL = env.str("SITE_URL", default=f"http://127.0.0.1:{WEB_PORT}").rstrip("/")
 if urlsplit(SITE_URL).scheme not in {"http", "https"} or not urlsplit(SITE_URL).hostname:
     raise ImproperlyConfigured(

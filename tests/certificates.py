@@ -50,6 +50,22 @@ class Authority:
         )  # fmt: skip
         return made
 
+    def revocation_list(self, *revoked: Certificate, name: str = "ours.crl", until: str = "") -> Path:
+        """A list of this authority, in PEM: due anew in two days, or at `until` (`20260504060000Z`)."""
+        database, settings = self.place / f"{name}.db", self.place / f"{name}.cnf"
+        database.write_text("")
+        (self.place / f"{name}.db.attr").write_text("")
+        settings.write_text(
+            f"[ca]\ndefault_ca=own\n[own]\ndatabase={database}\ndefault_md=sha256\ndefault_crl_days=2\n"
+        )
+        signed = ("-config", str(settings), "-cert", str(self.certificate), "-keyfile", str(self._key))
+        for each in revoked:
+            _openssl("ca", *signed, "-revoke", str(each.certificate))
+        made = self.place / name
+        times = ("-crl_lastupdate", "20260101000000Z", "-crl_nextupdate", until) if until else ()
+        _openssl("ca", *signed, "-gencrl", *times, "-out", str(made))
+        return made
+
 
 def client_context(authority: Authority, certificate: Certificate | None) -> ssl.SSLContext:
     """A sender's side of TLS: it trusts the authority, and shows its certificate if it has one."""

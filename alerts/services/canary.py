@@ -1,6 +1,7 @@
 """Try the whole line every hour with a synthetic result, and say at which stage a trial broke."""
 
 import logging
+import ssl
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -18,7 +19,7 @@ from alerts.watch_rules import Stage, has_run_out, is_due, stages
 from courses.models import Decision
 from courses.services.canary import end_canary_course, start_canary_course
 from labs.clock import database_now
-from labs.mllp_client import send
+from labs.mllp_client import ClientTls, send
 from labs.models import LabMessage, MessageOutcome, Observation
 from labs.services.canary_lab import (
     CANARY_SENDER,
@@ -34,6 +35,7 @@ ROLE = "canary"
 # Where nobody named a mailbox the outbox row still needs an address; no mail ever leaves for it.
 NO_MAILBOX = "canary@mailbox.invalid"
 _ANSWER_SECONDS = 5
+_TLS_REMEDY = "If it speaks TLS, see CANARY_TLS_CA and the settings beside it."
 
 
 def run_canary(*, now: datetime) -> int:
@@ -123,9 +125,15 @@ def _send(run: CanaryRun, *, now: datetime) -> None:
     """Hand the message to the listener's socket, outside any transaction, and keep how it answered."""
     body = canary_body(patient=run.patient, now=run.started_at)
     host, port = settings.CANARY_MLLP
+    tls = ClientTls(**settings.CANARY_TLS) if settings.CANARY_TLS else None
     changes: dict[str, datetime | str]
     try:
-        answer = send(host=host, port=port, body=body, seconds=_ANSWER_SECONDS)
+        answer = send(host=host, port=port, body=body, seconds=_ANSWER_SECONDS, tls=tls)
+    except ssl.SSLError as error:
+        why = getattr(error, "verify_message", "") or error.reason or type(error).__name__
+        changes = {"reason": f"TLS with the listener failed ({why}). {_TLS_REMEDY}"}
+    except ConnectionResetError:
+        changes = {"reason": f"The listener ended the connection. {_TLS_REMEDY}"}
     except OSError as error:
         changes = {"reason": f"The listener could not be reached ({type(error).__name__})."}
     else:
@@ -141,7 +149,9 @@ def _refusal(answer: bytes) -> str:
     """Why an answer is no acknowledgement; empty where it is one."""
     if b"\rMSA|AA|" in answer or b"\rMSA|CA|" in answer:
         return ""
-    return "The listener refused the message." if answer else "The listener closed without an answer."
+    if answer:
+        return "The listener refused the message."
+    return f"The listener closed without an answer. {_TLS_REMEDY}"
 
 
 def _note_reached(run: CanaryRun, *, now: datetime) -> str:

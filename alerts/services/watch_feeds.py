@@ -14,6 +14,7 @@ from alerts.watch_rules import Age, age_of
 from labs.models import CsvFeed, LocalCode, QuarantinedResult
 from labs.services.canary_lab import CANARY_SENDER
 from labs.services.feeds import silent_feeds
+from labs.services.files import waiting_uploads
 
 UNMAPPED = "unmapped-code"
 
@@ -97,22 +98,34 @@ def _code_conditions(source: str, unknown: Sequence[tuple[str, int, datetime]]) 
 
 def watch_quarantine(*, now: datetime) -> int:
     """One alert while any result has waited for a person longer than the policy allows."""
-    limits = policy().watch
-    overdue = QuarantinedResult.objects.filter(
-        state=QuarantinedResult.State.OPEN,
-        opened_at__lte=now - timedelta(hours=limits.quarantine_warn_hours),
-    ).exclude(message__sender=CANARY_SENDER)
+    waiting = QuarantinedResult.objects.filter(state=QuarantinedResult.State.OPEN)
+    overdue = waiting.exclude(message__sender=CANARY_SENDER).filter(opened_at__lte=_overdue_since(now))
     found = overdue.aggregate(oldest=Min("opened_at"), count=Count("pk"))
-    conditions = []
-    if found["oldest"] is not None:
-        age = age_of(opened_at=found["oldest"], now=now, limits=limits)
-        about = {"items": found["count"], "since": found["oldest"].isoformat()}
-        conditions.append(
-            Condition(
-                kind=Kind.QUARANTINE_AGEING,
-                key=key_of(Kind.QUARANTINE_AGEING, "queue"),
-                subject=Subject(about=about),
-                worse=age is Age.FAR_OVERDUE,
-            )
-        )
+    conditions = _ageing(Kind.QUARANTINE_AGEING, now=now, **found)
     return settle(kinds=[Kind.QUARANTINE_AGEING], conditions=conditions, now=now)
+
+
+def watch_uploads(*, now: datetime) -> int:
+    """One alert while any file that was handed in has waited for its second person as long."""
+    overdue = waiting_uploads().filter(uploaded_at__lte=_overdue_since(now))
+    found = overdue.aggregate(oldest=Min("uploaded_at"), count=Count("pk"))
+    conditions = _ageing(Kind.UPLOAD_AGEING, now=now, **found)
+    return settle(kinds=[Kind.UPLOAD_AGEING], conditions=conditions, now=now)
+
+
+def _overdue_since(now: datetime) -> datetime:
+    return now - timedelta(hours=policy().watch.quarantine_warn_hours)
+
+
+def _ageing(kind: Kind, *, oldest: datetime | None, count: int, now: datetime) -> list[Condition]:
+    """The one condition of a queue in which something is overdue."""
+    if oldest is None:
+        return []
+    return [
+        Condition(
+            kind=kind,
+            key=key_of(kind, "queue"),
+            subject=Subject(about={"items": count, "since": oldest.isoformat()}),
+            worse=age_of(opened_at=oldest, now=now, limits=policy().watch) is Age.FAR_OVERDUE,
+        )
+    ]

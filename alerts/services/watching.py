@@ -8,7 +8,7 @@ from alerts.library import policy
 from alerts.models import Heartbeat
 from alerts.services.canary import run_canary
 from alerts.services.watch_canary import watch_canary
-from alerts.services.watch_feeds import watch_codes, watch_quarantine, watch_silence
+from alerts.services.watch_feeds import watch_codes, watch_quarantine, watch_silence, watch_uploads
 from alerts.services.watch_panels import watch_panels
 from alerts.services.watch_units import watch_units
 from labs.clock import database_now
@@ -17,7 +17,14 @@ log = logging.getLogger(__name__)
 
 Look = Callable[..., int]
 # The trial comes before the look at it, and its fault keeps no look from being taken.
-EVERY_TIME: tuple[Look, ...] = (watch_silence, watch_codes, watch_quarantine, run_canary, watch_canary)
+EVERY_TIME: tuple[Look, ...] = (
+    watch_silence,
+    watch_codes,
+    watch_quarantine,
+    watch_uploads,
+    run_canary,
+    watch_canary,
+)
 IN_TURN: tuple[Look, ...] = (watch_panels, watch_units)
 
 

@@ -39,6 +39,12 @@ WATCH_WORDS: Mapping[str, tuple[str, str]] = {
         "Open the quarantine, the oldest first. Match, map, confirm or reject each one, with the laboratory "
         "where it is not clear. The alert ends by itself when none is overdue.",
     ),
+    Kind.UPLOAD_AGEING: (
+        "A laboratory file that somebody handed in waits for a second person.",
+        "Nothing of it has reached a chart. Open the laboratory files, the oldest first, read the preview, "
+        "and commit or discard it; whoever handed it in may only discard it. The alert ends by itself when "
+        "none is overdue.",
+    ),
     Kind.CANARY: (
         "A synthetic result of the hourly trial arrived.",
         "Nothing is to be done: no patient is concerned.",
@@ -127,5 +133,6 @@ _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.UNIT_DRIFT: _drift,
     Kind.PANEL_INCOMPLETE: _panel,
     Kind.QUARANTINE_AGEING: _ageing,
+    Kind.UPLOAD_AGEING: _ageing,
     Kind.CANARY_BROKEN: _broken,
 }

@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from courses.answer import answer
-from courses.chart import read_chart
+from courses.chart import as_stated, read_chart
 from courses.library import UnknownProtocol, engine, protocol, protocol_sha256
 from courses.models import ChartFact, Course, Cycle, Decision, FactConfirmation
 from courses.rules.recommend import recommend_or_hold
@@ -179,9 +179,23 @@ def follows_its_file(course: Course) -> bool:
 def recommend_for(
     *, course: Course, cycle: Cycle, protocol_id: str, today: date
 ) -> tuple[Chart, Recommendation]:
-    """What a protocol says of a course's present chart; writes nothing. Raises UnknownProtocol."""
-    chart = read_chart(course=course, planned_on=cycle.planned_on, today=today)
-    return chart, recommend_or_hold(chart=chart, protocol=protocol(protocol_id), today=today)
+    """What a protocol says of a course's present chart; writes nothing. Raises UnknownProtocol.
+
+    A value that jumped as a unit would is judged both ways, marked as doubtful and taken for true, and the
+    more severe answer stands with its chart: the mark can hold a cycle, and never hides a toxicity.
+    """
+    marked = read_chart(course=course, planned_on=cycle.planned_on, today=today)
+    charts = [marked] if (stated := as_stated(marked)) == marked else [marked, stated]
+    plan = protocol(protocol_id)
+    answers = [(chart, recommend_or_hold(chart=chart, protocol=plan, today=today)) for chart in charts]
+    # Of two that are equally severe the first, in which the mark is seen.
+    return max(answers, key=lambda answered: _severity(answered[1]))
+
+
+def _severity(recommendation: Recommendation) -> tuple[int, ...]:
+    """The actions of all reasons, the most severe first, behind what they come to."""
+    actions = sorted((int(reason.action) for reason in recommendation.reasons), reverse=True)
+    return (int(recommendation.action), *actions)
 
 
 def _is_news(

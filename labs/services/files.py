@@ -5,6 +5,7 @@ import unicodedata
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from labs.clock import database_now
 from labs.models import CsvFeed, CsvPreview, CsvUpload, CsvUploadEnd, LabMessage, MessageOutcome
@@ -107,6 +108,12 @@ def discard_file(*, upload: CsvUpload, by: User, reason: str) -> CsvUploadEnd:
             )
     except IntegrityError as error:
         raise FileRefused("Somebody else has just ended this upload. Open the page again.") from error
+
+
+def waiting_uploads() -> QuerySet[CsvUpload]:
+    """The files that wait for a second person, the oldest first, without their bytes."""
+    rows = CsvUpload.objects.filter(end__isnull=True).select_related("uploaded_by").defer("body")
+    return rows.order_by("uploaded_at", "pk")
 
 
 def latest_preview(upload: CsvUpload) -> CsvPreview:

@@ -13,6 +13,8 @@ from django.views.decorators.http import require_http_methods
 from labs.forms.manual import ResultForm
 from labs.forms.quarantine import ReasonForm
 from labs.models import Patient
+from labs.result_marks import jump_words, jumps_of
+from labs.same_person import numbers_of
 from labs.services.authority import NotAllowed
 from labs.services.manual import ENTER, enter_result, verify_result, withdraw_result
 from labs.services.manual_checks import BadEntry
@@ -155,6 +157,8 @@ def _entry_page(
     faults: list[str] | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    observation = found.observation
+    jump = jumps_of(numbers_of(patient.pk)).get(observation.result_id)
     context = {
         "title": "A typed result",
         "patient": patient,
@@ -163,6 +167,7 @@ def _entry_page(
         "is_mine": found.first.by_id == signed_in(request).pk,
         "form": form or ReasonForm(),
         "faults": faults or [],
+        "jump": jump_words(jump, unit=observation.unit) if jump else "",
     }
     return render_page(request, "labs/result_entry.html", context, status=status)
 

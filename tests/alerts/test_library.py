@@ -50,6 +50,7 @@ def test_only_what_shows_no_patient_is_technical() -> None:
         Kind.UNMAPPED_CODE,
         Kind.UNIT_DRIFT,
         Kind.QUARANTINE_AGEING,
+        Kind.UPLOAD_AGEING,
         Kind.CANARY,
         Kind.CANARY_BROKEN,
     }

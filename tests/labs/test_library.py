@@ -94,6 +94,12 @@ REPLACEMENTS = [
         "list of LOINC",
     ),
     ("plausible = [1, 3000]", "plausible = [1]", "analytes.PLT.plausible", "[lowest, highest]"),
+    ("tolerance_percent = 15", "tolerance_percent = 51", "unit_jumps.tolerance_percent", "from 1 to 50"),
+    ("close_percent = 5", "close_percent = 0.5", "unit_jumps.close_percent", "whole number"),
+    ("least_ratio = 2.5", "least_ratio = 1.9", "unit_jumps.least_ratio", "at least 2"),
+    ('closely_for = ["HGB", "CA"]', 'closely_for = ["HB"]', "unit_jumps.closely_for", "list of analytes"),
+    ('closely_for = ["HGB", "CA"]', "closely_for = [{}]", "unit_jumps.closely_for", "list of analytes"),
+    ("least_ratio = 2.5\n", "", "unit_jumps.least_ratio", "missing"),
     ('unit = "%"', 'unit = "percentage"', "analytes.PTR.unit", "factor 1"),
 ]
 

@@ -5,8 +5,10 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -165,6 +167,7 @@ def test_a_door_that_is_open_to_all_is_not_opened(tmp_path: Path) -> None:
     assert "MLLP_TLS_CERT" in refused(MLLP_TLS_CERT=nowhere, MLLP_TLS_KEY=nowhere)
     (tmp_path / "bad.crt").write_text("not a certificate")
     bad = str(tmp_path / "bad.crt")
+    assert "MLLP_FRAME_SECONDS is 0; set a whole number from 5 to 600" in refused(MLLP_FRAME_SECONDS="0")
     assert "does not hold" in refused(MLLP_TLS_CERT=bad, MLLP_TLS_KEY=bad)
 
 
@@ -180,6 +183,92 @@ def test_an_allow_list_or_certificates_open_the_door_beyond_this_machine(tmp_pat
     with guarded as (port, _process), connect(port) as line:
         line.sendall(framed(message()))
         assert acks(line, 1) == ["AE M1"]
+
+
+@pytest.mark.openssl
+def test_a_revoked_certificate_is_refused_and_the_others_are_not(real_commits: str, keys: Keys) -> None:
+    make_sender()
+    crl = keys.ours.revocation_list(keys.other, name="revoked.crl")
+    with listening(real_commits, **keys.settings, MLLP_TLS_CRL=str(crl)) as (port, _process):
+        assert keys.answers(port, keys.central, message(control_id="C1")) == ["AA C1"]
+        assert keys.answers(port, keys.other, message(control_id="O1")) == []
+        old = client_context(keys.ours, keys.other)
+        old.maximum_version = ssl.TLSVersion.TLSv1_2
+        with connect(port) as plain, pytest.raises((ssl.SSLError, ConnectionError)):
+            old.wrap_socket(plain).recv(1)
+    assert list(LabMessage.objects.values_list("control_id", flat=True)) == ["C1"]
+
+
+@pytest.mark.openssl
+def test_a_list_that_changes_is_loaded_and_ends_the_connection_of_who_stands_on_it(
+    real_commits: str, keys: Keys
+) -> None:
+    make_sender()
+    crl = keys.ours.revocation_list(name="changing.crl")
+    with listening(real_commits, **keys.settings, MLLP_TLS_CRL=str(crl)) as (port, _process):
+        with keys.speaking(port, keys.other) as line:
+            line.sendall(framed(message(control_id="O1")))
+            assert acks(line, 1) == ["AA O1"]
+            replaced(crl, keys.ours.revocation_list(keys.other, name="next.crl"))
+            assert line.recv(100) == b""  # noticed while nobody else connected
+        assert keys.answers(port, keys.other, message(control_id="O2")) == []
+        assert keys.answers(port, keys.central, message(control_id="C1")) == ["AA C1"]
+        # A damaged list changes nothing: who was revoked stays so, the others are heard.
+        damaged = crl.with_name("damaged.crl")
+        damaged.write_text("no list")
+        replaced(crl, damaged)
+        assert keys.answers(port, keys.other, message(control_id="O3")) == []
+        assert keys.answers(port, keys.central, message(control_id="C2")) == ["AA C2"]
+    assert set(LabMessage.objects.values_list("control_id", flat=True)) == {"O1", "C1", "C2"}
+
+
+@pytest.mark.openssl
+def test_a_list_that_runs_out_meanwhile_lets_nobody_in_until_a_new_one_comes(
+    real_commits: str, keys: Keys
+) -> None:
+    make_sender()
+    soon = datetime.now(UTC) + timedelta(seconds=8)
+    crl = keys.ours.revocation_list(name="short.crl", until=f"{soon:%Y%m%d%H%M%SZ}")
+    with listening(real_commits, **keys.settings, MLLP_TLS_CRL=str(crl)) as (port, _process):
+        assert keys.answers(port, keys.central, message(control_id="C1")) == ["AA C1"]
+        time.sleep(max(0.0, (soon - datetime.now(UTC)).total_seconds()) + 1.5)
+        assert keys.answers(port, keys.central, message(control_id="C2")) == []
+        replaced(crl, keys.ours.revocation_list(name="fresh.crl"))
+        assert keys.answers(port, keys.central, message(control_id="C3")) == ["AA C3"]
+
+
+def replaced(path: Path, by: Path) -> None:
+    """Another file under the same name, in one step, as a careful script does it."""
+    by.replace(path)
+
+
+@pytest.mark.openssl
+def test_a_list_that_is_missing_damaged_or_out_of_date_keeps_the_door_shut(
+    keys: Keys, tmp_path: Path
+) -> None:
+    def said(crl: Path) -> str:
+        return refused(**keys.settings, MLLP_TLS_CRL=str(crl))
+
+    assert "cannot be read: No such file" in said(tmp_path / "none.crl")
+    no_list = "holds no revocation list. Fetch the present list of every authority in MLLP_TLS_CLIENT_CA"
+    assert no_list in said(keys.ours.certificate)
+    stale = keys.ours.revocation_list(name="stale.crl", until="20260301000000Z")
+    assert "a list holds from 2026-01-01 00:00 to 2026-03-01 00:00 UTC, not now. Fetch" in said(stale)
+    both = tmp_path / "both.crl"
+    both.write_bytes(keys.ours.revocation_list(name="good.crl").read_bytes() + stale.read_bytes())
+    assert "to 2026-03-01 00:00 UTC, not now" in said(both)
+    damaged = tmp_path / "damaged.crl"
+    damaged.write_bytes(both.read_bytes().replace(b"MII", b"AAA", 1))
+    assert "MLLP_TLS_CRL is" in said(damaged)
+    assert "MLLP_TLS_CLIENT_CA must be set" in refused(MLLP_TLS_CRL=str(stale))
+
+
+@pytest.mark.openssl
+def test_an_authority_without_a_list_of_its_own_has_nobody_let_in(real_commits: str, keys: Keys) -> None:
+    make_sender()
+    crl = keys.strangers.revocation_list(name="theirs.crl")
+    with listening(real_commits, **keys.settings, MLLP_TLS_CRL=str(crl)) as (port, _process):
+        assert keys.answers(port, keys.central, message(control_id="C1")) == []
 
 
 def test_the_names_of_a_certificate() -> None:

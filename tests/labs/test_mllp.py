@@ -270,6 +270,53 @@ def test_a_sender_that_does_not_read_its_answers_is_ended(real_commits: str) -> 
     serve_while(Limits(frame_seconds=0.5), senders)
 
 
+def test_an_idle_connection_is_ended_where_a_patience_is_set_and_noise_does_not_prolong_it(
+    real_commits: str,
+) -> None:
+    def senders(port: int) -> None:
+        with connect(port) as line, connect(port) as busy:
+            line.sendall(framed(message()))
+            assert acks(line, 1) == ["AA M1"]
+            ended = time.monotonic() + 5
+            line.settimeout(0.2)
+            busy.sendall(b"\x0b" + message(control_id="M2"))  # inside a message, so not idle
+            while time.monotonic() < ended:
+                try:
+                    line.sendall(b"\n")
+                    if line.recv(100) == b"":
+                        break
+                except TimeoutError:
+                    continue
+                except ConnectionError:
+                    break
+            else:
+                pytest.fail("the idle connection was kept open by noise")
+            busy.sendall(b"\x1c\r")
+            assert acks(busy, 1) == ["AA M2"]
+
+    serve_while(Limits(idle_seconds=0.8), senders)
+
+
+def test_the_limits_of_the_environment_are_those_of_the_listener(real_commits: str) -> None:
+    limits = {"MLLP_MOST_CONNECTIONS": "2", "MLLP_MOST_OF_ONE_ADDRESS": "2", "MLLP_FRAME_MOST_KIB": "64"}
+    limits |= {"MLLP_IDLE_SECONDS": "1"}
+    long = message(obr(), obx(), "NTE|1||" + "x" * 70_000, control_id="LONG")
+    with listening(real_commits, **limits) as (port, _process):
+        with connect(port) as one, connect(port) as two:
+            for line in (one, two):
+                line.sendall(b"\x0b")
+            time.sleep(0.3)
+            with connect(port) as surplus:
+                assert surplus.recv(100) == b""
+            one.sendall(message() + b"\x1c\r")
+            assert acks(one, 1) == ["AA M1"]
+            assert one.recv(100) == b""  # idle for a second
+        time.sleep(0.2)
+        with connect(port) as line:
+            line.sendall(framed(long))
+            assert acks(line, 1) == ["AR LONG"]
+
+
 def test_told_to_stop_inside_a_message_it_takes_that_message_first(real_commits: str) -> None:
     with listening(real_commits) as (port, process), connect(port) as busy, connect(port) as idle:
         busy.sendall(framed(message())[:-20])

@@ -91,7 +91,8 @@ def test_every_variable_handed_on_is_a_setting():
     for name in OURS:
         assert set(SERVICES[name]["environment"]) <= known
     assert SERVICES["mllp"]["environment"]["MLLP_ALLOW"].startswith("${MLLP_ALLOW:-127.0.0.0/8,")
-    assert SERVICES["web"]["environment"].items() <= SERVICES["mllp"]["environment"].items()
+    for name in ("mllp", "runner"):
+        assert SERVICES["web"]["environment"].items() <= SERVICES[name]["environment"].items()
 
 
 def test_the_access_log_holds_one_line_a_request_and_no_search_words():
@@ -105,6 +106,21 @@ def test_data_lies_in_named_volumes_and_nothing_listens_beyond_this_machine():
             assert volume.split(":")[0] in FILE["volumes"], name
         for port in service.get("ports", []):
             assert port.startswith("127.0.0.1:"), name
+
+
+def test_the_runner_alone_has_the_drop_folder_on_a_volume_it_may_write():
+    """It moves what it took in, so that the mount is writable although the container is read-only."""
+    mounted = {name: service.get("volumes", []) for name, service in SERVICES.items()}
+    folder = SERVICES["runner"]["environment"]["DROP_FOLDER"]
+    assert mounted["runner"] == [f"drop:{folder}"]
+    assert "drop" in FILE["volumes"]
+    for name in OURS:
+        if name != "runner":
+            assert "DROP_FOLDER" not in SERVICES[name]["environment"]
+            assert not mounted.get(name)
+    # A new volume takes the folder's owner from the image: root's would shut the service out.
+    image = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert f"install -d -o prrt -g prrt -m 0770 {folder}" in image
 
 
 def test_the_image_is_built_in_stages_and_runs_without_root():
@@ -137,6 +153,9 @@ class Machine:
             wanted["WEB_PORT"], wanted["MLLP_PORT"] = self.ports["8000"], self.ports["2575"]
             wanted["PRRT_VAR_DIR"] = str(self.place / "var")
             wanted["PRRT_STATIC_DIR"] = str(self.place / "static")
+        if "DROP_FOLDER" in wanted:
+            wanted["DROP_FOLDER"] = str(self.place / "drop")
+            (self.place / "drop").mkdir(exist_ok=True)
         server = urlsplit(self.database)
         machine = {"PGHOST": server.hostname, "PGPORT": str(server.port), "HOME": str(self.place)}
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -238,6 +257,26 @@ def test_every_service_starts_by_its_command_and_passes_its_own_health_check(mac
     for name in ("web", "worker", "mllp"):
         _end(started[name])
         assert machine.check(name)[0] == 1, name
+
+
+@pytest.mark.services
+@pytest.mark.postgres
+def test_a_file_dropped_into_the_volume_is_taken_in_by_the_runner(machine):
+    machine.start("redis")
+    machine.becomes_healthy("redis")
+    assert machine.run("migrate", SERVICES["migrate"]["command"])[0] == 0
+    folder = machine.place / "drop" / "nobody-lab"
+    machine.environment("runner")
+    folder.mkdir()
+    (folder / "may.csv").write_bytes(b"mrn\r\n1\r\n")
+    (folder / "may.csv.done").touch()
+    machine.start("runner")
+    deadline = time.monotonic() + 60
+    while not (folder / "failed").is_dir() and time.monotonic() < deadline:
+        time.sleep(0.5)
+    # No feed of this name is set up, so the file fails, but it was found, kept and moved.
+    assert [path.suffix for path in sorted((folder / "failed").iterdir())]
+    assert not (folder / "may.csv").exists()
 
 
 @pytest.mark.services

@@ -91,6 +91,26 @@ def test_production_refuses_each_unsafe_value_by_name(tmp_path, name, value, say
         ("CANARY_MAILBOX", "nobody"),
         ("CANARY_MAILBOX", "a@example.org, b@example.org"),
         ("CANARY_MLLP", "mllp"),
+        ("CANARY_TLS_CERT", "canary.crt"),
+        ("CANARY_TLS_KEY", "canary.key"),
+        ("CANARY_TLS_NAME", "mllp.clinic.example"),
+        ("MLLP_TLS_CRL", "laboratories.crl"),
+        ("MLLP_MOST_CONNECTIONS", "0"),
+        ("MLLP_MOST_CONNECTIONS", "1001"),
+        ("MLLP_MOST_CONNECTIONS", "many"),
+        ("MLLP_MOST_CONNECTIONS", "31"),  # fewer than of one address
+        ("MLLP_MOST_OF_ONE_ADDRESS", "0"),
+        ("MLLP_MOST_OF_ONE_ADDRESS", "65"),
+        ("MLLP_FRAME_MOST_KIB", "63"),
+        ("MLLP_FRAME_MOST_KIB", "65537"),
+        ("MLLP_FRAME_SECONDS", "4"),
+        ("MLLP_FRAME_SECONDS", "601"),
+        ("MLLP_FRAME_SECONDS", "60.5"),
+        ("MLLP_LEAST_BYTES_PER_SECOND", "1023"),
+        ("MLLP_HANDSHAKE_SECONDS", "0"),
+        ("MLLP_HANDSHAKE_SECONDS", "61"),
+        ("MLLP_IDLE_SECONDS", "-1"),
+        ("MLLP_IDLE_SECONDS", "604801"),
         ("CANARY_MLLP", "mllp:99999"),
     ],
 )
@@ -98,6 +118,16 @@ def test_a_value_nobody_can_read_is_refused_by_name_everywhere(tmp_path, name, v
     loaded = load(tmp_path, **{name: value})
     assert loaded.returncode != 0
     assert name in loaded.stderr.strip().splitlines()[-1]
+
+
+def test_a_number_out_of_its_range_is_refused_with_the_range_and_the_usual_value(tmp_path):
+    said = load(tmp_path, MLLP_FRAME_SECONDS="0").stderr.strip().splitlines()[-1]
+    assert said.endswith("MLLP_FRAME_SECONDS is 0; set a whole number from 5 to 600, or leave it out for 60.")
+
+
+def test_a_number_that_compose_hands_on_empty_is_the_usual_one(tmp_path):
+    loaded = load(tmp_path, "s.MLLP_FRAME_SECONDS, s.MLLP_IDLE_SECONDS", MLLP_FRAME_SECONDS="")
+    assert loaded.stdout.split() == ["60", "0"]
 
 
 def test_without_a_mail_server_mail_is_delivered_into_a_directory(tmp_path):
@@ -131,6 +161,15 @@ def test_the_hourly_trial_is_on_in_production_and_off_elsewhere_unless_asked_for
 )
 def test_the_hourly_trial_finds_the_listener(tmp_path, environment, found):
     assert load(tmp_path, "s.CANARY_MLLP", **environment).stdout.strip() == found
+
+
+def test_the_hourly_trial_speaks_tls_where_an_authority_is_named(tmp_path):
+    assert load(tmp_path, "s.CANARY_TLS").stdout.strip() == "{}"
+    named = {"CANARY_MLLP": "mllp:2575", "CANARY_TLS_CA": "ca.crt"}
+    assert load(tmp_path, "s.CANARY_TLS['ca'], s.CANARY_TLS['name']", **named).stdout.split() == [
+        "ca.crt",
+        "mllp",
+    ]
 
 
 def test_a_new_data_folder_is_for_its_owner_alone(tmp_path):

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterable
 from ipaddress import ip_network
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from labs.mllp import Limits, Listener
-from labs.mllp_tls import UnsafeDoor, refuse_open_door, tls_context
+from labs.mllp_tls import Network, TlsDoor, TlsFiles, UnsafeDoor, refuse_open_door
 
 
 def network(text: str) -> Any:
@@ -19,6 +20,30 @@ def network(text: str) -> Any:
         return ip_network(text, strict=False)
     except ValueError as error:
         raise ArgumentTypeError(f"{text!r} is not an address or network such as 10.1.2.0/24") from error
+
+
+def limits_set(allowed: Iterable[Network]) -> Limits:
+    """What senders may ask of the listener, by the settings; their ranges are checked there."""
+    return Limits(
+        allowed=tuple(allowed),
+        connections=settings.MLLP_MOST_CONNECTIONS,
+        of_one_address=settings.MLLP_MOST_OF_ONE_ADDRESS,
+        frame_bytes=settings.MLLP_FRAME_MOST_KIB * 1024,
+        frame_seconds=settings.MLLP_FRAME_SECONDS,
+        least_rate=settings.MLLP_LEAST_BYTES_PER_SECOND,
+        handshake_seconds=settings.MLLP_HANDSHAKE_SECONDS,
+        idle_seconds=settings.MLLP_IDLE_SECONDS,
+    )
+
+
+def tls_files() -> TlsFiles:
+    """The listener's PEM files, by the settings."""
+    return TlsFiles(
+        cert=settings.MLLP_TLS_CERT,
+        key=settings.MLLP_TLS_KEY,
+        client_ca=settings.MLLP_TLS_CLIENT_CA,
+        crl=settings.MLLP_TLS_CRL,
+    )
 
 
 class Command(BaseCommand):
@@ -46,14 +71,12 @@ class Command(BaseCommand):
         if allowed is None:
             allowed = [ip_network(text, strict=False) for text in settings.MLLP_ALLOW]
         try:
-            tls = tls_context(
-                cert=settings.MLLP_TLS_CERT, key=settings.MLLP_TLS_KEY, client_ca=settings.MLLP_TLS_CLIENT_CA
-            )
+            tls = TlsDoor(tls_files()) if settings.MLLP_TLS_CERT else None
             asks = bool(settings.MLLP_TLS_CLIENT_CA)
             refuse_open_door(host=host, allowed=allowed, asks_for_certificates=asks)
         except UnsafeDoor as fault:
             raise CommandError(str(fault), returncode=2) from fault
-        listener = Listener(host=host, port=port, limits=Limits(allowed=tuple(allowed)), tls=tls)
+        listener = Listener(host=host, port=port, limits=limits_set(allowed), tls=tls)
         try:
             asyncio.run(listener.serve(ready=self._ready))
         except OSError as error:

@@ -38,7 +38,8 @@ from labs.services.canary_lab import CANARY_SENDER, canary_body, make_canary_pat
 from labs.zones import clinic_zone
 from tests.builders import approve
 from tests.builders_alerts import make_person
-from tests.builders_labs import make_patient
+from tests.builders_labs import make_patient, make_sender
+from tests.certificates import Authority, Certificate
 from tests.smtp_server import SmtpServer
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -46,13 +47,14 @@ MAILBOX = "canary@clinic.example"
 
 
 @contextmanager
-def listener(url: str, port: int, tmp_path: Path) -> Iterator[None]:
+def listener(url: str, port: int, tmp_path: Path, **more: str) -> Iterator[None]:
     """A listener of its own, in another process, on this test's database."""
     environment = {
         "PATH": "/usr/bin:/bin",
         "PRRT_ENV": "test",
         "PRRT_VAR_DIR": str(tmp_path / "var"),
         "DATABASE_URL": url,
+        **more,
     }
     process = subprocess.Popen(
         [sys.executable, "manage.py", "listen_mllp", "--host", "127.0.0.1", "--port", str(port)],
@@ -115,6 +117,81 @@ def test_a_trial_goes_from_the_socket_to_the_mailbox_and_leaves_nothing_open(lin
     # The next one is due in an hour, not before.
     assert run_canary(now=database_now()) == 0
     assert CanaryRun.objects.count() == 1
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> dict[str, Certificate | Authority]:
+    """An authority, the listener's certificate, the trial's own, and one of a stranger's authority."""
+    ours = Authority(tmp_path / "ours")
+    return {
+        "authority": ours,
+        "listener": ours.issue("mllp.clinic.example", "DNS:mllp.clinic.example"),
+        "canary": ours.issue("canary.clinic.example"),
+        "stranger": Authority(tmp_path / "theirs", "stranger").issue("canary.clinic.example"),
+    }
+
+
+@pytest.fixture
+def guarded(
+    real_commits: str, free_port: Callable[[], int], tmp_path: Path, settings: Any, keys: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """A listener that asks for certificates and looks them up; the trial shows its own."""
+    port, ca = free_port(), str(keys["authority"].certificate)
+    settings.CANARY, settings.CANARY_MAILBOX, settings.CANARY_MLLP = True, MAILBOX, ("127.0.0.1", port)
+    settings.CANARY_TLS = shown(keys, "canary")
+    tls = {
+        "MLLP_TLS_CERT": str(keys["listener"].certificate),
+        "MLLP_TLS_KEY": str(keys["listener"].key),
+        "MLLP_TLS_CLIENT_CA": ca,
+        "MLLP_TLS_CRL": str(keys["authority"].revocation_list()),
+    }
+    with listener(real_commits, port, tmp_path, **tls):
+        yield keys
+
+
+def shown(keys: dict[str, Any], who: str) -> dict[str, str]:
+    """How the trial speaks TLS when it shows this certificate."""
+    return {
+        "ca": str(keys["authority"].certificate),
+        "cert": str(keys[who].certificate),
+        "key": str(keys[who].key),
+        "name": "mllp.clinic.example",
+    }
+
+
+@pytest.mark.openssl
+def test_a_trial_passes_through_a_listener_that_asks_for_certificates(
+    smtp: SmtpServer, guarded: dict[str, Any]
+) -> None:
+    make_sender(certificate="lis.central-lab.example")  # a laboratory's own is no matter of the trial's
+    run = rounds_until_ended()
+    assert run.outcome == CanaryOutcome.PASSED, run.reason
+    assert smtp.room.recipients == [[MAILBOX]]
+    assert LabMessage.objects.get().ack_code == "AA"
+
+
+@pytest.mark.openssl
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        # The refusal may be read as an alert, as an end or as a reset: each says what to set.
+        ({}, "If it speaks TLS, see CANARY_TLS_CA"),
+        ({"who": "stranger"}, "If it speaks TLS, see CANARY_TLS_CA"),
+        ({"name": "other.example"}, "TLS with the listener failed (Hostname mismatch"),
+        ({"ca": "nowhere.crt"}, "could not be reached (FileNotFoundError)"),
+    ],
+)
+def test_a_trial_that_is_not_let_in_says_so_and_what_to_set(
+    guarded: dict[str, Any], settings: Any, changed: dict[str, str], says: str
+) -> None:
+    told = {name: text for name, text in changed.items() if name != "who"}
+    settings.CANARY_TLS = shown(guarded, changed.get("who", "canary")) | told if changed else {}
+    run = begin_canary(now=database_now())
+    advance_canary(run_id=run.pk, now=database_now())
+    run.refresh_from_db()
+    assert run.acknowledged_at is None
+    assert says in run.reason
+    assert not LabMessage.objects.exists()
 
 
 def test_the_next_trial_is_another_patient_and_another_mail(line: SmtpServer) -> None:

@@ -11,9 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from alerts.models import Alert
 from alerts.rules import Kind, State
 from alerts.services.acknowledging import acknowledge
-from alerts.services.watch_feeds import watch_codes, watch_quarantine, watch_silence
+from alerts.services.watch_feeds import watch_codes, watch_quarantine, watch_silence, watch_uploads
 from alerts.services.watching import watch
-from labs.models import ExpectedTraffic, LabMessage, QuarantinedResult
+from labs.models import CsvUpload, ExpectedTraffic, LabMessage, QuarantinedResult
+from labs.services.files import commit_file, discard_file, latest_preview, submit_file
 from tests.builders_alerts import make_person
 from tests.builders_labs import (
     csv_row,
@@ -225,6 +226,46 @@ def test_what_waits_too_long_tells_the_owners_then_gets_worse_then_ends() -> Non
     assert watch_quarantine(now=opened + timedelta(hours=25)) == 1
     alert.refresh_from_db()
     assert alert.state == State.CLOSED
+
+
+def handed_in() -> CsvUpload:
+    """A file that waits, and somebody who handed it in."""
+    make_patient()
+    make_feed()
+    by = make_person("submitter", "nurse")
+    return submit_file(
+        feed="csv-lab", file_name="may.csv", body=long_csv(csv_row()), by=by, most_bytes=1 << 20
+    )
+
+
+def test_a_file_that_waits_for_its_second_person_tells_then_gets_worse_then_ends_when_committed() -> None:
+    upload = handed_in()
+    at = upload.uploaded_at
+    assert watch_uploads(now=at + timedelta(hours=4) - MINUTE) == 0
+    assert watch_uploads(now=at + timedelta(hours=4)) == 1
+    alert = Alert.objects.get()
+    assert (alert.kind, alert.severity, told(alert)) == (Kind.UPLOAD_AGEING, 3, {"nurse1", "submitter"})
+    assert alert.about == {"items": 1, "since": at.isoformat()}
+    assert watch_uploads(now=at + timedelta(hours=24) - MINUTE) == 0
+    assert watch_uploads(now=at + timedelta(hours=24)) == 1
+    alert.refresh_from_db()
+    assert (alert.severity, "doctor1" in told(alert)) == (2, True)
+    preview = latest_preview(upload)
+    second = make_person("committer", "physician")
+    commit_file(upload=upload, by=second, seen_file=upload.sha256, seen_preview=preview.sha256)
+    assert watch_uploads(now=at + timedelta(hours=25)) == 1
+    alert.refresh_from_db()
+    assert alert.state == State.CLOSED
+
+
+def test_a_discarded_file_ends_the_alert_as_well_and_every_round_looks() -> None:
+    upload = handed_in()
+    later = upload.uploaded_at + timedelta(hours=5)
+    watch(now=later)
+    assert Alert.objects.get().kind == Kind.UPLOAD_AGEING
+    discard_file(upload=upload, by=upload.uploaded_by, reason="the wrong month")
+    watch(now=later + MINUTE)
+    assert Alert.objects.get().state == State.CLOSED
 
 
 # --- All looks -----------------------------------------------------------------------------------

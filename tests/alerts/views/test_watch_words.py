@@ -45,6 +45,10 @@ ABOUT: dict[Kind, tuple[dict[str, Any], list[str]]] = {
         {"items": 4, "since": SINCE},
         ["Overdue when this was noticed: 4; the oldest has waited since 4 May 2026"],
     ),
+    Kind.UPLOAD_AGEING: (
+        {"items": 1, "since": SINCE},
+        ["Overdue when this was noticed: 1; the oldest has waited since 4 May 2026"],
+    ),
     Kind.CANARY_BROKEN: (
         {"stage": "read", "reason": "It was not reached in time.", "since": SINCE},
         ["Stage not reached: read. Noticed on 4 May 2026", "It was not reached in time."],
