@@ -199,6 +199,21 @@ def test_a_fault_of_the_core_holds_and_says_so() -> None:
     assert recommend_or_hold(chart=good, protocol=PROTOCOL, today=draw_day()) == judge(good)
 
 
+class Unreadable:
+    """A result that breaks whoever reads it."""
+
+    @property
+    def code(self) -> str:
+        raise ZeroDivisionError("what it says of the patient")
+
+
+def test_a_fault_names_the_innermost_place_and_nothing_of_the_patient() -> None:
+    broken = replace(chart(), measurements=(Unreadable(),))  # type: ignore[arg-type]  # the fault
+    (reason,) = recommend_or_hold(chart=broken, protocol=PROTOCOL, today=draw_day()).reasons
+    assert "(ZeroDivisionError in code, line " in reason.sentence
+    assert "patient" not in reason.sentence
+
+
 def test_the_recommendation_does_not_age_while_nothing_ripens() -> None:
     found = chart(draws=panel(draw_day(), PLT="60"))
     one, other = judge(found, days=1), judge(found, days=2)
