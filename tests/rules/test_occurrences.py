@@ -1,4 +1,4 @@
-"""Which occurrences count: those of two intervals, in the order of their days, and what a dismissal covers."""
+"""Which occurrences count: those of two intervals, in the order of their days; what a dismissal covers."""
 
 from dataclasses import replace
 from datetime import date, timedelta
