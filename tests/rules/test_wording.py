@@ -47,7 +47,7 @@ def test_a_computed_number_is_told_in_one_place(value: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("analyte", "one", "other", "words"),
     [
-        ("PLT", "220", "60", "Platelets 60 to 220 ×10^9/L"),
+        ("PLT", "220", "60", "Platelets 60 to 220"),
         ("ANC", "1.04", "0.96", "Neutrophils 0.96 to 1.04"),
     ],
 )
