@@ -30,28 +30,25 @@ class Spoken:
     """The attributions of one term, and those of them that ended for good.
 
     `ended` are those that a worse finding ended, or that were given while a worse one stood; `settled` those
-    whose finding has gone since. `standing` is the grade the newest finding surely had,
-    `standing_on` its day.
+    whose finding has gone since. `standing` is the grade the newest finding surely had.
     """
 
     attributions: tuple[Attribution, ...] = ()
     ended: tuple[Attribution, ...] = ()
     settled: tuple[Attribution, ...] = ()
     standing: int = field(default=0, compare=False)
-    standing_on: date | None = field(default=None, compare=False)
 
     def after(self, day: date, grade: int) -> "Spoken":
-        """The same once a finding of surely this grade has been seen."""
+        """The same once a finding of surely this grade has been seen.
+
+        A word of an earlier day is also held against what stood before: when it was given, or ever since.
+        """
         newest = newest_on(self.attributions, day)
-        worst = grade if newest is None or newest.on == day else max(grade, self._standing_at(newest))
-        spoken = replace(self, standing=grade, standing_on=day)
+        worst = grade if newest is None or newest.on == day else max(grade, self.standing)
+        spoken = replace(self, standing=grade)
         if newest is None or newest.related or worst <= newest.grade or newest in self.ended:
             return spoken
         return replace(spoken, ended=(*self.ended, newest))
-
-    def _standing_at(self, given: Attribution) -> int:
-        """The grade that stood when a word was given, where no finding was judged since; else none."""
-        return self.standing if self.standing_on is not None and self.standing_on <= given.on else 0
 
     def gone(self, day: date) -> "Spoken":
         """The same once the finding is surely gone: what comes after it needs a new word."""

@@ -55,8 +55,7 @@ def speaks(
     release: str = "",
     on: date | None = None,
 ) -> Reason:
-    """What a check found and what follows; nothing but a delay has a release here."""
-    delays = action is Action.DELAY
+    """What a check found and what follows; nothing but a delay has a release here, and a day for it."""
     return Reason(
         rule=check.id,
         action=action,
@@ -64,8 +63,8 @@ def speaks(
         threshold=threshold,
         source=str(check.source),
         evidence=evidence,
-        release=release if delays else "",
-        release_on=on if delays else None,
+        release=release if action is Action.DELAY else "",
+        release_on=on,
     )
 
 

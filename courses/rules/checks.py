@@ -219,19 +219,18 @@ def _imaging(check: ImagingCheck, case: Case) -> Iterator[Said]:
         resolve = "record the somatostatin receptor imaging: day, modality and lowest uptake of the lesions"
         yield lacks(check, "sstr_imaging", "Somatostatin receptor imaging", "none is recorded", resolve)
         return
-    found = f"The {newest.modality.value} of {day_words(newest.on)} shows an uptake of {newest.uptake}"
+    found = f"the {newest.modality.value} of {day_words(newest.on)} shows an uptake of {newest.uptake}"
     wanted = f"an uptake of {check.least_uptake} or more"
     value = f"uptake {newest.uptake} ({newest.modality.value})"
     fact = recorded("Somatostatin receptor imaging", value, newest.on, newest.ref)
     if newest.uptake < check.least_uptake:
-        text, release = f"{found}, below {check.least_uptake}", f"record imaging that shows {wanted}"
+        text, release = f"{capital(found)}, below {check.least_uptake}", f"record imaging that shows {wanted}"
         yield speaks(check, check.if_below, text, wanted, evidence=(fact,), release=release)
     elif newest.uptake <= check.note_uptake:
-        yield speaks(
-            check, Action.PROCEED, f"{found}, no more than {check.note_uptake}", wanted, evidence=(fact,)
-        )
+        text = f"{capital(found)}, no more than {check.note_uptake}"
+        yield speaks(check, Action.PROCEED, text, wanted, evidence=(fact,))
     else:
-        yield content(check, found.replace("The", "the", 1))
+        yield content(check, found)
 
 
 def _analogues(check: AnalogueCheck, case: Case, dates: Dates) -> Iterator[Said]:

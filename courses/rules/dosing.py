@@ -24,7 +24,7 @@ from courses.rules.explaining import (
 )
 from courses.rules.occurrences import counted, current, is_unreviewed, next_day, nominal_day, recurrence
 from courses.rules.people_notes import relation_words
-from courses.rules.protocol import RecurrenceBy, Test, ToxicityFamily
+from courses.rules.protocol import Test, ToxicityFamily
 from courses.rules.required import MISSING
 from courses.rules.schedule import clock_start, other_delay_days, stop_day
 from courses.rules.toxicity import DEATH, Course, Episode, events, family_of
@@ -145,21 +145,15 @@ def _family_reasons(
             newest, Action.STOP, Occurrence.FIRST, "stop permanently, do not treat again", case
         )
         return
-    recurrent = recurrence(family, episodes)
-    if recurrent is not None:
-        first = next(e for e in episodes if _is_before(e, recurrent))
+    twice = recurrence(family, episodes)
+    if twice is not None:
+        first, recurrent = twice
         resumed = cycle_words(given_cycles(case)[recurrent.interval - 1])
         again = f"it came again after treatment had resumed (first from {day_words(first.onset)})"
         text = _joined([*_story(recurrent, course, case), f"{again} with {resumed}: stop permanently"])
         yield episode_reason(recurrent, family.on_recurrence, Occurrence.RECURRENT, text, case, first=first)
         return
     yield from _first_reasons(episodes, course, case)
-
-
-def _is_before(episode: Episode, recurrent: Episode) -> bool:
-    """Whether an episode is an earlier occurrence of what came again."""
-    same = recurrent.family.recurrence_by is RecurrenceBy.FAMILY or episode.track == recurrent.track
-    return same and episode.interval < recurrent.interval
 
 
 def _first_reasons(episodes: list[Episode], course: Course, case: Case) -> Iterator[Reason]:

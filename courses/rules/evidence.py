@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import reduce
 
 from courses.rules.intervals import Interval, compared
 from courses.rules.values import Chart, Measurement, Status
@@ -152,28 +153,30 @@ def _merged(samples: list[Sample]) -> Iterator[Sample]:
     Different values under one code contradict each other; under different codes they are one value within
     bounds.
     """
-    seen: dict[tuple[str, datetime], Sample] = {}
+    groups: dict[tuple[str, datetime], list[Sample]] = defaultdict(list)
     for sample in sorted(samples, key=lambda s: (s.measurement.code, _stable(s.measurement))):
-        if sample.standing is not Standing.DECISIVE or sample.value is None:
+        if sample.standing is Standing.DECISIVE and sample.value is not None:
+            groups[sample.analyte, sample.at].append(sample)
+        else:
             yield sample
-            continue
-        place = (sample.analyte, sample.at)
-        first = seen.get(place)
-        if first is None or first.value is None:
-            seen[place] = sample
-            continue
-        if first.value != sample.value:
-            first = _both(first, sample, first.value.hull(sample.value))
-        mark = first.measurement.baseline or sample.measurement.baseline
-        seen[place] = replace(first, measurement=replace(first.measurement, baseline=mark))
-    yield from seen.values()
+    yield from (_as_one(group) for group in groups.values())
 
 
-def _both(first: Sample, second: Sample, value: Interval) -> Sample:
-    """Two decisive samples of one specimen that differ."""
-    if first.measurement.code != second.measurement.code and first.standing is Standing.DECISIVE:
-        return replace(first, value=value)
-    return replace(first, value=value, standing=Standing.CONFLICT, why=TWO_RESULTS)
+def _as_one(group: list[Sample]) -> Sample:
+    """The decisive samples of one analyte and instant as one."""
+    first = group[0]
+    values = [sample.value for sample in group if sample.value is not None]
+    if len(values) == 1:
+        return first
+    mark = any(sample.measurement.baseline for sample in group)
+    found = replace(first, measurement=replace(first.measurement, baseline=mark))
+    if len(set(values)) == 1:
+        return found
+    found = replace(found, value=reduce(Interval.hull, values))
+    codes = {sample.measurement.code for sample in group}
+    if len({(sample.measurement.code, sample.value) for sample in group}) == len(codes):
+        return found
+    return replace(found, standing=Standing.CONFLICT, why=TWO_RESULTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,7 +84,7 @@ def _concerns(review: OccurrenceReview, episode: Episode) -> bool:
 def covers_grade(review: OccurrenceReview, episode: Episode) -> bool:
     """Whether a dismissal covers an occurrence as bad as this; without a grade it covers no grade 4."""
     most = LIFE_THREATENING - 1 if review.grade is None else review.grade
-    return (episode.grade or 0) <= most
+    return episode.grade is None or episode.grade <= most
 
 
 def dismissal_of(episode: Episode, case: Case) -> OccurrenceReview | None:
@@ -123,8 +123,13 @@ def counted(family: ToxicityFamily, episodes: Iterable[Episode], case: Case) -> 
             and (keeps_interim or not _resolved_by(nominal_day, e, case))
             and dismissal_of(e, case) is None
         ),
-        key=lambda e: (e.onset, e.track),
+        key=_in_time,
     )
+
+
+def _in_time(episode: Episode) -> tuple[date, int, str]:
+    """Oldest first: of one day, what was drawn before the infusion before what began after it."""
+    return episode.onset, episode.interval, episode.track
 
 
 def newest_of_each(episodes: Iterable[Episode]) -> list[Episode]:
@@ -144,11 +149,11 @@ def current(episodes: Iterable[Episode], case: Case) -> list[Episode]:
     ]
 
 
-def recurrence(family: ToxicityFamily, episodes: Iterable[Episode]) -> Episode | None:
-    """The newest episode when the toxicity has come in more than one interval between administrations."""
+def recurrence(family: ToxicityFamily, episodes: Iterable[Episode]) -> tuple[Episode, Episode] | None:
+    """The first and the newest episode of what has come in more than one interval between administrations."""
     groups: dict[str, list[Episode]] = {}
     for episode in episodes:
         name = episode.track if family.recurrence_by is RecurrenceBy.TERM else ""
         groups.setdefault(name, []).append(episode)
-    again = [group[-1] for group in groups.values() if len({e.interval for e in group}) > 1]
-    return max(again, key=lambda e: (e.onset, e.track), default=None)
+    again = [(group[0], group[-1]) for group in groups.values() if group[0].interval < group[-1].interval]
+    return max(again, key=lambda pair: _in_time(pair[1]), default=None)

@@ -143,7 +143,7 @@ def _manual_notes(given: ManualGrade, case: Case) -> Iterator[Reason]:
 def _attribution_notes(a: Attribution, case: Case, course: Course) -> Iterator[Reason]:
     """What an attribution excuses, when it ended, and where it excuses nothing."""
     track = _track_named(a.term, case)
-    family = track.family if track is not None else family_of(a.term, None, case)[0]
+    family, _ = family_of(a.term, None, case)
     if family is None:
         return
     relation = "related" if a.related else "not related"
@@ -203,7 +203,7 @@ def _review_words(review: OccurrenceReview, episode: Episode, case: Case) -> str
         return f"confirmed by {by}"
     if dismissal_of(episode, case) is not None:
         return f"dismissed by {by}, so it is neither an occurrence nor a recurrence"
-    if _is_past_waiting(episode, case):
+    if episode.resolved_on is not None and kept_waiting(episode, case):
         return f"dismissed by {by}, but the next cycle had to wait for it, so it counts"
     if not is_interim(episode, case):
         due = day_words(next_day(episode.interval, case))
@@ -211,11 +211,6 @@ def _review_words(review: OccurrenceReview, episode: Episode, case: Case) -> str
     if not covers_grade(review, episode):
         return f"dismissed by {by}, but grade {episode.grade} is worse than what was dismissed, so it counts"
     return f"dismissed by {by}, but it showed again on {day_words(episode.latest)}, so it counts"
-
-
-def _is_past_waiting(episode: Episode, case: Case) -> bool:
-    """Whether it is over, and the next cycle had to wait for that."""
-    return episode.interval > 0 and episode.resolved_on is not None and kept_waiting(episode, case)
 
 
 def _note(family: ToxicityFamily, sentence: str, evidence: Evidence) -> Reason:

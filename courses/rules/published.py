@@ -109,7 +109,7 @@ def _range(found: re.Match[str], *, low: bool) -> _Range:
     """One clause; a range without a sign includes its beginning, and falling ones are in whole numbers."""
     condition = _CONDITIONS[found["condition"]] if found["condition"] else None
     times = found["end_of"] if found["end"] and found["end"] not in _REFERENCES else ""
-    start = _place(found["start"], found["start_of"] or ("" if found["start"] in _REFERENCES else times))
+    start = _place(found["start"], found["start_of"] or times)
     end = _place(found["end"], times) if found["end"] else None
     if found["sign"]:
         return _Range(_Begin(Test.BELOW if found["sign"] == "<" else Test.ABOVE, start, condition), end)

@@ -315,7 +315,7 @@ def _past_lack(unknown: Unknown, gap: Gap, case: Case) -> Lack:
     """What is not known of a specimen, named with its day, where a repeat tells nothing of it."""
     family, sample = unknown.track.family, unknown.moment.samples[unknown.track.primary]
     words, days = _GAP_WORDS[gap.kind], case.protocol.weight.validity_days
-    name = _FACTS.get(gap.kind) or case.protocol.names.get(gap.item, gap.item)
+    name = _FACTS.get(gap.kind) or case.protocol.names[gap.item]
     at_fault = _bounded_baseline(gap, unknown, case)
     if at_fault is None:
         told, cure = sample_words(sample, case.protocol), _PAST_RESOLVE[gap.kind]

@@ -29,7 +29,7 @@ def mark_supported(history: History, *, chart: Chart, protocol: Protocol) -> His
 
 def _marked(sample: Sample, chart: Chart, protocol: Protocol) -> Sample:
     """A sample marked with the nearest support before it, if one reaches it."""
-    found = min(_reaching(sample, chart, protocol), key=lambda item: item[0], default=None)
+    found = min(_reaching(sample, chart, protocol), default=None)
     if found is None:
         return sample
     days, kind = found

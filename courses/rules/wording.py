@@ -1,15 +1,14 @@
-"""The plain words of sentences: days, quantities, bounds, and numbers that never cross their limit."""
+"""The plain words of sentences: days, quantities, values and bounds."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 
-from courses.rules.decimals import apart, plain
+from courses.rules.decimals import apart, exact_text, plain
 from courses.rules.derived import CREATININE, Case, Moment, clearance, quantity_at, weight_for
 from courses.rules.evidence import Sample, Standing
 from courses.rules.facts import Attribution, ManualGrade, OccurrenceReview
-from courses.rules.intervals import Interval
+from courses.rules.intervals import ZERO, Interval
 from courses.rules.judging import limit_of, parts_of, surrogate_at
 from courses.rules.protocol import CREATININE_CLEARANCE, DERIVED, Bound, Protocol, Reference, Test
 from courses.rules.values import AdverseEvent, Evidence, EvidenceKind, GivenCycle
@@ -74,30 +73,18 @@ def measured(value: str, unit: str) -> str:
     return value if unit in ("", "1") else f"{value} {unit}"
 
 
-def shown(value: Fraction, *, beside: Fraction | None = None, places: int = 1) -> str:
-    """A number in as few places as keep it on its own side of the limit it is compared with."""
-    while True:
-        rounded = (Decimal(value.numerator) / Decimal(value.denominator)).quantize(
-            Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN
-        )
-        text = Fraction(rounded)
-        same_side = beside is None or (
-            (text < beside) == (value < beside) and (text > beside) == (value > beside)
-        )
-        if same_side or places >= 12:
-            return plain(rounded)
-        places += 1
-
-
-def interval_words(value: Interval, *, beside: Fraction | None = None) -> str:
-    """An exact value, or the bounds it lies between."""
+def interval_words(value: Interval, word: Callable[[Fraction], str]) -> str:
+    """An exact value, or the bounds it lies between, each end put into words."""
     if value.low is not None and value.low == value.high:
-        return shown(value.low, beside=beside)
-    low = "" if value.low is None else shown(value.low)
-    high = "" if value.high is None else shown(value.high)
-    if not high:
-        return f"{low} or more"
-    return f"{high} or less" if low in ("", "0") else f"{low} to {high}"
+        return word(value.low)
+    if value.high is None:
+        return f"{word(value.low or ZERO)} or more"
+    return f"{word(value.low)} to {word(value.high)}" if value.low else f"{word(value.high)} or less"
+
+
+def shown(value: Fraction) -> str:
+    """A computed number in one place."""
+    return exact_text(Fraction(round(value * 10), 10))
 
 
 def name_of(quantity: str, protocol: Protocol) -> str:
@@ -113,7 +100,7 @@ def unit_of(quantity: str, protocol: Protocol) -> str:
 def value_words(sample: Sample) -> str:
     """The value as reported, with its comparator; what lies between two contradicting ones."""
     if sample.standing is Standing.CONFLICT and sample.value is not None:
-        return interval_words(sample.value)
+        return interval_words(sample.value, exact_text)
     m = sample.measurement
     return "no number" if m.value is None else f"{m.comparator}{plain(m.value)}"
 
@@ -223,7 +210,7 @@ def clearance_evidence(moment: Moment, case: Case) -> tuple[Evidence, ...]:
         Evidence(
             kind=EvidenceKind.DERIVED,
             name=case.protocol.names[CREATININE_CLEARANCE],
-            value=interval_words(known, beside=None),
+            value=interval_words(known, shown),
             unit=DERIVED[CREATININE_CLEARANCE],
             on=moment.day,
         ),

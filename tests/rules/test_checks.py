@@ -154,6 +154,29 @@ def test_not_possible_lasts_until_a_later_record() -> None:
     assert judge(PREGNANCY, facts=later, **YOUNG).action is Action.HOLD
 
 
+def test_a_negative_test_after_a_positive_one_answers_it_and_one_of_the_same_day_does_not() -> None:
+    positive, never = pregnancy(PregnancyFinding.POSITIVE, 60), pregnancy(PregnancyFinding.NOT_POSSIBLE, 20)
+    for days, goes in ((59, True), (60, False)):
+        records = (pregnancy(PregnancyFinding.NEGATIVE, days), positive, never)
+        answer = judge(PREGNANCY, facts=Facts(pregnancy=records), **YOUNG)
+        assert answer.action.is_go is goes
+        assert bool(lacking(answer, PREGNANCY)) is not goes
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_several_positive_tests_the_newest_is_the_one_to_answer(order: int) -> None:
+    positives = (
+        pregnancy(PregnancyFinding.POSITIVE, 60, "old"),
+        pregnancy(PregnancyFinding.POSITIVE, 40, "new"),
+    )
+    records = (*positives[::order], pregnancy(PregnancyFinding.NOT_POSSIBLE, 20))
+    answer = judge(PREGNANCY, facts=Facts(pregnancy=records), **YOUNG)
+    (gap,) = lacking(answer, PREGNANCY)
+    assert gap.resolve == "record a negative pregnancy test taken after 25 March 2026"
+    (reason,) = said(answer, PREGNANCY)
+    assert [(item.value, item.ref) for item in reason.evidence] == [("positive", "new"), ("not possible", "")]
+
+
 @pytest.mark.parametrize(
     ("born", "asked"),
     [
@@ -278,6 +301,13 @@ def test_both_kinds_of_analogue_are_looked_at() -> None:
         analogue_injections=(injected(AnalogueKind.LONG_ACTING, 20), injected(AnalogueKind.SHORT_ACTING, 0))
     )
     assert len(said(judge(ANALOGUE, today=PLANNED, facts=facts), ANALOGUE)) == 2
+
+
+@pytest.mark.parametrize(("days", "goes"), [(28, True), (29, False)])
+def test_before_the_first_cycle_a_word_that_none_is_given_lasts_as_long_as_a_wash_out(days, goes) -> None:
+    facts = Facts(analogue_injections=(injected(AnalogueKind.NONE, days),))
+    answer = judge(ANALOGUE, given=0, facts=facts)
+    assert bool(lacking(answer, ANALOGUE)) is not goes
 
 
 @pytest.mark.parametrize(("today", "waits"), [(before(7), True), (before(6), False)])

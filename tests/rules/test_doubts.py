@@ -1,14 +1,16 @@
 """Doubtful results: unread, contradicting or unreliable ones may hold; a later reliable one settles them."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 
 from courses import library
 from courses.rules.evidence import Standing, sift
+from courses.rules.facts import Attribution
 from courses.rules.recommend import recommend
-from courses.rules.values import Action, Measurement, Recommendation
-from tests.strategies import chart, draw_day, measurement, panel
+from courses.rules.values import Action, Chart, Measurement, Recommendation, Status
+from tests.strategies import BASELINE_DAY, chart, draw_day, last_day, measurement, panel
 
 PROTOCOL = library.protocol("lutathera_us_2024_04")
 DAY = draw_day()
@@ -50,3 +52,91 @@ def test_two_results_of_one_code_and_instant_contradict_each_other() -> None:
     rest = tuple(m for m in panel(DAY) if m.analyte != "PLT")
     answer = judge(*rest, first, second)
     assert (answer.action, {gap.rule for gap in answer.missing}) == (Action.HOLD, {"EV-CONFLICT"})
+
+
+# ---------------------------------------- what would act if it were confirmed
+
+
+def preliminary(analyte: str, value: str, day: date = DAY) -> Measurement:
+    return measurement(analyte, value, day, status=Status.PRELIMINARY)
+
+
+def doubted(found: Chart) -> list[tuple[str, str]]:
+    answer = recommend(chart=found, protocol=PROTOCOL, today=DAY + timedelta(days=3))
+    return [(gap.item, gap.rule) for gap in answer.missing]
+
+
+@pytest.mark.parametrize("days", [0, 5])
+def test_a_low_albumin_in_doubt_is_read_beside_the_prothrombin_ratio_of_its_interval(days: int) -> None:
+    """Albumin below 30 acts only beside a prothrombin ratio below 70 %."""
+    beside = DAY - timedelta(days=days)
+    early = panel(DAY - timedelta(days=6))
+    for ratio, held in (("95", []), ("60", [("ALB", "EV-UNUSABLE")])):
+        draws = (*early, measurement("PTR", ratio, beside), preliminary("ALB", "28"))
+        assert doubted(chart(draws=draws)) == held
+
+
+def test_a_prothrombin_ratio_from_before_the_last_cycle_excuses_no_albumin_in_doubt() -> None:
+    before = measurement("PTR", "95", last_day() - timedelta(days=1))
+    draws = (before, *panel(DAY - timedelta(days=6)), preliminary("ALB", "28"))
+    assert ("ALB", "EV-UNUSABLE") in doubted(chart(draws=draws))
+
+
+def test_a_companion_too_old_for_the_day_of_treatment_excuses_no_result_in_doubt() -> None:
+    draws = (
+        *panel(DAY - timedelta(days=6)),
+        measurement("PTR", "95", DAY - timedelta(days=8)),
+        preliminary("ALB", "28"),
+    )
+    assert ("ALB", "EV-UNUSABLE") in doubted(chart(draws=draws))
+
+
+def test_a_result_in_doubt_that_an_attribution_covers_holds_nothing() -> None:
+    word = Attribution(
+        term="Alanine aminotransferase increased",
+        grade=3,
+        on=DAY,
+        related=False,
+        by="Dr. Weber",
+        reason="hepatitis A",
+    )
+    draws = (*panel(DAY - timedelta(days=6)), preliminary("ALT", "200"))
+    assert doubted(chart(draws=draws)) == [("ALT", "EV-UNUSABLE")]
+    assert doubted(chart(draws=draws, attributions=(word,))) == []
+
+
+@pytest.mark.parametrize(("analyte", "document"), [("PLT", "PLT"), ("AST", "AST"), ("GGT", "PLT")])
+def test_a_result_in_doubt_names_the_source_of_its_own_row_or_of_the_first(analyte, document) -> None:
+    labs = tuple(
+        replace(row, source=replace(row.source, document=f"guideline for {row.analyte}"))
+        for row in PROTOCOL.labs
+    )
+    protocol = replace(PROTOCOL, labs=labs)
+    unread = measurement(analyte, "1", DAY, quality=("quarantined",))
+    low = {"PLT": "40", "AST": "800", "GGT": "900"}[analyte]
+    for bad in (unread, preliminary(analyte, low)):
+        usual = measurement("GGT", "30", BASELINE_DAY)
+        found = chart(draws=(usual, *panel(DAY - timedelta(days=6)), bad))
+        answer = recommend(chart=found, protocol=protocol, today=DAY)
+        (reason,) = (reason for reason in answer.reasons if reason.rule == "EV-UNUSABLE")
+        assert reason.source.startswith(f"guideline for {document}, ")
+
+
+# ---------------------------------------- before the first cycle
+
+
+def before_the_first(*draws: Measurement) -> list[tuple[str, str]]:
+    drawn = (*panel(DAY - timedelta(days=3)), *draws)
+    return doubted(chart(given=0, draws=drawn, planned_on=DAY + timedelta(days=7)))
+
+
+def test_before_the_first_cycle_only_a_floor_that_looks_at_a_doubtful_result_holds() -> None:
+    assert before_the_first() == []
+    assert before_the_first(preliminary("PLT", "74")) == [("PLT", "EV-UNUSABLE")]
+    assert before_the_first(preliminary("PLT", "76")) == []
+    assert before_the_first(preliminary("ALT", "800")) == []
+
+
+def test_a_doubtful_creatinine_that_only_asks_for_caution_holds_nothing() -> None:
+    assert before_the_first(preliminary("CREAT", "120")) == []
+    assert before_the_first(preliminary("CREAT", "150")) == [("CREAT", "EV-UNUSABLE")]

@@ -66,7 +66,19 @@ def test_two_codes_of_one_specimen_become_bounds_when_they_differ() -> None:
     mass, molar = measurement("CREAT", "106.1", DAY), measurement("CREAT", "106", DAY, code="14682-9")
     (found,) = sift([mass, molar])
     assert found.value == Interval(exactly(Decimal(106)).low, exactly(Decimal("106.1")).low)
+    assert found.standing is Standing.DECISIVE
     assert len(sift([mass, measurement("CREAT", "106.1", DAY, code="14682-9")])) == 1
+
+
+@pytest.mark.parametrize("code", ["", "14682-9", "9999-9"])
+def test_two_results_of_one_code_and_specimen_contradict_whatever_a_second_code_says(code: str) -> None:
+    one, two = measurement("CREAT", "60", DAY, result="one"), measurement("CREAT", "90", DAY, result="two")
+    more = [measurement("CREAT", "75", DAY, code=code)] if code else []
+    for order in ([one, two, *more], [*more, two, one]):
+        (found,) = sift(order)
+        assert found.standing is Standing.CONFLICT
+        assert found.why == "two different results are reported for one specimen"
+        assert found.value == Interval(exactly(Decimal(60)).low, exactly(Decimal(90)).low)
 
 
 def test_a_correction_keeps_the_mark_of_a_baseline() -> None:

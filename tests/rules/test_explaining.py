@@ -56,3 +56,15 @@ def test_a_bounded_toxicity_shows_both_ways_back() -> None:
         ("return", "Bilirubin, total", "64", "at_most", "21", False),
         ("return", "Bilirubin, total", "64", "at_most", "11", False),
     ]
+
+
+def test_of_two_bounds_that_act_only_together_the_one_no_longer_met_shows_the_recovery() -> None:
+    low = (
+        measurement("ALB", "28", FIRST + timedelta(days=70)),
+        measurement("PTR", "60", FIRST + timedelta(days=70)),
+    )
+    newest = (*panel(draw_day(), ALB="33"), measurement("PTR", "60", draw_day()))
+    reason = reason_of(chart(draws=(*low, *newest)), "DM-HEP", Action.DELAY)
+    assert [item for item in told(reason) if item[0] == "resolution"] == [
+        ("resolution", "Albumin", "33", "at_least", "30", True)
+    ]

@@ -82,6 +82,8 @@ def criterion(rows: list[dict[str, Any]], **published: str) -> Criterion:
 
 LOW = [{"grade": 2, "below": Decimal(75)}, {"grade": 1, "below_lln": Decimal(1)}]
 WHOLE = [{"grade": 2, "below": Decimal(125)}, {"grade": 1, "below": Decimal(130)}]
+FASTING = [{"grade": 2, "below": Decimal(125)}, {"grade": 1, "when_fasting": True, "below": Decimal(130)}]
+TIMES = [{"grade": 2, "below_lln": Decimal("0.5")}, {"grade": 1, "below_lln": Decimal(1)}]
 HIGH = [{"grade": 2, "above_uln": Decimal(3)}, {"grade": 1, "at_least_uln": Decimal("1.5")}]
 TAKING = [{"grade": 1, "when_anticoagulated": True, "above_baseline": Decimal(1)}]
 
@@ -90,8 +92,11 @@ TAKING = [{"grade": 1, "when_anticoagulated": True, "above_baseline": Decimal(1)
     ("rows", "published"),
     [
         (LOW, {"g1": "<LLN - 75", "g2": "<75.0"}),
+        (TIMES, {"g1": "<LLN - 0.5 x LLN", "g2": "<0.5 x LLN"}),
         (LOW, {"g1": "<LLN - 75; transfusion indicated", "g2": "<75, any remark"}),
+        (LOW, {"g1": "<LLN - 75", "g2": "transfusion indicated; <75"}),
         (WHOLE, {"g1": "125 - 129", "g2": "<125"}),
+        (FASTING, {"g1": "125 - 129 if fasting", "g2": "<125"}),
         (HIGH, {"g1": "1.5 - 3.0 x ULN", "g2": ">3 x ULN"}),
         (TAKING, {"g1": ">baseline if anticoagulated"}),
         (TAKING, {"g1": ">1.0 x baseline if anticoagulated, a remark"}),

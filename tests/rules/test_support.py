@@ -57,13 +57,14 @@ def test_support_of_another_kind_leaves_a_result_alone() -> None:
 @pytest.mark.parametrize(("days", "words"), [(0, "on the day of"), (1, "1 day after"), (3, "3 days after")])
 def test_the_hold_says_how_long_after_which_support(days: int, words: str) -> None:
     supports = (given_on(SupportKind.PLATELETS, days), given_on(SupportKind.PLATELETS, days + 2))
-    answer = judge(chart(draws=panel(DAY), support=supports))
-    (gap,) = answer.missing
-    assert (answer.action, gap.item, gap.rule) == (Action.HOLD, "PLT", "EV-UNUSABLE")
-    assert gap.why == (
-        "Platelets 220 ×10^9/L on 27 April 2026 cannot be used: "
-        f"it was collected {words} a platelet transfusion: it may alarm but not clear"
-    )
+    for listed in (supports, supports[::-1]):
+        answer = judge(chart(draws=panel(DAY), support=listed))
+        (gap,) = answer.missing
+        assert (answer.action, gap.item, gap.rule) == (Action.HOLD, "PLT", "EV-UNUSABLE")
+        assert gap.why == (
+            "Platelets 220 ×10^9/L on 27 April 2026 cannot be used: "
+            f"it was collected {words} a platelet transfusion: it may alarm but not clear"
+        )
 
 
 def test_an_older_result_without_support_still_serves_while_it_is_valid() -> None:

@@ -84,3 +84,12 @@ def test_recovery_is_asked_of_what_stands_in() -> None:
     assert judge(*low, *panel(DAY, ALB="42"), inr("1.1")).action is Action.REDUCE
     assert judge(*low, *panel(DAY, ALB="42"), inr("1.3")).action is Action.DELAY
     assert judge(*low, *panel(DAY, ALB="42")).action is Action.DELAY
+
+
+def test_what_stands_in_is_what_the_delay_waits_for() -> None:
+    reason = judge(*panel(DAY, ALB="28"), inr("1.8")).strongest
+    assert reason is not None
+    assert (
+        "delay until Albumin and International normalised ratio back within the reference range or within "
+        "10 % of the baseline"
+    ) in reason.sentence

@@ -1,0 +1,61 @@
+"""What families say of events that people reported: those that act, and those that are told only."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from courses import library
+from courses.rules.recommend import recommend
+from courses.rules.values import Action, AdverseEvent, Recommendation
+from tests.strategies import FIRST, chart, draw_day, last_day, panel
+
+PROTOCOL = library.protocol("lutathera_us_2024_04")
+
+
+def judge(*events: AdverseEvent) -> Recommendation:
+    found = chart(draws=panel(draw_day()), adverse_events=events)
+    return recommend(chart=found, protocol=PROTOCOL, today=draw_day())
+
+
+def event(term: str, grade: int, on: date, **more: object) -> AdverseEvent:
+    return replace(AdverseEvent(term=term, grade=grade, began_on=on), **more)
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (
+            event("Lymphopenia", 4, last_day()),
+            "Lymphopenia grade 4 from 9 March 2026: this alone never changes the treatment.",
+        ),
+        (
+            event("Fatigue", 3, FIRST - timedelta(days=1)),
+            "Fatigue grade 3 from 11 January 2026: it began before the first cycle, so it is no toxicity of "
+            "this treatment.",
+        ),
+        (
+            event("Fatigue", 3, last_day(), related=False),
+            "Fatigue grade 3 from 9 March 2026: recorded as not related to the treatment, so it does not "
+            "act.",
+        ),
+        (
+            event("Angioedema", 2, last_day()),
+            "Angioedema grade 2 from 9 March 2026: premedicate before the next cycle.",
+        ),
+    ],
+)
+def test_an_event_that_does_not_act_is_told_with_the_reason(found: AdverseEvent, sentence: str) -> None:
+    answer = judge(found)
+    assert answer.action is Action.PROCEED
+    assert sentence in [reason.sentence for reason in answer.reasons]
+
+
+def test_a_milder_event_of_a_rule_without_a_word_for_it_is_not_told() -> None:
+    assert not any("Fatigue" in reason.sentence for reason in judge(event("Fatigue", 2, last_day())).reasons)
+
+
+def test_an_event_of_the_day_of_the_first_cycle_came_after_it() -> None:
+    answer = judge(event("Fatigue", 3, FIRST, ended_on=FIRST + timedelta(days=5)))
+    assert answer.action is Action.REDUCE
+    assert "before the first cycle" not in " ".join(reason.sentence for reason in answer.reasons)

@@ -1,0 +1,93 @@
+"""Which occurrences count: those of two intervals, in the order of their days; what a dismissal covers."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from courses import library
+from courses.rules.facts import OccurrenceReview
+from courses.rules.protocol import RecurrenceBy
+from courses.rules.recommend import recommend
+from courses.rules.values import Action, AdverseEvent, Chart, Occurrence, Reason, Recommendation
+from tests.strategies import FIRST, chart, draw_day, last_day, measurement, panel
+
+PROTOCOL = library.protocol("lutathera_us_2024_04")
+BY_TERM = replace(
+    PROTOCOL, families=tuple(replace(f, recurrence_by=RecurrenceBy.TERM) for f in PROTOCOL.families)
+)
+INTERIM = last_day() + timedelta(days=30)
+
+
+def judge(found: Chart) -> Recommendation:
+    return recommend(chart=found, protocol=PROTOCOL, today=draw_day())
+
+
+def strongest(answer: Recommendation) -> Reason:
+    assert answer.strongest is not None
+    return answer.strongest
+
+
+def after_cycle_1(short: str, value: str, days: int) -> tuple:
+    """A bad value so many days after cycle 1, and a normal one ten days later."""
+    day = FIRST + timedelta(days=days)
+    return (measurement(short, value, day), *panel(day + timedelta(days=10)))
+
+
+@pytest.mark.parametrize(
+    ("term", "short", "bad"),
+    [("Acute kidney injury", "CREAT", "98"), ("Thrombocytopenia", "PLT", "40"), ("anemia", "HGB", "75")],
+)
+def test_what_was_measured_before_an_infusion_and_reported_after_it_on_one_day_came_twice(
+    term: str, short: str, bad: str
+) -> None:
+    event = AdverseEvent(term=term, grade=3, began_on=last_day())
+    draws = (measurement(short, bad, last_day()), *panel(draw_day()))
+    answer = judge(chart(draws=draws, adverse_events=(event,)))
+    assert (answer.action, strongest(answer).occurrence) == (Action.STOP, Occurrence.RECURRENT)
+    assert strongest(answer).sentence.endswith(
+        "it came again after treatment had resumed (first from 9 March 2026) with cycle 2 of 9 March 2026: "
+        "stop permanently."
+    )
+    assert event.term in strongest(answer).sentence
+
+
+def test_where_each_term_counts_for_itself_the_first_occurrence_named_is_one_of_the_same_term() -> None:
+    first = (*after_cycle_1("ANC", "0.8", 20), *after_cycle_1("HGB", "75", 35))
+    found = chart(draws=(*first, *panel(draw_day(), HGB="75")))
+    for protocol, day in ((PROTOCOL, "1 February 2026"), (BY_TERM, "16 February 2026")):
+        answer = recommend(chart=found, protocol=protocol, today=draw_day())
+        assert answer.action is Action.STOP
+        assert f"came again after treatment had resumed (first from {day})" in strongest(answer).sentence
+
+
+def test_where_each_term_counts_for_itself_two_terms_of_one_family_are_no_recurrence() -> None:
+    found = chart(draws=(*after_cycle_1("ANC", "0.8", 20), *panel(draw_day(), HGB="75")))
+    assert judge(found).action is Action.STOP
+    assert recommend(chart=found, protocol=BY_TERM, today=draw_day()).action is Action.DELAY
+
+
+def dismissed(rule: str, onset: date, grade: int | None) -> OccurrenceReview:
+    return OccurrenceReview(
+        rule=rule, onset=onset, counts=False, by="Dr. Weber", reason="clot", grade=grade, on=draw_day()
+    )
+
+
+@pytest.mark.parametrize(
+    ("short", "value", "grade", "action"),
+    [
+        ("PLT", "40", None, Action.PROCEED),
+        ("PLT", "20", None, Action.REDUCE),
+        ("PLT", "20", 4, Action.PROCEED),
+        ("PLT", "40", 2, Action.REDUCE),
+        ("CREAT", "98", None, Action.PROCEED),
+        ("CREAT", "98", 1, Action.PROCEED),
+    ],
+)
+def test_a_dismissal_covers_the_grade_that_was_looked_at_and_without_one_no_grade_4(
+    short: str, value: str, grade: int | None, action: Action
+) -> None:
+    rule = "DM-PLT" if short == "PLT" else "DM-REN"
+    draws = (measurement(short, value, INTERIM), *panel(draw_day()))
+    found = chart(draws=draws, occurrence_reviews=(dismissed(rule, INTERIM, grade),))
+    assert judge(found).action is action

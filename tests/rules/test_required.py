@@ -1,0 +1,100 @@
+"""What is asked for where a result could not be judged: a repeat, a correction, a limit, another baseline."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from courses import library
+from courses.rules.recommend import recommend
+from courses.rules.values import Measurement, Recommendation
+from tests.strategies import BASELINE_DAY, chart, draw_day, measurement, panel
+
+PROTOCOL = library.protocol("lutathera_us_2024_04")
+EARLIER = draw_day() - timedelta(days=10)
+MARK = ", or have two people mark the result it belongs to as not representative"
+
+
+def judge(*draws: Measurement, baseline: tuple[Measurement, ...] = ()) -> Recommendation:
+    """Later draws beside the normal baseline, some of whose results are replaced."""
+    found = chart(draws=draws)
+    replaced = {m.analyte for m in baseline}
+    kept = [m for m in found.measurements if m.collected_on != BASELINE_DAY or m.analyte not in replaced]
+    found = replace(found, measurements=(*kept, *baseline))
+    return recommend(chart=found, protocol=PROTOCOL, today=draw_day())
+
+
+def cures(answer: Recommendation) -> list[tuple[str, str]]:
+    return [(gap.item, gap.resolve) for gap in answer.missing]
+
+
+def without(draws: tuple[Measurement, ...], analyte: str) -> tuple[Measurement, ...]:
+    return tuple(m for m in draws if m.analyte != analyte)
+
+
+def bounded(analyte: str, value: str, day: date) -> Measurement:
+    return measurement(analyte, value, day, comparator="<")
+
+
+def test_the_newest_result_within_bounds_is_repeated_and_an_older_one_corrected() -> None:
+    newest = judge(*without(panel(draw_day()), "PLT"), bounded("PLT", "100", draw_day()))
+    assert cures(newest) == [
+        ("PLT", "repeat Platelets so that it gives a number, or have the laboratory correct it")
+    ]
+    older = judge(bounded("PLT", "100", EARLIER), *panel(draw_day()))
+    correct = "have the laboratory correct Platelets of 17 April 2026 so that it gives a number"
+    assert cures(older) == [("PLT", correct + MARK)]
+
+
+def test_a_limit_that_did_not_come_is_asked_for_of_its_day() -> None:
+    older = replace(measurement("BILI", "70", EARLIER), high=None)
+    wanted = "ask the laboratory for the upper limit of normal of Bilirubin, total of 17 April 2026"
+    assert cures(judge(older, *panel(draw_day()))) == [("BILI", wanted)]
+    unneeded = replace(measurement("BILI", "70", EARLIER), low=None)
+    assert cures(judge(unneeded, *panel(draw_day()))) == []
+
+
+# ---------------------------------------- which of the two is at fault: the result or its baseline
+
+BASELINE_CURE = (
+    "have the laboratory correct Creatinine of 5 January 2026, the baseline, so that it gives a number, or "
+    "record another result collected before cycle 1 as the baseline"
+)
+REPEAT = "repeat {} so that it gives a number, or have the laboratory correct it"
+
+
+@pytest.mark.parametrize(
+    ("newest", "baseline", "cure"),
+    [
+        (measurement("CREAT", "80", draw_day()), bounded("CREAT", "70", BASELINE_DAY), BASELINE_CURE),
+        (bounded("CREAT", "110", draw_day()), bounded("CREAT", "70", BASELINE_DAY), REPEAT),
+        (bounded("CREAT", "110", draw_day()), measurement("CREAT", "70", BASELINE_DAY), REPEAT),
+    ],
+)
+def test_a_baseline_within_bounds_is_at_fault_only_where_the_result_itself_is_a_number(
+    newest: Measurement, baseline: Measurement, cure: str
+) -> None:
+    answer = judge(*without(panel(draw_day()), "CREAT"), newest, baseline=(baseline,))
+    assert {item: text for item, text in cures(answer)} == {"CREAT": cure.format("Creatinine")}
+
+
+@pytest.mark.parametrize("usual", [(), (measurement("CA", "2.3", BASELINE_DAY),)])
+def test_a_calcium_corrected_by_an_albumin_within_bounds_blames_no_baseline(usual) -> None:
+    draws = (
+        *without(panel(draw_day()), "ALB"),
+        bounded("ALB", "42", draw_day()),
+        measurement("CA", "2.9", draw_day()),
+        measurement("PTR", "95", draw_day()),
+    )
+    answer = judge(*usual, *draws)
+    told = " ".join(reason.sentence for reason in answer.reasons)
+    assert "baseline" not in told
+    assert "the result is known only within bounds, and its two ends differ in what they ask for" in told
+
+
+def test_an_enzyme_without_its_limit_is_asked_for_it_whatever_its_baseline() -> None:
+    bare = replace(measurement("ALT", "200", draw_day()), high=None)
+    answer = judge(*without(panel(draw_day()), "ALT"), bare, baseline=(bounded("ALT", "20", BASELINE_DAY),))
+    assert cures(answer) == [
+        ("ALT", "ask the laboratory for the upper limit of normal of Alanine aminotransferase (ALT)")
+    ]

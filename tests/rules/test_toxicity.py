@@ -1,0 +1,64 @@
+"""What earlier draws left unknown: what could still matter of them is asked for, and nothing else."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from courses import library
+from courses.rules.recommend import recommend
+from courses.rules.values import Action, Measurement, Recommendation
+from tests.strategies import BASELINE_DAY, FIRST, chart, draw_day, last_day, measurement, panel
+
+PROTOCOL = library.protocol("lutathera_us_2024_04")
+EARLY = FIRST + timedelta(days=20)
+LATER = last_day() + timedelta(days=20)
+
+
+def judge(*draws: Measurement) -> Recommendation:
+    return recommend(chart=chart(draws=(*draws, *panel(draw_day()))), protocol=PROTOCOL, today=draw_day())
+
+
+def vague() -> Measurement:
+    """Platelets in the interval after cycle 1 that may have been a toxicity."""
+    return measurement("PLT", "100", EARLY, comparator="<")
+
+
+def asked(answer: Recommendation) -> list[tuple[str, str]]:
+    return [(gap.item, gap.rule) for gap in answer.missing]
+
+
+def test_a_result_that_may_have_been_a_toxicity_before_the_last_cycle_still_holds() -> None:
+    answer = judge(vague())
+    assert asked(answer) == [("PLT", "EV-UNUSABLE")]
+    assert answer.missing[0].resolve == (
+        "have the laboratory correct Platelets of 1 February 2026 so that it gives a number, or have two "
+        "people mark the result it belongs to as not representative"
+    )
+
+
+def test_beside_a_toxicity_known_of_the_same_interval_it_changes_nothing() -> None:
+    known = measurement("PLT", "60", EARLY + timedelta(days=3))
+    back = measurement("PLT", "220", EARLY + timedelta(days=9))
+    answer = judge(vague(), known, back)
+    assert (answer.action, asked(answer)) == (Action.REDUCE, [])
+
+
+def test_beside_a_toxicity_of_a_later_interval_it_may_have_been_the_first_one() -> None:
+    answer = judge(vague(), measurement("PLT", "60", LATER))
+    assert asked(answer) == [("PLT", "EV-UNUSABLE")]
+
+
+def test_what_the_laboratory_cannot_supply_any_more_is_not_asked_for_after_the_next_cycle() -> None:
+    assert asked(judge(measurement("ALB", "28", EARLY))) == []
+    assert asked(judge(measurement("ALB", "28", LATER))) == [("PTR", "EV-MISSING")]
+
+
+@pytest.mark.parametrize("day", [EARLY, LATER])
+def test_a_result_that_is_not_always_needed_is_told_but_holds_nothing_without_its_limit(day) -> None:
+    usual = measurement("GGT", "30", BASELINE_DAY)
+    bare = [replace(measurement("GGT", "900", day + timedelta(days=n)), high=None) for n in (0, 2)]
+    answer = judge(usual, *bare)
+    assert (answer.action, asked(answer)) == (Action.PROCEED, [])
+    notes = [reason.sentence for reason in answer.reasons if reason.rule == "EV-UNUSABLE"]
+    assert bool(notes) is (day == LATER)

@@ -1,0 +1,101 @@
+"""The words of values: whole where they were measured, in one place where they were computed."""
+
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+
+from courses import library
+from courses.rules.decimals import exact_text
+from courses.rules.derived import Case, Moment
+from courses.rules.evidence import read_history
+from courses.rules.facts import ManualGrade
+from courses.rules.intervals import Interval, exactly
+from courses.rules.recommend import recommend
+from courses.rules.values import AdverseEvent, Chart, Recommendation, Weight
+from courses.rules.wording import clearance_evidence, interval_words, shown
+from tests.strategies import chart, draw_day, measurement, panel
+
+PROTOCOL = library.protocol("lutathera_us_2024_04")
+
+
+def judge(found: Chart) -> Recommendation:
+    return recommend(chart=found, protocol=PROTOCOL, today=draw_day())
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (exactly(Fraction(5)), "5"),
+        (Interval(Fraction(5), None), "5 or more"),
+        (Interval(None, None), "0 or more"),
+        (Interval(None, Fraction(5)), "5 or less"),
+        (Interval(Fraction(0), Fraction(5)), "5 or less"),
+        (Interval(Fraction(3), Fraction(5)), "3 to 5"),
+    ],
+)
+def test_bounds_are_worded(value: Interval, words: str) -> None:
+    assert interval_words(value, exact_text) == words
+
+
+@pytest.mark.parametrize(("value", "words"), [("37.55", "37.6"), ("37.65", "37.6"), ("40.04", "40")])
+def test_a_computed_number_is_told_in_one_place(value: str, words: str) -> None:
+    assert shown(Fraction(value)) == words
+
+
+@pytest.mark.parametrize(
+    ("analyte", "one", "other", "words"),
+    [
+        ("PLT", "220", "60", "Platelets 60 to 220"),
+        ("ANC", "1.04", "0.96", "Neutrophils 0.96 to 1.04"),
+    ],
+)
+def test_a_contradiction_shows_both_of_its_values_as_they_were_measured(analyte, one, other, words) -> None:
+    draws = (*panel(draw_day(), **{analyte: one}), measurement(analyte, other, draw_day()))
+    answer = judge(chart(draws=draws))
+    assert [reason.rule for reason in answer.reasons] == ["EV-CONFLICT"]
+    assert f"{words} ×10^9/L on 27 April 2026" in answer.reasons[0].sentence
+
+
+def test_an_event_names_its_record_as_evidence() -> None:
+    event = AdverseEvent(term="Nausea", grade=3, began_on=draw_day(), ended_on=draw_day(), ref="event-7")
+    reason = judge(chart(draws=panel(draw_day()), adverse_events=(event,))).strongest
+    assert reason is not None
+    assert [(e.name, e.value, e.on, e.until, e.ref) for e in reason.evidence] == [
+        ("Nausea", "grade 3", draw_day(), draw_day(), "event-7")
+    ]
+
+
+# ---------------------------------------- creatinine clearance
+
+
+@pytest.mark.parametrize("person", [{"weights": ()}, {"sex": None}, {}])
+def test_a_clearance_without_its_inputs_is_no_evidence(person: dict) -> None:
+    found = chart(draws=panel(draw_day()), **person)
+    case = Case(chart=found, history=read_history(found), protocol=PROTOCOL)
+    newest = case.history.newest("CREAT")
+    assert newest is not None
+    samples = {"CREAT": newest} if person else {}
+    assert clearance_evidence(Moment(day=draw_day(), interval=2, samples=samples), case) == ()
+
+
+def test_a_clearance_names_the_weight_it_was_computed_from() -> None:
+    weight = Weight(on=draw_day(), kg=Decimal("70.50"), ref="weight-3")
+    found = chart(draws=panel(draw_day(), CREAT="150"))
+    answer = judge(replace(found, weights=(*found.weights[:-1], weight)))
+    evidence = [e for reason in answer.reasons if reason.rule == "DM-REN" for e in reason.evidence]
+    assert ("Body weight", "70.5", "kg", "weight-3") in [(e.name, e.value, e.unit, e.ref) for e in evidence]
+    assert ("Creatinine clearance", "36.8") in [(e.name, e.value) for e in evidence]
+
+
+def test_a_computed_value_whose_grade_a_person_raised_is_told_beside_the_worst_bound_of_its_term() -> None:
+    given = ManualGrade(
+        term="Hypercalcemia", grade=3, on=draw_day(), by="Dr. Weber", reason="admitted for it"
+    )
+    draws = (*panel(draw_day(), ALB="42"), measurement("CA", "3.12", draw_day()))
+    reason = judge(chart(draws=draws, manual_grades=(given,))).strongest
+    assert reason is not None
+    assert reason.sentence.startswith(
+        "Corrected calcium 3.1 mmol/L on 27 April 2026, graded 3 by Dr. Weber (admitted for it) "
+    )
