@@ -13,6 +13,7 @@ import resource
 import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,11 @@ from rich.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-KILLED, SURVIVED, NO_TESTS, NOT_TRIED = 1, 0, 33, 34
+KILLED, SURVIVED, NO_TESTS, NOT_TRIED, LONGER_LOOK = 1, 0, 33, 34, 35
 STATS = Path("mutmut-stats.json")
+# A mutant that the first tests let live waits for the others until all have had their short look: most that
+# will survive are known early, and are looked at longest.
+SHORT_LOOK_SECONDS = 10.0
 SAVED_EVERY = 50  # a run that is broken off loses no more than this
 _KILLERS_KEPT = 12
 
@@ -39,15 +43,19 @@ class Mutants:
     unsaved: set[Path] = field(default_factory=set)
 
     def load(self) -> list[str]:
-        """Read the files; the names of those that were not tried yet."""
+        """Read the files; the names of those that are not settled yet."""
         waiting = []
         for path in sorted(self.tree.rglob("*.meta")):
             self.files[path] = json.loads(path.read_text("utf-8"))
             for name, code in self._codes(path).items():
                 self.file_of[name] = path
-                if code is None:
+                if code in {None, LONGER_LOOK}:
                     waiting.append(name)
         return waiting
+
+    def code(self, name: str) -> int | None:
+        """How one ended so far."""
+        return self._codes(self.file_of[name])[name]
 
     def ended(self, name: str, code: int) -> None:
         """Write down how one ended."""
@@ -127,24 +135,31 @@ class ForkingRun:
         gc.collect()
         gc.freeze()  # the copies share what the collector does not touch
         with Progress() as progress:
-            task = progress.add_task("mutants", total=len(self.waiting))
-            survived = 0
-            for number, name in enumerate(self.waiting, start=1):
-                while len(self.running) >= self.workers:
-                    survived += self._drain() == SURVIVED
-                self._start(name, items)
-                progress.update(task, completed=number, description=f"mutants ({survived} survived)")
-                if not number % SAVED_EVERY:
-                    self.mutants.save()
-            while self.running:
-                self._drain()
-        self.mutants.save()
+            for words, asked in (("short look", self._unseen), ("long look", self._unsettled)):
+                names = asked()
+                task = progress.add_task(words, total=len(names))
+                for number, name in enumerate(names, start=1):
+                    while len(self.running) >= self.workers:
+                        self._drain()
+                    self._start(name, items, is_short=asked == self._unseen)
+                    progress.update(task, completed=number)
+                    if not number % SAVED_EVERY:
+                        self.mutants.save()
+                while self.running:
+                    self._drain()
+                self.mutants.save()
         return True
+
+    def _unseen(self) -> list[str]:
+        return [name for name in self.waiting if self.mutants.code(name) is None]
+
+    def _unsettled(self) -> list[str]:
+        return [name for name in self.waiting if self.mutants.code(name) == LONGER_LOOK]
 
     def _seconds(self, name: str) -> "Sequence[float]":
         return [self.seconds[test] for test in self.reached.get(_function(name), ())]
 
-    def _start(self, name: str, items: dict[str, pytest.Item]) -> None:
+    def _start(self, name: str, items: dict[str, pytest.Item], *, is_short: bool) -> None:
         function = _function(name)
         tests = [test for test in self.reached.get(function, ()) if test in items]
         if not tests:
@@ -156,18 +171,25 @@ class ForkingRun:
             for test in reversed(self.killers[known]):
                 first.setdefault(test, len(first))
         tests.sort(key=lambda test: first.get(test, len(first)))
+        chosen = [items[test] for test in (self._first(tests) if is_short else tests)]
+        survival = LONGER_LOOK if len(chosen) < len(tests) else SURVIVED
         reader, writer = os.pipe()
         sys.stdout.flush()
         pid = os.fork()
         if not pid:
             os.close(reader)
-            self._try(name, [items[test] for test in tests], writer)
+            self._try(name, chosen, writer, survival)
         os.close(writer)
         self.running[pid] = Running(name=name, reader=reader)
 
-    def _try(self, name: str, items: "Sequence[pytest.Item]", writer: int) -> None:
+    def _first(self, tests: list[str]) -> list[str]:
+        """As many of the tests as a short look has time for."""
+        until = accumulate(self.seconds[test] for test in tests)
+        return [test for test, seconds in zip(tests, until, strict=True) if seconds <= SHORT_LOOK_SECONDS]
+
+    def _try(self, name: str, items: "Sequence[pytest.Item]", writer: int, survival: int) -> None:
         """In the copy: run the tests against one mutant, name the first that fails, and end."""
-        allowed = int(2 * 15 * sum(self._seconds(name)) + 30)  # mutmut's own patience
+        allowed = int(5 * sum(self.seconds[item.nodeid] for item in items)) + 20  # of the processor
         resource.setrlimit(resource.RLIMIT_CPU, (allowed, allowed + 1))
         code = NOT_TRIED
         try:
@@ -181,12 +203,12 @@ class ForkingRun:
                         os.write(writer, item.nodeid.encode())
                         break
                 else:
-                    code = SURVIVED
+                    code = survival
         finally:
             os._exit(code)
 
-    def _drain(self) -> int:
-        """Wait until one has ended; how."""
+    def _drain(self) -> None:
+        """Wait until one has ended, and write down how."""
         pid, status = os.wait()
         done = self.running.pop(pid)
         with os.fdopen(done.reader) as said:
@@ -198,7 +220,6 @@ class ForkingRun:
             for old in list(self.killers[known])[:-_KILLERS_KEPT]:
                 del self.killers[known][old]
         self.mutants.ended(done.name, code)
-        return code
 
 
 def _function(name: str) -> str:
