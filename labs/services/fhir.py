@@ -14,13 +14,12 @@ from labs.formats.fhir_words import OBSERVATION, Ask, Asked, Beside, Profile, Re
 from labs.formats.parsed import ParsedMessage, ParsedPatient, Problem
 from labs.library import limits
 from labs.models import LabMessage, Patient, QuarantinedResult, Sender
-from labs.same_person import read_people
 from labs.services.fhir_gather import Gathered
 from labs.services.fhir_plan import Planned, Stored, plan, stored_for
 from labs.services.fhir_store import link_results, save_resources
 from labs.services.identity import match_patients
-from labs.services.meaning import local_codes_of, unit_spellings_of
 from labs.services.record import Recorder, Tally
+from labs.services.site import Site
 from labs.zones import clinic_zone
 
 _TRIES = 3  # a twin that makes the same resource at the same moment is seen on the second
@@ -92,14 +91,14 @@ class _Work:
 
     def __init__(self, *, message: LabMessage, request: Request, now: datetime) -> None:
         self.message, self.request, self.now = message, request, now
-        self.codes = local_codes_of(message.sender)
-        self.merged = read_people()
+        site = Site()
+        self.codes = site.local_codes(message.sender)
+        self.merged = site.people
         self.recorder = Recorder(
             message=message,
             sender=message.sender,
+            site=site,
             local_codes=self.codes,
-            merged=self.merged,
-            unit_spellings=unit_spellings_of(message.sender),
             now=now,
         )
         self.stored = Stored()

@@ -19,12 +19,12 @@ from labs.library import limits
 from labs.life_cycle import Standing
 from labs.models import LabMessage, LabReport, LocalCode, Observation, Patient, QuarantinedResult, Result
 from labs.models.result import WITHDRAWN
-from labs.same_person import People, read_people
 from labs.services.again import Again, Place
 from labs.services.bulk import insert_rows, insert_values, reserve_keys, update_values
 from labs.services.history import History, Identity, lock_histories
 from labs.services.meaning import Context, Understood, is_attachment, name_analyte, plain, understand
 from labs.services.remarks import remark_on_attachment, remarks_on
+from labs.services.site import Site
 from labs.services.units_seen import note_units
 
 _LONGEST_ORDER = 200
@@ -76,19 +76,18 @@ class Recorder:
         *,
         message: LabMessage,
         sender: str,
+        site: Site,
         local_codes: Mapping[str, Sequence[LocalCode]],
         now: datetime,
-        merged: People | None = None,
-        unit_spellings: Mapping[tuple[str, str], str] | None = None,
         confirmed: Mapping[Place, str] | None = None,
         again: Again | None = None,
     ) -> None:
         self.message = message
         self.sender = sender
-        self.merged = merged or read_people()
+        self.site = site
         self.local_codes = local_codes
         self.now = now
-        self.unit_spellings = unit_spellings or {}
+        self.unit_spellings = site.unit_spellings(sender)
         self.confirmed = confirmed or {}
         self.again = again
         self.tally = Tally()
@@ -132,7 +131,7 @@ class Recorder:
         if entries:
             self._store(entries)
             used = (entry.understood for entry in entries)
-            note_units(sender=self.sender, understood=used, message=self.message)
+            note_units(sender=self.sender, understood=used, message=self.message, site=self.site)
         insert_rows(self.quarantined)
         self.tally.held += len(self.quarantined)
         return self.tally
@@ -196,7 +195,7 @@ class Recorder:
             # A status-only update makes no result: without one it has nothing to promote.
             stating={entry.identity for entry in entries if entry.understood.act is not Act.PROMOTE},
             sender=self.sender,
-            people=self.merged,
+            people=self.site.people,
         )
         reports = self._reports(entries)
         for entry in entries:
