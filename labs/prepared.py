@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Model
 
 Row = TypeVar("Row", bound=Model)
@@ -45,13 +45,15 @@ def _ran(statement: str, values: Sequence[Any]) -> Iterator[Any]:
     Django's own cursor writes the values into the text, which costs more than such a statement itself. SQLite
     keeps statements prepared anyway.
     """
-    with connection.cursor() as usual:  # connects where it must
-        if connection.vendor != "postgresql" or connection.queries_logged:
+    database = connections[DEFAULT_DB_ALIAS]
+    if database.vendor != "postgresql" or database.queries_logged:
+        with database.cursor() as usual:
             usual.execute(statement, values)
             yield usual
-            return
-    connection.validate_no_broken_transaction()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        return
+    database.ensure_connection()
+    database.validate_no_broken_transaction()
+    with database.wrap_database_errors, psycopg.Cursor(database.connection) as cursor:
         cursor.execute(statement, values, prepare=True)
         yield cursor
 

@@ -46,8 +46,22 @@ def insert_values(model: type[Model], rows: Sequence[Values], *, ignore_conflict
         # Its transactions exclude each other: what was not there a moment ago is not there now.
         model._default_manager.bulk_create([model(**row) for row in rows], batch_size=CHUNK)
         return len(rows)
-    statement = _insert(model, tuple(rows[0]), ignore_conflicts)
+    otherwise = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
+    statement = _insert(model, tuple(rows[0])) + otherwise
     return sum(count_prepared(statement, [_as_json(chunk)]) for chunk in _chunks(rows))
+
+
+def insert_tables(*tables: tuple[type[Model], Sequence[Values]]) -> None:
+    """Insert the rows of several tables, which may name each other; of a short message in one statement."""
+    filled = [(model, rows) for model, rows in tables if rows]
+    is_short = all(len(rows) <= CHUNK for _model, rows in filled)
+    if connection.vendor != "postgresql" or not is_short or len(filled) < 2:
+        for model, rows in filled:
+            insert_values(model, rows)
+        return
+    *first, last = [_insert(model, tuple(rows[0])) for model, rows in filled]
+    before = ", ".join(f"part_{place} AS ({statement})" for place, statement in enumerate(first))
+    count_prepared(f"WITH {before} {last}", [_as_json(rows) for _model, rows in filled])
 
 
 def update_values(model: type[Model], rows: Sequence[Values]) -> None:
@@ -98,13 +112,12 @@ def _reserve(tables: int) -> str:
 
 
 @cache
-def _insert(model: type[Model], names: tuple[str, ...], ignore_conflicts: bool) -> str:
+def _insert(model: type[Model], names: tuple[str, ...]) -> str:
     table = model._meta.db_table
     columns = ", ".join(f'"{name}"' for name in names)
-    otherwise = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
     return (
         f'INSERT INTO "{table}" ({columns}) SELECT {columns}'
-        f' FROM json_populate_recordset(NULL::"{table}", %s::json){otherwise}'
+        f' FROM json_populate_recordset(NULL::"{table}", %s::json)'
     )
 
 

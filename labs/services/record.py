@@ -20,7 +20,7 @@ from labs.life_cycle import Standing
 from labs.models import LabMessage, LabReport, LocalCode, Observation, Patient, QuarantinedResult, Result
 from labs.models.result import WITHDRAWN
 from labs.services.again import Again, Place
-from labs.services.bulk import insert_rows, insert_values, reserve_keys, update_values
+from labs.services.bulk import insert_rows, insert_tables, reserve_keys, update_values
 from labs.services.history import History, Identity, lock_histories
 from labs.services.meaning import Context, Understood, is_attachment, name_analyte, plain, understand
 from labs.services.remarks import remark_on_attachment, remarks_on
@@ -197,7 +197,7 @@ class Recorder:
             sender=self.sender,
             people=self.site.people,
         )
-        reports = self._reports(entries)
+        reports, new_reports = self._reports(entries)
         for entry in entries:
             history = histories.get(entry.identity)
             if history is None:
@@ -206,21 +206,22 @@ class Recorder:
                 self._append(entry, history, reports[entry.report.position])
         by_result = {history.result.id: history for history in histories.values()}
         changed = [history for history in by_result.values() if history.new]
-        insert_values(Observation, [row for history in changed for row in history.new])
+        versions = [row for history in changed for row in history.new]
+        insert_tables((LabReport, new_reports), (Observation, versions))
         update_values(Result, [row for history in changed if (row := history.settled()) is not None])
         self.tally.patient_ids |= {history.result.patient_id for history in changed}
 
-    def _reports(self, entries: list[_Entry]) -> dict[int, int]:
-        """The row id of each report by its place in the message; the rows are made where they are missing."""
+    def _reports(self, entries: list[_Entry]) -> tuple[dict[int, int], list[dict[str, Any]]]:
+        """The row id of each report by its place in the message, and the columns of those to be stored."""
         sent = {entry.report.position: entry for entry in entries}
         known: dict[int, int] = {}
         if self.again is not None:
             rows = LabReport.objects.filter(message=self.message, position__in=sent.keys())
             known = dict(rows.values_list("position", "pk"))
-        new = [entry for position, entry in sent.items() if position not in known]
-        [keys] = reserve_keys((LabReport, len(new)))
-        insert_values(LabReport, [self._report(key, entry) for key, entry in zip(keys, new, strict=True)])
-        return known | {entry.report.position: key for key, entry in zip(keys, new, strict=True)}
+        missing = [entry for position, entry in sent.items() if position not in known]
+        [keys] = reserve_keys((LabReport, len(missing)))
+        new = [self._report(key, entry) for key, entry in zip(keys, missing, strict=True)]
+        return known | {row["position"]: row["id"] for row in new}, new
 
     def _report(self, key: int, entry: _Entry) -> dict[str, Any]:
         """The columns of one report."""
