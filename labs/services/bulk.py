@@ -5,15 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from operator import itemgetter
 from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Model
+from django.db.models import JSONField, Model
 
 from labs.prepared import count_prepared, run_prepared
 
 CHUNK = 2000
+# From so many rows on, opening a COPY costs less than it saves.
+MANY = 500
 # SQLite takes so many parameters in one statement, and compares each row with every case of an update.
 _SQLITE_UPDATES = 200
 # The values of one row by the names of its columns, which are those of the model's attributes.
@@ -38,7 +41,8 @@ def insert_rows(rows: Sequence[Model]) -> None:
 def insert_values(model: type[Model], rows: Sequence[Values], *, ignore_conflicts: bool = False) -> int:
     """Insert rows given by their columns, all with the same ones; how many of them are new.
 
-    PostgreSQL is given a chunk as one JSON text: a parameter for each value costs far more than the rows.
+    PostgreSQL is given many by COPY, else a chunk as one JSON text: a parameter for each value costs far more
+    than the rows. COPY knows no conflicts; constraints and triggers hold for it as for every insert.
     """
     if not rows:
         return 0
@@ -46,6 +50,8 @@ def insert_values(model: type[Model], rows: Sequence[Values], *, ignore_conflict
         # Its transactions exclude each other: what was not there a moment ago is not there now.
         model._default_manager.bulk_create([model(**row) for row in rows], batch_size=CHUNK)
         return len(rows)
+    if len(rows) >= MANY and not ignore_conflicts:
+        return _copy(model, rows)
     otherwise = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
     statement = _insert(model, tuple(rows[0])) + otherwise
     return sum(count_prepared(statement, [_as_json(chunk)]) for chunk in _chunks(rows))
@@ -54,7 +60,7 @@ def insert_values(model: type[Model], rows: Sequence[Values], *, ignore_conflict
 def insert_tables(*tables: tuple[type[Model], Sequence[Values]]) -> None:
     """Insert the rows of several tables, which may name each other; of a short message in one statement."""
     filled = [(model, rows) for model, rows in tables if rows]
-    is_short = all(len(rows) <= CHUNK for _model, rows in filled)
+    is_short = all(len(rows) < MANY for _model, rows in filled)
     if connection.vendor != "postgresql" or not is_short or len(filled) < 2:
         for model, rows in filled:
             insert_values(model, rows)
@@ -62,6 +68,21 @@ def insert_tables(*tables: tuple[type[Model], Sequence[Values]]) -> None:
     *first, last = [_insert(model, tuple(rows[0])) for model, rows in filled]
     before = ", ".join(f"part_{place} AS ({statement})" for place, statement in enumerate(first))
     count_prepared(f"WITH {before} {last}", [_as_json(rows) for _model, rows in filled])
+
+
+def _copy(model: type[Model], rows: Sequence[Values]) -> int:
+    """Insert rows of which none can be there already."""
+    names = list(rows[0])
+    columns = ", ".join(f'"{name}"' for name in names)
+    cells = itemgetter(*names)
+    is_json = [isinstance(model._meta.get_field(name), JSONField) for name in names]
+    statement = f'COPY "{model._meta.db_table}" ({columns}) FROM STDIN'
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(
+                [json.dumps(cell) if is_ else cell for cell, is_ in zip(cells(row), is_json, strict=True)]
+            )
+    return len(rows)
 
 
 def update_values(model: type[Model], rows: Sequence[Values]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -226,9 +227,12 @@ def _chosen(
     return chosen
 
 
+_CONTENT = itemgetter(*Stated._fields[1:])
+
+
 def _stated(key: int, row: Mapping[str, Any]) -> Stated:
     """The columns of a new version as its history takes them."""
-    return Stated(key, *(row[name] for name in Stated._fields[1:]))
+    return Stated(key, *_CONTENT(row))
 
 
 def _version(place: int, row: Stated) -> Version:

@@ -98,6 +98,7 @@ class Recorder:
     def record(self, parsed: ParsedMessage, *, people: Mapping[ParsedPatient, Patient | Problem]) -> Tally:
         """Judge every observation, store what is fit, keep the rest apart, and say what came of it."""
         entries: list[_Entry] = []
+        contexts: dict[int, Context] = {}
         for report in parsed.reports:
             person = report.damage or people[report.patient]
             for sent in report.observations:
@@ -107,22 +108,16 @@ class Recorder:
                 if isinstance(person, Problem):
                     self.hold(sent, person, report=report)
                     continue
-                context = Context(
-                    local_codes=self.local_codes,
-                    birth_date=person.birth_date,
-                    sent_at=parsed.sent_at,
-                    received_at=self.message.received_at,
-                    unit_spellings=self.unit_spellings,
-                    confirmed_value=self.confirmed.get(place, ""),
-                )
+                if person.pk not in contexts:
+                    contexts[person.pk] = self._context(person, parsed)
+                context = contexts[person.pk]
+                if place in self.confirmed:
+                    context = replace(context, confirmed_value=self.confirmed[place])
                 judged = too_long(report, sent) or understand(sent, context=context)
                 if isinstance(judged, Problem):
                     self.hold(sent, judged, report=report, patient=person)
                 elif judged is not None:
-                    identity = _identity(report, person, judged)
-                    entries.append(
-                        _Entry(report=report, patient=person, understood=judged, identity=identity)
-                    )
+                    entries.append(_entry(report, person, judged))
                     self.tally.notes += remarks_on(judged)
                 else:
                     self.tally.quiet.append((sent.position, sent.part, "no-result"))
@@ -135,6 +130,16 @@ class Recorder:
         insert_rows(self.quarantined)
         self.tally.held += len(self.quarantined)
         return self.tally
+
+    def _context(self, person: Patient, parsed: ParsedMessage) -> Context:
+        """What judging the results of one person needs to know."""
+        return Context(
+            local_codes=self.local_codes,
+            birth_date=person.birth_date,
+            sent_at=parsed.sent_at,
+            received_at=self.message.received_at,
+            unit_spellings=self.unit_spellings,
+        )
 
     def hold(
         self,
@@ -341,15 +346,15 @@ def _contradiction(status: str, *, before: Standing | None, after: Standing) -> 
     return None if known else _CONFLICT
 
 
-def _identity(report: ParsedReport, patient: Patient, understood: Understood) -> Identity:
-    sent = understood.sent
-    return (
+def _entry(report: ParsedReport, patient: Patient, understood: Understood) -> _Entry:
+    identity = (
         patient.pk,
         _order_of(report),
         understood.analyte.short,
-        sent.sub_id,
+        understood.sent.sub_id,
         understood.collected.instant,
     )
+    return _Entry(report=report, patient=patient, understood=understood, identity=identity)
 
 
 def _order_of(report: ParsedReport | None) -> str:
