@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 from labs.formats.parsed import (
     Act,
@@ -25,9 +24,9 @@ from labs.services.history import History, Identity, lock_histories
 from labs.services.meaning import Context, Understood, is_attachment, name_analyte, plain, understand
 from labs.services.remarks import remark_on_attachment, remarks_on
 from labs.services.site import Site
+from labs.services.stored_rows import LONGEST_ORDER, order_of, report_columns, version_columns
 from labs.services.units_seen import note_units
 
-_LONGEST_ORDER = 200
 _NOTHING_TO_PROMOTE = Problem(
     code="nothing-to-promote", reason="A result was declared final that was never sent."
 )
@@ -169,7 +168,7 @@ class Recorder:
                 sent=sent.raw[:_SHOWN],
                 collected_at=None if isinstance(sent.collected, Problem) else sent.collected.instant,
                 ordered_at=(report.ordered_at if report else None) or self.message.received_at,
-                order_number=_order_of(report)[:_LONGEST_ORDER],
+                order_number=order_of(report)[:LONGEST_ORDER],
                 sub_id=sent.sub_id[:_LONGEST_SUB_ID],
                 opened_at=self.now,
             )
@@ -225,23 +224,11 @@ class Recorder:
             known = dict(rows.values_list("position", "pk"))
         missing = [entry for position, entry in sent.items() if position not in known]
         [keys] = reserve_keys((LabReport, len(missing)))
-        new = [self._report(key, entry) for key, entry in zip(keys, missing, strict=True)]
+        new = [
+            report_columns(entry.report, key=key, patient_id=entry.patient.pk, message=self.message)
+            for key, entry in zip(keys, missing, strict=True)
+        ]
         return known | {row["position"]: row["id"] for row in new}, new
-
-    def _report(self, key: int, entry: _Entry) -> dict[str, Any]:
-        """The columns of one report."""
-        return {
-            "id": key,
-            "message_id": self.message.pk,
-            "patient_id": entry.patient.pk,
-            "position": entry.report.position,
-            "filler_order": entry.report.filler_order[:_LONGEST_ORDER],
-            "placer_order": entry.report.placer_order[:_LONGEST_ORDER],
-            "panel": entry.report.panel[:200],
-            "status": entry.report.status[:8],
-            "status_changed_at": entry.report.ordered_at,
-            "received_at": self.message.received_at,
-        }
 
     def _append(self, entry: _Entry, history: History, report_id: int) -> None:
         """Add one version to its result's history, unless it says nothing new."""
@@ -253,7 +240,9 @@ class Recorder:
                 return
             understood = promoted
         self.landed[understood.sent.position, understood.sent.part] = history.result.id
-        row = self._row(entry, understood, history, report_id)
+        row = version_columns(
+            entry.report, understood, history=history, report_id=report_id, message=self.message
+        )
         if not history.is_news(row):
             self.tally.unchanged += 1
             self.tally.quiet.append((row["position"], row["part"], "unchanged"))
@@ -271,49 +260,6 @@ class Recorder:
         if problem := _contradiction(understood.status, before=before, after=after):
             self._hold_entry(entry, problem)
         self.tally.stored += 1
-
-    def _row(self, entry: _Entry, understood: Understood, history: History, report_id: int) -> dict[str, Any]:
-        """The columns of a version; a dictionary, because building an object costs ten times as much."""
-        sent, collected = understood.sent, understood.collected
-        ordered_at = entry.report.ordered_at or self.message.received_at
-        ordered_by = entry.report.ordered_by if entry.report.ordered_at else "received"
-        codes = " / ".join(["^".join((code.code, code.text, code.system)) for code in sent.codes])
-        return {
-            "id": None,
-            "public_id": uuid4(),
-            "result_id": history.result.id,
-            "version": history.next_version,
-            "position": sent.position,
-            "part": sent.part[:64],
-            "patient_id": history.result.patient_id,
-            "message_id": self.message.pk,
-            "report_id": report_id,
-            "supersedes_id": None,
-            "analyte": understood.analyte.short,
-            "loinc": understood.loinc,
-            "code_sent": codes[:200],
-            "value": understood.value,
-            "comparator": understood.comparator,
-            "unit": understood.analyte.unit,
-            "sent_value": sent.sent_value[:255],
-            "sent_unit": sent.sent_unit[:64],
-            "ref_low": understood.range.low,
-            "ref_high": understood.range.high,
-            "ref_text": sent.ref_text[:255],
-            "flags": sent.flags[:64],
-            "collected_at": collected.instant,
-            "collected_text": collected.text[:64],
-            "time_precision": collected.precision,
-            "zone_source": collected.zone_source[:64],
-            "status": understood.status,
-            "status_sent": sent.status_sent[:16],
-            "quality": list(sent.quality),
-            "comment": sent.comment,
-            "ordered_at": ordered_at,
-            "ordered_by": ordered_by,
-            "digest": understood.digest(ordered_at=ordered_at, ordered_by=ordered_by),
-            "received_at": self.message.received_at,
-        }
 
 
 def _promoted(understood: Understood, history: History) -> Understood | Problem:
@@ -349,7 +295,7 @@ def _contradiction(status: str, *, before: Standing | None, after: Standing) -> 
 def _entry(report: ParsedReport, patient: Patient, understood: Understood) -> _Entry:
     identity = (
         patient.pk,
-        _order_of(report),
+        order_of(report),
         understood.analyte.short,
         understood.sent.sub_id,
         understood.collected.instant,
@@ -357,14 +303,9 @@ def _entry(report: ParsedReport, patient: Patient, understood: Understood) -> _E
     return _Entry(report=report, patient=patient, understood=understood, identity=identity)
 
 
-def _order_of(report: ParsedReport | None) -> str:
-    """The order number by which a result is known."""
-    return (report.filler_order or report.placer_order) if report else ""
-
-
 def too_long(report: ParsedReport, sent: ParsedObservation) -> Problem | None:
     """An identity that does not fit its column must not be cut: two could become one."""
-    order = _order_of(report)
-    if len(order) > _LONGEST_ORDER or len(sent.sub_id) > _LONGEST_SUB_ID:
+    order = order_of(report)
+    if len(order) > LONGEST_ORDER or len(sent.sub_id) > _LONGEST_SUB_ID:
         return Problem(code="long-identity", reason="The order number or sub-id is longer than can be kept.")
     return None
