@@ -62,6 +62,8 @@ def standing(versions: Sequence[Version]) -> Standing:
     comes after it. Anything else after it revives nothing, but contradicts what stands: somebody must ask.
     Two different contents of one rank and one time contradict each other.
     """
+    if len(versions) == 1:
+        return Standing(current=versions[0], in_conflict=False)  # as worked out below, for most results
     stated = _stated(versions)
     withdrawals = [version for version in stated if version.is_withdrawal]
     values = [version for version in stated if not version.is_withdrawal]

@@ -15,7 +15,7 @@ _ISO = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"(?:[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
-# A file names the same days and times over and over.
+# A file holds the same numbers, days and times over and over.
 _REMEMBERED = 4096
 
 
@@ -33,6 +33,7 @@ class FeedProfile:
     coding_system: str
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def read_number(text: str, *, feed: FeedProfile) -> ParsedNumber | Problem:
     """A number with the feed's decimal mark, which is the only mark a number may hold."""
     if feed.decimal == "," and "." in text:

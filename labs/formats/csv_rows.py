@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import chain
 
 from labs.formats.csv_cells import (
@@ -55,6 +56,8 @@ _ANALYTE_COLUMN = re.compile(r"(.+?)\s*\((.*)\)")
 _SEXES = {"f": "female", "female": "female", "m": "male", "male": "male", "o": "other", "other": "other"}
 
 
+# A file names the same people and tests over and over.
+_REMEMBERED = 4096
 _GARBLED = Problem(
     code="garbled-text",
     reason="Letters of the row were lost or changed on the way; what it says cannot be trusted.",
@@ -72,6 +75,7 @@ def parse(
     if fault:
         return Rejected(code="bad-header", reason=fault)
     read_row = _long_row if feed.layout == "long" else _wide_row
+    dated = _declared_forms(header, feed)
     reports: list[ParsedReport] = []
     empty: list[int] = []
     count = 0
@@ -84,7 +88,7 @@ def parse(
             reports.append(_damaged(position, cells, problem))
             continue
         named = dict(zip(header, cells, strict=True))
-        if refusal := _other_date_order(position, named, feed):
+        if refusal := _other_date_order(position, named, dated):
             return refusal
         report = read_row(position, named, feed)
         if report.observations:
@@ -102,21 +106,30 @@ def _damage(cells: Sequence[str], header: tuple[str, ...]) -> Problem | None:
     if len(cells) != len(header):
         reason = f"The row has {len(cells)} cells where the header has {len(header)}."
         return Problem(code="damaged-row", reason=reason)
+    if not has_line_break("".join(cells)):
+        return None
     for name, cell in zip(header, cells, strict=True):
         if name != "comment" and has_line_break(cell):
             return Problem(code="damaged-row", reason=f"The cell of {shown(name)} runs over several lines.")
     return None
 
 
-def _other_date_order(position: int, row: dict[str, str], feed: FeedProfile) -> Rejected | None:
-    """The refusal of a file of which one date can only be read with day and month exchanged: all may be."""
+def _declared_forms(header: tuple[str, ...], feed: FeedProfile) -> list[tuple[str, str]]:
+    """The columns of times and days whose declared form could be read with day and month exchanged."""
     times = ("collected_at", "reported_at", "Collected")
     forms = chain(
-        ((name, feed.datetime_format) for name in times if name in row),
-        ((name, feed.date_format) for name in ("dob", "DOB") if name in row),
+        ((name, feed.datetime_format) for name in times if name in header),
+        ((name, feed.date_format) for name in ("dob", "DOB") if name in header),
     )
-    for name, form in forms:
-        if form != "iso" and is_swapped(row[name], form=form):
+    return [(name, form) for name, form in forms if form != "iso"]
+
+
+def _other_date_order(
+    position: int, row: dict[str, str], dated: Sequence[tuple[str, str]]
+) -> Rejected | None:
+    """The refusal of a file of which one date can only be read with day and month exchanged: all may be."""
+    for name, form in dated:
+        if is_swapped(row[name], form=form):
             reason = (
                 f"{name} of row {position} is {shown(row[name])}: day and month stand the other "
                 f"way round than the feed declares ({form}). No date of the file can be trusted."
@@ -145,7 +158,7 @@ def _long_row(position: int, row: dict[str, str], feed: FeedProfile) -> ParsedRe
     observation = _observation(
         position=position,
         part="",
-        code=Code(code=row["test_code"], text=row["test_name"], system=feed.coding_system),
+        code=_code(row["test_code"], row["test_name"], feed.coding_system),
         value=row["value"],
         unit=row["unit"],
         ref_text=row["ref_range"],
@@ -185,7 +198,7 @@ def _wide_row(position: int, row: dict[str, str], feed: FeedProfile) -> ParsedRe
             _observation(
                 position=position,
                 part=column,
-                code=Code(code=match[1].strip(), system=feed.coding_system),
+                code=_code(match[1].strip(), "", feed.coding_system),
                 value=value,
                 unit=match[2].strip(),
                 ref_text="",
@@ -269,6 +282,12 @@ def _observation(
     )
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def _code(code: str, text: str, system: str) -> Code:
+    return Code(code=code, text=text, system=system)
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def _patient(*, mrn: str, family: str, given: str, dob: str, sex: str, feed: FeedProfile) -> ParsedPatient:
     return ParsedPatient(
         numbers=(PatientNumber(number=mrn),) if mrn else (),

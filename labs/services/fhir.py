@@ -24,14 +24,13 @@ from labs.formats.fhir_words import (
 from labs.formats.parsed import ParsedMessage, ParsedPatient, Problem
 from labs.library import limits
 from labs.models import LabMessage, Patient, QuarantinedResult, Sender
-from labs.same_person import People, read_people
 from labs.services.again import Again
 from labs.services.fhir_gather import Gathered
 from labs.services.fhir_plan import Planned, Stored, plan, stored_for
 from labs.services.fhir_store import link_results, note_in_error, save_resources
 from labs.services.identity import match_patients
-from labs.services.meaning import local_codes_of, unit_spellings_of
 from labs.services.record import Recorder, Tally
+from labs.services.site import Site
 from labs.zones import clinic_zone
 
 _TRIES = 3  # a twin that makes the same resource at the same moment is seen on the second
@@ -98,16 +97,13 @@ def request_of(message: LabMessage) -> Request:
     return read_request(bytes(message.body), ask=Ask(**asked), profile=profile)
 
 
-def recorder_of(
-    message: LabMessage, now: datetime, *, merged: People, again: Again | None = None
-) -> Recorder:
+def recorder_of(message: LabMessage, now: datetime, *, site: Site, again: Again | None = None) -> Recorder:
     """What records the results of a request, with the codes and units of its sender."""
     return Recorder(
         message=message,
         sender=message.sender,
-        local_codes=local_codes_of(message.sender),
-        merged=merged,
-        unit_spellings=unit_spellings_of(message.sender),
+        site=site,
+        local_codes=site.local_codes(message.sender),
         confirmed=again.confirmed if again else None,
         again=again,
         now=now,
@@ -136,8 +132,9 @@ class _Work:
 
     def __init__(self, *, message: LabMessage, request: Request, now: datetime) -> None:
         self.message, self.request, self.now = message, request, now
-        self.merged = read_people()
-        self.recorder = recorder_of(message, now, merged=self.merged)
+        site = Site()
+        self.merged = site.people
+        self.recorder = recorder_of(message, now, site=site)
         self.stored = Stored()
         self.planned: list[Planned] = []
         self.refused: list[Refused] = []

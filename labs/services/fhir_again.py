@@ -14,7 +14,6 @@ from labs.formats.parsed import (
     Rejected,
 )
 from labs.models import FhirPart, FhirResource, FhirWriting, LabMessage, Patient, QuarantinedResult
-from labs.same_person import read_people
 from labs.services.again import Again, Place
 from labs.services.fhir import people_named, recorder_of, request_of
 from labs.services.fhir_changes import MOVED, REPORT_IN_ERROR, Old, has_moved, withdraws
@@ -24,6 +23,7 @@ from labs.services.fhir_store import link_results
 from labs.services.identity import match_patients
 from labs.services.meaning import name_analyte
 from labs.services.record import Tally
+from labs.services.site import Site
 
 _NOT_KEPT = Rejected(
     code="fhir-request",
@@ -78,9 +78,10 @@ def record_again(message: LabMessage, now: datetime, again: Again) -> Tally:
     request = request_of(message)
     stored = Stored()
     planned = _planned(message, request, stored)
-    merged = read_people()
+    site = Site()
+    merged = site.people
     by_name = match_patients(people_named(planned, request), bare_number_ok=False, merged=merged)
-    recorder = recorder_of(message, now, merged=merged, again=again)
+    recorder = recorder_of(message, now, site=site, again=again)
     gathered = _GatheredAgain(
         message=message,
         request=request,

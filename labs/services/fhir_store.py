@@ -6,7 +6,7 @@ from typing import Any
 
 from labs.formats.fhir_json import copied, dump
 from labs.formats.parsed import ParsedPatient, Problem
-from labs.models import FhirKey, FhirPart, FhirResource, FhirWriting, LabMessage, Patient, Result
+from labs.models import FhirKey, FhirPart, FhirResource, FhirWriting, LabMessage, Patient
 from labs.services.fhir_plan import Planned, Stored
 
 
@@ -90,24 +90,24 @@ def _new_keys(active: Sequence[Planned], stored: Stored) -> Iterator[FhirKey]:
 
 
 def link_results(
-    landed: Mapping[tuple[int, str], Result],
+    landed: Mapping[tuple[int, str], int],
     owners: Mapping[tuple[int, str], tuple[FhirResource, str]],
     *,
     stored: Stored,
 ) -> None:
     """Note which results each resource states by now."""
     new, moved = [], []
-    for place, result in landed.items():
+    for place, result_id in landed.items():
         if place not in owners:
             continue
         resource, key = owners[place]
         part = stored.parts.setdefault(resource.pk, {}).get(key)
         if part is None:
-            part = FhirPart(resource=resource, part=key, result=result)
+            part = FhirPart(resource=resource, part=key, result_id=result_id)
             stored.parts[resource.pk][key] = part
             new.append(part)
-        elif part.result_id != result.pk:
-            part.result = result
+        elif part.result_id != result_id:
+            part.result_id = result_id
             moved.append(part)
     FhirPart.objects.bulk_create(new)
     FhirPart.objects.bulk_update(moved, ["result"])

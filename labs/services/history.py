@@ -1,27 +1,82 @@
 """One result with all its versions, locked while a message is recorded."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from django.db import connection
 
 from labs.life_cycle import Standing, Version, is_news, standing
 from labs.models import Observation, Result
+from labs.prepared import run_prepared
 from labs.same_person import People
-from labs.services.bulk import insert_rows
+from labs.services.bulk import insert_values, reserve_keys
 
 Identity = tuple[int, str, str, str, datetime]
 # Beyond this a file is one draw after another, and naming all orders costs more than it saves.
 _NAMED_ORDERS = 200
+_SPARE_KEYS = 20
+
+
+class Found(NamedTuple):
+    """A stored result, locked."""
+
+    id: int
+    patient_id: int
+    filler_order: str
+    analyte: str
+    sub_id: str
+    collected_at: datetime
+    current_id: int | None
+    in_conflict: bool
+
+    @property
+    def identity(self) -> Identity:
+        """What tells it from every other result of its sender."""
+        return (self.patient_id, self.filler_order, self.analyte, self.sub_id, self.collected_at)
+
+
+class Stated(NamedTuple):
+    """A version as far as its result's life cycle, or a promotion of it, looks at it."""
+
+    id: int
+    version: int
+    status: str
+    value: Decimal | None
+    comparator: str
+    sent_value: str
+    ref_low: Decimal | None
+    ref_high: Decimal | None
+    ordered_at: datetime
+    ordered_by: str
+    digest: str
+
+
+class Keys:
+    """Primary keys for new versions; more are fetched where those that were foreseen do not do."""
+
+    def __init__(self, keys: Sequence[int] = ()) -> None:
+        self._keys = list(keys)
+
+    def next(self) -> int:
+        """One that nobody else has."""
+        if not self._keys:
+            [self._keys] = reserve_keys((Observation, _SPARE_KEYS))
+        return self._keys.pop(0)
 
 
 @dataclass(slots=True, kw_only=True)
 class History:
     """One locked result with all its versions, the new ones included."""
 
-    result: Result
-    observations: list[Observation] = field(default_factory=list)
-    new: list[Observation] = field(default_factory=list)
+    result: Found
+    keys: Keys
+    observations: list[Stated] = field(default_factory=list)
+    new: list[dict[str, Any]] = field(default_factory=list)
     # Whether the message held more new versions than were taken: one of those left out might count.
     cut_short: bool = False
     versions: list[Version] = field(default_factory=list)
@@ -33,26 +88,30 @@ class History:
         """The number of the next version; they are in order."""
         return self.observations[-1].version + 1 if self.observations else 1
 
-    def take(self, row: Observation) -> None:
+    def take(self, stated: Stated) -> None:
         """Add the version that follows."""
-        version = _version(len(self.observations), row)
-        self.observations.append(row)
+        version = _version(len(self.observations), stated)
+        self.observations.append(stated)
         self.versions.append(version)
         self.same_content.setdefault(version.digest, []).append(version)
         self.stands = None
 
-    def is_news(self, row: Observation) -> bool:
-        """Whether a row says anything that the known versions do not."""
-        return is_news(_version(len(self.observations), row), self.same_content.get(row.digest, ()))
+    def is_news(self, row: Mapping[str, Any]) -> bool:
+        """Whether the columns of a version say anything that the known versions do not."""
+        same = self.same_content.get(row["digest"])
+        return same is None or is_news(_version(len(self.observations), _stated(0, row)), same)
 
-    def append(self, row: Observation) -> tuple[Standing | None, Standing]:
-        """Add a new version; what stood before it, and what stands now."""
+    def append(self, row: dict[str, Any]) -> tuple[Standing | None, Standing]:
+        """Add a new version by its columns; what stood before it, and what stands now."""
         before = self.standing() if self.observations else None
-        self.take(row)
+        # The row of a new result names the key of its first version before that is stored.
+        is_foreseen = before is None and self.result.current_id is not None
+        row["id"] = self.result.current_id if is_foreseen else self.keys.next()
+        self.take(_stated(row["id"], row))
         self.new.append(row)
         after = self.standing()
         if before is not None and after.current.key == len(self.observations) - 1:
-            row.supersedes = self.observations[before.current.key]
+            row["supersedes_id"] = self.observations[before.current.key].id
         return before, after
 
     def standing(self) -> Standing:
@@ -61,11 +120,14 @@ class History:
             self.stands = standing(self.versions)
         return self.stands
 
-    def settle(self) -> None:
-        """Put what stands now on the result."""
+    def settled(self) -> dict[str, Any] | None:
+        """What is to be written on the result, by column; none where it says so already."""
         stands = self.standing()
-        self.result.current_id = self.observations[stands.current.key].pk
-        self.result.in_conflict = stands.in_conflict or self.cut_short
+        current_id = self.observations[stands.current.key].id
+        in_conflict = stands.in_conflict or self.cut_short
+        if (current_id, in_conflict) == (self.result.current_id, self.result.in_conflict):
+            return None
+        return {"id": self.result.id, "current_id": current_id, "in_conflict": in_conflict}
 
 
 def lock_histories(
@@ -73,41 +135,91 @@ def lock_histories(
 ) -> dict[Identity, History]:
     """The result rows of these identities, locked in one order, with all versions.
 
-    Those that are `stating` a result are created where missing; the others are left out. A result filed under
-    another number of the same person is the same result: its row is taken, and two identities may share it.
+    Those that are `stating` a result are created where missing, each with the key its first version will
+    have; the others are left out. A result filed under another number of the same person is the same result:
+    its row is taken, and two identities may share it.
     """
     numbers = {patient: people.numbers_of(patient) for patient in {identity[0] for identity in wanted}}
-    times = sorted(identity[4] for identity in wanted)
+    found = _chosen(_lock(wanted, sender=sender, numbers=numbers), wanted, numbers)
+    older = {row.id for row in found.values()}
+    missing = sorted(stating - found.keys())
+    if missing:
+        new = _new_results(missing, sender)
+        if new:
+            found |= new
+        else:
+            # Another worker made some of them, with versions, a moment ago.
+            found = _chosen(_lock(wanted, sender=sender, numbers=numbers), wanted, numbers)
+            older = {row.id for row in found.values()}
+    keys = Keys()
+    by_result = {row.id: History(result=row, keys=keys) for row in found.values()}
+    for result_id, *stated in _versions_of(older):
+        by_result[result_id].take(Stated(*stated))
+    return {identity: by_result[row.id] for identity, row in found.items()}
+
+
+def _lock(
+    wanted: AbstractSet[Identity], *, sender: str, numbers: Mapping[int, frozenset[int]]
+) -> list[Found]:
+    """Lock in one order what may be one of these results: by patient and time, of a few also by order."""
+    patients = sorted(frozenset().union(*numbers.values()))
+    times = [identity[4] for identity in wanted]
+    orders = sorted({identity[1] for identity in wanted})
+    is_named = len(orders) <= _NAMED_ORDERS
+    if connection.vendor == "postgresql":
+        by_order = " AND filler_order = ANY(%s)" if is_named else ""
+        values = [sender, patients, min(times), max(times), *([orders] if is_named else [])]
+        return [Found(*row) for row in run_prepared(_LOCK.format(by_order=by_order), values)]
     rows = Result.objects.filter(
-        sender=sender,
-        patient_id__in=frozenset().union(*numbers.values()),
-        collected_at__range=(times[0], times[-1]),
-    ).order_by("id")
-    orders = {identity[1] for identity in wanted}
-    if len(orders) <= _NAMED_ORDERS:
+        sender=sender, patient_id__in=patients, collected_at__range=(min(times), max(times))
+    )
+    if is_named:
         rows = rows.filter(filler_order__in=orders)
-    found = _chosen(rows.select_for_update(), wanted, numbers)
-    missing = [_new_result(identity, sender) for identity in sorted(stating - found.keys())]
-    older = {row.pk for row in found.values()}
-    if insert_rows(missing, ignore_conflicts=True):
-        found |= {_identity(row): row for row in missing}
-    else:
-        # Another worker may have made some of them, with versions, a moment ago.
-        found = _chosen(rows.all().select_for_update(), wanted, numbers)
-        older = {row.pk for row in found.values()}
-    by_result = {row.pk: History(result=row) for row in found.values()}
-    for observation in Observation.objects.filter(result_id__in=older).order_by("version"):
-        by_result[observation.result_id].take(observation)
-    return {identity: by_result[row.pk] for identity, row in found.items()}
+    return [Found(*row) for row in rows.order_by("id").values_list(*Found._fields)]
+
+
+_LOCK = (
+    f"SELECT {', '.join(Found._fields)} FROM labs_result WHERE sender = %s AND patient_id = ANY(%s)"
+    " AND collected_at BETWEEN %s AND %s{by_order} ORDER BY id FOR UPDATE"
+)
+
+
+def _new_results(missing: Sequence[Identity], sender: str) -> dict[Identity, Found]:
+    """Insert these results; nothing where one of them is there already, made by another worker."""
+    keys, first_versions = reserve_keys((Result, len(missing)), (Observation, len(missing)))
+    rows = [
+        Found(key, *identity, current_id=first, in_conflict=False)
+        for identity, key, first in zip(missing, keys, first_versions, strict=True)
+    ]
+    values = [{**row._asdict(), "sender": sender} for row in rows]
+    if insert_values(Result, values, ignore_conflicts=True) < len(rows):
+        return {}
+    return {row.identity: row for row in rows}
+
+
+_VERSIONS = (
+    f"SELECT result_id, {', '.join(Stated._fields)} FROM labs_observation"
+    " WHERE result_id = ANY(%s) ORDER BY version"
+)
+
+
+def _versions_of(results: AbstractSet[int]) -> Iterable[Sequence[Any]]:
+    """Every version of these results, each after its result's row id, the oldest first."""
+    if not results:
+        return []
+    if connection.vendor == "postgresql":
+        return run_prepared(_VERSIONS, [list(results)])
+    rows = Observation.objects.filter(result_id__in=results).order_by("version")
+    return rows.values_list("result_id", *Stated._fields)
 
 
 def _chosen(
-    rows: Iterable[Result], wanted: AbstractSet[Identity], numbers: Mapping[int, frozenset[int]]
-) -> dict[Identity, Result]:
+    rows: Iterable[Found], wanted: AbstractSet[Identity], numbers: Mapping[int, frozenset[int]]
+) -> dict[Identity, Found]:
     """The row of each identity: the one under its own number, else one under another of the same person."""
-    by_identity = {_identity(row): row for row in rows}
+    by_identity = {row.identity: row for row in rows}
     chosen = {}
-    for identity in wanted:
+    for identity in wanted if by_identity else ():
         others = sorted(numbers[identity[0]] - {identity[0]})
         same = (by_identity.get((number, *identity[1:])) for number in (identity[0], *others))
         if row := next((row for row in same if row is not None), None):
@@ -115,23 +227,15 @@ def _chosen(
     return chosen
 
 
-def _identity(row: Result) -> Identity:
-    return (row.patient_id, row.filler_order, row.analyte, row.sub_id, row.collected_at)
+_CONTENT = itemgetter(*Stated._fields[1:])
 
 
-def _new_result(identity: Identity, sender: str) -> Result:
-    patient_id, order, analyte, sub_id, collected_at = identity
-    return Result(
-        patient_id=patient_id,
-        sender=sender,
-        filler_order=order,
-        analyte=analyte,
-        sub_id=sub_id,
-        collected_at=collected_at,
-    )
+def _stated(key: int, row: Mapping[str, Any]) -> Stated:
+    """The columns of a new version as its history takes them."""
+    return Stated(key, *_CONTENT(row))
 
 
-def _version(place: int, row: Observation) -> Version:
+def _version(place: int, row: Stated) -> Version:
     return Version(
         key=place,
         status=row.status,

@@ -5,11 +5,13 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q
 
 from labs.formats.parsed import ParsedPatient, PatientNumber, Problem
 from labs.models import Patient
 from labs.models.patient import Sex
+from labs.prepared import rows_prepared
 from labs.same_person import People, read_people
 
 _RECORD_NUMBER_TYPES = frozenset({"", "MR", "PI"})
@@ -33,10 +35,15 @@ def match_patients(
     return {person: _match(person, rows, known, bare_number_ok, merged) for person in wanted}
 
 
+_WITH = "mrn = ANY(%s::text[]) OR alt_id = ANY(%s::text[]) OR public_id = ANY(%s::uuid[])"
+
+
 def patients_with(numbers: Collection[str], *, ids: Collection[UUID] = ()) -> list[Patient]:
     """Everybody who has one of these numbers, under whatever authority, or one of these ids of ours."""
     if not numbers and not ids:
         return []
+    if connection.vendor == "postgresql":
+        return rows_prepared(Patient, _WITH, [list(numbers), list(numbers), list(ids)])
     asked = Q(mrn__in=numbers) | Q(alt_id__in=numbers) | Q(public_id__in=ids)
     return list(Patient.objects.filter(asked))
 

@@ -23,7 +23,8 @@ from labs.services.manual_checks import (
     faults_of_words,
     said_by,
 )
-from labs.services.read import MANUAL, read_waiting_messages
+from labs.services.opening import MANUAL
+from labs.services.read import read_waiting_messages
 
 ENTER = "labs.enter_result"
 _NO_RIGHT = "Only nurses and physicians enter and verify results."

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from labs import library
 from labs.clinic_days import add_days
@@ -260,6 +261,8 @@ def unit_of(sent: ParsedObservation, analyte: Analyte, context: Context) -> str 
 
 def _range(sent: ParsedRange, analyte: Analyte, unit: str) -> ParsedRange:
     """The reference range in the canonical unit; a bound that cannot be stored exactly is left out."""
+    if sent.low is None and sent.high is None:
+        return sent
 
     def bound(value: Decimal | None) -> Decimal | None:
         converted = None if value is None else convert(analyte=analyte, value=value, unit=unit)
@@ -268,6 +271,7 @@ def _range(sent: ParsedRange, analyte: Analyte, unit: str) -> ParsedRange:
     return ParsedRange(low=bound(sent.low), high=bound(sent.high))
 
 
+@lru_cache(maxsize=4096)
 def _fits(value: Decimal) -> bool:
     """Whether a number survives storage digit for digit on both databases."""
     _sign, digits, exponent = value.normalize().as_tuple()

@@ -7,54 +7,38 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
-from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.utils.module_loading import import_string
 
 from labs.clock import database_now
 from labs.failpoints import reach
-from labs.formats import csv_rows, hl7v2, manual_form
-from labs.formats.csv_cells import FeedProfile
-from labs.formats.hl7_ack import Header, read_header
-from labs.formats.hl7_merge import EVENT
-from labs.formats.parsed import ParsedMessage, ParsedPatient, Problem, Rejected, SenderProfile
+from labs.formats.parsed import ParsedPatient, Problem, Rejected
 from labs.library import limits
-from labs.models import CsvFeed, FileRows, LabMessage, MessageOutcome, Patient, QuarantinedResult, Sender
-from labs.same_person import read_people
-from labs.services.again import Again, Place
+from labs.models import FileRows, LabMessage, MessageOutcome, Patient, QuarantinedResult
+from labs.prepared import rows_prepared, run_prepared
+from labs.services.again import Again
+from labs.services.bulk import insert_values
 from labs.services.fhir import FhirReading, read_fhir
-from labs.services.fhir_again import open_kept
 from labs.services.identity import match_patients
-from labs.services.meaning import local_codes_of, unit_spellings_of
+from labs.services.news import News
+from labs.services.opening import HL7, Opened, is_merge, open_message
 from labs.services.read_merges import read_merge_message
 from labs.services.record import Recorder, Tally
-from labs.signals import evidence_changed
+from labs.services.site import Site
 
 logger = logging.getLogger(__name__)
 _CLAIMS = 7101  # the advisory locks of this stage on PostgreSQL
 _SHOWN = 4000
-# Named, so that only a process that meets a file loads pandas: the listener does without its 40 MB.
-_TABLE_READER = "labs.csv_table.read_table"
-MANUAL = "manual"  # the sender of results that people type
-_HL7 = frozenset({LabMessage.Door.MLLP, LabMessage.Door.HL7_FILE})
 _PATIENCE = 3  # refusals by the database before a pass is given up
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """A message parsed as its door says, and whose codes, units and numbers it speaks in."""
+@dataclass(slots=True, kw_only=True)
+class _Pass:
+    """What the messages of one pass share: its moment, the set-up, and whom to tell of."""
 
-    parsed: ParsedMessage
-    sender: str
-    codes: str
-    bare_number_ok: bool
-    notes: tuple[str, ...] = ()
-    confirmed: Mapping[Place, str] = field(default_factory=dict)
-    people: Mapping[ParsedPatient, Patient] = field(default_factory=dict)
+    now: datetime
+    site: Site = field(default_factory=Site)
+    news: News = field(default_factory=News)
 
 
 def read_waiting_messages(
@@ -75,27 +59,39 @@ def read_waiting_messages(
     patience = timedelta(seconds=limits().fhir_patience_seconds)
     waiting = waiting.exclude(door=LabMessage.Door.FHIR, received_at__gt=now - patience)
     chosen = list(waiting.order_by("pk").values_list("pk", flat=True)[:limit])
+    return _read_all(chosen, _Pass(now=now))
+
+
+def _read_all(chosen: Iterable[int], this: _Pass) -> int:
+    """Read these messages, each for itself, and tell whose evidence changed."""
     done, refusals = 0, 0
-    for message_id in chosen:
-        try:
-            done += _read_one(message_id, now)
-        except (OperationalError, InterfaceError) as refusal:
-            refusals += 1
-            logger.error("Message %s stays waiting: %s", message_id, type(refusal).__name__)
-            if refusals >= _PATIENCE:
-                raise
+    try:
+        for message_id in chosen:
+            if not this.site.is_fresh:
+                this.site = Site()
+            try:
+                done += _read_one(message_id, this)
+            except (OperationalError, InterfaceError) as refusal:
+                refusals += 1
+                logger.error("Message %s stays waiting: %s", message_id, type(refusal).__name__)
+                if refusals >= _PATIENCE:
+                    raise
+            this.news.tell_in_time()
+    finally:
+        this.news.tell()
     return done
 
 
 def take_request(*, message_id: int) -> FhirReading | None:
     """Read one kept FHIR request and say what became of it; none where another worker has it."""
-    now = database_now()
+    this = _Pass(now=database_now())
     with transaction.atomic():
         message = _claim(message_id)
         if message is None:
             return None
-        reading = read_fhir(message, now)
-        _finish(message, _as_told(reading), now)
+        reading = read_fhir(message, this.now)
+        _finish(message, _as_told(reading), this)
+    this.news.tell()
     return reading
 
 
@@ -109,7 +105,7 @@ def note_repeated(*, message_id: int) -> None:
     )
 
 
-def _read_one(message_id: int, now: datetime) -> bool:
+def _read_one(message_id: int, this: _Pass) -> bool:
     """Read one message, unless another worker has it. What the database refuses for a time stays waiting."""
     try:
         with transaction.atomic():
@@ -117,15 +113,21 @@ def _read_one(message_id: int, now: datetime) -> bool:
             if message is None:
                 return False
             reach("read.claimed")
-            _read(message, now)
+            _read(message, this)
             reach("read.finished")
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:  # a fault of ours in one message gets a visible outcome and hides no other
         where = "".join(traceback.format_tb(error.__traceback__))
         logger.error("Message %s could not be read (%s)\n%s", message_id, type(error).__name__, where)
-        return _give_up(message_id, now, type(error).__name__)
+        return _give_up(message_id, this.now, type(error).__name__)
     return True
+
+
+_CLAIM = "SELECT pg_try_advisory_xact_lock(%s, %s)"
+_STILL_WAITING = (
+    "id = %s AND NOT EXISTS (SELECT FROM labs_messageoutcome WHERE message_id = labs_labmessage.id)"
+)
 
 
 def _claim(message_id: int) -> LabMessage | None:
@@ -135,18 +137,17 @@ def _claim(message_id: int) -> LabMessage | None:
     cannot be locked); on SQLite the transaction itself is the lock.
     """
     if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_CLAIMS, message_id % 2**31])
-            row = cursor.fetchone()
-        if not row[0]:
-            return None
+        [(is_ours,)] = run_prepared(_CLAIM, [_CLAIMS, message_id % 2**31])
+        # A statement of its own, so that it sees what was committed until the lock was ours.
+        found = rows_prepared(LabMessage, _STILL_WAITING, [message_id]) if is_ours else []
+        return found[0] if found else None
     return LabMessage.objects.filter(pk=message_id, outcome__isnull=True).first()
 
 
-def _read(message: LabMessage, now: datetime) -> None:
+def _read(message: LabMessage, this: _Pass) -> None:
     """Parse, match, record, and give the message its outcome."""
     with _collector_rests() if message.door == LabMessage.Door.CSV else nullcontext():
-        _finish(message, _answer(message, now), now)
+        _finish(message, _answer(message, this), this)
 
 
 @contextmanager
@@ -161,130 +162,44 @@ def _collector_rests() -> Iterator[None]:
             gc.enable()
 
 
-def _answer(message: LabMessage, now: datetime) -> tuple[Tally, list[str]] | Rejected:
+def _answer(message: LabMessage, this: _Pass) -> tuple[Tally, list[str]] | Rejected:
     """What recording a message came to, with remarks; or why it cannot be read."""
     if message.door == LabMessage.Door.FHIR:
-        return _as_told(read_fhir(message, now))
-    if _is_merge(message) and (sender := _sender_of(message)) is not None:
-        return read_merge_message(message, sender=sender, now=now)
-    opened = open_message(message)
+        return _as_told(read_fhir(message, this.now))
+    if is_merge(message) and (sender := this.site.sender(message.msh3, message.msh4)) is not None:
+        return read_merge_message(message, sender=sender, now=this.now)
+    opened = open_message(message, site=this.site)
     if isinstance(opened, Rejected):
         return opened
-    tally = record(message, opened, now)
+    tally = record(message, opened, this.now, site=this.site)
     tally.quiet += [(position, "", "empty") for position in opened.parsed.empty_rows]
     return tally, [*opened.notes, *_reused_control_id(message)]
 
 
-def _finish(message: LabMessage, answer: tuple[Tally, list[str]] | Rejected, now: datetime) -> None:
-    """Give a message that was read its outcome, and tell whose evidence changed."""
+def _finish(message: LabMessage, answer: tuple[Tally, list[str]] | Rejected, this: _Pass) -> None:
+    """Give a message that was read its outcome, and have it told whose evidence changed."""
     if isinstance(answer, Rejected):
-        _keep_apart(message, answer, now)
+        _keep_apart(message, answer, this.now)
         return
     reach("read.recorded")
     tally, notes = answer
-    state = _state(tally)
     problem = tally.first_problem
-    MessageOutcome.objects.create(
-        message=message,
-        state=state,
-        reason_code=problem.code if problem else "",
-        reason=problem.reason if problem else "",
-        stored=tally.stored,
-        unchanged=tally.unchanged,
-        held=tally.held,
-        notes=[*notes, *tally.notes],
-        at=now,
-    )
+    outcome = {
+        "message_id": message.pk,
+        "state": _state(tally),
+        "reason_code": problem.code if problem else "",
+        "reason": problem.reason if problem else "",
+        "stored": tally.stored,
+        "unchanged": tally.unchanged,
+        "held": tally.held,
+        "notes": [*notes, *tally.notes],
+        "at": this.now,
+    }
+    insert_values(MessageOutcome, [outcome])
     if message.door == LabMessage.Door.CSV:
         FileRows.objects.create(message=message, rows=sorted(tally.quiet))
     if tally.patient_ids:
-        ids = sorted(tally.patient_ids)
-        transaction.on_commit(partial(_tell, ids), robust=True)
-
-
-def _tell(patient_ids: list[int]) -> None:
-    reach("read.committed")
-    evidence_changed.send_robust(sender=LabMessage, patient_ids=patient_ids)
-
-
-def open_message(message: LabMessage) -> Opened | Rejected:
-    """Parse a message by its door; nothing is looked up but the set-up of its sender, nothing is stored."""
-    match message.door:
-        case LabMessage.Door.CSV:
-            return _open_csv(message)
-        case LabMessage.Door.MANUAL:
-            return _open_manual(message)
-        case LabMessage.Door.FHIR:
-            return _open_fhir(message)
-        case _:
-            return _open_hl7(message)
-
-
-def _sender_of(message: LabMessage) -> Sender | None:
-    return Sender.objects.filter(msh3=message.msh3, msh4=message.msh4).first()
-
-
-def _open_hl7(message: LabMessage) -> Opened | Rejected:
-    sender = _sender_of(message)
-    if sender is None:
-        return Rejected(
-            code="unknown-sender",
-            reason="The sending application and facility (MSH-3, MSH-4) are not set up here.",
-        )
-    if _is_merge(message):
-        return Rejected(
-            code="merge-message",
-            reason="The message joins two patient numbers; two people decide that under Merged numbers.",
-        )
-    profile = SenderProfile(
-        zone=ZoneInfo(sender.zone),
-        charset=sender.default_charset,
-        status_from_report=sender.blank_status_from_report,
-    )
-    parsed = hl7v2.parse(bytes(message.body), profile=profile, most=limits().results_in_message)
-    if isinstance(parsed, Rejected):
-        return parsed
-    return Opened(
-        parsed=parsed,
-        sender=sender.name,
-        codes=sender.name,
-        bare_number_ok=sender.bare_mrn_ok,
-        notes=(*parsed.notes, *_other_receiver(parsed)),
-    )
-
-
-def _is_merge(message: LabMessage) -> bool:
-    if message.door not in _HL7:
-        return False
-    header = read_header(bytes(message.body))
-    return isinstance(header, Header) and (header.msh.component(9), header.msh.component(9, 2)) == EVENT
-
-
-def _open_csv(message: LabMessage) -> Opened | Rejected:
-    feed = CsvFeed.objects.filter(name=message.sender).first()
-    if feed is None:
-        return Rejected(code="unknown-feed", reason="The feed of this file is not set up here.")
-    profile = FeedProfile(
-        layout=feed.layout,
-        encoding=feed.encoding,
-        delimiter=feed.delimiter,
-        decimal=feed.decimal,
-        datetime_format=feed.datetime_format,
-        date_format=feed.date_format,
-        zone=ZoneInfo(feed.zone),
-        coding_system="LN" if feed.codes.upper() == "LOINC" else "",
-    )
-    parsed = _parse_csv(bytes(message.body), profile)
-    if isinstance(parsed, Rejected):
-        return parsed
-    return Opened(parsed=parsed, sender=feed.name, codes=feed.codes, bare_number_ok=True, notes=parsed.notes)
-
-
-def _parse_csv(body: bytes, profile: FeedProfile) -> ParsedMessage | Rejected:
-    rows: list[list[str]] | Rejected = import_string(_TABLE_READER)(body, feed=profile)
-    if isinstance(rows, Rejected):
-        return rows
-    return csv_rows.parse(rows, feed=profile, most=limits().results_in_file)
+        this.news.add(tally.patient_ids)
 
 
 def _as_told(reading: FhirReading) -> tuple[Tally, list[str]] | Rejected:
@@ -296,53 +211,26 @@ def _as_told(reading: FhirReading) -> tuple[Tally, list[str]] | Rejected:
     return reading.tally, list(reading.notes)
 
 
-def _open_fhir(message: LabMessage) -> Opened | Rejected:
-    parsed = open_kept(message)
-    if isinstance(parsed, Rejected):
-        return parsed
-    return Opened(parsed=parsed, sender=message.sender, codes=message.sender, bare_number_ok=False)
-
-
-def _open_manual(message: LabMessage) -> Opened | Rejected:
-    typed = manual_form.parse(bytes(message.body))
-    if isinstance(typed, Rejected):
-        return typed
-    patient = Patient.objects.filter(public_id__in=_uuids(typed.patient_id)).first()
-    if patient is None:
-        return Rejected(code="unknown-patient", reason="The patient of the typed result is not known here.")
-    return Opened(
-        parsed=typed.parsed,
-        sender=MANUAL,
-        codes="LOINC",
-        bare_number_ok=False,
-        confirmed={manual_form.PLACE: typed.confirmed_value},
-        # The form was filled in on this patient's own page; no number was typed that could be another's.
-        people={typed.parsed.reports[0].patient: patient},
-    )
-
-
-def _uuids(text: str) -> list[UUID]:
-    """The identifier a text is; none where it is no such thing."""
-    try:
-        return [UUID(text)]
-    except ValueError:
-        return []
-
-
-def record(message: LabMessage, opened: Opened, now: datetime, *, again: Again | None = None) -> Tally:
+def record(
+    message: LabMessage,
+    opened: Opened,
+    now: datetime,
+    *,
+    again: Again | None = None,
+    site: Site | None = None,
+) -> Tally:
     """Match, judge and store what was parsed, inside the caller's transaction."""
-    merged = read_people()
+    site = site or Site()
     people: Mapping[ParsedPatient, Patient | Problem] = match_patients(
         (report.patient for report in opened.parsed.reports),
         bare_number_ok=opened.bare_number_ok,
-        merged=merged,
+        merged=site.people,
     )
     recorder = Recorder(
         message=message,
         sender=opened.sender,
-        local_codes=local_codes_of(opened.codes),
-        merged=merged,
-        unit_spellings=unit_spellings_of(opened.sender),
+        site=site,
+        local_codes=site.local_codes(opened.codes),
         confirmed={**opened.confirmed, **(again.confirmed if again else {})},
         again=again,
         now=now,
@@ -360,22 +248,17 @@ def _state(tally: Tally) -> str:
     return MessageOutcome.State.READ
 
 
-def _other_receiver(parsed: ParsedMessage) -> list[str]:
-    """A remark where the header names another receiver than those this clinic answers to."""
-    known, named = settings.MLLP_RECEIVERS, "|".join(parsed.receiver)
-    if not known or named in known:
-        return []
-    return [f"The message is addressed to {named.strip('|') or 'nobody'} (MSH-5, MSH-6), not to this clinic."]
-
-
 def _reused_control_id(message: LabMessage) -> list[str]:
     """A remark where this sender used the control id before for other bytes: counters do restart."""
-    if message.door not in _HL7 or not message.control_id:
+    if message.door not in HL7 or not message.control_id:
         return []
-    others = LabMessage.objects.filter(
-        msh3=message.msh3, msh4=message.msh4, control_id=message.control_id, pk__lt=message.pk
-    )
-    return ["The control id was used before for another message."] if others.exists() else []
+    used = run_prepared(_USED_BEFORE, [message.msh3, message.msh4, message.control_id, message.pk])
+    return ["The control id was used before for another message."] if used else []
+
+
+_USED_BEFORE = (
+    "SELECT 1 FROM labs_labmessage WHERE msh3 = %s AND msh4 = %s AND control_id = %s AND id < %s LIMIT 1"
+)
 
 
 def _keep_apart(message: LabMessage, why: Rejected, now: datetime) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from labs.formats.parsed import (
     Act,
@@ -17,15 +18,15 @@ from labs.library import limits
 from labs.life_cycle import Standing
 from labs.models import LabMessage, LabReport, LocalCode, Observation, Patient, QuarantinedResult, Result
 from labs.models.result import WITHDRAWN
-from labs.same_person import People, read_people
 from labs.services.again import Again, Place
-from labs.services.bulk import insert_rows, update_rows
+from labs.services.bulk import insert_rows, insert_tables, reserve_keys, update_values
 from labs.services.history import History, Identity, lock_histories
 from labs.services.meaning import Context, Understood, is_attachment, name_analyte, plain, understand
 from labs.services.remarks import remark_on_attachment, remarks_on
+from labs.services.site import Site
+from labs.services.stored_rows import LONGEST_ORDER, order_of, report_columns, version_columns
 from labs.services.units_seen import note_units
 
-_LONGEST_ORDER = 200
 _NOTHING_TO_PROMOTE = Problem(
     code="nothing-to-promote", reason="A result was declared final that was never sent."
 )
@@ -63,17 +64,7 @@ class _Entry:
     report: ParsedReport
     patient: Patient
     understood: Understood
-
-    @property
-    def identity(self) -> Identity:
-        sent = self.understood
-        return (
-            self.patient.pk,
-            _order_of(self.report),
-            sent.analyte.short,
-            sent.sent.sub_id,
-            sent.collected.instant,
-        )
+    identity: Identity
 
 
 class Recorder:
@@ -84,29 +75,29 @@ class Recorder:
         *,
         message: LabMessage,
         sender: str,
+        site: Site,
         local_codes: Mapping[str, Sequence[LocalCode]],
         now: datetime,
-        merged: People | None = None,
-        unit_spellings: Mapping[tuple[str, str], str] | None = None,
         confirmed: Mapping[Place, str] | None = None,
         again: Again | None = None,
     ) -> None:
         self.message = message
         self.sender = sender
-        self.merged = merged or read_people()
+        self.site = site
         self.local_codes = local_codes
         self.now = now
-        self.unit_spellings = unit_spellings or {}
+        self.unit_spellings = site.unit_spellings(sender)
         self.confirmed = confirmed or {}
         self.again = again
         self.tally = Tally()
         self.quarantined: list[QuarantinedResult] = []
-        # Which result each observation of the message spoke of, by its place and part.
-        self.landed: dict[tuple[int, str], Result] = {}
+        # The row id of the result each observation of the message spoke of, by its place and part.
+        self.landed: dict[tuple[int, str], int] = {}
 
     def record(self, parsed: ParsedMessage, *, people: Mapping[ParsedPatient, Patient | Problem]) -> Tally:
         """Judge every observation, store what is fit, keep the rest apart, and say what came of it."""
         entries: list[_Entry] = []
+        contexts: dict[int, Context] = {}
         for report in parsed.reports:
             person = report.damage or people[report.patient]
             for sent in report.observations:
@@ -116,19 +107,16 @@ class Recorder:
                 if isinstance(person, Problem):
                     self.hold(sent, person, report=report)
                     continue
-                context = Context(
-                    local_codes=self.local_codes,
-                    birth_date=person.birth_date,
-                    sent_at=parsed.sent_at,
-                    received_at=self.message.received_at,
-                    unit_spellings=self.unit_spellings,
-                    confirmed_value=self.confirmed.get(place, ""),
-                )
+                if person.pk not in contexts:
+                    contexts[person.pk] = self._context(person, parsed)
+                context = contexts[person.pk]
+                if place in self.confirmed:
+                    context = replace(context, confirmed_value=self.confirmed[place])
                 judged = too_long(report, sent) or understand(sent, context=context)
                 if isinstance(judged, Problem):
                     self.hold(sent, judged, report=report, patient=person)
                 elif judged is not None:
-                    entries.append(_Entry(report=report, patient=person, understood=judged))
+                    entries.append(_entry(report, person, judged))
                     self.tally.notes += remarks_on(judged)
                 else:
                     self.tally.quiet.append((sent.position, sent.part, "no-result"))
@@ -137,10 +125,20 @@ class Recorder:
         if entries:
             self._store(entries)
             used = (entry.understood for entry in entries)
-            note_units(sender=self.sender, understood=used, message=self.message)
+            note_units(sender=self.sender, understood=used, message=self.message, site=self.site)
         insert_rows(self.quarantined)
         self.tally.held += len(self.quarantined)
         return self.tally
+
+    def _context(self, person: Patient, parsed: ParsedMessage) -> Context:
+        """What judging the results of one person needs to know."""
+        return Context(
+            local_codes=self.local_codes,
+            birth_date=person.birth_date,
+            sent_at=parsed.sent_at,
+            received_at=self.message.received_at,
+            unit_spellings=self.unit_spellings,
+        )
 
     def hold(
         self,
@@ -170,7 +168,7 @@ class Recorder:
                 sent=sent.raw[:_SHOWN],
                 collected_at=None if isinstance(sent.collected, Problem) else sent.collected.instant,
                 ordered_at=(report.ordered_at if report else None) or self.message.received_at,
-                order_number=_order_of(report)[:_LONGEST_ORDER],
+                order_number=order_of(report)[:LONGEST_ORDER],
                 sub_id=sent.sub_id[:_LONGEST_SUB_ID],
                 opened_at=self.now,
             )
@@ -201,46 +199,38 @@ class Recorder:
             # A status-only update makes no result: without one it has nothing to promote.
             stating={entry.identity for entry in entries if entry.understood.act is not Act.PROMOTE},
             sender=self.sender,
-            people=self.merged,
+            people=self.site.people,
         )
-        reports = self._reports(entries)
+        reports, new_reports = self._reports(entries)
         for entry in entries:
             history = histories.get(entry.identity)
             if history is None:
                 self._hold_entry(entry, _NOTHING_TO_PROMOTE)
             else:
                 self._append(entry, history, reports[entry.report.position])
-        by_result = {history.result.pk: history for history in histories.values()}
+        by_result = {history.result.id: history for history in histories.values()}
         changed = [history for history in by_result.values() if history.new]
-        for generation in range(max((len(history.new) for history in changed), default=0)):
-            insert_rows([history.new[generation] for history in changed if generation < len(history.new)])
-        for history in changed:
-            history.settle()
-            self.tally.patient_ids.add(history.result.patient_id)
-        update_rows([history.result for history in changed], fields=["current", "in_conflict"])
+        versions = [row for history in changed for row in history.new]
+        insert_tables((LabReport, new_reports), (Observation, versions))
+        update_values(Result, [row for history in changed if (row := history.settled()) is not None])
+        self.tally.patient_ids |= {history.result.patient_id for history in changed}
 
-    def _reports(self, entries: list[_Entry]) -> dict[int, LabReport]:
-        rows = {
-            entry.report.position: LabReport(
-                message_id=self.message.pk,
-                patient_id=entry.patient.pk,
-                position=entry.report.position,
-                filler_order=entry.report.filler_order[:_LONGEST_ORDER],
-                placer_order=entry.report.placer_order[:_LONGEST_ORDER],
-                panel=entry.report.panel[:200],
-                status=entry.report.status[:8],
-                status_changed_at=entry.report.ordered_at,
-                received_at=self.message.received_at,
-            )
-            for entry in entries
-        }
+    def _reports(self, entries: list[_Entry]) -> tuple[dict[int, int], list[dict[str, Any]]]:
+        """The row id of each report by its place in the message, and the columns of those to be stored."""
+        sent = {entry.report.position: entry for entry in entries}
+        known: dict[int, int] = {}
         if self.again is not None:
-            known = LabReport.objects.filter(message=self.message, position__in=rows.keys())
-            rows |= {row.position: row for row in known}
-        insert_rows([row for row in rows.values() if row.pk is None])
-        return rows
+            rows = LabReport.objects.filter(message=self.message, position__in=sent.keys())
+            known = dict(rows.values_list("position", "pk"))
+        missing = [entry for position, entry in sent.items() if position not in known]
+        [keys] = reserve_keys((LabReport, len(missing)))
+        new = [
+            report_columns(entry.report, key=key, patient_id=entry.patient.pk, message=self.message)
+            for key, entry in zip(keys, missing, strict=True)
+        ]
+        return known | {row["position"]: row["id"] for row in new}, new
 
-    def _append(self, entry: _Entry, history: History, report: LabReport) -> None:
+    def _append(self, entry: _Entry, history: History, report_id: int) -> None:
         """Add one version to its result's history, unless it says nothing new."""
         understood = entry.understood
         if understood.act is Act.PROMOTE:
@@ -249,11 +239,13 @@ class Recorder:
                 self._hold_entry(entry, promoted)
                 return
             understood = promoted
-        self.landed[understood.sent.position, understood.sent.part] = history.result
-        row = self._row(entry, understood, history, report)
+        self.landed[understood.sent.position, understood.sent.part] = history.result.id
+        row = version_columns(
+            entry.report, understood, history=history, report_id=report_id, message=self.message
+        )
         if not history.is_news(row):
             self.tally.unchanged += 1
-            self.tally.quiet.append((row.position, row.part, "unchanged"))
+            self.tally.quiet.append((row["position"], row["part"], "unchanged"))
             return
         most = limits().versions_in_message
         if len(history.new) >= most:
@@ -265,48 +257,9 @@ class Recorder:
             self._hold_entry(entry, too_many)
             return
         before, after = history.append(row)
-        if problem := _contradiction(row, before=before, after=after):
+        if problem := _contradiction(understood.status, before=before, after=after):
             self._hold_entry(entry, problem)
         self.tally.stored += 1
-
-    def _row(self, entry: _Entry, understood: Understood, history: History, report: LabReport) -> Observation:
-        sent = understood.sent
-        ordered_at = entry.report.ordered_at or self.message.received_at
-        ordered_by = entry.report.ordered_by if entry.report.ordered_at else "received"
-        codes = " / ".join("^".join((code.code, code.text, code.system)) for code in sent.codes)
-        return Observation(
-            result_id=history.result.pk,
-            version=history.next_version,
-            position=sent.position,
-            part=sent.part[:64],
-            patient_id=history.result.patient_id,
-            message_id=self.message.pk,
-            report_id=report.pk,
-            analyte=understood.analyte.short,
-            loinc=understood.loinc,
-            code_sent=codes[:200],
-            value=understood.value,
-            comparator=understood.comparator,
-            unit=understood.analyte.unit,
-            sent_value=sent.sent_value[:255],
-            sent_unit=sent.sent_unit[:64],
-            ref_low=understood.range.low,
-            ref_high=understood.range.high,
-            ref_text=sent.ref_text[:255],
-            flags=sent.flags[:64],
-            collected_at=understood.collected.instant,
-            collected_text=understood.collected.text[:64],
-            time_precision=understood.collected.precision,
-            zone_source=understood.collected.zone_source[:64],
-            status=understood.status,
-            status_sent=sent.status_sent[:16],
-            quality=list(sent.quality),
-            comment=sent.comment,
-            ordered_at=ordered_at,
-            ordered_by=ordered_by,
-            digest=understood.digest(ordered_at=ordered_at, ordered_by=ordered_by),
-            received_at=self.message.received_at,
-        )
 
 
 def _promoted(understood: Understood, history: History) -> Understood | Problem:
@@ -328,25 +281,31 @@ def _promoted(understood: Understood, history: History) -> Understood | Problem:
     )
 
 
-def _contradiction(row: Observation, *, before: Standing | None, after: Standing) -> Problem | None:
+def _contradiction(status: str, *, before: Standing | None, after: Standing) -> Problem | None:
     """What a person must be told of a new version: its result is in conflict, and they do not know it yet."""
     if not after.in_conflict:
         return None
     known = before is not None and before.in_conflict
     if after.current.is_withdrawal:
         # Each value that is stated after a withdrawal is told; the withdrawal itself only once.
-        return None if known and row.status in WITHDRAWN else _AFTER_WITHDRAWAL
+        return None if known and status in WITHDRAWN else _AFTER_WITHDRAWAL
     return None if known else _CONFLICT
 
 
-def _order_of(report: ParsedReport | None) -> str:
-    """The order number by which a result is known."""
-    return (report.filler_order or report.placer_order) if report else ""
+def _entry(report: ParsedReport, patient: Patient, understood: Understood) -> _Entry:
+    identity = (
+        patient.pk,
+        order_of(report),
+        understood.analyte.short,
+        understood.sent.sub_id,
+        understood.collected.instant,
+    )
+    return _Entry(report=report, patient=patient, understood=understood, identity=identity)
 
 
 def too_long(report: ParsedReport, sent: ParsedObservation) -> Problem | None:
     """An identity that does not fit its column must not be cut: two could become one."""
-    order = _order_of(report)
-    if len(order) > _LONGEST_ORDER or len(sent.sub_id) > _LONGEST_SUB_ID:
+    order = order_of(report)
+    if len(order) > LONGEST_ORDER or len(sent.sub_id) > _LONGEST_SUB_ID:
         return Problem(code="long-identity", reason="The order number or sub-id is longer than can be kept.")
     return None

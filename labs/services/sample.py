@@ -13,7 +13,7 @@ from labs.formats.parsed import (
 )
 from labs.library import limits
 from labs.models import CsvFeed, LabMessage, Sender
-from labs.services.read import Opened, open_message
+from labs.services.opening import Opened, open_message
 from labs.services.sample_results import ExplainedReport, explain_reports
 from labs.zones import clinic_zone
 

@@ -28,7 +28,7 @@ from labs.services.meaning import (
     unit_of,
     unit_spellings_of,
 )
-from labs.services.read import Opened
+from labs.services.opening import Opened
 from labs.services.record import too_long
 from labs.units import Analyte, convert, fold_unit, is_plausible
 

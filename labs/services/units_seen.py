@@ -5,20 +5,24 @@ from decimal import Decimal
 
 from labs.models import LabMessage, UnitUse
 from labs.services.meaning import Understood
+from labs.services.site import Site
 from labs.units import fold_unit
 
 
-def note_units(*, sender: str, understood: Iterable[Understood], message: LabMessage) -> None:
+def note_units(*, sender: str, understood: Iterable[Understood], message: LabMessage, site: Site) -> None:
     """Write down the spellings this source used for the first time; the caller holds the transaction.
 
-    One statement, which does nothing where nothing is new. In a fixed order, so that two messages at once
-    never wait for each other.
+    In a fixed order, so that two messages at once never wait for each other.
     """
     used: dict[tuple[str, str], Decimal] = {}
     for each in understood:
         spelling = _spelling(each)
         if spelling is not None:
             used[each.analyte.short, spelling] = each.analyte.units[spelling]
+    known = site.units_used(sender)
+    new = sorted((unit, factor) for unit, factor in used.items() if unit not in known)
+    if not new:
+        return
     UnitUse.objects.bulk_create(
         [
             UnitUse(
@@ -29,10 +33,11 @@ def note_units(*, sender: str, understood: Iterable[Understood], message: LabMes
                 first_at=message.received_at,
                 message=message,
             )
-            for (analyte, unit), factor in sorted(used.items())
+            for (analyte, unit), factor in new
         ],
         ignore_conflicts=True,
     )
+    site.add_units(sender, (unit for unit, _factor in new))
 
 
 def _spelling(understood: Understood) -> str | None:
