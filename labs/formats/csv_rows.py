@@ -68,6 +68,14 @@ def parse(
     rows: Sequence[Sequence[str]], *, feed: FeedProfile, most: int | None = None
 ) -> ParsedMessage | Rejected:
     """Read a file's rows of text, header first. A damaged header refuses the file, a damaged row itself."""
+    try:
+        return _parse(rows, feed=feed, most=most)
+    finally:
+        for remembered in (_patient, _code, read_day, read_number, read_time):
+            remembered.cache_clear()  # of a file nothing stays in memory, whatever its cells held
+
+
+def _parse(rows: Sequence[Sequence[str]], *, feed: FeedProfile, most: int | None) -> ParsedMessage | Rejected:
     if not rows:
         return Rejected(code="empty-file", reason="The file has no header line.")
     header = tuple(name.strip() for name in rows[0])
