@@ -253,8 +253,7 @@ def _limit_reasons(episodes: list[Episode], case: Case, today: date) -> Iterator
     Days count whatever delayed the cycle: one that began after the limit day stops while it lasts.
     """
     for episode in episodes:
-        last = case.history.given if _is_open(episode) else _interval_of_end(episode, case)
-        for interval in range(episode.interval, last + 1):
+        for interval in range(episode.interval, _last_interval(episode, case) + 1):
             limit = _limit(interval, case, today)
             end = limit.day if episode.onset <= limit.day else add_days(limit.end, 1)
             unresolved = episode.resolved_on is None or episode.resolved_on >= end
@@ -263,9 +262,11 @@ def _limit_reasons(episodes: list[Episode], case: Case, today: date) -> Iterator
                 break
 
 
-def _interval_of_end(episode: Episode, case: Case) -> int:
-    end = episode.resolved_on or episode.onset
-    return max(episode.interval, case.history.interval_of(end))
+def _last_interval(episode: Episode, case: Case) -> int:
+    """The interval in which an episode ended; one that is open has reached the present one."""
+    if episode.resolved_on is None:
+        return case.history.given
+    return max(episode.interval, case.history.interval_of(episode.resolved_on))
 
 
 def _limit_reason(episode: Episode, limit: _Limit, case: Case) -> Reason:

@@ -37,12 +37,12 @@ def is_interim(episode: Episode, case: Case) -> bool:
 
 
 def kept_waiting(episode: Episode, case: Case) -> bool:
-    """Whether a toxicity outlasted the window of the next cycle or the limit of a delay, however planned.
+    """Whether a toxicity that is over outlasted the next cycle's window or a delay's limit, however planned.
 
     One physician may dismiss what nobody waited for; a delay, or the stop that follows from it, is more.
     """
     if episode.resolved_on is None:
-        return True
+        return False
     last_on = case.history.cycle_days[episode.interval - 1]
     closes = add_days(last_on, case.protocol.schedule.window_last_day)
     stops = stop_day(last_on=last_on, protocol=case.protocol, spared_days=0)

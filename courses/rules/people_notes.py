@@ -203,7 +203,7 @@ def _review_words(review: OccurrenceReview, episode: Episode, case: Case) -> str
         return f"confirmed by {by}"
     if dismissal_of(episode, case) is not None:
         return f"dismissed by {by}, so it is neither an occurrence nor a recurrence"
-    if episode.resolved_on is not None and kept_waiting(episode, case):
+    if kept_waiting(episode, case):
         return f"dismissed by {by}, but the next cycle had to wait for it, so it counts"
     if not is_interim(episode, case):
         due = day_words(next_day(episode.interval, case))

@@ -222,7 +222,7 @@ def _worsen(episodes: list[Episode], track: Track, moment: Moment, finding: Find
 
 def _is_worse(finding: Finding, moment: Moment, last: Episode, track: Track, case: Case) -> bool:
     """A worse grade, or a value further out within the same grade; of two equal ones the first stays."""
-    if (finding.grade or 0) != (last.grade or 0):
+    if finding.grade != last.grade:
         return (finding.grade or 0) > (last.grade or 0)
     bound = leading_bound(track.criterion, track.name, case)
     new = quantity_at(bound.quantity, moment, case).value

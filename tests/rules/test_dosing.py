@@ -8,7 +8,7 @@ import pytest
 from courses import library
 from courses.rules.recommend import recommend
 from courses.rules.values import Action, AdverseEvent, Recommendation
-from tests.strategies import FIRST, chart, draw_day, last_day, panel
+from tests.strategies import FIRST, chart, draw_day, last_day, measurement, panel
 
 PROTOCOL = library.protocol("lutathera_us_2024_04")
 
@@ -59,3 +59,18 @@ def test_an_event_of_the_day_of_the_first_cycle_came_after_it() -> None:
     answer = judge(event("Fatigue", 3, FIRST, ended_on=FIRST + timedelta(days=5)))
     assert answer.action is Action.REDUCE
     assert "before the first cycle" not in " ".join(reason.sentence for reason in answer.reasons)
+
+
+@pytest.mark.parametrize(("days", "stops"), [(111, False), (112, True)])
+def test_a_toxicity_carried_over_a_cycle_stops_at_the_limit_after_that_cycle(days: int, stops: bool) -> None:
+    """Low after cycle 1, not back before cycle 2 was given, and back so many days after it."""
+    low = measurement("PLT", "60", FIRST + timedelta(days=40))
+    back = last_day() + timedelta(days=days)
+    found = chart(draws=(low, *panel(back)), planned_on=back + timedelta(days=2))
+    answer = recommend(chart=found, protocol=PROTOCOL, today=back)
+    assert ("LIM-DELAY" in {reason.rule for reason in answer.reasons}) is stops
+
+
+def test_an_event_that_began_and_ended_on_the_day_of_a_cycle_is_one_of_the_interval_after_it() -> None:
+    answer = judge(event("Fatigue", 3, last_day(), ended_on=last_day()))
+    assert answer.action is Action.REDUCE

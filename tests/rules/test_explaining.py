@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from courses import library
+from courses.rules.facts import DiseaseFlags, Facts
 from courses.rules.recommend import recommend
 from courses.rules.values import Action, Chart, Reason
 from tests.strategies import FIRST, chart, draw_day, measurement, panel
@@ -68,3 +69,18 @@ def test_of_two_bounds_that_act_only_together_the_one_no_longer_met_shows_the_re
     assert [item for item in told(reason) if item[0] == "resolution"] == [
         ("resolution", "Albumin", "33", "at_least", "30", True)
     ]
+
+
+def test_an_inr_under_anticoagulants_must_be_below_both_of_its_bounds_again() -> None:
+    flags = DiseaseFlags(nyha_class=1, dialysis=False, anticoagulated=True)
+    draws = (
+        measurement("INR", "1.1", FIRST - timedelta(days=7)),
+        *panel(draw_day()),
+        measurement("INR", "3", draw_day()),
+    )
+    reason = reason_of(chart(draws=draws, facts=Facts(disease_flags=flags)), "DM-OTH", Action.DELAY)
+    assert "delay until 2.5 or less and 2.5 × the baseline (2.75) or less." in reason.sentence
+    assert reason.release.startswith(
+        "International normalised ratio 2.5 or less and International normalised ratio 2.5 × the baseline "
+        "(2.75) or less, in a final result collected on or after "
+    )

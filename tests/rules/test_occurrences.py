@@ -6,7 +6,10 @@ from datetime import date, timedelta
 import pytest
 
 from courses import library
+from courses.rules.derived import Case
+from courses.rules.evidence import read_history
 from courses.rules.facts import OccurrenceReview
+from courses.rules.occurrences import next_day
 from courses.rules.protocol import RecurrenceBy
 from courses.rules.recommend import recommend
 from courses.rules.values import Action, AdverseEvent, Chart, Occurrence, Reason, Recommendation
@@ -91,3 +94,37 @@ def test_a_dismissal_covers_the_grade_that_was_looked_at_and_without_one_no_grad
     draws = (measurement(short, value, INTERIM), *panel(draw_day()))
     found = chart(draws=draws, occurrence_reviews=(dismissed(rule, INTERIM, grade),))
     assert judge(found).action is action
+
+
+@pytest.mark.parametrize(
+    ("onset", "back", "covered"),
+    [
+        (62, 63, True),
+        (63, 64, False),
+        (64, 66, True),
+        (110, 111, True),
+        (111, 112, False),
+        (112, 113, False),
+        (113, 114, True),
+    ],
+)
+@pytest.mark.parametrize("given", [1, 2])
+def test_a_dismissal_covers_nothing_that_outlasted_the_window_or_reached_the_limit(
+    given: int, onset: int, back: int, covered: bool
+) -> None:
+    """The window closes on day 63 after the last administration, the limit of a delay is day 112."""
+    first, over = (last_day(given) + timedelta(days=days) for days in (onset, back))
+    found = chart(
+        given=given,
+        draws=(measurement("PLT", "60", first), *panel(over)),
+        planned_on=over + timedelta(days=3),
+        occurrence_reviews=(replace(dismissed("DM-PLT", first, None), on=over),),
+    )
+    answer = recommend(chart=found, protocol=PROTOCOL, today=over)
+    assert (answer.action is Action.PROCEED) is covered
+
+
+def test_without_a_day_to_judge_for_the_next_cycle_is_due_on_its_nominal_day() -> None:
+    found = chart()
+    case = Case(chart=found, history=read_history(found), protocol=PROTOCOL)
+    assert [next_day(interval, case) - FIRST for interval in (1, 2)] == [timedelta(56), timedelta(112)]

@@ -276,3 +276,11 @@ def test_a_hepatic_episode_stays_open_while_its_companion_is_not_measured_again(
     reason = answer.strongest
     assert reason is not None
     assert "newest: Albumin 33 g/L on 27 April 2026" in reason.sentence
+
+
+@pytest.mark.parametrize("steroids", [True, False])
+def test_a_cycle_that_may_go_ahead_has_the_orders_of_the_protocol(steroids: bool) -> None:
+    answer = judge(chart(draws=panel(draw_day()), peritoneal_or_mesenteric_disease=steroids))
+    wanted = [row for row in PROTOCOL.orders if steroids or not row.when_peritoneal_disease]
+    assert [(line.kind, line.items) for line in answer.order_set] == [(row.kind, row.items) for row in wanted]
+    assert judge(chart(draws=panel(draw_day(), PLT="60"))).order_set == ()

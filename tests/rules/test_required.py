@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
 from courses import library
 from courses.rules.recommend import recommend
-from courses.rules.values import Measurement, Recommendation
-from tests.strategies import BASELINE_DAY, chart, draw_day, measurement, panel
+from courses.rules.values import Measurement, Recommendation, Weight
+from tests.strategies import BASELINE_DAY, chart, draw_day, last_day, measurement, panel
 
 PROTOCOL = library.protocol("lutathera_us_2024_04")
 EARLIER = draw_day() - timedelta(days=10)
@@ -52,6 +53,25 @@ def test_a_limit_that_did_not_come_is_asked_for_of_its_day() -> None:
     assert cures(judge(older, *panel(draw_day()))) == [("BILI", wanted)]
     unneeded = replace(measurement("BILI", "70", EARLIER), low=None)
     assert cures(judge(unneeded, *panel(draw_day()))) == []
+
+
+def test_a_result_both_too_old_and_within_bounds_is_asked_for_as_both() -> None:
+    day = draw_day() - timedelta(days=14)
+    answer = judge(*without(panel(draw_day()), "PLT"), bounded("PLT", "100", day))
+    assert [(gap.item, gap.rule) for gap in answer.missing] == [("PLT", "EV-STALE"), ("PLT", "EV-UNUSABLE")]
+
+
+def test_every_count_that_would_explain_a_leukopenia_is_asked_for() -> None:
+    draws = (*without(panel(draw_day()), "ANC"), measurement("WBC", "1.5", draw_day()))
+    assert {gap.item for gap in judge(*draws).missing} == {"ANC", "LYMPH"}
+
+
+def test_a_creatinine_without_a_weight_of_its_time_says_within_how_many_days() -> None:
+    draws = (measurement("CREAT", "90", last_day() + timedelta(days=5)), *without(panel(draw_day()), "CREAT"))
+    weights = tuple(Weight(on=day, kg=Decimal(72)) for day in (BASELINE_DAY, draw_day()))
+    answer = recommend(chart=chart(draws=draws, weights=weights), protocol=PROTOCOL, today=draw_day())
+    (gap,) = [gap for gap in answer.missing if gap.item == "weight"]
+    assert gap.why == "none within 28 days of the creatinine (DM-REN)"
 
 
 # ---------------------------------------- which of the two is at fault: the result or its baseline
