@@ -229,7 +229,7 @@ def test_the_words_say_of_an_event_whether_it_is_related() -> None:
     event = AdverseEvent(term="Nausea", grade=3, began_on=INTERIM)
     for related, words in [(None, "possibly related"), (True, "recorded as related")]:
         answer = judge(chart(draws=panel(draw_day()), adverse_events=(replace(event, related=related),)))
-        assert words in str(answer.strongest)
+        assert f"(first occurrence): {words}: delay until" in str(answer.strongest)
 
 
 def test_an_attribution_without_a_finding_is_silent() -> None:

@@ -271,3 +271,14 @@ def test_a_rule_id_longer_than_a_reason_code_is_refused() -> None:
     data["toxicity"][0]["id"] = "DM-" + "X" * 40
     with pytest.raises(DataError, match="43 letters; use 40 at the most"):
         read(data)
+
+
+def test_terms_of_one_version_stand_beside_the_terms_of_every_version() -> None:
+    shared = tuple(toxicity(PROTOCOL, "DM-OTH")["terms"])
+    older, newer = (
+        next(family for family in library.protocol(name).families if family.id == "DM-OTH")
+        for name in ("lutathera_us_2024_04", "lutathera_us_2024_04_ctcae_6_0")
+    )
+    assert older.terms == shared
+    assert newer.terms[-1] == "Hyperglycemia"
+    assert len(newer.terms) == len(shared) + 1
