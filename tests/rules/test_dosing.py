@@ -19,7 +19,7 @@ def judge(*events: AdverseEvent) -> Recommendation:
 
 
 def event(term: str, grade: int, on: date, **more: object) -> AdverseEvent:
-    return replace(AdverseEvent(term=term, grade=grade, began_on=on), **more)
+    return replace(AdverseEvent(term=term, grade=grade, began_on=on), **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
