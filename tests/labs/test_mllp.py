@@ -275,11 +275,11 @@ def test_an_idle_connection_is_ended_where_a_patience_is_set_and_noise_does_not_
 ) -> None:
     def senders(port: int) -> None:
         with connect(port) as line, connect(port) as busy:
+            busy.sendall(b"\x0b" + message(control_id="M2"))  # inside a message, so not idle
             line.sendall(framed(message()))
             assert acks(line, 1) == ["AA M1"]
-            ended = time.monotonic() + 5
+            ended = time.monotonic() + 15
             line.settimeout(0.2)
-            busy.sendall(b"\x0b" + message(control_id="M2"))  # inside a message, so not idle
             while time.monotonic() < ended:
                 try:
                     line.sendall(b"\n")
@@ -294,12 +294,12 @@ def test_an_idle_connection_is_ended_where_a_patience_is_set_and_noise_does_not_
             busy.sendall(b"\x1c\r")
             assert acks(busy, 1) == ["AA M2"]
 
-    serve_while(Limits(idle_seconds=0.8), senders)
+    serve_while(Limits(idle_seconds=3), senders)
 
 
 def test_the_limits_of_the_environment_are_those_of_the_listener(real_commits: str) -> None:
     limits = {"MLLP_MOST_CONNECTIONS": "2", "MLLP_MOST_OF_ONE_ADDRESS": "2", "MLLP_FRAME_MOST_KIB": "64"}
-    limits |= {"MLLP_IDLE_SECONDS": "1"}
+    limits |= {"MLLP_IDLE_SECONDS": "3"}
     long = message(obr(), obx(), "NTE|1||" + "x" * 70_000, control_id="LONG")
     with listening(real_commits, **limits) as (port, _process):
         with connect(port) as one, connect(port) as two:
@@ -310,7 +310,7 @@ def test_the_limits_of_the_environment_are_those_of_the_listener(real_commits: s
                 assert surplus.recv(100) == b""
             one.sendall(message() + b"\x1c\r")
             assert acks(one, 1) == ["AA M1"]
-            assert one.recv(100) == b""  # idle for a second
+            assert one.recv(100) == b""  # idle for three seconds
         time.sleep(0.2)
         with connect(port) as line:
             line.sendall(framed(long))
