@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ def judge(*events: AdverseEvent) -> Recommendation:
     return recommend(chart=found, protocol=PROTOCOL, today=draw_day())
 
 
-def event(term: str, grade: int, on: date, **more: object) -> AdverseEvent:
+def event(term: str, grade: int, on: date, **more: Any) -> AdverseEvent:
     return replace(AdverseEvent(term=term, grade=grade, began_on=on), **more)
 
 
