@@ -106,7 +106,7 @@ def _ranges(words: str, *, low: bool) -> Iterator[_Range]:
 
 
 def _range(found: re.Match[str], *, low: bool) -> _Range:
-    """One clause; a range without a sign includes its beginning, and falling ones are in whole numbers."""
+    """One clause; without a sign a range includes its beginning, and a falling one is in whole numbers."""
     condition = _CONDITIONS[found["condition"]] if found["condition"] else None
     times = found["end_of"] if found["end"] and found["end"] not in _REFERENCES else ""
     start = _place(found["start"], found["start_of"] or times)
@@ -115,7 +115,7 @@ def _range(found: re.Match[str], *, low: bool) -> _Range:
         return _Range(_Begin(Test.BELOW if found["sign"] == "<" else Test.ABOVE, start, condition), end)
     if not low or end is None:
         return _Range(_Begin(Test.AT_LEAST, start, condition), end)
-    return _Range(_Begin(Test.BELOW, _Place(end.limit + 1, end.reference), condition), start)
+    return _Range(_Begin(Test.BELOW, _Place(end.limit + 1, None), condition), start)
 
 
 def _place(word: str, times: str) -> _Place:

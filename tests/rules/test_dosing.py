@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -18,8 +19,8 @@ def judge(*events: AdverseEvent) -> Recommendation:
     return recommend(chart=found, protocol=PROTOCOL, today=draw_day())
 
 
-def event(term: str, grade: int, on: date, **more: object) -> AdverseEvent:
-    return replace(AdverseEvent(term=term, grade=grade, began_on=on), **more)  # type: ignore[arg-type]
+def event(term: str, grade: int, on: date, **more: Any) -> AdverseEvent:
+    return replace(AdverseEvent(term=term, grade=grade, began_on=on), **more)
 
 
 @pytest.mark.parametrize(

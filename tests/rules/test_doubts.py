@@ -140,3 +140,12 @@ def test_before_the_first_cycle_only_a_floor_that_looks_at_a_doubtful_result_hol
 def test_a_doubtful_creatinine_that_only_asks_for_caution_holds_nothing() -> None:
     assert before_the_first(preliminary("CREAT", "120")) == []
     assert before_the_first(preliminary("CREAT", "150")) == [("CREAT", "EV-UNUSABLE")]
+
+
+@pytest.mark.parametrize("code", ["26515-7", "9999-9"])
+def test_a_third_result_under_another_code_does_not_settle_two_that_contradict_each_other(code: str) -> None:
+    """All three would let the cycle go ahead, were it not for the contradiction."""
+    pair = (measurement("PLT", "80", DAY, result="one"), measurement("PLT", "300", DAY, result="two"))
+    rest = tuple(m for m in panel(DAY) if m.analyte != "PLT")
+    found = chart(draws=(*rest, *pair, measurement("PLT", "150", DAY, code=code)))
+    assert doubted(found) == [("PLT", "EV-CONFLICT")]

@@ -1,5 +1,6 @@
 """A reason carries the comparisons that a reader needs to give the same action."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from courses import library
@@ -84,3 +85,19 @@ def test_an_inr_under_anticoagulants_must_be_below_both_of_its_bounds_again() ->
         "International normalised ratio 2.5 or less and International normalised ratio 2.5 × the baseline "
         "(2.75) or less, in a final result collected on or after "
     )
+
+
+def test_the_day_of_release_heeds_the_quantity_that_shows_the_recovery_as_well() -> None:
+    """Bilirubin triggers; in this protocol ALT shows the recovery, and serves for three days only."""
+    labs = tuple(replace(row, validity_days=3) if row.analyte == "ALT" else row for row in PROTOCOL.labs)
+    families = tuple(
+        replace(f, criteria=tuple(replace(c, resolves_by=(("ALT", False),)) for c in f.criteria))
+        if f.id == "DM-HEP"
+        else f
+        for f in PROTOCOL.families
+    )
+    found = chart(draws=panel(draw_day(), BILI="64"))
+    protocol = replace(PROTOCOL, labs=labs, families=families)
+    reasons = recommend(chart=found, protocol=protocol, today=TODAY).reasons
+    (reason,) = [reason for reason in reasons if reason.rule == "DM-HEP"]
+    assert reason.release.endswith("in a final result collected on or after 1 May 2026")

@@ -118,6 +118,8 @@ def test_words_that_say_what_the_rows_say_are_taken(rows, published) -> None:
         (LOW, {"g1": "<LLN - 75", "g2": "transfusion indicated"}, "2", "leaves out a bound that a row"),
         (WHOLE, {"g1": "125 - 130", "g2": "<125"}, "1", "names a bound that no row of grade 1 has"),
         (WHOLE, {"g1": "124 - 129", "g2": "<125"}, "1", "does not end where the next worse row begins"),
+        (TIMES, {"g1": "0.5 - 1 x LLN", "g2": "<0.5 x LLN"}, "1", "names a bound that no row of grade 1 has"),
+        (TIMES, {"g1": "<LLN - 0.5", "g2": "<0.5 x LLN"}, "1", "does not end where the next worse row"),
         (HIGH, {"g1": ">1.5 - 3.0 x ULN", "g2": ">3 x ULN"}, "1", "names a bound that no row of grade 1 has"),
         (HIGH, {"g1": "1.5 - 3.0 x baseline", "g2": ">3 x ULN"}, "1", "names a bound that no row"),
         (TAKING, {"g1": ">baseline"}, "1", "names a bound that no row of grade 1 has"),

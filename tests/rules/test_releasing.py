@@ -211,3 +211,17 @@ def test_an_act_without_the_name_of_the_thing_is_told_as_it_is() -> None:
     reason = Reason(rule="EV-WEIGHT", action=Action.HOLD, sentence="", threshold="", source="")
     found = released_by_evidence(reason, [("Body weight", "weigh the patient")], TODAY)
     assert (found.release, found.release_on) == ("weigh the patient", TODAY)
+
+
+def test_without_a_text_or_a_day_no_release_by_results_is_told() -> None:
+    found = chart(draws=panel(draw_day()))
+    dated = Case(chart=found, history=read_history(found), protocol=PROTOCOL, today=TODAY, judged_for=PLANNED)
+    reason = Reason(rule="DM-PLT", action=Action.DELAY, sentence="", threshold="", source="")
+    told = released_by_results(reason, "Platelets 75 or more", ["PLT"], draw_day(), dated)
+    assert told.release == "Platelets 75 or more, in a final result collected on or after 28 April 2026"
+    for text, case in [
+        ("", dated),
+        ("Platelets 75 or more", replace(dated, today=None)),
+        ("Platelets 75 or more", replace(dated, judged_for=None)),
+    ]:
+        assert released_by_results(reason, text, ["PLT"], draw_day(), case) == reason

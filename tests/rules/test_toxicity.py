@@ -62,3 +62,25 @@ def test_a_result_that_is_not_always_needed_is_told_but_holds_nothing_without_it
     assert (answer.action, asked(answer)) == (Action.PROCEED, [])
     notes = [reason.sentence for reason in answer.reasons if reason.rule == "EV-UNUSABLE"]
     assert bool(notes) is (day == LATER)
+
+
+# ---------------------------------------- a recovery that did not last
+
+
+def test_a_recovery_that_is_lost_again_before_the_next_cycle_delays_though_nothing_triggers() -> None:
+    """Creatinine of 98 triggers, up to 84 or to 77 (baseline and 10 %) it is back, and 90 is neither."""
+    draws = [measurement("CREAT", value, LATER + timedelta(days=n)) for n, value in ((0, "98"), (7, "70"))]
+    found = chart(draws=(*draws, *panel(draw_day(), CREAT="90")))
+    reason = recommend(chart=found, protocol=PROTOCOL, today=draw_day()).strongest
+    assert reason is not None
+    assert (reason.action, reason.rule) == (Action.DELAY, "DM-REN")
+    assert reason.sentence.startswith(
+        "Creatinine 98 µmol/L on 29 March 2026 (newest: Creatinine 90 µmol/L on 27 April 2026), "
+    )
+    assert judge(*draws).action is Action.REDUCE
+
+
+def test_after_the_next_cycle_only_a_new_trigger_opens_a_toxicity_again() -> None:
+    draws = [measurement("CREAT", value, EARLY + timedelta(days=n)) for n, value in ((0, "98"), (7, "70"))]
+    found = chart(draws=(*draws, *panel(draw_day(), CREAT="90")))
+    assert recommend(chart=found, protocol=PROTOCOL, today=draw_day()).action is Action.REDUCE
