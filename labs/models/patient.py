@@ -66,7 +66,11 @@ class Patient(models.Model):
                 name="patient_other_number_whole",
             ),
         ]
-        indexes = [models.Index(fields=["mrn"], name="patient_by_mrn")]
+        # Every message asks for a number under whatever authority, and whichever of the two it is.
+        indexes = [
+            models.Index(fields=["mrn"], name="patient_by_mrn"),
+            models.Index(fields=["alt_id"], name="patient_by_other_number"),
+        ]
 
     def __str__(self) -> str:
         name = f"{self.family}, {self.given}" if self.given else self.family

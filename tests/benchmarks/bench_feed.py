@@ -238,6 +238,7 @@ def multiply(first: int, copies: int) -> None:
             " generate_series(%s, %s) g WHERE r.filler_order = 'F0'",
             [first, first + copies - 1],
         )
+        cursor.execute("ANALYZE labs_result")  # else the copies are joined row by row
         copied = {"public_id": "gen_random_uuid()", "result_id": "n.id", "collected_at": "n.collected_at"}
         made = ", ".join(copied.get(column, f"o.{column}") for column in versions)
         cursor.execute(
