@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 from labs import library
 from labs.clinic_days import add_days
@@ -32,8 +33,7 @@ IMPLAUSIBLE = "implausible"
 _WIDEST = Decimal(10) ** 11
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Understood:
+class Understood(NamedTuple):
     """One observation, judged fit to be stored as a version of its result."""
 
     sent: ParsedObservation
@@ -224,8 +224,7 @@ def _with_value(understood: Understood, context: Context) -> Understood | Proble
         return Problem(
             code="too-many-digits", reason="The value has more digits than a measurement can have."
         )
-    return replace(
-        understood,
+    return understood._replace(
         sent=sent,
         value=value,
         comparator=number.comparator,

@@ -101,27 +101,15 @@ class Recorder:
         for report in parsed.reports:
             person = report.damage or people[report.patient]
             for sent in report.observations:
-                place = (sent.position, sent.part[:64])
-                if self.again is not None and not self.again.wants(place):
+                if self.again is not None and not self.again.wants((sent.position, sent.part[:64])):
                     continue
                 if isinstance(person, Problem):
                     self.hold(sent, person, report=report)
                     continue
                 if person.pk not in contexts:
                     contexts[person.pk] = self._context(person, parsed)
-                context = contexts[person.pk]
-                if place in self.confirmed:
-                    context = replace(context, confirmed_value=self.confirmed[place])
-                judged = too_long(report, sent) or understand(sent, context=context)
-                if isinstance(judged, Problem):
-                    self.hold(sent, judged, report=report, patient=person)
-                elif judged is not None:
-                    entries.append(_entry(report, person, judged))
-                    self.tally.notes += remarks_on(judged)
-                else:
-                    self.tally.quiet.append((sent.position, sent.part, "no-result"))
-                    if is_attachment(sent):
-                        self.tally.notes.append(remark_on_attachment(sent))
+                if entry := self._judged(report, sent, person, contexts[person.pk]):
+                    entries.append(entry)
         if entries:
             self._store(entries)
             used = (entry.understood for entry in entries)
@@ -129,6 +117,24 @@ class Recorder:
         insert_rows(self.quarantined)
         self.tally.held += len(self.quarantined)
         return self.tally
+
+    def _judged(
+        self, report: ParsedReport, sent: ParsedObservation, person: Patient, context: Context
+    ) -> _Entry | None:
+        """An observation that is fit to be stored; any other is kept apart, or noted."""
+        place = (sent.position, sent.part[:64])
+        if place in self.confirmed:
+            context = replace(context, confirmed_value=self.confirmed[place])
+        judged = too_long(report, sent) or understand(sent, context=context)
+        if isinstance(judged, Problem):
+            self.hold(sent, judged, report=report, patient=person)
+            return None
+        if judged is None:
+            self.tally.quiet.append((sent.position, sent.part, "no-result"))
+            self.tally.notes += [remark_on_attachment(sent)] if is_attachment(sent) else []
+            return None
+        self.tally.notes += remarks_on(judged)
+        return _entry(report, person, judged)
 
     def _context(self, person: Patient, parsed: ParsedMessage) -> Context:
         """What judging the results of one person needs to know."""
@@ -272,8 +278,7 @@ def _promoted(understood: Understood, history: History) -> Understood | Problem:
     if understood.value is not None and sent != (plain(row.value), row.comparator):
         reason = "A result was declared final with another value than the one sent before."
         return Problem(code="promotion-differs", reason=reason)
-    return replace(
-        understood,
+    return understood._replace(
         act=Act.STORE,
         value=row.value,
         comparator=row.comparator,
