@@ -166,6 +166,8 @@ class ForkingRun:
             self.mutants.ended(name, NO_TESTS)
             return
         random.Random(name).shuffle(tests)  # of those that notice it one soon comes
+        own = f"/test_{function.split('.')[-2]}"
+        tests.sort(key=lambda test: own not in test)
         first: dict[str, int] = {}
         for known in _widening(function):
             for test in reversed(self.killers[known]):
