@@ -33,9 +33,8 @@ class Limits:
     """What one sender, and all of them together, may ask of the listener."""
 
     frame_bytes: int = 16 * 1024 * 1024
-    frame_seconds: float = (
-        60.0  # for a frame of any size, and as much more as its bytes need at the least rate
-    )
+    # For a frame of any size, and as much more as its bytes need at the least rate.
+    frame_seconds: float = 60.0
     least_rate: int = 16 * 1024  # bytes a second
     connections: int = 64
     of_one_address: int = 32  # so that one sender that keeps opening connections cannot take them all

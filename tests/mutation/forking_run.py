@@ -105,7 +105,7 @@ class Functions:
 
 @dataclass(kw_only=True)
 class Running:
-    """One mutant under trial: the file in which its process names the test that noticed it."""
+    """One mutant under trial: its name, and the pipe in which its process names the test that noticed it."""
 
     name: str
     reader: int
@@ -185,23 +185,24 @@ class ForkingRun:
         self.running[pid] = Running(name=name, reader=reader)
 
     def _first(self, tests: list[str]) -> list[str]:
-        """As many of the tests as a short look has time for."""
+        """As many of the tests as a short look has time for, and at least one."""
         until = accumulate(self.seconds[test] for test in tests)
-        return [test for test, seconds in zip(tests, until, strict=True) if seconds <= SHORT_LOOK_SECONDS]
+        fit = [test for test, seconds in zip(tests, until, strict=True) if seconds <= SHORT_LOOK_SECONDS]
+        return fit or tests[:1]
 
     def _try(self, name: str, items: "Sequence[pytest.Item]", writer: int, survival: int) -> None:
         """In the copy: run the tests against one mutant, name the first that fails, and end."""
         allowed = int(5 * sum(self.seconds[item.nodeid] for item in items)) + 20  # of the processor
         resource.setrlimit(resource.RLIMIT_CPU, (allowed, allowed + 1))
-        code = NOT_TRIED
+        code = NOT_TRIED  # also where not the mutant but the run breaks down: nothing is killed by accident
         try:
             if self.functions.become(name):
-                code = KILLED  # also where the tests themselves break down
                 failed: list[str] = []
                 items[0].config.pluginmanager.register(_Watch(failed.append))
                 for item, following in zip(items, [*items[1:], None], strict=True):
                     item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
                     if failed:
+                        code = KILLED
                         os.write(writer, item.nodeid.encode())
                         break
                 else:
