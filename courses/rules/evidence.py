@@ -24,6 +24,13 @@ QUARANTINED = "quarantined"
 NOT_REPRESENTATIVE = "not-representative"
 UNVERIFIED = "unverified"
 TWO_RESULTS = "two different results are reported for one specimen"
+# What a mark means to whoever reads the decision; any other mark names a fault of the specimen.
+_MARK_WORDS = {
+    NOT_REPRESENTATIVE: "two people marked it as not representative",
+    "contradicted": "the versions of it that the laboratory sent contradict each other",
+    "unit-jump": "it lies from the value before it as the same number in another unit would",
+    "implausible": "it is an unlikely value, which a new draw settles",
+}
 WITHDRAWN = (Status.CANCELLED, Status.ENTERED_IN_ERROR)
 
 
@@ -141,10 +148,9 @@ def _doubt_words(chosen: Measurement) -> str:
         return "a person typed it, and nobody else has verified it against its source"
     if chosen.status is Status.PRELIMINARY:
         return "it is preliminary"
-    others = ", ".join(flag for flag in quality if flag != NOT_REPRESENTATIVE)
-    words = [f"the specimen is unreliable ({others})"] if others else []
-    words += ["two people marked it as not representative"] if NOT_REPRESENTATIVE in quality else []
-    return " and ".join(words)
+    faults = ", ".join(mark for mark in quality if mark not in _MARK_WORDS)
+    words = [f"the specimen is unreliable ({faults})"] if faults else []
+    return " and ".join([*words, *(said for mark, said in _MARK_WORDS.items() if mark in quality)])
 
 
 def _merged(samples: list[Sample]) -> Iterator[Sample]:

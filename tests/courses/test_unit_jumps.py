@@ -19,19 +19,24 @@ from hypothesis import strategies as st
 
 from alerts.models import Alert
 from alerts.services.triage import triage_decisions
-from courses.chart import as_stated, read_chart
+from courses.chart import CONTRADICTED, as_stated, read_chart
 from courses.library import protocol
 from courses.models import Course, Decision, Order
+from courses.rules.evidence import read_history
 from courses.rules.recommend import recommend_or_hold
 from courses.rules.values import Action
 from courses.services.assess import assess_course, recommend_for
 from labs.clock import database_now
 from labs.formats.mllp_frames import framed
 from labs.services.manual import enter_result, verify_result
+from labs.services.meaning import IMPLAUSIBLE
 from labs.services.read import read_waiting_messages
+from labs.unit_jumps import UNIT_JUMP
 from tests import builders
 from tests.builders import clinic_time, draw, give_cycle, make_course, make_patient, panel_message, sign
 from tests.running_listener import acks, connect, listening
+from tests.strategies import chart as chart_with
+from tests.strategies import measurement
 
 FIRST, THIRD = date(2026, 1, 12), date(2026, 5, 4)
 PLT = ("PLT",)
@@ -108,7 +113,7 @@ def test_a_value_that_is_needed_and_jumped_holds_until_a_draw_fits(course: Cours
     found = decided(course, at)
     # The draw of 27 April is older than 14 days by then; without the mark 83.2 would have let the cycle go.
     assert found.action == "hold"
-    assert "unit-jump" in json.dumps(found.answer["reasons"])
+    assert "as the same number in another unit would" in json.dumps(found.answer["reasons"])
     draw(course.patient, date(2026, 5, 19), HGB="115")
     assert decided(course, at).action == "proceed"
 
@@ -251,3 +256,18 @@ def test_the_second_person_is_told_to_compare_the_unit(
     client.force_login(person("nurse", username="otto"))
     address = reverse("labs:result_entry", args=[course.patient.public_id, act.entry])
     assert "Compare the unit with the source as well." in client.get(address).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("mark", "words"),
+    [
+        (UNIT_JUMP, "as the same number in another unit"),
+        (IMPLAUSIBLE, "unlikely value"),
+        (CONTRADICTED, "contradict each other"),
+    ],
+)
+def test_a_decision_says_what_a_mark_means_and_does_not_blame_the_specimen(mark: str, words: str) -> None:
+    marked = measurement("PLT", "6.1", date(2026, 4, 27), quality=(mark,))
+    (sample,) = read_history(chart_with(draws=(marked,))).doubtful
+    assert words in sample.why
+    assert "specimen" not in sample.why
