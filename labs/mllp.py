@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 _CHUNK = 65536
 _GOODBYE_SECONDS = 10.0
 _TLS_LOOK_SECONDS = 5.0
-_ANNOUNCE_SECONDS = 0.1  # at the least between two nudges to the readers
+_ANNOUNCE_SECONDS = 0.25  # at the least between two nudges to the readers; each holds up who sends just then
 _KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}  # a dead peer is gone in two minutes
 
 
@@ -92,7 +92,7 @@ class Listener:
             self._wind_up(line)
         if self.connections:
             await asyncio.wait(self.connections, timeout=_GOODBYE_SECONDS)
-        self.keeper.close()
+        await self.keeper.close()
         self._announce()
         self.bell.shutdown(wait=True)
 
@@ -233,10 +233,11 @@ class Listener:
 
         Counted from the last message: noise is no sign of life.
         """
+        if not self.limits.idle_seconds:
+            return await line.reader.read(_CHUNK)
         since = line.idle_since or asyncio.get_running_loop().time()
-        due = since + self.limits.idle_seconds if self.limits.idle_seconds else None
         try:
-            async with asyncio.timeout_at(due):
+            async with asyncio.timeout_at(since + self.limits.idle_seconds):
                 return await line.reader.read(_CHUNK)
         except TimeoutError:
             logger.info("Connection with %s ended, idle for %.0f s", line.peer, self.limits.idle_seconds)
@@ -281,8 +282,9 @@ class Listener:
         for ack in answer.acks:
             line.writer.write(framed(ack))
         reach("listener.answered")
-        async with asyncio.timeout(self.limits.frame_seconds):  # for a sender that does not read its answers
-            await line.writer.drain()
+        if line.writer.transport.get_write_buffer_size():  # else the network has taken all of it
+            async with asyncio.timeout(self.limits.frame_seconds):  # for a sender that reads no answers
+                await line.writer.drain()
         return answer.go_on
 
     def _keep_to_announce(self, message_ids: tuple[int, ...]) -> None:

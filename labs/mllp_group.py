@@ -1,36 +1,48 @@
 """Keep in one commit what arrives while the commit before is under way; long frames apart."""
 
 import asyncio
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from django.db import connection
+
+from labs.failpoints import reach
+from labs.formats.hl7_batches import read_batch
 from labs.formats.mllp_frames import BrokenFrame
-from labs.mllp_keeping import Answer, keep_broken, keep_frames
-from labs.services import Arrival
+from labs.mllp_keeping import Answer, answer_to, keep_broken, keep_frames
+from labs.services import Arrival, LoopKeeper
 
 _MOST = 32  # messages in one commit
 _SMALL = 64 * 1024  # bytes; a longer frame would make the others wait
 
 
 class Keeper:
-    """Hands frames to threads that keep them; nothing waits longer than for the commit that is under way."""
+    """Has frames kept; nothing waits longer than for a commit that is under way.
+
+    On PostgreSQL the event loop itself stores what is plain: to hand a message to a thread and back costs
+    more than to store it. The threads do the rest, and everything on SQLite.
+    """
 
     def __init__(self) -> None:
+        self._own = LoopKeeper() if connection.vendor == "postgresql" else None
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="keep")
         # One thread, because each database connection keeps the memory of the longest message it has sent.
         self._long = ThreadPoolExecutor(max_workers=1, thread_name_prefix="keep-long")
         self._waiting: list[tuple[Arrival, asyncio.Future[Answer]]] = []
-        self._running: asyncio.Task[None] | None = None
+        self._is_keeping = False
+        self._next: asyncio.Task[None] | None = None
 
     async def keep(self, frame: Arrival) -> Answer:
         """Keep a frame: its answer once it is committed."""
+        reach("listener.framed")
         loop = asyncio.get_running_loop()
         if len(frame.body) > _SMALL:
             return (await loop.run_in_executor(self._long, keep_frames, [frame]))[0]
+        if not self._is_keeping:
+            return (await self._keep_now([frame]))[0]
         answer: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((frame, answer))
-        if self._running is None:
-            self._running = loop.create_task(self._keep_waiting())
         return await answer
 
     async def keep_broken(self, frame: BrokenFrame, peer: str) -> Answer:
@@ -38,25 +50,48 @@ class Keeper:
         keep = partial(keep_broken, frame=frame, peer=peer)
         return await asyncio.get_running_loop().run_in_executor(self._pool, keep)
 
-    async def _keep_waiting(self) -> None:
-        """One commit after another, as long as something waits."""
-        loop = asyncio.get_running_loop()
-        while self._waiting:
-            group, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
-            frames = [frame for frame, _ in group]
-            try:
-                answers = await loop.run_in_executor(self._pool, keep_frames, frames)
-            except Exception as fault:  # handed on: each connection of the group ends with it, unanswered
-                for _, waiting in group:
-                    if not waiting.done():
-                        waiting.set_exception(fault)
-                continue
-            for (_, waiting), answer in zip(group, answers, strict=True):
-                if not waiting.done():
-                    waiting.set_result(answer)
-        self._running = None
+    async def _keep_now(self, frames: Sequence[Arrival]) -> list[Answer]:
+        """One commit; what arrived meanwhile has the next one."""
+        self._is_keeping = True
+        try:
+            return await self._answers(frames)
+        finally:
+            self._is_keeping = bool(self._waiting)  # for them already, so that nobody comes in between
+            if self._waiting:
+                self._next = asyncio.get_running_loop().create_task(self._keep_waiting())
 
-    def close(self) -> None:
+    async def _keep_waiting(self) -> None:
+        """The next commit, for those who wait."""
+        group, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+        try:
+            answers = await self._keep_now([frame for frame, _ in group])
+        except Exception as fault:  # handed on: each connection of the group ends with it, unanswered
+            for _, waiting in group:
+                if not waiting.done():
+                    waiting.set_exception(fault)
+            return
+        for (_, waiting), answer in zip(group, answers, strict=True):
+            if not waiting.done():
+                waiting.set_result(answer)
+
+    async def _answers(self, frames: Sequence[Arrival]) -> list[Answer]:
+        """The answer to each frame: kept here where that can be, else in a thread."""
+        found: list[Answer | None] = [None] * len(frames)
+        if self._own is not None:
+            single = [place for place, frame in enumerate(frames) if read_batch(frame.body) is None]
+            kept = await self._own.keep([frames[place] for place in single])
+            for place, row in zip(single, kept, strict=True):
+                found[place] = answer_to(row) if row is not None else None
+        left = [frame for frame, answer in zip(frames, found, strict=True) if answer is None]
+        if left:
+            loop = asyncio.get_running_loop()
+            rest = iter(await loop.run_in_executor(self._pool, keep_frames, left))
+            return [answer or next(rest) for answer in found]
+        return [answer for answer in found if answer]
+
+    async def close(self) -> None:
         """Wait for what is in hand."""
         self._pool.shutdown(wait=True)
         self._long.shutdown(wait=True)
+        if self._own is not None:
+            await self._own.close()

@@ -3,14 +3,13 @@
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import uuid4
 
 from django.db import DatabaseError, InterfaceError, connection
 
 from labs import services
-from labs.failpoints import reach
 from labs.formats.hl7_ack import Acks, Verdict, build_ack, read_header
 from labs.formats.hl7_batches import Batch, batch_of_acks, read_batch
 from labs.formats.mllp_frames import UNFINISHED, BrokenFrame
@@ -27,8 +26,7 @@ _RETRY_SECONDS = 5.0
 _ATTEMPTS = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """What to send back for one frame, which messages are new, and whether the connection may go on."""
 
     acks: tuple[bytes, ...]
@@ -42,7 +40,6 @@ def keep_frames(frames: Sequence[Arrival]) -> list[Answer]:
     Messages share one commit, unless the database refuses it: then each is tried on its own. A batch is kept
     message by message.
     """
-    reach("listener.framed")
     batches = [read_batch(frame.body) for frame in frames]
     single = [frame for frame, batch in zip(frames, batches, strict=True) if batch is None]
     kept = iter(_keep_together(single))
@@ -56,6 +53,11 @@ def _answer(frame: Arrival, kept: KeptMessage | None) -> Answer:
     if kept is None:
         acks = _unstored(frame.body, _BUSY)
         return Answer(acks=acks, go_on=bool(acks))
+    return answer_to(kept)
+
+
+def answer_to(kept: KeptMessage) -> Answer:
+    """What to send back for a message that is kept."""
     return Answer(acks=kept.acks, kept=() if kept.duplicate else (kept.message_id,))
 
 
@@ -76,7 +78,7 @@ def _keep_batch(batch: Batch, frame: Arrival) -> Answer:
     acks: list[bytes] = []
     new: list[int] = []
     for body in batch.messages:
-        answer = _answer(frame, _keep(replace(frame, body=body)))
+        answer = _answer(frame, _keep(frame._replace(body=body)))
         acks += answer.acks
         new += answer.kept
     if batch.fault:

@@ -42,8 +42,9 @@ def rows_prepared(model: type[Row], where: str, values: Sequence[Any]) -> list[R
 def _ran(statement: str, values: Sequence[Any]) -> Iterator[Any]:
     """A cursor that has run one statement.
 
-    Django's own cursor writes the values into the text, which costs more than such a statement itself. SQLite
-    keeps statements prepared anyway.
+    Django's own cursor writes the values into the text, which costs more than such a statement itself; and
+    only what is sent apart from its values can be prepared, which the driver does once a statement has come a
+    few times (`prepare_threshold` in the settings). SQLite keeps statements prepared anyway.
     """
     database = connections[DEFAULT_DB_ALIAS]
     if database.vendor != "postgresql" or database.queries_logged:
@@ -54,7 +55,7 @@ def _ran(statement: str, values: Sequence[Any]) -> Iterator[Any]:
     database.ensure_connection()
     database.validate_no_broken_transaction()
     with database.wrap_database_errors, psycopg.Cursor(database.connection) as cursor:
-        cursor.execute(statement, values, prepare=True)
+        cursor.execute(statement, values)
         yield cursor
 
 

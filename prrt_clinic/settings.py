@@ -268,6 +268,9 @@ def _database() -> dict[str, Any]:
         config.setdefault("OPTIONS", {})
         config["OPTIONS"].setdefault("connect_timeout", 10)
         config["OPTIONS"].setdefault("application_name", "prrt_clinic")
+        # Statements that come again and again are planned once; Django switches that off. Its own cursors,
+        # which write values into the text, are not concerned.
+        config["OPTIONS"].setdefault("prepare_threshold", 3)
     else:
         raise ImproperlyConfigured(
             "DATABASE_URL must begin with postgres:// or sqlite:///; nothing else is tested."

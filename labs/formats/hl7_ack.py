@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from labs.formats.hl7_syntax import Segment, Separators, escape, read_separators, segment_of
 from labs.formats.parsed import Rejected
@@ -32,19 +33,21 @@ _ENHANCED = {"AA": "CA", "AE": "CE", "AR": "CR"}
 _WANTED = {"AA": {"AL", "SU"}, "AE": {"AL", "ER"}, "AR": {"AL", "ER"}}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
-    """What an acknowledgement needs of a message: its MSH segment and the names of all segments."""
+class Header(NamedTuple):
+    """What an acknowledgement needs of a message: its MSH segment, and which segments there are."""
 
     msh: Segment
     body: bytes
 
-    @property
-    def segment_names(self) -> tuple[str, ...]:
-        """The first three characters of every line. The bytes are not decoded: one may fill a whole frame."""
-        lines = self.body.split(_ending(self.body))
-        names = (line.lstrip(b"\n")[:3] if line[:1] == b"\n" else line[:3] for line in lines if line.strip())
-        return tuple(name.decode("latin-1") for name in names)
+    def has_segment(self, name: bytes, *, times: int = 1) -> bool:
+        """Whether so many lines begin with a name. The bytes are not decoded: one may fill a whole frame."""
+        ending = _ending(self.body)
+        if times == 1 and ending + name in self.body:
+            return True
+        if self.body.count(name) < times:
+            return False
+        lines = (line.lstrip(b"\n") if line[:1] == b"\n" else line for line in self.body.split(ending))
+        return sum(line.startswith(name) for line in lines) >= times
 
     @property
     def application(self) -> str:
@@ -87,8 +90,7 @@ class Verdict:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acks:
+class Acks(NamedTuple):
     """The acknowledgements to send, in order; either may be empty."""
 
     first: bytes
@@ -105,7 +107,7 @@ NOT_ITS_SENDER = Verdict(
 
 
 def read_header(body: bytes) -> Header | Rejected:
-    """Read MSH and the segment names without decoding anything but ASCII structure."""
+    """Read MSH without decoding anything but ASCII structure."""
     body = body.removeprefix(_BOM)
     separators = read_separators(body[:64].decode("latin-1"))
     if isinstance(separators, Rejected):
@@ -129,11 +131,11 @@ def judge(header: Header | Rejected) -> Verdict:
 
 def _objection(header: Header) -> Verdict | None:
     """The weightiest reason to refuse a header, if there is one."""
-    msh, names = header.msh, header.segment_names
+    msh = header.msh
     kind, event, *_ = (*msh.components(9), "", "")
     control_id = header.control_id
     found = None
-    if names.count("MSH") > 1:
+    if header.has_segment(b"MSH", times=2):
         found = _no("AR", 100, "several-messages", "More than one MSH segment in one frame.")
     elif (kind.strip(), event.strip()) not in _TAKEN:
         error, word = (201, "wrong-event") if kind.strip() == "ORU" else (200, "wrong-type")
@@ -147,7 +149,7 @@ def _objection(header: Header) -> Verdict | None:
         found = _no("AE", 101, "no-control-id", "MSH-10, the control id, is empty.")
     elif len(control_id) > LONGEST_CONTROL_ID:
         found = _no("AE", 102, "long-control-id", "MSH-10, the control id, has more than 199 characters.")
-    elif "PID" not in names:
+    elif not header.has_segment(b"PID"):
         found = _no("AE", 101, "no-patient", "There is no PID segment.")
     return found
 
@@ -169,6 +171,12 @@ def build_ack(
     return Acks(first=first or second, second=second if first else b"")
 
 
+def hl7_stamp(at: datetime) -> str:
+    """An instant in UTC as HL7 writes it. `strftime` takes longer than all else that an answer needs."""
+    day, _, clock = at.isoformat("T", "seconds").partition("T")
+    return f"{day.replace('-', '')}{clock[:8].replace(':', '')}+0000"
+
+
 def _no(code: str, error: int, reason_code: str, reason: str) -> Verdict:
     return Verdict(code=code, error=error, reason_code=reason_code, reason=reason)
 
@@ -185,7 +193,7 @@ def _ack(header: Header | Rejected, verdict: Verdict, code: str, control_id: str
         swapped = (msh.raw(5), msh.raw(6), msh.raw(3), msh.raw(4))
         echoed, version, charset = msh.raw(10), msh.raw(12) or "2.5.1", msh.raw(18)
     f, c = marks.field, marks.component
-    stamp = at.strftime("%Y%m%d%H%M%S+0000")
+    stamp = hl7_stamp(at)
     msh_fields = [
         f"MSH{f}{marks.declared}",
         *swapped,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from labs.formats.hl7_ack import hl7_stamp
 from labs.formats.hl7_syntax import Segment, Separators, read_separators, segment_of
 from labs.formats.mllp_frames import START
 from labs.formats.parsed import Rejected
@@ -50,7 +51,7 @@ def batch_of_acks(acks: Sequence[bytes], *, header: Segment | None, control_id: 
     marks = header.separators if header else _usual()
     parties = (header.raw(5), header.raw(6), header.raw(3), header.raw(4)) if header else ("", "", "", "")
     answered = header.raw(11) if header else ""
-    stamp = at.strftime("%Y%m%d%H%M%S+0000")
+    stamp = hl7_stamp(at)
     opening = [f"BHS{marks.field}{marks.declared}", *parties, stamp, "", "", "", control_id, answered]
     lines = [marks.field.join(opening).encode("latin-1"), *(ack.rstrip(b"\r") for ack in acks)]
     return b"\r".join([*lines, f"BTS{marks.field}{len(acks)}".encode("latin-1")]) + b"\r"

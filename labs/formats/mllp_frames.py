@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 START = b"\x0b"
 END = b"\x1c\r"
@@ -15,8 +16,7 @@ KEPT_OF_LONG_FRAME = 65536
 UNFINISHED = "unfinished-frame"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Frame(NamedTuple):
     """The bytes between one start and its end."""
 
     body: bytes
@@ -76,24 +76,33 @@ class FrameReader:
         """Move over one frame border; false when more bytes are needed."""
         if not self.in_frame:
             return self._enter()
-        border = _BORDER.search(self._buffer, self._scanned)
-        length = border.start() if border else len(self._buffer)
+        border = self._border()
+        length, after = border or (len(self._buffer), len(self._buffer))
         if length > self.longest:
             found.append(self._too_long())
-            self._leave(border.end() if border else len(self._buffer))
+            self._leave(after)
             return border is not None
         if border is None:
             self._scanned = max(0, len(self._buffer) - _OVERLAP)
             return False
-        if border.group():
+        if after > length:
             with memoryview(self._buffer) as view:  # one copy, not two, of what may be long
                 found.append(Frame(body=bytes(view[:length])))
         else:
             body = bytes(self._buffer[: min(length, KEPT_OF_LONG_FRAME)])
             reason = "A second message began before this one had ended. The sender must resend the first."
             found.append(BrokenFrame(body=body, code="frame-in-frame", reason=reason))
-        self._leave(border.end())
+        self._leave(after)
         return True
+
+    def _border(self) -> tuple[int, int] | None:
+        """Where the frame stops, and where the stream goes on: the same place if another one began there."""
+        end = self._buffer.find(END, self._scanned)
+        # The pattern takes longer than all else that is done with a message; it is for what is not plain.
+        if end >= 0 and self._buffer.find(START, self._scanned, end) < 0:
+            return end, end + len(END)
+        found = _BORDER.search(self._buffer, self._scanned)
+        return found.span() if found else None
 
     def _too_long(self) -> BrokenFrame:
         return BrokenFrame(

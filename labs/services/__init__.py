@@ -9,7 +9,6 @@ from labs.services.answered import (
 )
 from labs.services.fhir import EntryAnswer, FhirReading
 from labs.services.keep import (
-    Arrival,
     KeptMessage,
     announce_kept,
     keep_message,
@@ -17,6 +16,7 @@ from labs.services.keep import (
     keep_refused,
     keep_request,
 )
+from labs.services.loop_keeper import LoopKeeper
 from labs.services.merges import (
     MergeRefused,
     propose_merge,
@@ -24,6 +24,7 @@ from labs.services.merges import (
     review_merge,
     waiting_merges,
 )
+from labs.services.origins import Arrival
 from labs.services.patients import record_weight, register_patient
 from labs.services.read import note_repeated, read_waiting_messages, take_request
 from labs.services.setup import SetupRefused, SetupRow, load_setup
@@ -34,6 +35,7 @@ __all__ = [
     "FhirReading",
     "KeptMessage",
     "KeyReused",
+    "LoopKeeper",
     "MergeRefused",
     "SetupRefused",
     "SetupRow",
