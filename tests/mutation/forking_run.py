@@ -167,7 +167,7 @@ class ForkingRun:
             return
         random.Random(name).shuffle(tests)  # of those that notice it one soon comes
         own = f"/test_{function.split('.')[-2]}"
-        tests.sort(key=lambda test: own not in test)
+        tests.sort(key=lambda test: (own not in test, _size(self.seconds[test])))
         first: dict[str, int] = {}
         for known in _widening(function):
             for test in reversed(self.killers[known]):
@@ -232,6 +232,11 @@ def _function(name: str) -> str:
 def _widening(function: str) -> tuple[str, str, str]:
     """Where to look for tests that killed before: the function, its module, anywhere."""
     return function, function.rpartition(".")[0], ""
+
+
+def _size(seconds: float) -> int:
+    """How long a test takes, by powers of four from a millisecond on: quick ones first, in a random order."""
+    return max(0, int(seconds * 1000)).bit_length() // 2
 
 
 class _Watch:
