@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from labs.formats.hl7_syntax import Segment, Separators, escape, read_separators, segment_of
 from labs.formats.parsed import Rejected
@@ -32,8 +33,7 @@ _ENHANCED = {"AA": "CA", "AE": "CE", "AR": "CR"}
 _WANTED = {"AA": {"AL", "SU"}, "AE": {"AL", "ER"}, "AR": {"AL", "ER"}}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
+class Header(NamedTuple):
     """What an acknowledgement needs of a message: its MSH segment and the names of all segments."""
 
     msh: Segment
@@ -110,9 +110,12 @@ def read_header(body: bytes) -> Header | Rejected:
     separators = read_separators(body[:64].decode("latin-1"))
     if isinstance(separators, Rejected):
         return separators
-    first = body.split(_ending(body), 1)[0].decode("latin-1")
+    end = body.find(b"\r")
+    if end < 0:
+        end = body.find(b"\n")
+    first = (body if end < 0 else body[:end]).decode("latin-1")  # the rest is not copied
     msh = segment_of(first, position=1, separators=separators, codec="latin-1")
-    return Header(msh=msh, body=body)
+    return Header(msh, body)
 
 
 def _ending(body: bytes) -> bytes:
