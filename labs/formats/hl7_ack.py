@@ -112,9 +112,12 @@ def read_header(body: bytes) -> Header | Rejected:
     separators = read_separators(body[:64].decode("latin-1"))
     if isinstance(separators, Rejected):
         return separators
-    first = body.split(_ending(body), 1)[0].decode("latin-1")
+    end = body.find(b"\r")
+    if end < 0:
+        end = body.find(b"\n")
+    first = (body if end < 0 else body[:end]).decode("latin-1")  # the rest is not copied
     msh = segment_of(first, position=1, separators=separators, codec="latin-1")
-    return Header(msh=msh, body=body)
+    return Header(msh, body)
 
 
 def _ending(body: bytes) -> bytes:

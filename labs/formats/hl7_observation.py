@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from labs.formats.hl7_fields import readers_for
+from labs.formats.hl7_fields import LONGEST_REMEMBERED, READING, REMEMBERING, read_time, readers_for
 from labs.formats.hl7_syntax import Segment
 from labs.formats.parsed import (
     Act,
@@ -18,7 +17,7 @@ from labs.formats.parsed import (
     SenderProfile,
 )
 from labs.formats.specimen import faults_in_codes, faults_in_text
-from labs.formats.statuses import read_status, status_of_report
+from labs.formats.statuses import STATUSES, status_of_report
 from labs.formats.times import read_hl7_time
 
 _CANCELLED_ORDERS = frozenset({"CA", "OC", "CR"})
@@ -35,6 +34,8 @@ _REPEATED = Problem(
 _ONCE_IN_RESULT, _ONCE_IN_ORDER = (2, 3, 6, 11, 14), (7, 25)
 # OBX-14, and what stands for the fields that a short OBX leaves out.
 _TAKEN, _BLANKS = 14, ("",) * 14
+# What is read of every result, taken out of the readers once.
+_SHORT, _LONG = ((each.value, each.test_and_range) for each in (REMEMBERING, READING))
 _STATES_A_VALUE = frozenset({Act.STORE, Act.CONFIRM, Act.PROMOTE})
 
 
@@ -45,14 +46,17 @@ class Group:
     orc: Segment | None
     obr: Segment
     notes: list[str] = field(default_factory=list)
-    results: list[tuple[Segment, list[str]]] = field(default_factory=list)
+    results: list[Segment] = field(default_factory=list)
+    # What is noted behind a result, by the place of its segment; most have nothing.
+    remarks: dict[int, list[str]] = field(default_factory=dict)
     specimens: list[Segment] = field(default_factory=list)
 
     @property
     def is_cancelled(self) -> bool:
         """Whether order control, order status or report status call the order cancelled."""
-        said = (self.orc.component(1) in _CANCELLED_ORDERS, self.orc.component(5) == "CA") if self.orc else ()
-        return any(said) or self.obr.component(25) == "X"
+        if self.orc and (self.orc.component(1) in _CANCELLED_ORDERS or self.orc.component(5) == "CA"):
+            return True
+        return self.obr.component(25) == "X"
 
 
 def read_observations(
@@ -60,22 +64,29 @@ def read_observations(
 ) -> tuple[ParsedObservation, ...]:
     """Every result of an order."""
     order = _Order(
-        group=group,
-        zone=profile.zone,
-        collected=_order_time(group, profile.zone),
-        status=status_of_report(group.obr.component(25)) if profile.status_from_report else None,
-        quality=tuple(sorted({*faults_in_text("\n".join(group.notes)), *_specimen_faults(group.specimens)})),
-        is_cancelled=group.is_cancelled,
-        repeats=_repeats(group.obr, _ONCE_IN_ORDER),
+        group.notes,
+        profile.zone,
+        patient.sex,
+        group.obr.raw(7),
+        _order_time(group, profile.zone),
+        status_of_report(group.obr.component(25)) if profile.status_from_report else None,
+        _quality(group),
+        group.is_cancelled,
+        _repeats(group.obr, _ONCE_IN_ORDER),
     )
-    return tuple(_observation(obx, notes, order, sex=patient.sex) for obx, notes in group.results)
+    remarks = group.remarks
+    return tuple([_observation(obx, remarks.get(obx.position, ()), order) for obx in group.results])
 
 
-class _Order(NamedTuple):
+@dataclass(slots=True)
+class _Order:
     """What holds for every result of an order: read once."""
 
-    group: Group
+    notes: Sequence[str]
     zone: ZoneInfo
+    sex: str
+    # OBR-7 as sent, and the time it states. Most results say the same time again.
+    taken: str
     collected: ParsedTime | Problem
     status: ParsedStatus | None
     quality: tuple[str, ...]
@@ -83,45 +94,54 @@ class _Order(NamedTuple):
     repeats: bool
 
 
-def _observation(obx: Segment, notes: Sequence[str], order: _Order, *, sex: str) -> ParsedObservation:
-    _, fields, position, separators, codec, line = obx
+def _observation(obx: Segment, notes: Sequence[str], order: _Order) -> ParsedObservation:
+    fields, separators, codec, line = obx.fields, obx.separators, obx.codec, obx.line
     if len(fields) <= _TAKEN:
-        fields += _BLANKS
-    _, _, kind, named, sub_id, value, unit, limits, flags = fields[:9]
-    read, taken, letter = readers_for(line), fields[_TAKEN], obx.component(11)
-    number, sent_value = read.value(separators, codec, kind, value)
-    codes, units, sent_unit = read.test(separators, codec, named, unit)
-    ref_text, ref_range = read.range(separators, codec, limits, sex)
-    status = read_status(letter) if letter else order.status
+        fields = [*fields, *_BLANKS]
+    sub_id, taken, letter = fields[4], fields[_TAKEN], fields[11]
+    read_value, read_test = _SHORT if len(line) <= LONGEST_REMEMBERED else _LONG
+    number, sent_value = read_value(separators, codec, fields[2], fields[5])
+    codes, units, sent_unit, ref_text, ref_range = read_test(
+        separators, codec, fields[3], fields[6], fields[7], order.sex
+    )
+    collected = order.collected
+    if taken and taken != order.taken:
+        collected = readers_for(line).time(separators, codec, taken, order.zone) or collected
+    has_several = separators.repetition in line
+    status = STATUSES.get(letter)
+    if status is None:
+        letter = obx.component(11)
+        status = STATUSES.get(letter) if letter else order.status
     words = notes if isinstance(number, ParsedNumber) else (*notes, sent_value)
     found = faults_in_text("\n".join(words)) if words else ()
-    # By place, not by name, which takes twice as long; the types and the tests hold the order.
-    return ParsedObservation(
-        position,
-        codes,
-        number,
-        sent_value,
-        units,
-        sent_unit,
-        ref_range,
-        status,
-        letter,
-        (read.time(separators, codec, taken, order.zone) if taken else None) or order.collected,
-        line,
-        "",
-        obx.text(sub_id).strip() if sub_id else "",
-        ref_text,
-        flags.replace(separators.repetition, "~"),
-        tuple(sorted({*order.quality, *found})) if found else order.quality,
-        "\n".join([*order.group.notes, *notes]).strip() if notes or order.group.notes else "",
-        _doubt(obx, status, order),
+    # Straight from a tuple, in the third of the time of so many arguments; the tests hold the order.
+    return tuple.__new__(
+        ParsedObservation,
+        (
+            obx.position,
+            codes,
+            number,
+            sent_value,
+            units,
+            sent_unit,
+            ref_range,
+            status,
+            letter,
+            collected,
+            line,
+            "",
+            obx.text(sub_id).strip() if sub_id else "",
+            ref_text,
+            fields[8].replace(separators.repetition, "~") if has_several else fields[8],
+            tuple(sorted({*order.quality, *found})) if found else order.quality,
+            "\n".join([*order.notes, *notes]).strip() if notes or order.notes else "",
+            _doubt(obx, status, order) if has_several or order.is_cancelled or order.repeats else None,
+        ),
     )
 
 
 def _doubt(obx: Segment, status: ParsedStatus | None, order: _Order) -> Problem | None:
     """Why a result that reads well must wait; the first of two codes, units or letters would be a guess."""
-    if not (order.is_cancelled or order.repeats or obx.separators.repetition in obx.line):
-        return None
     if order.is_cancelled and status is not None and status.act in _STATES_A_VALUE:
         return _CANCELLED
     return _REPEATED if order.repeats or _repeats(obx, _ONCE_IN_RESULT) else None
@@ -130,17 +150,24 @@ def _doubt(obx: Segment, status: ParsedStatus | None, order: _Order) -> Problem 
 def _repeats(segment: Segment, numbers: tuple[int, ...]) -> bool:
     """Whether one of these fields holds several things."""
     mark = segment.separators.repetition
-    return any(mark in segment.raw(number) for number in numbers)
+    return mark in segment.line and any(mark in segment.raw(number) for number in numbers)
 
 
 def _order_time(group: Group, zone: ZoneInfo) -> ParsedTime | Problem:
     """Where OBX-14 is empty: OBR-7, else SPM-17; never a time that means something else."""
     specimen = group.specimens[0] if len(group.specimens) == 1 else None
-    obr, read = group.obr, readers_for(group.obr.line)
-    found = read.time(obr.separators, obr.codec, obr.raw(7), zone)
+    obr = group.obr
+    found = read_time(obr.separators, obr.codec, obr.raw(7), zone)
     if found is None and specimen is not None and (taken := specimen.component(17)):
         found = read_hl7_time(taken, zone=zone)  # a range: its second component is no precision
     return found or _NO_TIME
+
+
+def _quality(group: Group) -> tuple[str, ...]:
+    """The faults that the order's notes and specimens state for every result of it."""
+    if not group.notes and not group.specimens:
+        return ()
+    return tuple(sorted({*faults_in_text("\n".join(group.notes)), *_specimen_faults(group.specimens)}))
 
 
 def _specimen_faults(specimens: Sequence[Segment]) -> tuple[str, ...]:

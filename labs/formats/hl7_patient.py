@@ -9,24 +9,24 @@ _SEXES = {"F": "female", "M": "male", "O": "other", "A": "other"}
 
 def read_patient(pid: Segment) -> ParsedPatient:
     """PID-3, -5, -7 and -8; where PID-3 is empty, the older fields for numbers."""
-    numbers = [read_number(pid, repetition) for repetition in pid.repetitions(3)]
+    numbers = [number for repetition in pid.repetitions(3) if (number := read_number(pid, repetition)).number]
     name = (*pid.components(5), "", "")
+    several_births = pid.separators.repetition in pid.raw(7)
     return ParsedPatient(
-        numbers=tuple(number for number in numbers if number.number) or _older_numbers(pid),
-        family=name[0].strip(),
-        given=name[1].strip(),
-        birth_date=read_hl7_day(pid.component(7)) if len(pid.repetitions(7)) < 2 else None,
-        sex=_SEXES.get(pid.component(8).upper(), "unknown"),
+        tuple(numbers) or _older_numbers(pid),
+        name[0].strip(),
+        name[1].strip(),
+        None if several_births else read_hl7_day(pid.component(7)),
+        _SEXES.get(pid.component(8).upper(), "unknown"),
     )
 
 
 def read_number(segment: Segment, repetition: str) -> PatientNumber:
     """One patient number: id, type, and its authority by name and by universal id."""
-    number, _check, _scheme, _authority, kind = (*segment.split(repetition), "", "", "", "", "")[:5]
-    authority = segment.subcomponents(repetition, 4)
-    return PatientNumber(
-        number=number.strip(), authorities=tuple(filter(None, authority[:2])), type=kind.strip()
-    )
+    parts = repetition.split(segment.separators.component)
+    number, kind = segment.first_leaf(parts[0]), segment.first_leaf(parts[4]) if len(parts) > 4 else ""
+    authority = segment.leaves(parts[3])[:2] if len(parts) > 3 else ()
+    return PatientNumber(number, tuple([said for said in authority if said]), kind)
 
 
 def _older_numbers(pid: Segment) -> tuple[PatientNumber, ...]:

@@ -1,6 +1,7 @@
 """Split HL7 v2 bytes into segments, fields, repetitions and components; unescape each leaf."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -31,9 +32,12 @@ _CODECS = {
 }
 _BETWEEN_NAMES = re.compile(r"[\s_-]+")
 _SEGMENT_NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
+# Names known to be names without another look.
+_USUAL_NAMES = frozenset({"MSH", "PID", "PV1", "ORC", "OBR", "OBX", "NTE", "SPM"})
 _LEADING_FEED = re.compile(r"\n+(?=[A-Z][A-Z0-9]{2})")
 _BOM = b"\xef\xbb\xbf"
 _LONGEST_CHARSET = 100
+_LONGEST_BEGINNING = 10  # `MSH`, the field separator, and one mark more than MSH-2 may hold
 _HEADS = frozenset({"MSH", "BHS", "FHS"})
 
 
@@ -49,11 +53,15 @@ class Separators:
     declared: str
 
 
-class Segment(NamedTuple):
-    """One segment: its name, its raw fields (the first is the name), its place in the message."""
+@dataclass(slots=True)
+class Segment:
+    """One segment: its name, its raw fields (the first is the name), its place in the message.
+
+    Nobody changes one; it is not frozen because a message is made of them and a frozen one is slow to make.
+    """
 
     name: str
-    fields: tuple[str, ...]
+    fields: Sequence[str]
     position: int
     separators: Separators
     codec: str
@@ -82,25 +90,42 @@ class Segment(NamedTuple):
     def subcomponents(self, repetition: str, which: int) -> tuple[str, ...]:
         """The unescaped subcomponents of one component of a repetition."""
         parts = repetition.split(self.separators.component)
-        if which > len(parts):
-            return ()
-        return tuple(self.text(leaf).strip() for leaf in parts[which - 1].split(self.separators.subcomponent))
+        return tuple(self.leaves(parts[which - 1])) if which <= len(parts) else ()
+
+    def leaves(self, component: str) -> list[str]:
+        """The unescaped subcomponents of a component, without the blanks around them."""
+        return [self.text(leaf).strip() for leaf in component.split(self.separators.subcomponent)]
 
     def component(self, number: int, which: int = 1) -> str:
         """One component of the first repetition, or nothing."""
-        raw = self.raw(number)
-        if raw.isalnum():  # it holds no delimiter, none of which is a letter or a digit
+        if self.name in _HEADS:  # as in `raw`, without the call: this is asked most often
+            number -= 1
+        raw = self.fields[number] if number < len(self.fields) else ""
+        if not raw or raw.isalnum():  # it holds no delimiter, none of which is a letter or a digit
             return raw if which == 1 else ""
-        parts = self.components(number)
-        return parts[which - 1].strip() if which <= len(parts) else ""
+        marks = self.separators
+        if marks.repetition in raw:
+            raw = raw.split(marks.repetition, 1)[0]
+        if marks.component not in raw:
+            return self.first_leaf(raw) if which == 1 else ""
+        parts = raw.split(marks.component)
+        return self.first_leaf(parts[which - 1]) if which <= len(parts) else ""
+
+    def first_leaf(self, component: str) -> str:
+        """The first subcomponent of a component, unescaped, without the blanks around it."""
+        marks = self.separators
+        if marks.subcomponent in component:
+            component = component.split(marks.subcomponent, 1)[0]
+        return (self.text(component) if marks.escape in component else component).strip()
 
     def text(self, leaf: str) -> str:
         """One leaf with its escapes resolved."""
+        if self.separators.escape not in leaf:
+            return leaf
         return unescape(leaf, separators=self.separators, codec=self.codec)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Syntax:
+class Syntax(NamedTuple):
     """A message split into segments, and remarks about how it had to be read."""
 
     segments: tuple[Segment, ...]
@@ -109,12 +134,17 @@ class Syntax:
 
 def segment_of(line: str, *, position: int, separators: Separators, codec: str) -> Segment:
     """A line of a message as a segment, whatever its name."""
-    fields = tuple(line.split(separators.field))
+    fields = line.split(separators.field)
     return Segment(fields[0], fields, position, separators, codec, line)
 
 
 def read_separators(head: str) -> Separators | Rejected:
     """The delimiters after `MSH`: one field separator and at least four more, all different."""
+    return _beginning(head[:_LONGEST_BEGINNING])
+
+
+@lru_cache(maxsize=256)
+def _beginning(head: str) -> Separators | Rejected:
     if not head.startswith("MSH") or len(head) < 8:
         return Rejected(code="not-hl7", reason="The message does not begin with an MSH segment.")
     field = head[3]
@@ -149,12 +179,12 @@ def _codec(charset: str) -> str | None:
     return _CODECS.get(_BETWEEN_NAMES.sub("", charset).upper())
 
 
-def split_lines(text: str) -> tuple[str, ...]:
+def split_lines(text: str) -> list[str]:
     """The segments as text. Where any CR stands only CR ends a segment, and a line feed may be data."""
     lines = text.split("\r" if "\r" in text else "\n")
     if "\n" in text:
         lines = [_LEADING_FEED.sub("", line, count=1) if line[:1] == "\n" else line for line in lines]
-    return tuple(line for line in lines if line and not line.isspace())
+    return list(filter(str.strip, lines))  # a line of blanks is no segment
 
 
 def components_of(repetition: str, *, separators: Separators, codec: str) -> tuple[str, ...]:
@@ -165,11 +195,6 @@ def components_of(repetition: str, *, separators: Separators, codec: str) -> tup
     if separators.escape in repetition:
         parts = [unescape(part, separators=separators, codec=codec) for part in parts]
     return tuple(parts)
-
-
-@lru_cache(maxsize=256)
-def _is_name(text: str) -> bool:
-    return _SEGMENT_NAME.fullmatch(text) is not None
 
 
 def read_syntax(body: bytes, *, charset: str, fallback: str) -> Syntax | Rejected:
@@ -187,9 +212,9 @@ def read_syntax(body: bytes, *, charset: str, fallback: str) -> Syntax | Rejecte
         return separators
     segments = []
     for position, line in enumerate(split_lines(text), start=1):
-        fields = tuple(line.split(separators.field))
+        fields = line.split(separators.field)
         name = fields[0]
-        if len(name) != 3 or not _is_name(name):
+        if name not in _USUAL_NAMES and not _SEGMENT_NAME.fullmatch(name):
             return Rejected(
                 code="not-a-segment", reason=f"Line {position} does not begin with a segment name."
             )
@@ -249,12 +274,18 @@ def escape(text: str, *, separators: Separators) -> str:
     return "".join(f"{mark}{names[char]}{mark}" if char in names else char for char in text)
 
 
+@lru_cache(maxsize=256)
+def _codecs(named: str | None, fallback: str) -> tuple[str, ...]:
+    """The codecs to try in turn: the one that the message names, and the sender's own."""
+    return tuple(dict.fromkeys(filter(None, (named, codec_of(fallback) or fallback))))
+
+
 def _decode(body: bytes, *, charset: str, fallback: str) -> tuple[str, str, tuple[str, ...]] | Rejected:
     named = codec_of(charset)
     notes: list[str] = []
     if named is None:
         notes.append(f"MSH-18 names an unknown character set; the sender's own ({fallback}) was used.")
-    for codec in dict.fromkeys(filter(None, (named, codec_of(fallback) or fallback))):
+    for codec in _codecs(named, fallback):
         try:
             return body.decode(codec), codec, tuple(notes)
         except LookupError:

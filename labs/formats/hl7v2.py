@@ -29,52 +29,59 @@ def parse(body: bytes, *, profile: SenderProfile, most: int | None = None) -> Pa
     syntax = read_syntax(body, charset=header.charset, fallback=profile.charset)
     if isinstance(syntax, Rejected):
         return syntax
-    names = [segment.name for segment in syntax.segments]
-    patients = [segment for segment in syntax.segments if segment.name == "PID"]
+    segments = syntax.segments
+    names = [segment.name for segment in segments]
+    patients = names.count("PID")
     if names.count("MSH") != 1:
         return Rejected(code="several-messages", reason="More than one MSH segment in one message.")
-    if len(patients) != 1:
+    if patients != 1:
         return Rejected(
             code="several-patients",
-            reason=f"The message has {len(patients)} PID segments; exactly one patient is read.",
+            reason=f"The message has {patients} PID segments; exactly one patient is read.",
         )
-    groups = _groups(syntax.segments, most=most)
+    groups = _groups(segments, most=most)
     if isinstance(groups, Rejected):
         return groups
-    patient, sent = read_patient(patients[0]), _sent(header, profile)
-    reports = tuple(_report(group, patient, profile, sent) for group in groups)
+    patient, sent = read_patient(segments[names.index("PID")]), _sent(header, profile)
+    reports = tuple([_report(group, patient, profile, sent) for group in groups])
     # A date alone may order versions, but no collection time of that day can be judged against it.
     exact = sent.instant if sent and sent.precision in {"minute", "second"} else None
-    several = (_TWO_CHARSETS,) if len(header.msh.repetitions(18)) > 1 else ()
+    several = (_TWO_CHARSETS,) if header.msh.separators.repetition in header.msh.raw(18) else ()
     receiver = (header.msh.component(5), header.msh.component(6))
-    return ParsedMessage(reports=reports, sent_at=exact, receiver=receiver, notes=(*syntax.notes, *several))
+    return ParsedMessage(reports=reports, sent_at=exact, receiver=receiver, notes=syntax.notes + several)
 
 
 def _groups(segments: tuple[Segment, ...], *, most: int | None) -> tuple[Group, ...] | Rejected:
     """Order the segments into orders; a result before any order belongs to nothing."""
     groups: list[Group] = []
     orc: Segment | None = None
+    group: Group | None = None  # the latest
+    result: Segment | None = None  # the latest, where what is noted next concerns it
     of_all: list[str] = []  # what is noted before the first order concerns every one
     of_order = notes = of_all
     for segment in segments:
-        if segment.name == "ORC":
-            orc, of_order = segment, []
-            notes = of_order
-        elif segment.name == "OBR":
-            before = of_order if orc is not None else []
-            groups.append(Group(orc=orc, obr=segment, notes=[*of_all, *before]))
-            orc, notes = None, groups[-1].notes
-        elif segment.name == "OBX":
-            if not groups:
+        name = segment.name
+        if name == "OBX":
+            if group is None:
                 return Rejected(code="result-without-order", reason="An OBX stands before any OBR.")
-            notes = []
-            groups[-1].results.append((segment, notes))
-        elif segment.name == "NTE":
-            notes.append("\n".join(segment.text(part) for part in segment.repetitions(3)))
-        elif segment.name == "SPM" and groups:
-            groups[-1].specimens.append(segment)
-            notes = groups[-1].notes
-    count = sum(len(group.results) for group in groups)
+            group.results.append(segment)
+            result = segment
+        elif name == "NTE":
+            if group is not None and result is not None:
+                notes = group.remarks.setdefault(result.position, [])
+            notes.append("\n".join([segment.text(part) for part in segment.repetitions(3)]))
+        elif name == "ORC":
+            orc, of_order, result = segment, [], None
+            notes = of_order
+        elif name == "OBR":
+            before = of_order if orc is not None else []
+            group = Group(orc=orc, obr=segment, notes=[*of_all, *before])
+            groups.append(group)
+            orc, notes, result = None, group.notes, None
+        elif name == "SPM" and group is not None:
+            group.specimens.append(segment)
+            notes, result = group.notes, None
+    count = sum([len(group.results) for group in groups])
     if not count:
         return Rejected(code="no-results", reason="The message has no OBX segment.")
     return too_many(count, most=most) or tuple(groups)
@@ -95,21 +102,24 @@ def _report(
     ordered_at, ordered_by = _ordered(group, profile, sent)
     obr, orc = group.obr, group.orc
     return ParsedReport(
-        position=obr.position,
-        patient=patient,
+        obr.position,
+        patient,
+        read_observations(group, patient=patient, profile=profile),
         filler_order=_order_number(obr, 3) or (_order_number(orc, 3) if orc else ""),
         placer_order=_order_number(obr, 2) or (_order_number(orc, 2) if orc else ""),
         panel=obr.component(4) or obr.component(4, 2),
         status=obr.component(25),
         ordered_at=ordered_at,
         ordered_by=ordered_by,
-        observations=read_observations(group, patient=patient, profile=profile),
     )
 
 
 def _order_number(segment: Segment, number: int) -> str:
     """The number with its namespace, because laboratories share numbers."""
-    order, namespace, *_ = [*(part.strip() for part in segment.components(number)), "", ""]
+    raw = segment.raw(number)
+    if raw.isalnum():  # no delimiter, so no namespace
+        return raw
+    order, namespace = segment.component(number), segment.component(number, 2)
     return f"{order}^{namespace}" if namespace else order
 
 

@@ -162,8 +162,7 @@ class ParsedReport(NamedTuple):
     damage: Problem | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedMessage:
+class ParsedMessage(NamedTuple):
     """A message read whole."""
 
     reports: tuple[ParsedReport, ...]

@@ -19,37 +19,44 @@ _ORDER = ("day", "hour", "minute", "second")
 _WIDEST_OFFSET = timedelta(hours=14)
 
 
-def read_hl7_time(text: str, *, zone: ZoneInfo, stated_precision: str = "") -> ParsedTime | Problem:
+def read_hl7_time(text: str, zone: ZoneInfo, *, stated_precision: str = "") -> ParsedTime | Problem:
     """An HL7 time stamp; where it carries no offset it is the sender's local time."""
-    match = _HL7.fullmatch(text.strip())
+    text = text.strip()
+    match = _HL7.fullmatch(text)
     if match is None:
         return Problem(code="bad-time", reason=f"{shown(text)} is not an HL7 time.")
     year, month, day, hour, minute, second, fraction, offset = match.groups()
-    if day is None or stated_precision.strip() in _COARSE:
+    stated_precision = stated_precision.strip()
+    if day is None or stated_precision in _COARSE:
         return Problem(code="coarse-time", reason=f"{shown(text)} does not name a day.")
     precision = "second" if second else "minute" if minute else "hour" if hour else "day"
-    stated = _STATED.get(stated_precision.strip())
-    if stated and _ORDER.index(stated) < _ORDER.index(precision):
-        precision = stated
-    micro = int((fraction or ".0")[1:].ljust(6, "0"))
+    limit = _STATED.get(stated_precision)
+    if limit and _ORDER.index(limit) < _ORDER.index(precision):
+        precision = limit
+    micro = int(fraction[1:].ljust(6, "0")) if fraction else 0
+    fixed = _fixed(offset) if offset else None
     try:
-        local = datetime(  # noqa: DTZ001  (the zone is attached below, from the text or from the sender)
-            int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), micro
+        stated = datetime(
+            int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), micro, fixed
         )
     except ValueError:
         return Problem(code="bad-time", reason=f"{shown(text)} is not a real date and time.")
     if offset is None:
-        return place(local, zone=zone, precision=precision, text=text.strip())
-    return _with_offset(local, offset=offset, precision=precision, text=text.strip())
+        return place(stated, zone=zone, precision=precision, text=text)
+    if fixed is None:
+        return Problem(code="bad-time", reason=f"{shown(text)} has an impossible offset.")
+    return _with_offset(stated, precision=precision, text=text)
 
 
 def read_hl7_day(text: str) -> date | None:
     """The day of a date or time stamp, exactly as written; none where it does not name one."""
-    match = _HL7.fullmatch(text.strip())
-    if match is None or match[3] is None:
-        return None
+    text = text.strip()
+    if not (len(text) == 8 and text.isascii() and text.isdigit()):  # more than a day alone
+        match = _HL7.fullmatch(text)
+        if match is None or match[3] is None:
+            return None
     try:
-        return date(int(match[1]), int(match[2]), int(match[3]))
+        return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
     except ValueError:
         return None
 
@@ -63,12 +70,12 @@ def place(local: datetime, *, zone: ZoneInfo, precision: str, text: str) -> Pars
             return Problem(code="bad-time", reason=f"{shown(text)} is no day in {zone.key}.")
         return ParsedTime(instant=instant, precision=precision, text=text, zone_source=zone.key)
     try:
-        first = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
-        second = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
-        back = first.astimezone(zone).replace(tzinfo=None)
+        placed = local.replace(tzinfo=zone, fold=0)
+        first, second = placed.astimezone(UTC), placed.replace(fold=1).astimezone(UTC)
+        back = first.astimezone(zone)
     except OverflowError:
         return Problem(code="bad-time", reason=f"{shown(text)} lies outside the calendar.")
-    if back != local:
+    if back != placed:  # in one zone two times are compared as the clock on the wall shows them
         return Problem(
             code="skipped-hour", reason=f"{shown(text)} did not exist in {zone.key}: clocks jumped."
         )
@@ -77,17 +84,14 @@ def place(local: datetime, *, zone: ZoneInfo, precision: str, text: str) -> Pars
     return ParsedTime(instant=first, precision=precision, text=text, zone_source=source, is_ambiguous=twice)
 
 
-def _with_offset(local: datetime, *, offset: str, precision: str, text: str) -> ParsedTime | Problem:
-    fixed = _fixed(offset)
-    if fixed is None:
-        return Problem(code="bad-time", reason=f"{shown(text)} has an impossible offset.")
+def _with_offset(stated: datetime, *, precision: str, text: str) -> ParsedTime | Problem:
     if precision == "day":
-        local = datetime.combine(local.date(), time.min)
+        stated = datetime.combine(stated.date(), time.min, stated.tzinfo)
     try:
-        instant = local.replace(tzinfo=fixed).astimezone(UTC)
+        instant = stated.astimezone(UTC)
     except OverflowError:
         return Problem(code="bad-time", reason=f"{shown(text)} lies outside the calendar.")
-    return ParsedTime(instant=instant, precision=precision, text=text, zone_source="sent")
+    return ParsedTime(instant, precision, text, "sent")
 
 
 @lru_cache(maxsize=256)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labs.formats.hl7_fields import readers_for
+from labs.formats.hl7_fields import Readers, readers_for
 from labs.formats.hl7_syntax import Separators, read_separators
 from labs.formats.parsed import ParsedNumber, Problem
 
@@ -30,6 +30,8 @@ def test_what_is_remembered_is_what_is_read_anew(kind: str, raw: str, limits: st
         assert SHORT.range(marks(), "utf-8", limits, "female") == LONG.range(
             marks(), "utf-8", limits, "female"
         )
+        told = (marks(), "utf-8", raw, kind, limits, "female")
+        assert SHORT.test_and_range(*told) == LONG.test_and_range(*told)
         assert SHORT.time(marks(), "utf-8", raw, BERLIN) == LONG.time(marks(), "utf-8", raw, BERLIN)
         assert SHORT.instant(raw, BERLIN) == LONG.instant(raw, BERLIN)
 
@@ -50,6 +52,29 @@ def test_the_same_range_is_read_for_the_sex_it_is_asked_for() -> None:
         SHORT.range(marks(), "utf-8", "M:130-180 F:120-160", sex)[1].low for sex in ("male", "female", "")
     ]
     assert found == [Decimal(130), Decimal(120), None]
+
+
+@pytest.mark.parametrize("readers", [SHORT, LONG])
+def test_a_test_and_its_range_are_read_at_once_as_they_are_read_apart(readers: Readers) -> None:
+    for named, unit, limits, sex in (
+        ("777-3^Platelets^LN", "10*9/L^^UCUM", "150-400", "female"),
+        ("777-3^Platelets^LN", "10*9/L^^UCUM", "M:130-180 F:120-160", "female"),
+        ("777-3^Platelets^LN", "10*9/L^^UCUM", "M:130-180 F:120-160", "male"),
+        ("", "", "", ""),
+    ):
+        apart = (
+            *readers.test(marks(), "utf-8", named, unit),
+            *readers.range(marks(), "utf-8", limits, sex),
+        )
+        assert readers.test_and_range(marks(), "utf-8", named, unit, limits, sex) == apart
+
+
+def test_a_test_and_its_range_between_other_delimiters_or_in_other_letters_are_others() -> None:
+    told = ("777-3^Pl\\XE4\\ttchen^LN", "10*9/L", "1^2", "female")
+    usual = SHORT.test_and_range(marks(), "latin-1", *told)
+    assert (usual[0][0].text, usual[3]) == ("Plättchen", "1^2")
+    assert SHORT.test_and_range(marks(), "utf-8", *told)[0][0].text == "Pl\\XE4\\ttchen"
+    assert SHORT.test_and_range(marks("@~\\&"), "latin-1", *told)[0][0].code == "777-3^Plättchen^LN"
 
 
 @pytest.mark.parametrize(

@@ -114,3 +114,51 @@ def test_a_local_time_is_placed_in_its_zone() -> None:
     )
     assert not isinstance(again, Problem)
     assert again.instant == found.instant
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("20260231080000+9900", "not a real date"),
+        ("20260504080000+9900", "impossible offset"),
+        ("20260504080000+0160", "impossible offset"),
+    ],
+)
+def test_an_offset_is_judged_after_the_time_it_belongs_to(text: str, reason: str) -> None:
+    found = read_hl7_time(text, zone=TOKYO)
+    assert isinstance(found, Problem)
+    assert reason in found.reason
+
+
+@pytest.mark.parametrize("head", ["MSH|^~\\&", "MSH|^~\\&|LAB", "MSH|^~\\&|OTHER LABORATORY|SITE"])
+def test_the_same_delimiters_are_one_object_whatever_follows_them(head: str) -> None:
+    assert read_separators(head) is usual()
+
+
+@pytest.mark.parametrize("declared", ["^~\\", "^~\\&#%", "^~\\&#%!$", "^~\\^", "^~\\&^"])
+def test_too_few_too_many_or_equal_delimiters_are_refused(declared: str) -> None:
+    found = read_separators(f"MSH|{declared}|LAB")
+    assert isinstance(found, Rejected)
+    assert found.code == "bad-delimiters"
+
+
+def test_a_fifth_delimiter_is_taken() -> None:
+    found = read_separators("MSH|^~\\&#|LAB")
+    assert isinstance(found, Separators)
+    assert (found.declared, found is usual()) == ("^~\\&#", False)
+
+
+@pytest.mark.parametrize(("name", "taken"), [("ZBE", True), ("Z1A", True), ("OBXX", False), ("obx", False)])
+def test_a_segment_name_need_not_be_a_usual_one(name: str, taken: bool) -> None:
+    assert isinstance(read(message() + f"{name}|1\r".encode()), Syntax) == taken
+
+
+def test_one_component_is_the_first_subcomponent_of_the_first_repetition_without_its_escapes() -> None:
+    found = read(b"MSH|^~\\&|LAB\rZAA|| a\\T\\b &c^ d &e~f^g|x y|plain|~f|&c\r")
+    assert isinstance(found, Syntax)
+    segment = found.segments[1]
+    assert [segment.component(2, which) for which in (1, 2, 3)] == ["a&b", "d", ""]
+    assert [segment.component(3, which) for which in (1, 2)] == ["x y", ""]
+    assert [segment.component(4, which) for which in (1, 2)] == ["plain", ""]
+    assert [segment.component(number) for number in (1, 5, 6, 99)] == ["", "", "", ""]
+    assert segment.subcomponents(" a & b ^c&d", 1) == ("a", "b")

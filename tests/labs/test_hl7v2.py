@@ -23,7 +23,7 @@ from labs.formats.ranges import read_range
 from labs.formats.specimen import faults_in_codes, faults_in_text
 from labs.formats.statuses import STATUSES, read_status
 from labs.formats.times import read_hl7_time
-from tests.builders_labs import message, msh, obr, obx, pid
+from tests.builders_labs import COLLECTED_HL7, message, msh, obr, obx, pid
 
 BERLIN = ZoneInfo("Europe/Berlin")
 PROFILE = SenderProfile(zone=BERLIN, charset="utf-8")
@@ -465,3 +465,45 @@ def test_escaped_text_comes_back_as_it_was(text: str) -> None:
         {"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\"}.get(c, c) for c in text
     )
     assert first(message(obr(), obx(), f"NTE|1||{escaped}")).comment == text.strip()
+
+
+def test_a_result_that_was_read_has_a_value_for_each_of_its_names() -> None:
+    found = first(message(obr(), obx(sub_id="1"), "NTE|1||repeated"))
+    assert len(found) == len(ParsedObservation._fields)
+    assert found == ParsedObservation(**found._asdict())
+    assert (found.position, found.sub_id, found.ref_text, found.comment) == (4, "1", "150-400", "repeated")
+    assert (found.part, found.quality, found.doubt) == ("", (), None)
+
+
+def test_what_is_noted_behind_a_result_concerns_that_result_alone() -> None:
+    parsed = read(
+        message(
+            obr(), "NTE|1||of the order", obx(), "NTE|1||one", "NTE|2||two", obx("8.1"), obr("F2"), obx("9.1")
+        )
+    )
+    comments = [[each.comment for each in report.observations] for report in parsed.reports]
+    assert comments == [["of the order\none\ntwo", "of the order"], [""]]
+
+
+def test_a_result_has_its_own_time_where_it_states_one() -> None:
+    own, blank, none = "20260504091500+0200", " ", ""
+    lines = [f"OBX|{n}|NM|777-3^P^LN||60|10*9/L|||||F|||{at}" for n, at in enumerate((own, blank, none))]
+    parsed = read(message(obr(), *lines))
+    times = [each.collected for each in parsed.reports[0].observations]
+    assert [each.text for each in times if isinstance(each, ParsedTime)] == [
+        own,
+        COLLECTED_HL7,
+        COLLECTED_HL7,
+    ]
+
+
+def test_a_status_letter_counts_without_the_blanks_around_it() -> None:
+    body = message(obr(), obx(status=" F "), obx(status=" "), obx(status="Q"))
+    found = [(each.status_sent, each.status) for each in read(body).reports[0].observations]
+    assert found == [("F", STATUSES["F"]), ("", None), ("Q", None)]
+
+
+def test_a_long_result_is_read_as_a_short_one() -> None:
+    short, long = obx(), obx() + "|" * 10 + "x" * 1000
+    one, other = (first(message(obr(), each)) for each in (short, long))
+    assert one._replace(raw="") == other._replace(raw="")
