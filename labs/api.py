@@ -26,6 +26,8 @@ from labs.services import (
 
 RELEASED_ON = "2026-11-26"  # of the door's capabilities; it changes with them
 _LONGEST_KEY = 255
+# Conditions that would have to be kept, and are not known here; to pass one over would change what was asked.
+_UNKNOWN_CONDITIONS = ("If-None-Match", "If-Modified-Since", "If-Unmodified-Since")
 
 
 class TakingView(FhirView):
@@ -34,6 +36,7 @@ class TakingView(FhirView):
     def take(self, request: Request, *, target: str) -> Response:
         """Keep, read, answer; with an Idempotency-Key at most once."""
         sender, body = self.sender(request), body_of(request)
+        _refuse_unknown_conditions(request)
         asked = {
             "method": str(request.method),
             "target": target,
@@ -166,6 +169,16 @@ class Nowhere(FhirView):
         """There is nothing here, whatever is asked."""
         super().initial(request, *args, **kwargs)
         raise NotFound("This door has Observation, DiagnosticReport, metadata, and bundles at its root.")
+
+
+def _refuse_unknown_conditions(request: Request) -> None:
+    for name in _UNKNOWN_CONDITIONS:
+        if name in request.headers:
+            reason = (
+                f"{name} is a condition this door does not know; use If-Match with the version for an update,"
+                " If-None-Exist with the identifier for a create."
+            )
+            raise FhirFault(kind=RULE, code="not-supported", reason=reason, where=name)
 
 
 def _key(request: Request) -> str:

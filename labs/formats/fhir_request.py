@@ -11,6 +11,7 @@ from labs.formats.fhir_subject import Around, read_criterion, read_patient
 from labs.formats.fhir_times import is_period_start, read_instant
 from labs.formats.fhir_tree import Node
 from labs.formats.fhir_words import (
+    ANY_VERSION,
     BUNDLE,
     OBSERVATION,
     REPORT,
@@ -273,7 +274,9 @@ def _no_identity_twice(entries: list[Asked | Beside | Refused]) -> Iterator[Aske
 
 def _version(tag: str) -> int | None:
     """The version an If-Match names; a tag that is none of ours fits no resource."""
-    if not tag or tag.strip() == "*":
+    if not tag:
         return None
+    if tag.strip() == "*":
+        return ANY_VERSION
     match = _TAG.fullmatch(tag.strip())
     return int(match[1]) if match else _NEVER

@@ -23,6 +23,9 @@ class Profile:
     most: int
 
 
+ANY_VERSION = 0  # `If-Match: *`: whichever it is, but there must be one
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """What one HTTP request, or one entry of a bundle, asks to be done with a resource."""

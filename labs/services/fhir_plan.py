@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from labs.formats.fhir_json import ABSENT, AMBIGUOUS, CONFLICT, STALE, FhirFault
-from labs.formats.fhir_words import OBSERVATION, Asked, Key, Refused, Request, SentReport
+from labs.formats.fhir_words import ANY_VERSION, OBSERVATION, Asked, Key, Refused, Request, SentReport
 from labs.models import FhirKey, FhirPart, FhirResource, LabMessage
 
 
@@ -91,9 +91,7 @@ def plan(entry: Asked, *, stored: Stored, message: LabMessage) -> Planned | Refu
     """The resource an entry is about, with its conditions kept; a new one where there is none."""
     try:
         found, by_condition = _find(entry, stored)
-        if entry.version is not None and (found is None or found.version != entry.version):
-            reason = "The resource has changed since the version that If-Match names; read it again first."
-            raise _fault(entry, STALE, "conflict", reason)
+        _must_match(entry, found)
     except FhirFault as fault:
         return Refused(place=entry.place, fault=fault)
     if found is not None:
@@ -113,6 +111,17 @@ def plan(entry: Asked, *, stored: Stored, message: LabMessage) -> Planned | Refu
         status=entry.sent.status[:32],
     )
     return Planned(asked=entry, resource=resource, is_new=True)
+
+
+def _must_match(entry: Asked, found: FhirResource | None) -> None:
+    if entry.version is None:
+        return
+    if found is None:
+        reason = "If-Match asks for a resource that is there, and there is none; leave it out to make one."
+        raise _fault(entry, STALE, "conflict", reason)
+    if entry.version not in {found.version, ANY_VERSION}:
+        reason = "The resource has changed since the version that If-Match names; read it again first."
+        raise _fault(entry, STALE, "conflict", reason)
 
 
 def _find(entry: Asked, stored: Stored) -> tuple[FhirResource | None, bool]:

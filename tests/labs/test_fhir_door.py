@@ -144,6 +144,26 @@ def test_if_match_is_honoured_on_conditional_updates_too(client: Client) -> None
     assert (answer.status_code, values()) == (200, [("PLT", "70", "corrected")])
 
 
+def test_if_match_with_a_star_asks_for_any_version_and_for_one_at_least(client: Client) -> None:
+    answer = send(client, observation(), f"Observation?{R1}", method="put", if_match="*")
+    assert (answer.status_code, issues(answer), values()) == (412, [("error", "conflict")], [])
+    send(client, observation())
+    changed = observation("R1", status="corrected", valueQuantity=quantity("70"))
+    answer = send(client, changed, f"Observation?{R1}", method="put", if_match="*")
+    assert (answer.status_code, values()) == (200, [("PLT", "70", "corrected")])
+
+
+@pytest.mark.parametrize("condition", ["if_none_match", "if_modified_since", "if_unmodified_since"])
+@pytest.mark.parametrize("method", ["post", "put"])
+def test_a_condition_that_is_not_known_is_refused_and_nothing_is_stored(
+    client: Client, condition: str, method: str
+) -> None:
+    address = f"Observation?{R1}" if method == "put" else "Observation"
+    answer = send(client, observation(), address, method=method, **{condition: "*"})
+    assert (answer.status_code, issues(answer)) == (422, [("error", "not-supported")])
+    assert (values(), LabMessage.objects.count()) == ([], 0)
+
+
 def test_the_same_resource_again_is_the_same_version(client: Client) -> None:
     made = send(client, observation())
     again = send(client, observation(), f"Observation?{R1}", method="put")

@@ -254,6 +254,7 @@ def test_a_protocol_finds_its_terms_in_either_version_of_the_criteria() -> None:
     assert found["DM-OTH"].exemptions[0].explained_by[0].term == "Lymphocyte count decreased"
     older = {family.id: family for family in read(copy.deepcopy(PROTOCOL)).families}
     assert "Hyperglycemia" not in older["DM-OTH"].terms
+    assert len(found["DM-OTH"].terms) == len(older["DM-OTH"].terms) + 1
 
 
 def test_a_term_of_one_version_only_must_be_a_term_of_it() -> None:
