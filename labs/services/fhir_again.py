@@ -21,7 +21,7 @@ from labs.services.fhir_gather import IN_ERROR, Gathered
 from labs.services.fhir_plan import Planned, Stored, add_parts
 from labs.services.fhir_store import link_results
 from labs.services.identity import match_patients
-from labs.services.meaning import name_analyte
+from labs.services.measure import name_analyte
 from labs.services.record import Tally
 from labs.services.site import Site
 from labs.services.storing import store_all

@@ -19,7 +19,8 @@ from labs.models import LabMessage, LocalCode, Patient, QuarantinedResult
 from labs.models.result import WITHDRAWN
 from labs.services.again import Again, Place
 from labs.services.history import History, Identity
-from labs.services.meaning import Context, Understood, is_attachment, name_analyte, plain, understand
+from labs.services.meaning import Understood, is_attachment, plain, understand
+from labs.services.measure import Context, Known, name_analyte
 from labs.services.remarks import remark_on_attachment, remarks_on
 from labs.services.site import Site
 from labs.services.stored_rows import LONGEST_ORDER, order_of, version_columns
@@ -77,6 +78,7 @@ class Recorder:
         now: datetime,
         confirmed: Mapping[Place, str] | None = None,
         again: Again | None = None,
+        known: Known | None = None,
     ) -> None:
         self.message = message
         self.sender = sender
@@ -86,6 +88,8 @@ class Recorder:
         self.unit_spellings = site.unit_spellings(sender)
         self.confirmed = confirmed or {}
         self.again = again
+        # What this sender's codes and units come to, shared by the messages that are recorded together.
+        self.known: Known = {} if known is None else known
         self.tally = Tally()
         self.entries: list[Entry] = []
         self.quarantined: list[QuarantinedResult] = []
@@ -156,6 +160,7 @@ class Recorder:
             sent_at=parsed.sent_at,
             received_at=self.message.received_at,
             unit_spellings=self.unit_spellings,
+            known=self.known,
         )
 
     def hold(

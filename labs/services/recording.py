@@ -1,5 +1,6 @@
 """Match, judge and store what was parsed of one message or of several, inside the caller's transaction."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +9,7 @@ from labs.formats.parsed import ParsedPatient, Problem
 from labs.models import LabMessage, Patient
 from labs.services.again import Again
 from labs.services.identity import match_patients
+from labs.services.measure import Known
 from labs.services.opening import Opened
 from labs.services.record import Recorder, Tally
 from labs.services.site import Site
@@ -42,32 +44,30 @@ def record_all(
 ) -> list[Tally]:
     """Record these messages as if one after the other, with as few statements as that allows."""
     persons = _persons(messages, site)
+    known: defaultdict[tuple[str, str], Known] = defaultdict(dict)
     recorders = []
     for each in messages:
-        recorder = _recorder(each, now, site=site, again=again)
+        opened = each.opened
+        recorder = Recorder(
+            message=each.message,
+            sender=opened.sender,
+            site=site,
+            local_codes=site.local_codes(opened.codes),
+            confirmed={**opened.confirmed, **(again.confirmed if again else {})},
+            again=again,
+            now=now,
+            known=known[opened.sender, opened.codes],
+        )
         recorder.judge(
-            each.opened.parsed,
+            opened.parsed,
             people={
-                **persons[each.opened.bare_number_ok],
-                **each.opened.people,
+                **persons[opened.bare_number_ok],
+                **opened.people,
                 **(again.patients if again else {}),
             },
         )
         recorders.append(recorder)
     return store_all(recorders)
-
-
-def _recorder(each: Parsed, now: datetime, *, site: Site, again: Again | None) -> Recorder:
-    opened = each.opened
-    return Recorder(
-        message=each.message,
-        sender=opened.sender,
-        site=site,
-        local_codes=site.local_codes(opened.codes),
-        confirmed={**opened.confirmed, **(again.confirmed if again else {})},
-        again=again,
-        now=now,
-    )
 
 
 def _persons(messages: Sequence[Parsed], site: Site) -> dict[bool, Persons]:

@@ -42,7 +42,6 @@ def version_columns(
     sent, collected = understood.sent, understood.collected
     ordered_at = report.ordered_at or message.received_at
     ordered_by = report.ordered_by if report.ordered_at else "received"
-    codes = " / ".join(["^".join((code.code, code.text, code.system)) for code in sent.codes])
     return {
         "id": None,
         "public_id": uuid4(),
@@ -56,7 +55,7 @@ def version_columns(
         "supersedes_id": None,
         "analyte": understood.analyte.short,
         "loinc": understood.loinc,
-        "code_sent": codes[:200],
+        "code_sent": understood.code_sent[:200],
         "value": understood.value,
         "comparator": understood.comparator,
         "unit": understood.analyte.unit,

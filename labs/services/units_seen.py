@@ -5,9 +5,7 @@ from decimal import Decimal
 from operator import itemgetter
 
 from labs.models import LabMessage, UnitUse
-from labs.services.meaning import Understood
 from labs.services.record import Recorder
-from labs.units import fold_unit
 
 
 def note_units(recorders: Sequence[Recorder]) -> None:
@@ -20,7 +18,7 @@ def note_units(recorders: Sequence[Recorder]) -> None:
     new: dict[tuple[str, str], tuple[Decimal, LabMessage]] = {}
     for recorder in recorders:
         for entry in recorder.entries:
-            analyte, spelling = entry.understood.analyte, _spelling(entry.understood)
+            analyte, spelling = entry.understood.analyte, entry.understood.spelling
             if spelling is not None and (analyte.short, spelling) not in known:
                 new.setdefault((analyte.short, spelling), (analyte.units[spelling], recorder.message))
     if not new:
@@ -40,11 +38,3 @@ def note_units(recorders: Sequence[Recorder]) -> None:
         ignore_conflicts=True,
     )
     site.add_units(sender, new)
-
-
-def _spelling(understood: Understood) -> str | None:
-    """The spelling that was believed, folded; none where no value was stated."""
-    if understood.value is None:
-        return None
-    spellings = understood.sent.units or ("",)
-    return next((fold_unit(each) for each in spellings if fold_unit(each) in understood.analyte.units), None)
