@@ -75,13 +75,16 @@ def _copy(model: type[Model], rows: Sequence[Values]) -> int:
     names = list(rows[0])
     columns = ", ".join(f'"{name}"' for name in names)
     cells = itemgetter(*names)
-    is_json = [isinstance(model._meta.get_field(name), JSONField) for name in names]
+    as_text = [
+        place for place, name in enumerate(names) if isinstance(model._meta.get_field(name), JSONField)
+    ]
     statement = f'COPY "{model._meta.db_table}" ({columns}) FROM STDIN'
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
         for row in rows:
-            copy.write_row(
-                [json.dumps(cell) if is_ else cell for cell, is_ in zip(cells(row), is_json, strict=True)]
-            )
+            written = list(cells(row))
+            for place in as_text:
+                written[place] = json.dumps(written[place])
+            copy.write_row(written)
     return len(rows)
 
 

@@ -211,7 +211,8 @@ def _new_results(missing: Sequence[Identity], sender: str) -> dict[Identity, Fou
         Found(key, *identity, current_id=first, in_conflict=False)
         for identity, key, first in zip(missing, keys, first_versions, strict=True)
     ]
-    values = [{**row._asdict(), "sender": sender} for row in rows]
+    names = (*Found._fields, "sender")
+    values = [dict(zip(names, (*row, sender), strict=True)) for row in rows]
     if insert_values(Result, values, ignore_conflicts=True) < len(rows):
         return {}
     return {row.identity: row for row in rows}

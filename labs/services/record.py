@@ -107,9 +107,9 @@ class Recorder:
                 if isinstance(person, Problem):
                     self.hold(sent, person, report=report)
                     continue
-                if person.pk not in contexts:
-                    contexts[person.pk] = self._context(person, parsed)
-                if entry := self._judged(report, sent, person, contexts[person.pk]):
+                if person.id not in contexts:
+                    contexts[person.id] = self._context(person, parsed)
+                if entry := self._judged(report, sent, person, contexts[person.id]):
                     self.entries.append(entry)
 
     def results(self) -> set[tuple[str, Identity]]:
@@ -127,7 +127,7 @@ class Recorder:
             if history is None:
                 self._hold_entry(entry, _NOTHING_TO_PROMOTE)
             else:
-                self._append(entry, history, reports[self.message.pk, entry.report.position])
+                self._append(entry, history, reports[self.message.id, entry.report.position])
 
     def told(self) -> Tally:
         """What recording the message came to, once everything is stored."""
@@ -280,7 +280,7 @@ def _contradiction(status: str, *, before: Standing | None, after: Standing) -> 
 
 def _entry(report: ParsedReport, patient: Patient, understood: Understood) -> Entry:
     identity = (
-        patient.pk,
+        patient.id,
         order_of(report),
         understood.analyte.short,
         understood.sent.sub_id,

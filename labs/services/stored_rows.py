@@ -23,7 +23,7 @@ def report_columns(report: ParsedReport, *, key: int, patient_id: int, message: 
     """One report of a message."""
     return {
         "id": key,
-        "message_id": message.pk,
+        "message_id": message.id,
         "patient_id": patient_id,
         "position": report.position,
         "filler_order": report.filler_order[:LONGEST_ORDER],
@@ -50,7 +50,7 @@ def version_columns(
         "position": sent.position,
         "part": sent.part[:64],
         "patient_id": history.result.patient_id,
-        "message_id": message.pk,
+        "message_id": message.id,
         "report_id": report_id,
         "supersedes_id": None,
         "analyte": understood.analyte.short,

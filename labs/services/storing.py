@@ -86,15 +86,15 @@ def _reports(recorders: Sequence[Recorder]) -> tuple[_Reports, list[dict[str, An
         sent = {entry.report.position: entry for entry in recorder.entries}
         if recorder.again is not None:
             rows = LabReport.objects.filter(message=message, position__in=sent.keys())
-            known |= {(message.pk, position): pk for position, pk in rows.values_list("position", "pk")}
+            known |= {(message.id, position): pk for position, pk in rows.values_list("position", "pk")}
         missing |= {
-            (message.pk, position): (message, entry)
+            (message.id, position): (message, entry)
             for position, entry in sent.items()
-            if (message.pk, position) not in known
+            if (message.id, position) not in known
         }
     [keys] = reserve_keys((LabReport, len(missing)))
     new = [
-        report_columns(entry.report, key=key, patient_id=entry.patient.pk, message=message)
+        report_columns(entry.report, key=key, patient_id=entry.patient.id, message=message)
         for key, (message, entry) in zip(keys, missing.values(), strict=True)
     ]
     return known | dict(zip(missing, keys, strict=True)), new
