@@ -1,8 +1,8 @@
 """Say which version of a result counts, from all its versions, in whatever order they arrived."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 _RANKS = {"preliminary": 1, "final": 2, "corrected": 3, "amended": 3}
 _WITHDRAWALS = {"cancelled": 1, "entered-in-error": 2}
@@ -11,8 +11,7 @@ DATED = frozenset({"OBR-22", "ORC-9", "reported"})
 _UNDATED = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
+class Version(NamedTuple):
     """What the life cycle looks at in one version."""
 
     key: int
@@ -35,8 +34,7 @@ class Version:
         return self.status in _WITHDRAWALS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(NamedTuple):
     """The version that counts, and whether another contradicts it undecidably."""
 
     current: Version

@@ -66,8 +66,7 @@ class ParsedNumber:
     comparator: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedRange:
+class ParsedRange(NamedTuple):
     """A reference range as sent; either bound may be absent."""
 
     low: Decimal | None = None
@@ -92,8 +91,7 @@ class ParsedStatus:
     act: Act
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Code:
+class Code(NamedTuple):
     """One way a test was named: code, text, coding system."""
 
     code: str

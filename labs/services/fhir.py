@@ -31,6 +31,7 @@ from labs.services.fhir_store import link_results, note_in_error, save_resources
 from labs.services.identity import match_patients
 from labs.services.record import Recorder, Tally
 from labs.services.site import Site
+from labs.services.storing import store_all
 from labs.zones import clinic_zone
 
 _TRIES = 3  # a twin that makes the same resource at the same moment is seen on the second
@@ -167,7 +168,8 @@ class _Work:
         gathered.gather(self._active)
         note_in_error(gathered.in_error)
         parsed = ParsedMessage(reports=tuple(gathered.reports), sent_at=self.request.stated_at)
-        tally = self.recorder.record(parsed, people=self.people)
+        self.recorder.judge(parsed, people=self.people)
+        [tally] = store_all([self.recorder])
         link_results(self.recorder.landed, gathered.owners, stored=self.stored)
         notes = [
             *self.request.notes,

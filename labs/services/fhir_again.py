@@ -21,9 +21,10 @@ from labs.services.fhir_gather import IN_ERROR, Gathered
 from labs.services.fhir_plan import Planned, Stored, add_parts
 from labs.services.fhir_store import link_results
 from labs.services.identity import match_patients
-from labs.services.meaning import name_analyte
+from labs.services.measure import name_analyte
 from labs.services.record import Tally
 from labs.services.site import Site
+from labs.services.storing import store_all
 
 _NOT_KEPT = Rejected(
     code="fhir-request",
@@ -92,9 +93,9 @@ def record_again(message: LabMessage, now: datetime, again: Again) -> Tally:
     )
     gathered.look_at(again, planned, certain=frozenset(_certain(by_name)))
     gathered.gather(planned)
-    recorder.record(
-        ParsedMessage(reports=tuple(gathered.reports), sent_at=request.stated_at), people=gathered.people
-    )
+    parsed = ParsedMessage(reports=tuple(gathered.reports), sent_at=request.stated_at)
+    recorder.judge(parsed, people=gathered.people)
+    store_all([recorder])
     _leave_unread(again, gathered.reports, recorder.tally)
     link_results(recorder.landed, gathered.owners, stored=stored)
     _name_patients(planned, gathered.people)

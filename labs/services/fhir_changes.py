@@ -19,7 +19,7 @@ from labs.library import analytes
 from labs.models import FhirPart, LocalCode, Patient, Result
 from labs.models.result import WITHDRAWN
 from labs.same_person import People
-from labs.services.meaning import name_analyte
+from labs.services.measure import name_analyte
 
 MOVED = Problem(
     code="identity-changed",

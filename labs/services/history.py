@@ -1,6 +1,6 @@
 """One result with all its versions, locked while a message is recorded."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -57,16 +57,20 @@ class Stated(NamedTuple):
 
 
 class Keys:
-    """Primary keys for new versions; more are fetched where those that were foreseen do not do."""
+    """Primary keys for new versions of known results, fetched when the first is asked for."""
 
-    def __init__(self, keys: Sequence[int] = ()) -> None:
-        self._keys = list(keys)
+    def __init__(self, foreseen: int) -> None:
+        self._at_once = max(foreseen, _SPARE_KEYS)
+        self._keys: Iterator[int] = iter(())
 
     def next(self) -> int:
         """One that nobody else has."""
-        if not self._keys:
-            [self._keys] = reserve_keys((Observation, _SPARE_KEYS))
-        return self._keys.pop(0)
+        key = next(self._keys, None)
+        if key is None:
+            [more] = reserve_keys((Observation, self._at_once))
+            self._keys = iter(more)
+            key = next(self._keys)
+        return key
 
 
 @dataclass(slots=True, kw_only=True)
@@ -151,7 +155,7 @@ def lock_histories(
             # Another worker made some of them, with versions, a moment ago.
             found = _chosen(_lock(wanted, sender=sender, numbers=numbers), wanted, numbers)
             older = {row.id for row in found.values()}
-    keys = Keys()
+    keys = Keys(len(older))
     by_result = {row.id: History(result=row, keys=keys) for row in found.values()}
     for result_id, *stated in _versions_of(older):
         by_result[result_id].take(Stated(*stated))
@@ -162,25 +166,41 @@ def _lock(
     wanted: AbstractSet[Identity], *, sender: str, numbers: Mapping[int, frozenset[int]]
 ) -> list[Found]:
     """Lock in one order what may be one of these results: by patient and time, of a few also by order."""
-    patients = sorted(frozenset().union(*numbers.values()))
-    times = [identity[4] for identity in wanted]
+    times = _times(wanted, numbers)
     orders = sorted({identity[1] for identity in wanted})
     is_named = len(orders) <= _NAMED_ORDERS
     if connection.vendor == "postgresql":
         by_order = " AND filler_order = ANY(%s)" if is_named else ""
-        values = [sender, patients, min(times), max(times), *([orders] if is_named else [])]
+        firsts, lasts = zip(*times.values(), strict=True)
+        values = [list(times), list(firsts), list(lasts), sender, *([orders] if is_named else [])]
         return [Found(*row) for row in run_prepared(_LOCK.format(by_order=by_order), values)]
+    first, last = min(first for first, _last in times.values()), max(last for _first, last in times.values())
     rows = Result.objects.filter(
-        sender=sender, patient_id__in=patients, collected_at__range=(min(times), max(times))
+        sender=sender, patient_id__in=times.keys(), collected_at__range=(first, last)
     )
     if is_named:
         rows = rows.filter(filler_order__in=orders)
     return [Found(*row) for row in rows.order_by("id").values_list(*Found._fields)]
 
 
+def _times(
+    wanted: Iterable[Identity], numbers: Mapping[int, frozenset[int]]
+) -> dict[int, tuple[datetime, datetime]]:
+    """The first and the last collection time asked of each number of each person."""
+    times: dict[int, tuple[datetime, datetime]] = {}
+    for patient, _order, _analyte, _sub_id, at in wanted:
+        for number in numbers[patient]:
+            first, last = times.get(number, (at, at))
+            times[number] = min(first, at), max(last, at)
+    return times
+
+
 _LOCK = (
-    f"SELECT {', '.join(Found._fields)} FROM labs_result WHERE sender = %s AND patient_id = ANY(%s)"
-    " AND collected_at BETWEEN %s AND %s{by_order} ORDER BY id FOR UPDATE"
+    f"SELECT {', '.join(f'stored.{name}' for name in Found._fields)}"
+    " FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[]) AS asked(patient_id, first, last)"
+    " JOIN labs_result stored ON stored.patient_id = asked.patient_id"
+    " AND stored.collected_at BETWEEN asked.first AND asked.last"
+    " WHERE stored.sender = %s{by_order} ORDER BY stored.id FOR UPDATE OF stored"
 )
 
 
@@ -191,7 +211,8 @@ def _new_results(missing: Sequence[Identity], sender: str) -> dict[Identity, Fou
         Found(key, *identity, current_id=first, in_conflict=False)
         for identity, key, first in zip(missing, keys, first_versions, strict=True)
     ]
-    values = [{**row._asdict(), "sender": sender} for row in rows]
+    names = (*Found._fields, "sender")
+    values = [dict(zip(names, (*row, sender), strict=True)) for row in rows]
     if insert_values(Result, values, ignore_conflicts=True) < len(rows):
         return {}
     return {row.identity: row for row in rows}

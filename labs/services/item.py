@@ -16,7 +16,7 @@ from labs.formats.parsed import (
 )
 from labs.models import LabMessage, QuarantinedResult
 from labs.services.again import WHOLE_MESSAGE, place_of
-from labs.services.meaning import Context, local_codes_of, name_analyte, unit_of, unit_spellings_of
+from labs.services.measure import Context, local_codes_of, name_analyte, unit_of, unit_spellings_of
 from labs.services.opening import Opened, open_message
 from labs.units import Analyte, convert
 

@@ -12,7 +12,8 @@ from labs.formats import manual_form
 from labs.formats.parsed import Problem, Rejected
 from labs.models import ManualAct, Patient
 from labs.services.authority import stated
-from labs.services.meaning import Context, Understood, plain, understand
+from labs.services.meaning import Understood, plain, understand
+from labs.services.measure import Context
 from labs.units import convert, fold_unit
 from labs.zones import clinic_zone
 

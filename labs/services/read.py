@@ -1,34 +1,36 @@
-"""Read messages that have no outcome yet, each in its own transaction, none twice, none stopping another."""
+"""Read messages that have no outcome yet, several in one commit, none twice, none stopping another."""
 
 import gc
 import logging
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models.functions import Length
 
 from labs.clock import database_now
 from labs.failpoints import reach
-from labs.formats.parsed import ParsedPatient, Problem, Rejected
+from labs.formats.parsed import Rejected
 from labs.library import limits
-from labs.models import FileRows, LabMessage, MessageOutcome, Patient, QuarantinedResult
+from labs.models import LabMessage, MessageOutcome
 from labs.prepared import rows_prepared, run_prepared
-from labs.services.again import Again
-from labs.services.bulk import insert_values
 from labs.services.fhir import FhirReading, read_fhir
-from labs.services.identity import match_patients
 from labs.services.news import News
 from labs.services.opening import HL7, Opened, is_merge, open_message
+from labs.services.outcomes import Answer, finish
 from labs.services.read_merges import read_merge_message
-from labs.services.record import Recorder, Tally
+from labs.services.record import Tally
+from labs.services.recording import Parsed, record_all
 from labs.services.site import Site
 
 logger = logging.getLogger(__name__)
 _CLAIMS = 7101  # the advisory locks of this stage on PostgreSQL
-_SHOWN = 4000
+# What shares one commit: a fault in one has all of them read again, and bodies are held in memory.
+_TOGETHER = 32
+_TOGETHER_BYTES = 256 * 1024
 _PATIENCE = 3  # refusals by the database before a pass is given up
 
 
@@ -58,24 +60,49 @@ def read_waiting_messages(
     # Whoever keeps a FHIR request reads it at once; one that still waits after that lost its web server.
     patience = timedelta(seconds=limits().fhir_patience_seconds)
     waiting = waiting.exclude(door=LabMessage.Door.FHIR, received_at__gt=now - patience)
-    chosen = list(waiting.order_by("pk").values_list("pk", flat=True)[:limit])
-    return _read_all(chosen, _Pass(now=now))
+    chosen = waiting.annotate(size=Length("body")).order_by("pk").values_list("pk", "door", "size")[:limit]
+    return _read_all(_groups(list(chosen)), _Pass(now=now))
 
 
-def _read_all(chosen: Iterable[int], this: _Pass) -> int:
-    """Read these messages, each for itself, and tell whose evidence changed."""
+def _groups(chosen: Iterable[tuple[int, str, int]]) -> Iterator[list[int]]:
+    """The messages in order, as many together as share one commit; what is long or no HL7 stands alone.
+
+    A commit costs as much as recording a message, and so do all the looks into the database together.
+    """
+    group: list[int] = []
+    size = 0
+    for message_id, door, length in chosen:
+        is_alone = door not in HL7
+        if group and (is_alone or len(group) == _TOGETHER or size + length > _TOGETHER_BYTES):
+            yield group
+            group, size = [], 0
+        if is_alone:
+            yield [message_id]
+        else:
+            group.append(message_id)
+            size += length
+    if group:
+        yield group
+
+
+def _read_all(groups: Iterable[list[int]], this: _Pass) -> int:
+    """Read these messages, each as if for itself, and tell whose evidence changed."""
     done, refusals = 0, 0
     try:
-        for message_id in chosen:
+        for group in groups:
             if not this.site.is_fresh:
                 this.site = Site()
-            try:
-                done += _read_one(message_id, this)
-            except (OperationalError, InterfaceError) as refusal:
-                refusals += 1
-                logger.error("Message %s stays waiting: %s", message_id, type(refusal).__name__)
-                if refusals >= _PATIENCE:
-                    raise
+            together = _read_together(group, this) if len(group) > 1 else None
+            done += together or 0
+            for message_id in group if together is None else ():
+                try:
+                    done += _read_one(message_id, this)
+                except (OperationalError, InterfaceError) as refusal:
+                    refusals += 1
+                    logger.error("Message %s stays waiting: %s", message_id, type(refusal).__name__)
+                    if refusals >= _PATIENCE:
+                        raise
+                this.news.tell_in_time()
             this.news.tell_in_time()
     finally:
         this.news.tell()
@@ -86,11 +113,11 @@ def take_request(*, message_id: int) -> FhirReading | None:
     """Read one kept FHIR request and say what became of it; none where another worker has it."""
     this = _Pass(now=database_now())
     with transaction.atomic():
-        message = _claim(message_id)
-        if message is None:
+        claimed = _claim([message_id])
+        if not claimed:
             return None
-        reading = read_fhir(message, this.now)
-        _finish(message, _as_told(reading), this)
+        reading = read_fhir(claimed[0], this.now)
+        finish([(claimed[0], _as_told(reading))], now=this.now, news=this.news)
     this.news.tell()
     return reading
 
@@ -105,49 +132,61 @@ def note_repeated(*, message_id: int) -> None:
     )
 
 
-def _read_one(message_id: int, this: _Pass) -> bool:
+def _read_together(message_ids: Sequence[int], this: _Pass) -> int | None:
+    """Read several messages in one commit; none where one stumbles: nothing of them is stored then."""
+    try:
+        return _read(message_ids, this)
+    except Exception as error:
+        logger.warning("%d messages are read one by one (%s)", len(message_ids), type(error).__name__)
+        return None
+
+
+def _read_one(message_id: int, this: _Pass) -> int:
     """Read one message, unless another worker has it. What the database refuses for a time stays waiting."""
     try:
-        with transaction.atomic():
-            message = _claim(message_id)
-            if message is None:
-                return False
-            reach("read.claimed")
-            _read(message, this)
-            reach("read.finished")
+        return _read([message_id], this)
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:  # a fault of ours in one message gets a visible outcome and hides no other
         where = "".join(traceback.format_tb(error.__traceback__))
         logger.error("Message %s could not be read (%s)\n%s", message_id, type(error).__name__, where)
         return _give_up(message_id, this.now, type(error).__name__)
-    return True
 
 
-_CLAIM = "SELECT pg_try_advisory_xact_lock(%s, %s)"
+_CLAIM = (
+    "SELECT id FROM unnest(%s::bigint[]) AS waiting(id)"
+    " WHERE pg_try_advisory_xact_lock(%s, (id %% 2147483648)::int)"
+)
 _STILL_WAITING = (
-    "id = %s AND NOT EXISTS (SELECT FROM labs_messageoutcome WHERE message_id = labs_labmessage.id)"
+    "id = ANY(%s) AND NOT EXISTS (SELECT FROM labs_messageoutcome WHERE message_id = labs_labmessage.id)"
+    " ORDER BY id"
 )
 
 
-def _claim(message_id: int) -> LabMessage | None:
-    """The message, if it is still waiting and nobody else is reading it.
+def _claim(message_ids: Sequence[int]) -> list[LabMessage]:
+    """Those of the messages that are still waiting and that nobody else is reading, in order.
 
     On PostgreSQL by an advisory lock that ends with the transaction (the table grants no update, so its rows
     cannot be locked); on SQLite the transaction itself is the lock.
     """
     if connection.vendor == "postgresql":
-        [(is_ours,)] = run_prepared(_CLAIM, [_CLAIMS, message_id % 2**31])
-        # A statement of its own, so that it sees what was committed until the lock was ours.
-        found = rows_prepared(LabMessage, _STILL_WAITING, [message_id]) if is_ours else []
-        return found[0] if found else None
-    return LabMessage.objects.filter(pk=message_id, outcome__isnull=True).first()
+        ours = [pk for (pk,) in run_prepared(_CLAIM, [list(message_ids), _CLAIMS])]
+        # A statement of its own, so that it sees what was committed until the locks were ours.
+        return rows_prepared(LabMessage, _STILL_WAITING, [ours]) if ours else []
+    return list(LabMessage.objects.filter(pk__in=message_ids, outcome__isnull=True).order_by("pk"))
 
 
-def _read(message: LabMessage, this: _Pass) -> None:
-    """Parse, match, record, and give the message its outcome."""
-    with _collector_rests() if message.door == LabMessage.Door.CSV else nullcontext():
-        _finish(message, _answer(message, this), this)
+def _read(message_ids: Sequence[int], this: _Pass) -> int:
+    """Parse, match, record, and give messages their outcome, all in one commit; how many were ours."""
+    with transaction.atomic(), _collector_rests():
+        claimed = _claim(message_ids)
+        for _each in claimed:
+            reach("read.claimed")
+        if claimed:
+            finish(_answers(claimed, this), now=this.now, news=this.news)
+        for _each in claimed:
+            reach("read.finished")
+    return len(claimed)
 
 
 @contextmanager
@@ -162,44 +201,31 @@ def _collector_rests() -> Iterator[None]:
             gc.enable()
 
 
-def _answer(message: LabMessage, this: _Pass) -> tuple[Tally, list[str]] | Rejected:
-    """What recording a message came to, with remarks; or why it cannot be read."""
+def _answers(messages: Sequence[LabMessage], this: _Pass) -> list[tuple[LabMessage, Answer]]:
+    """Each message with what recording it came to, with remarks; or with why it cannot be read."""
+    opened = [(message, _opened(message, this)) for message in messages]
+    parsed = [Parsed(message=message, opened=each) for message, each in opened if isinstance(each, Opened)]
+    tallies = iter(record_all(parsed, this.now, site=this.site))
+    reused = _reused_control_ids([each.message for each in parsed])
+    answered: list[tuple[LabMessage, Answer]] = []
+    for message, each in opened:
+        if not isinstance(each, Opened):
+            answered.append((message, each))
+            continue
+        tally = next(tallies)
+        tally.quiet += [(position, "", "empty") for position in each.parsed.empty_rows]
+        remark = ["The control id was used before for another message."] if message.pk in reused else []
+        answered.append((message, (tally, [*each.notes, *remark])))
+    return answered
+
+
+def _opened(message: LabMessage, this: _Pass) -> Opened | Answer:
+    """A message parsed, ready to be recorded; or the answer to one that is not recorded that way."""
     if message.door == LabMessage.Door.FHIR:
         return _as_told(read_fhir(message, this.now))
     if is_merge(message) and (sender := this.site.sender(message.msh3, message.msh4)) is not None:
         return read_merge_message(message, sender=sender, now=this.now)
-    opened = open_message(message, site=this.site)
-    if isinstance(opened, Rejected):
-        return opened
-    tally = record(message, opened, this.now, site=this.site)
-    tally.quiet += [(position, "", "empty") for position in opened.parsed.empty_rows]
-    return tally, [*opened.notes, *_reused_control_id(message)]
-
-
-def _finish(message: LabMessage, answer: tuple[Tally, list[str]] | Rejected, this: _Pass) -> None:
-    """Give a message that was read its outcome, and have it told whose evidence changed."""
-    if isinstance(answer, Rejected):
-        _keep_apart(message, answer, this.now)
-        return
-    reach("read.recorded")
-    tally, notes = answer
-    problem = tally.first_problem
-    outcome = {
-        "message_id": message.pk,
-        "state": _state(tally),
-        "reason_code": problem.code if problem else "",
-        "reason": problem.reason if problem else "",
-        "stored": tally.stored,
-        "unchanged": tally.unchanged,
-        "held": tally.held,
-        "notes": [*notes, *tally.notes],
-        "at": this.now,
-    }
-    insert_values(MessageOutcome, [outcome])
-    if message.door == LabMessage.Door.CSV:
-        FileRows.objects.create(message=message, rows=sorted(tally.quiet))
-    if tally.patient_ids:
-        this.news.add(tally.patient_ids)
+    return open_message(message, site=this.site)
 
 
 def _as_told(reading: FhirReading) -> tuple[Tally, list[str]] | Rejected:
@@ -211,87 +237,29 @@ def _as_told(reading: FhirReading) -> tuple[Tally, list[str]] | Rejected:
     return reading.tally, list(reading.notes)
 
 
-def record(
-    message: LabMessage,
-    opened: Opened,
-    now: datetime,
-    *,
-    again: Again | None = None,
-    site: Site | None = None,
-) -> Tally:
-    """Match, judge and store what was parsed, inside the caller's transaction."""
-    site = site or Site()
-    people: Mapping[ParsedPatient, Patient | Problem] = match_patients(
-        (report.patient for report in opened.parsed.reports),
-        bare_number_ok=opened.bare_number_ok,
-        merged=site.people,
-    )
-    recorder = Recorder(
-        message=message,
-        sender=opened.sender,
-        site=site,
-        local_codes=site.local_codes(opened.codes),
-        confirmed={**opened.confirmed, **(again.confirmed if again else {})},
-        again=again,
-        now=now,
-    )
-    return recorder.record(
-        opened.parsed, people={**people, **opened.people, **(again.patients if again else {})}
-    )
+def _reused_control_ids(messages: Sequence[LabMessage]) -> set[int]:
+    """Those of them whose sender used the control id before for other bytes: counters do restart."""
+    asked = [message.pk for message in messages if message.door in HL7 and message.control_id]
+    if not asked:
+        return set()
+    if connection.vendor == "postgresql":
+        return {pk for (pk,) in run_prepared(f"{_REUSED} = ANY(%s)", [asked])}
+    marks = ", ".join(["%s"] * len(asked))
+    return {pk for (pk,) in run_prepared(f"{_REUSED} IN ({marks})", asked)}
 
 
-def _state(tally: Tally) -> str:
-    if tally.held and not (tally.stored or tally.unchanged):
-        return MessageOutcome.State.QUARANTINED
-    if tally.unchanged and not (tally.stored or tally.held):
-        return MessageOutcome.State.DUPLICATE
-    return MessageOutcome.State.READ
-
-
-def _reused_control_id(message: LabMessage) -> list[str]:
-    """A remark where this sender used the control id before for other bytes: counters do restart."""
-    if message.door not in HL7 or not message.control_id:
-        return []
-    used = run_prepared(_USED_BEFORE, [message.msh3, message.msh4, message.control_id, message.pk])
-    return ["The control id was used before for another message."] if used else []
-
-
-_USED_BEFORE = (
-    "SELECT 1 FROM labs_labmessage WHERE msh3 = %s AND msh4 = %s AND control_id = %s AND id < %s LIMIT 1"
+_REUSED = (
+    "SELECT sent.id FROM labs_labmessage sent WHERE EXISTS (SELECT 1 FROM labs_labmessage used"
+    " WHERE used.msh3 = sent.msh3 AND used.msh4 = sent.msh4 AND used.control_id = sent.control_id"
+    " AND used.id < sent.id) AND sent.id"
 )
 
 
-def _keep_apart(message: LabMessage, why: Rejected, now: datetime) -> None:
-    """Give a message that cannot be read its outcome: a message waits for a person.
-
-    A file and a FHIR request are refused: whoever sent them is told at once, and sends them again.
-    """
-    is_file = message.door in {LabMessage.Door.CSV, LabMessage.Door.FHIR}
-    MessageOutcome.objects.create(
-        message=message,
-        state=MessageOutcome.State.REJECTED if is_file else MessageOutcome.State.QUARANTINED,
-        reason_code=why.code,
-        reason=why.reason,
-        held=0 if is_file else 1,
-        at=now,
-    )
-    if not is_file:
-        QuarantinedResult.objects.create(
-            message=message,
-            position=0,
-            reason_code=why.code,
-            reason=why.reason,
-            sent=bytes(message.body)[:_SHOWN].decode("utf-8", "backslashreplace").replace("\0", "\\0"),
-            opened_at=now,
-        )
-
-
-def _give_up(message_id: int, now: datetime, fault: str) -> bool:
+def _give_up(message_id: int, now: datetime, fault: str) -> int:
     """Put a message that our own code stumbled over where a person sees it."""
+    reason = f"The message could not be read because of a fault in this software ({fault}). Tell support."
+    failed = Rejected(code="reader-failed", reason=reason)
     with transaction.atomic():
-        message = _claim(message_id)
-        if message is None:
-            return False
-        reason = f"The message could not be read because of a fault in this software ({fault}). Tell support."
-        _keep_apart(message, Rejected(code="reader-failed", reason=reason), now)
-    return True
+        claimed = _claim([message_id])
+        finish([(message, failed) for message in claimed], now=now, news=News())
+    return len(claimed)

@@ -1,9 +1,8 @@
-"""Store understood observations as versions of their results, and what must wait as quarantined results."""
+"""Judge the observations of one message: which become versions of their results, and which must wait."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 from labs.formats.parsed import (
     Act,
@@ -16,16 +15,15 @@ from labs.formats.parsed import (
 )
 from labs.library import limits
 from labs.life_cycle import Standing
-from labs.models import LabMessage, LabReport, LocalCode, Observation, Patient, QuarantinedResult, Result
+from labs.models import LabMessage, LocalCode, Patient, QuarantinedResult
 from labs.models.result import WITHDRAWN
 from labs.services.again import Again, Place
-from labs.services.bulk import insert_rows, insert_tables, reserve_keys, update_values
-from labs.services.history import History, Identity, lock_histories
-from labs.services.meaning import Context, Understood, is_attachment, name_analyte, plain, understand
+from labs.services.history import History, Identity
+from labs.services.meaning import Understood, is_attachment, plain, understand
+from labs.services.measure import Context, Known, name_analyte
 from labs.services.remarks import remark_on_attachment, remarks_on
 from labs.services.site import Site
-from labs.services.stored_rows import LONGEST_ORDER, order_of, report_columns, version_columns
-from labs.services.units_seen import note_units
+from labs.services.stored_rows import LONGEST_ORDER, order_of, version_columns
 
 _NOTHING_TO_PROMOTE = Problem(
     code="nothing-to-promote", reason="A result was declared final that was never sent."
@@ -58,7 +56,7 @@ class Tally:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Entry:
+class Entry:
     """One understood observation with the report it came in."""
 
     report: ParsedReport
@@ -68,7 +66,7 @@ class _Entry:
 
 
 class Recorder:
-    """Records one message inside the caller's transaction, with a number of queries that does not grow."""
+    """Judges one message, and adds what is fit to the histories of its results; stores nothing itself."""
 
     def __init__(
         self,
@@ -80,6 +78,7 @@ class Recorder:
         now: datetime,
         confirmed: Mapping[Place, str] | None = None,
         again: Again | None = None,
+        known: Known | None = None,
     ) -> None:
         self.message = message
         self.sender = sender
@@ -89,14 +88,16 @@ class Recorder:
         self.unit_spellings = site.unit_spellings(sender)
         self.confirmed = confirmed or {}
         self.again = again
+        # What this sender's codes and units come to, shared by the messages that are recorded together.
+        self.known: Known = {} if known is None else known
         self.tally = Tally()
+        self.entries: list[Entry] = []
         self.quarantined: list[QuarantinedResult] = []
         # The row id of the result each observation of the message spoke of, by its place and part.
         self.landed: dict[tuple[int, str], int] = {}
 
-    def record(self, parsed: ParsedMessage, *, people: Mapping[ParsedPatient, Patient | Problem]) -> Tally:
-        """Judge every observation, store what is fit, keep the rest apart, and say what came of it."""
-        entries: list[_Entry] = []
+    def judge(self, parsed: ParsedMessage, *, people: Mapping[ParsedPatient, Patient | Problem]) -> None:
+        """Judge every observation; what is fit to be stored waits for that, the rest is kept apart."""
         contexts: dict[int, Context] = {}
         for report in parsed.reports:
             person = report.damage or people[report.patient]
@@ -106,21 +107,36 @@ class Recorder:
                 if isinstance(person, Problem):
                     self.hold(sent, person, report=report)
                     continue
-                if person.pk not in contexts:
-                    contexts[person.pk] = self._context(person, parsed)
-                if entry := self._judged(report, sent, person, contexts[person.pk]):
-                    entries.append(entry)
-        if entries:
-            self._store(entries)
-            used = (entry.understood for entry in entries)
-            note_units(sender=self.sender, understood=used, message=self.message, site=self.site)
-        insert_rows(self.quarantined)
+                if person.id not in contexts:
+                    contexts[person.id] = self._context(person, parsed)
+                if entry := self._judged(report, sent, person, contexts[person.id]):
+                    self.entries.append(entry)
+
+    def results(self) -> set[tuple[str, Identity]]:
+        """Which results the message speaks of, whichever number of a person it names."""
+        people = self.site.people
+        return {
+            (self.sender, (people.survivor_of(entry.patient.pk), *entry.identity[1:]))
+            for entry in self.entries
+        }
+
+    def append(self, histories: Mapping[Identity, History], reports: Mapping[tuple[int, int], int]) -> None:
+        """Add a version to the locked history of each result that is there."""
+        for entry in self.entries:
+            history = histories.get(entry.identity)
+            if history is None:
+                self._hold_entry(entry, _NOTHING_TO_PROMOTE)
+            else:
+                self._append(entry, history, reports[self.message.id, entry.report.position])
+
+    def told(self) -> Tally:
+        """What recording the message came to, once everything is stored."""
         self.tally.held += len(self.quarantined)
         return self.tally
 
     def _judged(
         self, report: ParsedReport, sent: ParsedObservation, person: Patient, context: Context
-    ) -> _Entry | None:
+    ) -> Entry | None:
         """An observation that is fit to be stored; any other is kept apart, or noted."""
         place = (sent.position, sent.part[:64])
         if place in self.confirmed:
@@ -144,6 +160,7 @@ class Recorder:
             sent_at=parsed.sent_at,
             received_at=self.message.received_at,
             unit_spellings=self.unit_spellings,
+            known=self.known,
         )
 
     def hold(
@@ -180,7 +197,7 @@ class Recorder:
             )
         )
 
-    def _hold_entry(self, entry: _Entry, problem: Problem) -> None:
+    def _hold_entry(self, entry: Entry, problem: Problem) -> None:
         self.hold(entry.understood.sent, problem, report=entry.report, patient=entry.patient)
 
     def _waits_already(self, sent: ParsedObservation, problem: Problem, *, patient: Patient | None) -> bool:
@@ -199,44 +216,7 @@ class Recorder:
             self.tally.held += 1
         return True
 
-    def _store(self, entries: list[_Entry]) -> None:
-        histories = lock_histories(
-            {entry.identity for entry in entries},
-            # A status-only update makes no result: without one it has nothing to promote.
-            stating={entry.identity for entry in entries if entry.understood.act is not Act.PROMOTE},
-            sender=self.sender,
-            people=self.site.people,
-        )
-        reports, new_reports = self._reports(entries)
-        for entry in entries:
-            history = histories.get(entry.identity)
-            if history is None:
-                self._hold_entry(entry, _NOTHING_TO_PROMOTE)
-            else:
-                self._append(entry, history, reports[entry.report.position])
-        by_result = {history.result.id: history for history in histories.values()}
-        changed = [history for history in by_result.values() if history.new]
-        versions = [row for history in changed for row in history.new]
-        insert_tables((LabReport, new_reports), (Observation, versions))
-        update_values(Result, [row for history in changed if (row := history.settled()) is not None])
-        self.tally.patient_ids |= {history.result.patient_id for history in changed}
-
-    def _reports(self, entries: list[_Entry]) -> tuple[dict[int, int], list[dict[str, Any]]]:
-        """The row id of each report by its place in the message, and the columns of those to be stored."""
-        sent = {entry.report.position: entry for entry in entries}
-        known: dict[int, int] = {}
-        if self.again is not None:
-            rows = LabReport.objects.filter(message=self.message, position__in=sent.keys())
-            known = dict(rows.values_list("position", "pk"))
-        missing = [entry for position, entry in sent.items() if position not in known]
-        [keys] = reserve_keys((LabReport, len(missing)))
-        new = [
-            report_columns(entry.report, key=key, patient_id=entry.patient.pk, message=self.message)
-            for key, entry in zip(keys, missing, strict=True)
-        ]
-        return known | {row["position"]: row["id"] for row in new}, new
-
-    def _append(self, entry: _Entry, history: History, report_id: int) -> None:
+    def _append(self, entry: Entry, history: History, report_id: int) -> None:
         """Add one version to its result's history, unless it says nothing new."""
         understood = entry.understood
         if understood.act is Act.PROMOTE:
@@ -266,6 +246,7 @@ class Recorder:
         if problem := _contradiction(understood.status, before=before, after=after):
             self._hold_entry(entry, problem)
         self.tally.stored += 1
+        self.tally.patient_ids.add(history.result.patient_id)
 
 
 def _promoted(understood: Understood, history: History) -> Understood | Problem:
@@ -297,15 +278,15 @@ def _contradiction(status: str, *, before: Standing | None, after: Standing) -> 
     return None if known else _CONFLICT
 
 
-def _entry(report: ParsedReport, patient: Patient, understood: Understood) -> _Entry:
+def _entry(report: ParsedReport, patient: Patient, understood: Understood) -> Entry:
     identity = (
-        patient.pk,
+        patient.id,
         order_of(report),
         understood.analyte.short,
         understood.sent.sub_id,
         understood.collected.instant,
     )
-    return _Entry(report=report, patient=patient, understood=understood, identity=identity)
+    return Entry(report=report, patient=patient, understood=understood, identity=identity)
 
 
 def too_long(report: ParsedReport, sent: ParsedObservation) -> Problem | None:

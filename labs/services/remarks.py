@@ -11,14 +11,20 @@ _LOW, _HIGH = frozenset({"L", "LL", "<"}), frozenset({"H", "HH", ">"})
 def remarks_on(understood: Understood) -> Iterator[str]:
     """What a person who looks at the message should know of this result."""
     sent = understood.sent
-    name = f"{understood.analyte.short} (place {sent.position})"
     if understood.collected.is_ambiguous:
         yield (
-            f"{name}: the collection time {understood.collected.text} occurred twice, because clocks were put"
-            " back; the earlier of the two was taken."
+            f"{_named(understood)}: the collection time {understood.collected.text} occurred twice, because"
+            " clocks were put back; the earlier of the two was taken."
         )
-    if _flags_contradict(understood):
-        yield f"{name}: the flag {sent.flags} contradicts the value and its range; the value counts."
+    if sent.flags and _flags_contradict(understood):
+        yield (
+            f"{_named(understood)}: the flag {sent.flags} contradicts the value and its range;"
+            " the value counts."
+        )
+
+
+def _named(understood: Understood) -> str:
+    return f"{understood.analyte.short} (place {understood.sent.position})"
 
 
 def remark_on_attachment(sent: ParsedObservation) -> str:

@@ -22,8 +22,8 @@ from labs.services.again import what_people_said
 from labs.services.authority import check_right, printed_name
 from labs.services.fhir_again import record_again
 from labs.services.opening import open_message
-from labs.services.read import record
 from labs.services.record import Tally
+from labs.services.recording import record
 from labs.signals import evidence_changed
 
 logger = logging.getLogger(__name__)

@@ -17,17 +17,8 @@ from labs.formats.parsed import (
 )
 from labs.models import Patient
 from labs.services.identity import match_patients
-from labs.services.meaning import (
-    Context,
-    Understood,
-    implausible,
-    local_codes_of,
-    name_analyte,
-    time_fault,
-    understand,
-    unit_of,
-    unit_spellings_of,
-)
+from labs.services.meaning import Understood, implausible, time_fault, understand
+from labs.services.measure import Context, local_codes_of, name_analyte, unit_of, unit_spellings_of
 from labs.services.opening import Opened
 from labs.services.record import too_long
 from labs.units import Analyte, convert, fold_unit, is_plausible

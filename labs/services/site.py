@@ -8,7 +8,7 @@ from django.db import transaction
 
 from labs.models import LocalCode, Sender, UnitUse
 from labs.same_person import People, read_people
-from labs.services.meaning import local_codes_of, unit_spellings_of
+from labs.services.measure import local_codes_of, unit_spellings_of
 
 _FRESH_SECONDS = 1.0
 

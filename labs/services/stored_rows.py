@@ -23,7 +23,7 @@ def report_columns(report: ParsedReport, *, key: int, patient_id: int, message: 
     """One report of a message."""
     return {
         "id": key,
-        "message_id": message.pk,
+        "message_id": message.id,
         "patient_id": patient_id,
         "position": report.position,
         "filler_order": report.filler_order[:LONGEST_ORDER],
@@ -42,7 +42,6 @@ def version_columns(
     sent, collected = understood.sent, understood.collected
     ordered_at = report.ordered_at or message.received_at
     ordered_by = report.ordered_by if report.ordered_at else "received"
-    codes = " / ".join(["^".join((code.code, code.text, code.system)) for code in sent.codes])
     return {
         "id": None,
         "public_id": uuid4(),
@@ -51,12 +50,12 @@ def version_columns(
         "position": sent.position,
         "part": sent.part[:64],
         "patient_id": history.result.patient_id,
-        "message_id": message.pk,
+        "message_id": message.id,
         "report_id": report_id,
         "supersedes_id": None,
         "analyte": understood.analyte.short,
         "loinc": understood.loinc,
-        "code_sent": codes[:200],
+        "code_sent": understood.code_sent[:200],
         "value": understood.value,
         "comparator": understood.comparator,
         "unit": understood.analyte.unit,

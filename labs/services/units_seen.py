@@ -1,26 +1,26 @@
 """Remember in which units each source has sent each analyte, so that a new one can be noticed."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from decimal import Decimal
+from operator import itemgetter
 
 from labs.models import LabMessage, UnitUse
-from labs.services.meaning import Understood
-from labs.services.site import Site
-from labs.units import fold_unit
+from labs.services.record import Recorder
 
 
-def note_units(*, sender: str, understood: Iterable[Understood], message: LabMessage, site: Site) -> None:
-    """Write down the spellings this source used for the first time; the caller holds the transaction.
+def note_units(recorders: Sequence[Recorder]) -> None:
+    """Write down the spellings that one source used for the first time in these messages.
 
-    In a fixed order, so that two messages at once never wait for each other.
+    In a fixed order, so that two workers never wait for each other; the caller holds the transaction.
     """
-    used: dict[tuple[str, str], Decimal] = {}
-    for each in understood:
-        spelling = _spelling(each)
-        if spelling is not None:
-            used[each.analyte.short, spelling] = each.analyte.units[spelling]
+    sender, site = recorders[0].sender, recorders[0].site
     known = site.units_used(sender)
-    new = sorted((unit, factor) for unit, factor in used.items() if unit not in known)
+    new: dict[tuple[str, str], tuple[Decimal, LabMessage]] = {}
+    for recorder in recorders:
+        for entry in recorder.entries:
+            analyte, spelling = entry.understood.analyte, entry.understood.spelling
+            if spelling is not None and (analyte.short, spelling) not in known:
+                new.setdefault((analyte.short, spelling), (analyte.units[spelling], recorder.message))
     if not new:
         return
     UnitUse.objects.bulk_create(
@@ -33,16 +33,8 @@ def note_units(*, sender: str, understood: Iterable[Understood], message: LabMes
                 first_at=message.received_at,
                 message=message,
             )
-            for (analyte, unit), factor in new
+            for (analyte, unit), (factor, message) in sorted(new.items(), key=itemgetter(0))
         ],
         ignore_conflicts=True,
     )
-    site.add_units(sender, (unit for unit, _factor in new))
-
-
-def _spelling(understood: Understood) -> str | None:
-    """The spelling that was believed, folded; none where no value was stated."""
-    if understood.value is None:
-        return None
-    spellings = understood.sent.units or ("",)
-    return next((fold_unit(each) for each in spellings if fold_unit(each) in understood.analyte.units), None)
+    site.add_units(sender, new)

@@ -1,5 +1,6 @@
 """The task, the system check, and two workers at once."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from django.db import OperationalError, connection
 
 from labs import library, services
 from labs.apps import analytes_are_whole
-from labs.models import MessageOutcome, Observation
+from labs.models import LabMessage, MessageOutcome, Observation
 from labs.services import read as reading
 from labs.services import read_waiting_messages
 from labs.tasks import read_messages
@@ -58,10 +59,10 @@ def test_a_message_the_database_refuses_for_now_stays_waiting_and_hides_no_other
     ids = keep(2)
     claim = reading._claim
 
-    def refuse_first(message_id: int) -> object:
-        if message_id == ids[0]:
+    def refuse_first(message_ids: Sequence[int]) -> list[LabMessage]:
+        if ids[0] in message_ids:
             raise OperationalError("seeded fault: lock time-out")
-        return claim(message_id)
+        return claim(message_ids)
 
     monkeypatch.setattr(reading, "_claim", refuse_first)
     assert read_waiting_messages() == 1
@@ -73,7 +74,7 @@ def test_a_message_the_database_refuses_for_now_stays_waiting_and_hides_no_other
 def test_a_database_that_keeps_refusing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     keep(4)
 
-    def refuse(message_id: int) -> object:
+    def refuse(message_ids: Sequence[int]) -> list[LabMessage]:
         raise OperationalError("seeded fault: lock time-out")
 
     monkeypatch.setattr(reading, "_claim", refuse)

@@ -18,7 +18,7 @@ from labs.models import (
     Result,
     UnitUse,
 )
-from labs.services import bulk, history, identity, read, record
+from labs.services import bulk, history, identity, outcomes, read, storing
 from labs.services.keep import keep_message
 from labs.services.read import read_waiting_messages
 from tests.builders_labs import (
@@ -57,12 +57,12 @@ def update_by_rows(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> Non
 
 def slowly(patch: pytest.MonkeyPatch) -> None:
     """Everything by Django's own statements, as if this were any other database."""
-    for module in (bulk, history, read, record):
+    for module in (bulk, history, outcomes, storing):
         if hasattr(module, "insert_values"):
             patch.setattr(module, "insert_values", by_rows)
         if hasattr(module, "update_values"):
             patch.setattr(module, "update_values", update_by_rows)
-    patch.setattr(record, "insert_tables", tables_by_rows)
+    patch.setattr(storing, "insert_tables", tables_by_rows)
     for module in (history, identity, read):
         patch.setattr(module, "connection", OtherDatabase())
 
