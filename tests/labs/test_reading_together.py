@@ -139,6 +139,22 @@ def test_a_spelling_is_noted_with_the_first_message_that_used_it(patient: Patien
     assert UnitUse.objects.get().message_id == ids[0]
 
 
+def test_a_spelling_is_noted_also_where_the_commit_that_noted_it_first_failed(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = outcomes.finish
+
+    def fail_together(answered: Sequence[Any], **facts: Any) -> None:
+        if len(answered) > 1:
+            raise RuntimeError("seeded fault, after the units were noted")
+        whole(answered, **facts)
+
+    monkeypatch.setattr(read, "finish", fail_together)
+    receive(message(obr("F1"), obx("60", unit="/nL")), message(OTHER, obr("F2"), obx("90"), control_id="M2"))
+    assert states() == [("read", ""), ("read", "")]
+    assert sorted(UnitUse.objects.values_list("unit", flat=True)) == ["/nl", "10*9/l"]
+
+
 def test_a_reused_control_id_is_remarked_on_in_its_own_message_only(patient: Patient) -> None:
     receive(message(), message(obr("F2"), obx("70")), message(OTHER, obr("F3"), obx("80"), control_id="M2"))
     noted = [bool(row.notes) for row in MessageOutcome.objects.order_by("message_id")]
