@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from courses.rules.ctcae import row_holds
+from courses.rules.ctcae import condition_holds
 from courses.rules.decimals import apart, exact_text, interval_text, plain
 from courses.rules.derived import (
     ALBUMIN,
@@ -31,8 +31,7 @@ from courses.rules.protocol import (
     Reference,
     Test,
 )
-from courses.rules.schedule import Dates
-from courses.rules.values import Comparison, Purpose, Sex
+from courses.rules.values import Comparison, GivenCycle, Purpose, Sex
 from courses.rules.wording import REFERENCES, TESTS, day_words, measured, sample_words, unit_words
 from labs.clinic_days import age_on, days_between
 
@@ -116,15 +115,14 @@ def counted_days(
     return counted(quantity, days_between(since, day), "d", test, limit, purpose=purpose, value_from=between)
 
 
-def compared_window(dates: Dates, edge: date, test: Test) -> Comparison:
+def compared_window(last: GivenCycle, day: date, test: Test, edge: date) -> Comparison:
     """The day judged for against one edge of the window, in days since the last administration."""
-    last = dates.last.on if dates.last is not None else edge
     return counted_days(
         "Days since the last administration",
-        last,
-        dates.judged_for,
+        last.on,
+        day,
         test,
-        days_between(last, edge),
+        days_between(last.on, edge),
         purpose=Purpose.TRIGGER,
     )
 
@@ -140,45 +138,41 @@ def trigger_rows(criterion: Criterion, least_grade: int) -> tuple[GradeRow, ...]
     found: dict[object, GradeRow] = {}
     for row in criterion.rows:  # most severe first, so that the mildest stays
         if row.grade_to >= least_grade:
-            found[replace(row, grade=0, grade_to=0, bound=_without_number(row.bound))] = row
+            bound = row.bound
+            found[bound.quantity, bound.test, bound.reference, row.condition] = row
     return tuple(found.values())
-
-
-def _without_number(bound: Bound) -> Bound:
-    return replace(bound, limit=Decimal(0), exact=Fraction(0))
 
 
 def compared_grade(
     term: str, least_grade: int, moment: Moment, case: Case, *, purpose: Purpose = Purpose.TRIGGER
 ) -> Iterator[Comparison]:
     """The comparisons that make a grade of a term, or a worse one; rows that do not apply are left out."""
-    for bound in bounds_of_grade(term, least_grade, moment, case):
+    for bound in bounds_of_grade(term, least_grade, case):
         yield compared_bound(bound, moment, case, purpose=purpose, term=term)
 
 
 def compared_resolution(term: str, resolved_grade: int, moment: Moment, case: Case) -> Iterator[Comparison]:
     """The comparisons that must all be met for a term to be of the resolved grade or milder."""
-    for bound in resolution_bounds(term, resolved_grade, moment, case):
+    for bound in resolution_bounds(term, resolved_grade, case):
         yield compared_bound(opposite(bound), moment, case, purpose=Purpose.RESOLUTION)
 
 
-def resolution_bounds(term: str, resolved_grade: int, moment: Moment, case: Case) -> tuple[Bound, ...]:
+def resolution_bounds(term: str, resolved_grade: int, case: Case) -> tuple[Bound, ...]:
     """The bounds of which none may be met for a term to be of the resolved grade or milder."""
-    return tuple(bounds_of_grade(term, resolved_grade + 1, moment, case))
+    return tuple(bounds_of_grade(term, resolved_grade + 1, case))
 
 
-def bounds_of_grade(term: str, least_grade: int, moment: Moment, case: Case) -> Iterator[Bound]:
+def bounds_of_grade(term: str, least_grade: int, case: Case) -> Iterator[Bound]:
     """The bounds of which one must be met for a term to be of a grade or worse, where they apply."""
     criterion = case.protocol.criteria.by_term[term]
     for row in trigger_rows(criterion, least_grade):
-        if applies(row, criterion, moment, case):
+        if applies(row, criterion, case):
             yield row.bound
 
 
-def applies(row: GradeRow, criterion: Criterion, moment: Moment, case: Case) -> bool:
+def applies(row: GradeRow, criterion: Criterion, case: Case) -> bool:
     """Whether the condition of a row (a normal baseline, say) is not surely absent."""
-    always = Bound(quantity=row.bound.quantity, test=Test.AT_LEAST, limit=Decimal(0), exact=Fraction(0))
-    return row_holds(replace(row, bound=always), criterion, moment, case).holds is not False
+    return row.condition is None or condition_holds(row.condition, criterion, case).holds is not False
 
 
 def compared_excuses(bounds: Iterable[GradeBound], moment: Moment, case: Case) -> Iterator[Comparison]:
@@ -189,7 +183,7 @@ def compared_excuses(bounds: Iterable[GradeBound], moment: Moment, case: Case) -
     for bound in bounds:
         if bound.at_least > 0:
             yield from compared_grade(bound.term, bound.at_least, moment, case, purpose=Purpose.EXCEPTION)
-        for worse in bounds_of_grade(bound.term, bound.at_most + 1, moment, case):
+        for worse in bounds_of_grade(bound.term, bound.at_most + 1, case):
             yield compared_bound(opposite(worse), moment, case, purpose=Purpose.EXCEPTION)
 
 
@@ -240,7 +234,7 @@ def _to_next_grade(term: str, moment: Moment, case: Case) -> str:
     criterion = case.protocol.criteria.by_term[term]
     for row in reversed(criterion.rows):
         held = bound_holds(row.bound, moment, case).holds
-        if held is not False or not applies(row, criterion, moment, case):
+        if held is not False or not applies(row, criterion, case):
             continue
         value = quantity_at(row.bound.quantity, moment, case).value
         limit = limit_of(row.bound, moment, case).value
@@ -255,7 +249,7 @@ def value_from(quantity: str, moment: Moment, case: Case) -> str:
     """How a derived value came about, with its numbers put in; empty for a measured one."""
     if quantity == CREATININE_CLEARANCE:
         sample = moment.samples.get(CREATININE)
-        return "" if sample is None else _clearance_from(sample, case, baseline=False)
+        return "" if sample is None else _clearance_from(sample, case)
     if quantity == CORRECTED_CALCIUM and {CALCIUM, ALBUMIN} <= moment.samples.keys():
         rule, protocol = case.protocol.calcium, case.protocol
         return (
@@ -265,7 +259,7 @@ def value_from(quantity: str, moment: Moment, case: Case) -> str:
     return ""
 
 
-def _clearance_from(sample: Sample, case: Case, *, baseline: bool) -> str:
+def _clearance_from(sample: Sample, case: Case, *, baseline: bool = False) -> str:
     """Cockcroft-Gault with its numbers: age, weight with its day, sex, creatinine."""
     weight = weight_for(sample.day, case=case, baseline=baseline)
     chart, formula = case.chart, case.protocol.clearance

@@ -113,10 +113,10 @@ def row_holds(row: GradeRow, criterion: Criterion, moment: Moment, case: Case) -
         met = _bound_against_abnormal_baseline(row, moment, case)
     else:
         met = bound_holds(row.bound, moment, case)
-    return both([met, _condition_holds(row.condition, criterion, case)])
+    return both([met, condition_holds(row.condition, criterion, case)])
 
 
-def _condition_holds(condition: Condition, criterion: Criterion, case: Case) -> Judged:
+def condition_holds(condition: Condition, criterion: Criterion, case: Case) -> Judged:
     """Whether a row applies; what nobody has recorded is unknown."""
     if condition is Condition.ANTICOAGULATED:
         return _anticoagulated(case)

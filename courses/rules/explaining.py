@@ -86,7 +86,7 @@ def release_of(episode: Episode, case: Case) -> str:
     if episode.event is not None:
         return f"grade {episode.family.resolved_grade} or milder"
     if episode.criterion is None:
-        bounds = resolution_bounds(episode.track, episode.family.resolved_grade, episode.newest, case)
+        bounds = resolution_bounds(episode.track, episode.family.resolved_grade, case)
         return " and ".join(release_words(bound, episode.newest, case) for bound in bounds)
     asked = [asked_quantity(name, episode.newest, case) for name, _ in episode.criterion.resolves_by]
     names = " and ".join(case.protocol.names[name] for name in asked)

@@ -206,8 +206,8 @@ def _window_reasons(dates: Dates, dosing: Dosing, protocol: Protocol) -> Iterato
         threshold=f"{first} to {final}",
         source=str(protocol.schedule.window_source),
         comparisons=(
-            compared_window(dates, window.earliest, Test.BELOW),
-            compared_window(dates, window.latest, Test.ABOVE),
+            compared_window(last, dates.judged_for, Test.BELOW, window.earliest),
+            compared_window(last, dates.judged_for, Test.ABOVE, window.latest),
         ),
         release=f"plan the cycle for {first} to {final}" if action is Action.DELAY else "",
         release_on=window.earliest if action is Action.DELAY else None,

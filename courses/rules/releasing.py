@@ -26,7 +26,7 @@ STOP_IS_FINAL = "a stop is final unless two physicians rescind it"
 
 def grade_release(term: str, family: ToxicityFamily, moment: Moment, case: Case) -> str:
     """The values at which a graded toxicity counts as resolved: Platelets 75 ×10^9/L or more."""
-    bounds = resolution_bounds(term, family.resolved_grade, moment, case)
+    bounds = resolution_bounds(term, family.resolved_grade, case)
     return " and ".join(_named(bound, moment, case) for bound in bounds)
 
 

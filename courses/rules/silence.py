@@ -95,7 +95,7 @@ def _silent_track(track: Track, moment: Moment, case: Case) -> SilentRule:
     if track.criterion is not None:
         bounds = [asked_bound(bound, moment, case) for bound in track.criterion.bounds]
         return _judged_rule(family.id, name, judged, bounds, all_of_them=True, moment=moment, case=case)
-    bounds = list(bounds_of_grade(track.name, family.trigger_grade, moment, case))
+    bounds = list(bounds_of_grade(track.name, family.trigger_grade, case))
     found = _judged_rule(
         family.id, name, judged, bounds, all_of_them=False, moment=moment, case=case, term=track.name
     )
@@ -176,7 +176,7 @@ def _silent_window(dates: Dates) -> SilentRule:
         rule=WINDOW_RULE,
         name=name,
         why=f"{day_words(dates.judged_for)} lies not before {first}; the window ends on {last}",
-        comparisons=(compared_window(dates, dates.window.earliest, Test.BELOW),),
+        comparisons=(compared_window(dates.last, dates.judged_for, Test.BELOW, dates.window.earliest),),
     )
 
 

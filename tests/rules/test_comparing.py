@@ -1,5 +1,7 @@
 """A printed comparison can be made again: no display crosses its limit, distances are those displayed."""
 
+import re
+from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -16,20 +18,23 @@ from courses.rules.evidence import read_history
 from courses.rules.intervals import Interval, exactly
 from courses.rules.protocol import Bound, Reference, Test
 from courses.rules.schedule import dates_of
-from courses.rules.values import Chart, Comparison, Purpose, Sex
+from courses.rules.values import Chart, Comparison, Purpose, Sex, Status, Weight
 from tests.strategies import FIRST, chart, draw_day, measurement, panel
 
 PROTOCOL = library.protocol("lutathera_us_2024_04")
 numbers = st.fractions(min_value=0, max_value=1000, max_denominator=10**6)
 
 
-def compare(draws: tuple, bound: Bound, *, term: str = "", **more: Any) -> Comparison:
+def compare(
+    draws: tuple, bound: Bound, *, term: str = "", purpose: Purpose = Purpose.TRIGGER, **more: Any
+) -> Comparison:
     """One bound at the last draw of a chart."""
     found: Chart = chart(draws=draws, **more)
     history = read_history(found)
     case = Case(chart=found, history=history, protocol=PROTOCOL)
     samples = {s.analyte: s for s in history.decisive if history.present(s)}
-    return compared_bound(bound, Moment(day=draw_day(), interval=2, samples=samples), case, term=term)
+    moment = Moment(day=draw_day(), interval=2, samples=samples)
+    return compared_bound(bound, moment, case, term=term, purpose=purpose)
 
 
 def bound(quantity: str, test: Test, limit: str, reference: Reference | None = None) -> Bound:
@@ -166,5 +171,63 @@ def test_days_are_counted_and_compared() -> None:
     assert (found.met, found.to_limit, found.purpose) == (False, "exactly at 12", Purpose.TRIGGER)
     dates = dates_of(chart=chart(), protocol=PROTOCOL, today=FIRST)
     assert dates.window is not None
-    edge = compared_window(dates, dates.window.earliest, Test.BELOW)
+    assert dates.last is not None
+    edge = compared_window(dates.last, dates.judged_for, Test.BELOW, dates.window.earliest)
     assert (edge.value, edge.limit, edge.value_from) == ("56", "49", "from 9 March 2026 to 4 May 2026")
+
+
+def test_a_clearance_told_by_its_baseline_may_rest_on_an_older_weight_than_one_of_today() -> None:
+    far = (Weight(on=FIRST - timedelta(days=400), kg=Decimal(72)),)
+    found = compare(
+        panel(draw_day()), bound("creatinine_clearance", Test.BELOW, "0.6", Reference.BASELINE), weights=far
+    )
+    assert "72 kg (weighed on" in found.limit_from
+    assert (found.value_from, found.met) == ("", None)
+
+
+def test_the_formula_of_somebody_born_on_the_day_of_the_sample_is_told() -> None:
+    found = compare(panel(draw_day()), bound("creatinine_clearance", Test.BELOW, "40"), birth_date=draw_day())
+    assert "- 0 years)" in found.value_from
+
+
+def test_a_man_has_no_factor_in_the_formula() -> None:
+    found = compare(
+        panel(draw_day()), bound("creatinine_clearance", Test.BELOW, "40"), sex=Sex.MALE
+    ).value_from
+    assert re.search(r"\(weighed on [^)]*\) \(male\) × ", found)
+
+
+def test_what_cannot_prove_a_recovery_says_why_of_every_specimen() -> None:
+    early = [
+        measurement(short, value, draw_day(), status=Status.PRELIMINARY)
+        for short, value in (("CA", "2.4"), ("ALB", "40"))
+    ]
+    found = chart(draws=tuple(early))
+    history = read_history(found)
+    case = Case(chart=found, history=history, protocol=PROTOCOL)
+    samples = {s.analyte: s for s in history.doubtful}
+    moment = Moment(day=draw_day(), interval=2, samples=samples)
+    asked = bound("corrected_calcium", Test.AT_MOST, "2.9")
+    why = samples["CA"].why
+    for purpose in (Purpose.RESOLUTION, Purpose.RETURN):
+        told = compared_bound(asked, moment, case, purpose=purpose)
+        assert (told.met, told.value_from) == (None, f"{why}; {why}")
+    told = compared_bound(asked, moment, case, purpose=Purpose.TRIGGER)
+    assert told.met is True
+    assert why not in told.value_from
+
+
+def test_a_corrected_calcium_tells_both_of_its_numbers_where_nothing_else_was_drawn() -> None:
+    both = (measurement("CA", "2.4", draw_day()), measurement("ALB", "30", draw_day()))
+    found = compare(both, bound("corrected_calcium", Test.ABOVE, "2.9"))
+    assert found.value_from
+    assert found.value == "2.6"
+
+
+def test_a_row_of_grades_without_a_measured_distance_tells_no_next_grade() -> None:
+    within = (
+        *(m for m in panel(draw_day()) if m.analyte != "PLT"),
+        measurement("PLT", "80", draw_day(), comparator=">"),
+    )
+    found = compare(within, bound("PLT", Test.BELOW, "75"), term="Platelet count decreased")
+    assert (found.value, found.to_next_grade) == (">80", "")

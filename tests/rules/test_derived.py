@@ -1,14 +1,16 @@
 """Creatinine clearance and corrected calcium, exactly, against values worked out by hand."""
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
 import pytest
 
 from courses import library
-from courses.rules.derived import Case, GapKind, Moment, clearance, quantity_at, weight_for
+from courses.rules.derived import Case, GapKind, Known, Moment, clearance, gap, quantity_at, weight_for
 from courses.rules.evidence import read_history
+from courses.rules.facts import DiseaseFlags, Facts
 from courses.rules.intervals import Interval, is_below
 from courses.rules.protocol import CORRECTED_CALCIUM
 from courses.rules.values import Chart, Sex, Weight
@@ -115,3 +117,36 @@ def test_calcium_is_corrected_to_a_normal_albumin() -> None:
     assert quantity_at(CORRECTED_CALCIUM, moment, found).value == Interval(Fraction("2.2"), Fraction("2.2"))
     alone = Moment(day=DAY, interval=0, samples={"CA": moment.samples["CA"]})
     assert quantity_at(CORRECTED_CALCIUM, alone, found).value is None
+
+
+def test_without_a_creatinine_it_says_what_is_lacking() -> None:
+    known = clearance(sample=None, case=case())
+    assert known == Known(None, frozenset({gap(GapKind.RESULT, "CREAT")}))
+
+
+@pytest.mark.parametrize(("dialysis", "kind"), [(True, GapKind.DIALYSIS), (None, GapKind.DIALYSIS_UNKNOWN)])
+def test_on_dialysis_or_where_that_is_not_recorded_there_is_no_clearance(
+    dialysis: bool | None, kind: GapKind
+) -> None:
+    usual = case(CREAT="100")
+    facts = Facts(disease_flags=DiseaseFlags(dialysis=dialysis))
+    found = replace(usual, chart=replace(usual.chart, facts=facts), known={})
+    known = clearance(sample=found.history.newest("CREAT"), case=found)
+    assert known == Known(None, frozenset({gap(kind, "dialysis")}))
+
+
+def test_somebody_born_on_the_day_of_the_sample_has_an_age() -> None:
+    assert cleared(case(born=DAY, CREAT="100")) is not None
+
+
+def test_a_weight_counts_on_the_last_day_of_its_validity_and_for_the_baseline_longer() -> None:
+    days = PROTOCOL.weight.validity_days
+    found = case(CREAT="100")
+    sample = found.history.newest("CREAT")
+    for age, known, known_for_baseline in ((days, True, True), (days + 1, False, True)):
+        weights = (Weight(on=DAY - timedelta(days=age), kg=Decimal(80)),)
+        weighed = replace(found, chart=replace(found.chart, weights=weights), known={})
+        assert (weight_for(DAY, case=weighed) is not None) is known
+        assert (weight_for(DAY, case=weighed, baseline=True) is not None) is known_for_baseline
+        assert (clearance(sample=sample, case=weighed).value is not None) is known
+        assert (clearance(sample=sample, case=weighed, baseline=True).value is not None) is known_for_baseline
