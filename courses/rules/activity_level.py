@@ -1,4 +1,4 @@
-"""The label's ladder: full, reduced, restored or stopped, from the cycles given and the toxicities alone."""
+"""The label's ladder: full, reduced or restored, from the cycles given and the toxicities alone."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from courses.rules.decimals import plain
 from courses.rules.derived import Case
 from courses.rules.occurrences import newest_of_each
 from courses.rules.toxicity import Episode
-from courses.rules.values import Action, ActivityLevel, GivenCycle, Reason
+from courses.rules.values import ActivityLevel, GivenCycle
 from courses.rules.wording import cycle_words, day_words
 
 
@@ -45,25 +45,23 @@ def without_reduction(episodes: Iterable[Episode], case: Case) -> list[Episode]:
 
 
 def unexplained_reductions(episodes: Iterable[Episode], case: Case) -> list[GivenCycle]:
-    """Reduced cycles of another hospital before which this chart knows no toxicity."""
+    """Reduced cycles of another hospital before which this chart knows no toxicity.
+
+    `episodes` began after the first cycle: an earlier one explains no reduction.
+    """
     intervals = [e.interval for e in episodes]
     return [
         cycle
         for place, cycle in enumerate(given_cycles(case))
-        if cycle.elsewhere and is_reduced(cycle, case) and not any(0 < i <= place for i in intervals)
+        if cycle.elsewhere and is_reduced(cycle, case) and not any(i <= place for i in intervals)
     ]
 
 
-def activity_level(
-    episodes: list[Episode], reasons: Iterable[Reason], case: Case
-) -> tuple[ActivityLevel, str]:
-    """The level of the next cycle, and why in one sentence.
+def activity_level(episodes: list[Episode], case: Case) -> tuple[ActivityLevel, str]:
+    """The level of the next cycle while nothing stops the course, and why in one sentence.
 
     `episodes` are those of the families that delay at a first occurrence, as they count.
     """
-    stop = next((reason for reason in reasons if reason.action is Action.STOP), None)
-    if stop is not None:
-        return ActivityLevel.STOPPED, f"{stop.rule}: {stop.sentence}"
     waiting = without_reduction(episodes, case)
     if waiting:
         return ActivityLevel.REDUCED, f"{'; '.join(_asks_for_less(e) for e in waiting)}."

@@ -76,7 +76,7 @@ def judge_families(*, case: Case, course: Course, today: date) -> Dosing:
     reasons += _unexplained_reductions(limited, case)
     waiting = [episode for episode in present if _is_open(episode)]
     stops_on = _limit(case.history.given, case, today).day if waiting else None
-    level, why = activity_level(limited, reasons, case)
+    level, why = activity_level(limited, case)
     return Dosing(
         reasons=tuple(reasons), current=tuple(present), stops_on=stops_on, level=level, level_why=why
     )

@@ -102,6 +102,22 @@ def test_a_recurrence_at_the_reduced_activity_stops() -> None:
     )
 
 
+def test_two_toxicities_and_two_reduced_cycles_are_told_one_after_the_other() -> None:
+    both = (*toxicity(), measurement("HGB", "70", EARLY))
+    waiting = judge(course("7.4", draws=both)).activity_level_why
+    assert waiting == (
+        "thrombocytopenia from 9 February 2026, resolved on 23 February 2026, "
+        "and no reduced cycle tolerated since; "
+        "anaemia and neutropenia from 9 February 2026, resolved on 23 February 2026, "
+        "and no reduced cycle tolerated since."
+    )
+    restored = judge(course("7.4", "3.7", "3.7", draws=both)).activity_level_why
+    assert restored == (
+        "cycle 2 of 9 March 2026 was given at 3.7 GBq; cycle 3 of 4 May 2026 was given at 3.7 GBq, "
+        "and no recurrence of thrombocytopenia, anaemia and neutropenia since."
+    )
+
+
 def test_a_reduction_elsewhere_without_a_known_toxicity_is_asked_about() -> None:
     answer = judge(course("7.4", "3.7", elsewhere="St Anna"))
     assert (answer.action, answer.activity_level) == (Action.PROCEED, ActivityLevel.RESTORED)
@@ -117,6 +133,17 @@ def test_a_reduction_elsewhere_after_a_known_toxicity_needs_no_question() -> Non
     assert [r for r in answer.reasons if r.rule == "EV-MISSING"] == []
 
 
+def test_what_was_there_before_the_first_cycle_explains_no_reduction_elsewhere() -> None:
+    before = AdverseEvent(
+        term="Thrombocytopenia",
+        grade=3,
+        began_on=FIRST - timedelta(days=20),
+        ended_on=FIRST - timedelta(days=9),
+    )
+    answer = judge(course("7.4", "3.7", elsewhere="St Anna", adverse_events=(before,)))
+    assert [r.action for r in answer.reasons if r.rule == "EV-MISSING"] == [Action.PROCEED]
+
+
 def test_a_toxicity_after_the_reduction_elsewhere_does_not_explain_it() -> None:
     after = toxicity(on=last_day() + timedelta(days=28))
     answer = judge(course("7.4", "3.7", draws=after, elsewhere="St Anna"))
@@ -125,7 +152,17 @@ def test_a_toxicity_after_the_reduction_elsewhere_does_not_explain_it() -> None:
 
 @pytest.mark.parametrize(
     ("gbq", "reduced"),
-    [("7.4", False), ("5.92", False), ("5.55", False), ("5.54", True), ("3.7", True), ("3.3", True)],
+    [
+        ("7.4", False),
+        ("5.92", False),
+        ("5.55", False),
+        ("5.54", True),
+        ("3.7", True),
+        ("3.3", True),
+        ("1.86", True),
+        ("1.85", False),
+        ("0.4", False),
+    ],
 )
 def test_a_cycle_is_reduced_when_it_lies_nearer_to_the_reduced_activity(gbq: str, reduced: bool) -> None:
     found = course(gbq)

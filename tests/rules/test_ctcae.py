@@ -10,9 +10,10 @@ import pytest
 
 from courses import library
 from courses.rules.ctcae import GradeRange, grade
-from courses.rules.derived import Case, GapKind, Moment
+from courses.rules.derived import Case, GapKind, Moment, gap
 from courses.rules.evidence import read_history
 from courses.rules.facts import DiseaseFlags, Facts
+from courses.rules.judging import Judged
 from courses.rules.protocol import CREATININE_CLEARANCE, Condition, Criterion, GradeRow, Reference
 from courses.rules.values import Chart, Measurement, Sex, Weight
 from tests.case_reader import UNITS
@@ -157,3 +158,16 @@ def test_the_canonical_units_of_the_cases_are_those_of_the_criteria() -> None:
     for version in VERSIONS:
         for criterion in library.criteria(version).by_term.values():
             assert criterion.unit == UNITS.get(criterion.quantity, criterion.unit)
+
+
+SYMPTOM = frozenset({gap(GapKind.SYMPTOM, "Hyponatremia")})
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [(0, Judged(False)), (1, Judged(None, SYMPTOM)), (2, Judged(None, SYMPTOM)), (3, Judged(True))],
+)
+def test_a_grade_within_bounds_is_no_worse_than_another_only_where_both_ends_are(
+    most: int, expected: Judged
+) -> None:
+    assert GradeRange(1, 3, SYMPTOM).at_most(most) == expected
