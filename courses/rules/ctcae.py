@@ -159,7 +159,7 @@ def _bound_against_abnormal_baseline(row: GradeRow, moment: Moment, case: Case) 
         return bound_holds(row.bound, moment, case)
     value = quantity_at(row.bound.quantity, moment, case).value
     upper = normal_limit(row.bound.quantity, Reference.ULN, moment).value
-    surely_less: Tri = None
-    if value is not None and upper is not None:
-        surely_less = compare(value, Test.AT_MOST, upper.scaled(row.bound.exact))
+    if value is None or upper is None:
+        return Judged(None, known.gaps)
+    surely_less = compare(value, Test.AT_MOST, upper.scaled(row.bound.exact))
     return Judged(False) if surely_less else Judged(None, known.gaps)

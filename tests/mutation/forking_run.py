@@ -22,10 +22,14 @@ from mutmut.mutation import trampoline
 from rich.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 KILLED, SURVIVED, NO_TESTS, NOT_TRIED, LONGER_LOOK = 1, 0, 33, 34, 35
 STATS = Path("mutmut-stats.json")
+ASKED_FOR = Path("asked-for.json")  # the names of the mutants to try, in the tree
+# The tests that noticed mutants in earlier runs, by function. They are tried first and prove themselves anew;
+# a mutant that they let live meets the others as if there were no such file.
+KILLERS = Path(__file__).parent / "killers.json"
 # A mutant that the first tests let live waits for the others until all have had their short look: most that
 # will survive are known early, and are looked at longest.
 SHORT_LOOK_SECONDS = 10.0
@@ -126,6 +130,7 @@ class ForkingRun:
         self.mutants, self.functions, self.workers = mutants, functions, workers
         self.waiting = sorted(waiting, key=lambda name: (sum(self._seconds(name)), name))
         self.killers: dict[str, dict[str, None]] = defaultdict(dict)
+        self.killers |= read_killers()
         self.running: dict[int, Running] = {}
 
     @pytest.hookimpl(tryfirst=True)
@@ -148,6 +153,7 @@ class ForkingRun:
                 while self.running:
                     self._drain()
                 self.mutants.save()
+                write_killers(self.killers)
         return True
 
     def _unseen(self) -> list[str]:
@@ -225,6 +231,24 @@ class ForkingRun:
         self.mutants.ended(done.name, code)
 
 
+def read_killers(path: Path = KILLERS) -> dict[str, dict[str, None]]:
+    """The tests that noticed mutants of each function, the last one last; none where nothing was written."""
+    if not path.exists():
+        return {}
+    known = json.loads(path.read_text("utf-8"))
+    tests = known["tests"]
+    return {function: {tests[place]: None for place in places} for function, places in known["by"].items()}
+
+
+def write_killers(killers: "Mapping[str, Iterable[str]]", path: Path = KILLERS) -> None:
+    """Write them down for the next run, each test by its name once."""
+    tests = sorted({test for found in killers.values() for test in found})
+    place = {test: number for number, test in enumerate(tests)}
+    by = {function: [place[test] for test in killers[function]] for function in sorted(killers)}
+    lines = ",\n".join(f"{json.dumps(function)}: {json.dumps(places)}" for function, places in by.items())
+    path.write_text(f'{{"tests": {json.dumps(tests, indent=0)},\n"by": {{\n{lines}\n}}}}\n', "utf-8")
+
+
 def _function(name: str) -> str:
     return name.partition("__mutmut_")[0]
 
@@ -256,7 +280,8 @@ def main(workers: int) -> int:
     functions = Functions()
     vars(trampoline)["wrap_in_trampoline"] = functions.instead_of_wrapping
     mutants = Mutants(tree=Path())
-    waiting = mutants.load()
+    asked_for = set(json.loads(ASKED_FOR.read_text("utf-8")))
+    waiting = [name for name in mutants.load() if name in asked_for]
     plugin = ForkingRun(mutants=mutants, waiting=waiting, functions=functions, workers=workers)
     code = pytest.main(["-p", "no:terminal", "tests/rules", "tests/labs"], plugins=[plugin])
     return 0 if code in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED} else 2

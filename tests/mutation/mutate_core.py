@@ -9,16 +9,18 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import unified_diff
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.mutation.forking_run import STATS
+from tests.mutation.forking_run import ASKED_FOR, LONGER_LOOK, NOT_TRIED, STATS, SURVIVED
 
 ROOT = Path(__file__).parent.parent.parent
 EQUIVALENT = Path(__file__).parent / "equivalent.toml"
+# The mutants that lived when the last run ended and that nobody has explained: what is left to be done.
+OPEN = Path(__file__).parent / "open.json"
 FORKING_RUN = Path(__file__).parent / "forking_run.py"
 CONFTEST = Path(__file__).parent / "conftest_of_the_tree.py"
 GOAL_PERCENT = 95
@@ -64,6 +66,7 @@ track_dependencies = false
 class CodeMutant:
     """One mutant: its module and function, the lines it changed, and how mutmut's run of it ended."""
 
+    name: str
     module: str
     function: str
     was: str
@@ -111,6 +114,7 @@ def read_mutants(tree: Path) -> Iterator[CodeMutant]:
                 _lines(lines, spans[name], name),
             )
             yield CodeMutant(
+                name=key,
                 module=".".join(path.with_suffix("").parts),
                 function=_plain(function),
                 was=was,
@@ -144,6 +148,20 @@ def read_equivalent(path: Path = EQUIVALENT) -> dict[tuple[str, str, str], str]:
     """The survivors that change nothing, each with its reason."""
     rows = tomllib.loads(path.read_text("utf-8"))["equivalent"]
     return {(row["function"], row["was"], row["becomes"]): row["reason"] for row in rows}
+
+
+def read_open(path: Path = OPEN) -> set[tuple[str, str, str]]:
+    """What mutants the last run left open, by the key that holds when other lines move."""
+    return {(function, was, becomes) for function, was, becomes in json.loads(path.read_text("utf-8"))}
+
+
+def write_open(
+    mutants: Iterable[CodeMutant], equivalent: Mapping[tuple[str, str, str], str], path: Path = OPEN
+) -> None:
+    """Write down what is left to be done; a mutant that was not tried is not in it."""
+    lived = (SURVIVED, LONGER_LOOK, NOT_TRIED)
+    left = {mutant.key for mutant in mutants if mutant.exit_code in lived} - equivalent.keys()
+    path.write_text(json.dumps(sorted(left), indent=0, ensure_ascii=False) + "\n", "utf-8")
 
 
 def report(mutants: list[CodeMutant], equivalent: dict[tuple[str, str, str], str]) -> int:
@@ -185,6 +203,9 @@ def main() -> int:
     parser.add_argument(
         "--tree", type=Path, help="work in this folder and keep it: the next run goes on there"
     )
+    parser.add_argument(
+        "--open", action="store_true", help=f"try only what {OPEN.name} says the last run left open"
+    )
     asked = parser.parse_args()
     if find_spec("mutmut") is None:
         print(
@@ -192,12 +213,12 @@ def main() -> int:
         )
         return 2
     if asked.tree is not None:
-        return run(asked.tree, asked.mutated, asked.workers)
+        return run(asked.tree, asked.mutated, asked.workers, only_open=asked.open)
     with tempfile.TemporaryDirectory(prefix="prrt-mutants-") as name:
-        return run(Path(name) / "tree", asked.mutated, asked.workers)
+        return run(Path(name) / "tree", asked.mutated, asked.workers, only_open=asked.open)
 
 
-def run(tree: Path, mutated: list[str], workers: int) -> int:
+def run(tree: Path, mutated: list[str], workers: int, *, only_open: bool) -> int:
     """Try what is not tried yet, and report all."""
     environment = dict(os.environ, PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE="1")
     if not tree.exists():
@@ -210,12 +231,22 @@ def run(tree: Path, mutated: list[str], workers: int) -> int:
         if not (made / STATS).exists():
             print(said.stdout, said.stderr, "mutmut made no mutants: its own words stand above.", sep="\n")
             return 2
+    known = read_open() if only_open else set()
+    asked_for = {mutant.name for mutant in read_mutants(tree) if not only_open or mutant.key in known}
+    (made / ASKED_FOR).write_text(json.dumps(sorted(asked_for)), "utf-8")
     command = [sys.executable, str(FORKING_RUN), str(workers)]
     done = subprocess.run(command, cwd=made, env=environment, check=False)
     if done.returncode:
         print("Not every mutant was tried: what stopped it stands above.", file=sys.stderr)
         return 2
-    return report(list(read_mutants(tree)), read_equivalent())
+    tried = [mutant for mutant in read_mutants(tree) if mutant.name in asked_for]
+    equivalent = read_equivalent()
+    write_open(tried, equivalent)
+    if only_open:
+        left = len(read_open())
+        print(f"Of {len(known)} mutants left open {len(tried)} are still there, and {left} live.")
+        return int(left > 0)
+    return report(tried, equivalent)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from courses import library
-from courses.rules.ctcae import GradeRange, grade
+from courses.rules.ctcae import GradeRange, condition_holds, grade, row_holds
 from courses.rules.derived import Case, GapKind, Moment, gap
 from courses.rules.evidence import read_history
 from courses.rules.facts import DiseaseFlags, Facts
@@ -171,3 +171,81 @@ def test_a_grade_within_bounds_is_no_worse_than_another_only_where_both_ends_are
     most: int, expected: Judged
 ) -> None:
     assert GradeRange(1, 3, SYMPTOM).at_most(most) == expected
+
+
+CONDITIONS = [
+    (version, criterion.term, row.condition)
+    for version in VERSIONS
+    for criterion in library.criteria(version).by_term.values()
+    for row in criterion.rows
+    if row.condition not in {None, Condition.ANTICOAGULATED}
+]
+
+
+def with_baselines(**values: str) -> Case:
+    """A chart that has these baselines, each within its limits unless its value says otherwise."""
+    drawn = tuple(measurement(short, value, BASELINE_DAY) for short, value in values.items())
+    chart = Chart(birth_date=date(1957, 6, 1), sex=Sex.MALE, measurements=drawn)
+    history = read_history(chart)
+    baselines = {s.analyte: s for s in history.decisive}
+    return Case(chart=chart, history=replace(history, baselines=baselines), protocol=PROTOCOL)
+
+
+@pytest.mark.parametrize(("version", "term", "condition"), sorted(set(CONDITIONS)))
+def test_a_condition_that_nobody_recorded_says_what_is_lacking(
+    version: str, term: str, condition: Condition
+) -> None:
+    criterion = library.criteria(version).by_term[term]
+    lacking = gap(GapKind.BASELINE, criterion.quantity)
+    if condition is Condition.FASTING:
+        lacking = gap(GapKind.SYMPTOM, term)
+    assert condition_holds(condition, criterion, with_baselines()) == Judged(None, frozenset({lacking}))
+
+
+def test_each_quantity_has_its_own_baseline_and_each_side_its_own_limit() -> None:
+    by_term = library.criteria("5.0").by_term
+    alt, ast = by_term["Alanine aminotransferase increased"], by_term["Aspartate aminotransferase increased"]
+    case = with_baselines(ALT="20", AST="900")
+    normal, abnormal, low = (
+        Condition.BASELINE_NORMAL,
+        Condition.BASELINE_ABNORMAL,
+        Condition.BASELINE_LOW,
+    )
+    for criterion, is_high in ((alt, False), (ast, True)):
+        assert condition_holds(abnormal, criterion, case) == Judged(is_high)
+        assert condition_holds(normal, criterion, case) == Judged(not is_high)
+        assert condition_holds(low, criterion, case) == Judged(False)
+
+
+MULTIPLES = [
+    (version, criterion, row)
+    for version in VERSIONS
+    for criterion in library.criteria(version).by_term.values()
+    for row in criterion.rows
+    if row.condition is Condition.BASELINE_ABNORMAL and row.bound.reference is Reference.BASELINE
+]
+
+
+@pytest.mark.parametrize(
+    ("version", "criterion", "row"),
+    MULTIPLES,
+    ids=[f"{version} {criterion.term} {row.grade}" for version, criterion, row in MULTIPLES],
+)
+@pytest.mark.parametrize(("steps", "expected"), [(0, False), (1, None)])
+def test_a_multiple_of_an_unknown_abnormal_baseline_is_surely_no_less_than_that_of_the_upper_limit(
+    version: str, criterion: Criterion, row: GradeRow, steps: int, expected: bool | None
+) -> None:
+    upper = Decimal(100)
+    value = upper * row.bound.limit + steps
+    drawn = measurement(criterion.quantity, str(value), DAY, low=None, high=upper)
+    case = with_baselines()
+    [sample] = read_history(Chart(birth_date=None, sex=None, measurements=(drawn,))).decisive
+    moment = Moment(day=DAY, interval=1, samples={criterion.quantity: sample})
+    lacking = frozenset({gap(GapKind.BASELINE, criterion.quantity)})
+    assert row_holds(row, criterion, moment, case) == Judged(
+        expected, lacking if expected is None else frozenset()
+    )
+    unlimited = replace(sample, measurement=replace(drawn, high=None))
+    without_limit = replace(moment, samples={criterion.quantity: unlimited})
+    assert row_holds(row, criterion, without_limit, case) == Judged(None, lacking)
+    assert row_holds(row, criterion, replace(moment, samples={}), case) == Judged(None, lacking)
