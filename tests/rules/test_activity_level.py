@@ -125,7 +125,13 @@ def test_a_reduction_elsewhere_without_a_known_toxicity_is_asked_about() -> None
         "cycle 2 at St Anna, 9 March 2026 was given at 3.7 GBq, "
         "and no recurrence of any recorded toxicity since."
     )
-    assert "ask that hospital why" in str([r.sentence for r in answer.reasons if r.rule == "EV-MISSING"])
+    [asked] = [r for r in answer.reasons if r.rule == "EV-MISSING"]
+    assert asked.sentence == (
+        "Cycle 2 at St Anna, 9 March 2026 was given at 3.7 GBq instead of 7.4 GBq, and no toxicity is "
+        "recorded before it: ask that hospital why, and record a toxicity as an adverse event."
+    )
+    assert asked.threshold == "7.4 GBq, or a recorded toxicity"
+    assert asked.source == str(PROTOCOL.schedule.reduced_source)
 
 
 def test_a_reduction_elsewhere_after_a_known_toxicity_needs_no_question() -> None:

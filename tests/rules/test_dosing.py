@@ -52,6 +52,51 @@ def test_an_event_that_does_not_act_is_told_with_the_reason(found: AdverseEvent,
     assert sentence in [reason.sentence for reason in answer.reasons]
 
 
+def test_a_note_on_an_event_names_its_rule_threshold_source_and_the_event() -> None:
+    answer = judge(
+        event("Angioedema", 2, last_day(), ref="event:7"), event("Fatigue", 3, last_day(), related=False)
+    )
+    rules = {family.id: family for family in PROTOCOL.families}
+    for term, grade, ref in (("Angioedema", 2, "event:7"), ("Fatigue", 3, "")):
+        [note] = [r for r in answer.reasons if r.sentence.startswith(f"{term} grade")]
+        family = rules[note.rule]
+        assert term in (*family.terms, *family.reported_terms) or family.other_events
+        assert note.threshold == f"grade {family.trigger_grade} or worse"
+        assert note.source == str(family.source)
+        [evidence] = note.evidence
+        assert (evidence.name, evidence.ref, evidence.on) == (term, ref, last_day())
+        assert str(grade) in evidence.value
+
+
+def test_the_worst_of_a_rising_quantity_is_a_peak_and_of_a_falling_one_a_nadir() -> None:
+    rising = (
+        *panel(last_day() + timedelta(days=20), BILI="70"),
+        *panel(last_day() + timedelta(days=27), BILI="90"),
+        *panel(draw_day(), BILI="90"),
+    )
+    told = recommend(chart=chart(draws=rising), protocol=PROTOCOL, today=draw_day())
+    assert "began on 29 March 2026, peak on 5 April 2026" in str([r.sentence for r in told.reasons])
+    falling = (
+        *panel(last_day() + timedelta(days=20), PLT="70"),
+        *panel(last_day() + timedelta(days=27), PLT="60"),
+        *panel(draw_day(), PLT="70"),
+    )
+    told = recommend(chart=chart(draws=falling), protocol=PROTOCOL, today=draw_day())
+    assert "began on 29 March 2026, nadir on 5 April 2026" in str([r.sentence for r in told.reasons])
+
+
+def test_a_toxicity_names_the_hospital_of_the_cycle_before_it_and_of_no_other() -> None:
+    usual = chart(draws=(*panel(last_day() + timedelta(days=20), PLT="60"), *panel(draw_day(), PLT="60")))
+    first, second = usual.cycles
+    for cycles, named in (
+        ((first, replace(second, elsewhere="St Anna")), True),
+        ((replace(first, elsewhere="St Anna"), second), False),
+    ):
+        told = recommend(chart=replace(usual, cycles=cycles), protocol=PROTOCOL, today=draw_day())
+        [reason] = [r for r in told.reasons if r.rule == "DM-PLT"]
+        assert ("after cycle 2 at St Anna, 9 March 2026" in reason.sentence) is named
+
+
 def test_a_milder_event_of_a_rule_without_a_word_for_it_is_not_told() -> None:
     assert not any("Fatigue" in reason.sentence for reason in judge(event("Fatigue", 2, last_day())).reasons)
 
