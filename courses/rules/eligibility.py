@@ -75,9 +75,9 @@ def floor_judged(floor: Floor, moment: Moment, case: Case) -> tuple[Judged, Mome
         unsupported,
         *(without_stale_companions(v, primary, case) for v in (moment, unsupported)),
     ]
-    answers = [judge_floor(floor, view, case) for view in views]
-    found = either(answers)
-    return found, next(v for v, answer in zip(views, answers, strict=True) if answer.holds is found.holds)
+    judged = [(judge_floor(floor, view, case), view) for view in views]
+    found = either(answer for answer, _ in judged)
+    return found, next(view for answer, view in judged if answer.holds is found.holds)
 
 
 def _asked(case: Case) -> Iterator[Floor]:

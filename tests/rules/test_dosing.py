@@ -8,7 +8,7 @@ import pytest
 
 from courses import library
 from courses.rules.recommend import recommend
-from courses.rules.values import Action, AdverseEvent, Recommendation
+from courses.rules.values import Action, AdverseEvent, Occurrence, Recommendation
 from tests.strategies import FIRST, chart, draw_day, last_day, measurement, panel
 
 PROTOCOL = library.protocol("lutathera_us_2024_04")
@@ -95,6 +95,37 @@ def test_a_toxicity_names_the_hospital_of_the_cycle_before_it_and_of_no_other() 
         told = recommend(chart=replace(usual, cycles=cycles), protocol=PROTOCOL, today=draw_day())
         [reason] = [r for r in told.reasons if r.rule == "DM-PLT"]
         assert ("after cycle 2 at St Anna, 9 March 2026" in reason.sentence) is named
+
+
+@pytest.mark.parametrize("related", [None, True])
+def test_a_death_stops_whatever_its_rule(related: bool | None) -> None:
+    answer = judge(event("Thrombocytopenia", 5, last_day(), related=related))
+    [stop] = [r for r in answer.reasons if r.action is Action.STOP]
+    assert stop.rule == "DM-PLT"
+    assert stop.sentence.endswith("grade 5 is death: stop permanently.")
+    assert stop.occurrence is Occurrence.FIRST
+    assert stop.evidence
+
+
+def test_what_never_acts_says_so_of_each_of_its_episodes() -> None:
+    told = [r.sentence for r in judge(event("Lymphopenia", 4, last_day())).reasons]
+    assert told == ["Lymphopenia grade 4 from 9 March 2026: this alone never changes the treatment."]
+
+
+def test_a_recurrence_rests_on_both_occurrences() -> None:
+    draws = (
+        *panel(FIRST + timedelta(days=28), PLT="60"),
+        *panel(FIRST + timedelta(days=42)),
+        *panel(draw_day(), PLT="70"),
+    )
+    answer = recommend(chart=chart(draws=draws), protocol=PROTOCOL, today=draw_day())
+    [stop] = [r for r in answer.reasons if r.action is Action.STOP]
+    assert stop.occurrence is Occurrence.RECURRENT
+    assert [(e.value, e.on) for e in stop.evidence if e.name.startswith("Platelet")] == [
+        ("60", FIRST + timedelta(days=28)),
+        ("220", FIRST + timedelta(days=42)),
+        ("70", draw_day()),
+    ]
 
 
 def test_a_milder_event_of_a_rule_without_a_word_for_it_is_not_told() -> None:

@@ -66,7 +66,7 @@ def test_a_floor_that_was_not_measured_is_told_once_and_asks_for_nothing() -> No
         f"{names}: not measured, so the floor before cycle 1 (albumin floor before the first cycle) was not "
         "judged."
     )
-    assert told.threshold.count(" and ") == 1
+    assert told.threshold == "below 30 g/L and below 70 %"
     assert told.source == str(floor.source)
     assert list(floor_lacks(case=case, dates=dates)) == []
 
@@ -92,6 +92,9 @@ def test_a_floor_that_cannot_be_judged_says_what_it_lacks_by_its_own_name(
 def test_albumin_needs_the_prothrombin_ratio_beside_it() -> None:
     low = measurement("ALB", "25", BASELINE_DAY)
     case, dates = asked(before_cycle_1(low))
+    assert [lack.gap.item for lack in floor_lacks(case=case, dates=dates)] == ["PTR"]
+    old = measurement("PTR", "95", FIRST - timedelta(days=40))  # it excuses nothing any more
+    case, dates = asked(before_cycle_1(low, old))
     assert [lack.gap.item for lack in floor_lacks(case=case, dates=dates)] == ["PTR"]
     case, dates = asked(before_cycle_1(low, measurement("PTR", "60", BASELINE_DAY)))
     [acts] = [r for r in floor_reasons(case=case, dates=dates) if r.rule == "ELIG-ALB"]
