@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from courses import library
-from courses.rules.evidence import Standing, sift
+from courses.rules.evidence import NOT_REPRESENTATIVE, Standing, sift
 from courses.rules.facts import Attribution
 from courses.rules.recommend import recommend
 from courses.rules.values import Action, Chart, Measurement, Recommendation, Status
@@ -149,3 +149,28 @@ def test_a_third_result_under_another_code_does_not_settle_two_that_contradict_e
     rest = tuple(m for m in panel(DAY) if m.analyte != "PLT")
     found = chart(draws=(*rest, *pair, measurement("PLT", "150", DAY, code=code)))
     assert doubted(found) == [("PLT", "EV-CONFLICT")]
+
+
+def test_a_result_set_aside_by_two_people_stays_visible_with_its_evidence() -> None:
+    aside = measurement("PLT", "40", DAY - timedelta(days=3), quality=(NOT_REPRESENTATIVE,), ref="result:9")
+    answer = judge(aside, *panel(DAY))
+    [note] = [r for r in answer.reasons if r.rule == "EV-UNUSABLE"]
+    assert note.action is Action.PROCEED
+    assert note.sentence.startswith("Platelets 40 ×10^9/L on 24 April 2026: ")
+    assert note.sentence.endswith(", so it shows neither a toxicity nor a recovery.")
+    assert note.threshold == "usable evidence for the day of treatment"
+    assert note.source == "this service's own rule: a result set aside by two people stays visible"
+    assert [(e.value, e.ref) for e in note.evidence] == [("40", "result:9")]
+
+
+def test_what_a_toxicity_must_be_judged_by_to_end_is_asked_for_with_the_next_draw() -> None:
+    first = last_day() + timedelta(days=20)
+    started = (*panel(first, ALB="25"), measurement("PTR", "60", first))
+    answer = judge(*started, *panel(DAY, ALB="40"))
+    [gap] = [gap for gap in answer.missing if gap.item == "PTR"]
+    assert gap.rule == "EV-MISSING"
+    assert gap.why == (
+        "no usable result with the draw of 27 April 2026, so it is not known whether the toxicity has ended"
+        " (DM-HEP)"
+    )
+    assert gap.resolve == f"collect {PROTOCOL.names['PTR']} with the next draw"

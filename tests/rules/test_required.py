@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from courses import library
+from courses.rules.facts import Support, SupportKind
 from courses.rules.recommend import recommend
 from courses.rules.values import Measurement, Recommendation, Weight
 from tests.strategies import BASELINE_DAY, chart, draw_day, last_day, measurement, panel
@@ -118,3 +119,22 @@ def test_an_enzyme_without_its_limit_is_asked_for_it_whatever_its_baseline() -> 
     assert cures(answer) == [
         ("ALT", "ask the laboratory for the upper limit of normal of Alanine aminotransferase (ALT)")
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "days_after_draw", "first"),
+    [
+        # A week after platelets, and platelets alone; otherwise as long as it is valid on the planned day.
+        (SupportKind.PLATELETS, 1, "6 May 2026"),
+        (SupportKind.PLATELETS, -14, "21 April 2026"),
+        (SupportKind.PLATELETS, -15, "20 April 2026"),
+        (SupportKind.RED_CELLS, 1, "20 April 2026"),
+    ],
+)
+def test_a_missing_result_is_asked_for_from_the_first_day_on_which_it_can_serve(
+    kind: SupportKind, days_after_draw: int, first: str
+) -> None:
+    given = (Support(kind=kind, on=draw_day() + timedelta(days=days_after_draw)),)
+    found = chart(draws=without(panel(draw_day()), "PLT"), support=given)
+    answer = recommend(chart=found, protocol=PROTOCOL, today=draw_day() + timedelta(days=2))
+    assert cures(answer) == [("PLT", f"collect Platelets, not before {first}")]
