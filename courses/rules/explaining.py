@@ -48,7 +48,7 @@ def bounds_of(episode: Episode, case: Case) -> tuple[Bound, ...]:
 
 def shown_bounds(episode: Episode, case: Case) -> tuple[Bound, ...]:
     """The bounds whose quantities are told; the term's own where a person's grade alone triggers."""
-    return bounds_of(episode, case) or (leading_bound(episode.criterion, episode.track, case),)
+    return bounds_of(episode, case) or (leading_bound(None, episode.track, case),)
 
 
 def finding_words(episode: Episode, case: Case) -> str:
@@ -78,7 +78,7 @@ def threshold_words(episode: Episode, case: Case) -> str:
     if episode.criterion is not None:
         return " and ".join(words)
     graded = f"CTCAE {case.protocol.criteria.version} grade {episode.family.trigger_grade} or worse"
-    return f"{' and '.join(words)} ({graded})" if words else graded
+    return f"{words[0]} ({graded})" if words else graded
 
 
 def release_of(episode: Episode, case: Case) -> str:
@@ -100,21 +100,23 @@ def evidence_of(episode: Episode, case: Case) -> tuple[Evidence, ...]:
     """The facts an episode rests on: the worst draw, and the newest where it is another."""
     if episode.event is not None:
         return (event_evidence(episode.event),)
-    found: dict[Evidence, None] = {}
+    return tuple(dict.fromkeys(_evidence(episode, case)))
+
+
+def _evidence(episode: Episode, case: Case) -> Iterator[Evidence]:
+    """The same of a laboratory finding, where one fact may come twice."""
     for moment in (episode.worst, episode.newest):
         for bound in shown_bounds(episode, case):
             for part in parts_of(bound.quantity):
                 if part in moment.samples:
-                    found[lab_evidence(moment.samples[part], case.protocol)] = None
+                    yield lab_evidence(moment.samples[part], case.protocol)
             if bound.quantity == CREATININE_CLEARANCE:
-                found |= dict.fromkeys(clearance_evidence(moment, case))
+                yield from clearance_evidence(moment, case)
     for bound in bounds_of(episode, case):
         if bound.reference is Reference.BASELINE:
-            sample = case.history.baselines[parts_of(bound.quantity)[0]]
-            found[lab_evidence(sample, case.protocol)] = None
+            yield lab_evidence(case.history.baselines[parts_of(bound.quantity)[0]], case.protocol)
     if episode.manual is not None:
-        found[said_evidence(episode.track, f"grade {episode.manual.grade}", episode.manual)] = None
-    return tuple(found)
+        yield said_evidence(episode.track, f"grade {episode.manual.grade}", episode.manual)
 
 
 def episode_reason(

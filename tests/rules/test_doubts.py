@@ -163,9 +163,21 @@ def test_a_result_set_aside_by_two_people_stays_visible_with_its_evidence() -> N
     assert [(e.value, e.ref) for e in note.evidence] == [("40", "result:9")]
 
 
-def test_what_a_toxicity_must_be_judged_by_to_end_is_asked_for_with_the_next_draw() -> None:
+def test_a_doubtful_result_of_long_ago_hides_no_later_one() -> None:
+    before = preliminary("PLT", "40", BASELINE_DAY + timedelta(days=1))
+    answer = judge(before, *panel(DAY), preliminary("PLT", "40", DAY + timedelta(days=1)))
+    assert [(gap.item, gap.rule) for gap in answer.missing] == [("PLT", "EV-UNUSABLE")]
+
+
+def test_a_doubtful_result_of_the_same_instant_as_a_reliable_one_is_not_past() -> None:
+    answer = judge(*panel(DAY), replace(preliminary("PLT", "40"), code="26515-7", result="other"))
+    assert (answer.action, [gap.item for gap in answer.missing]) == (Action.HOLD, ["PLT"])
+
+
+@pytest.mark.parametrize("platelets", ["220", "60"])
+def test_what_a_toxicity_must_be_judged_by_to_end_is_asked_for_with_the_next_draw(platelets: str) -> None:
     first = last_day() + timedelta(days=20)
-    started = (*panel(first, ALB="25"), measurement("PTR", "60", first))
+    started = (*panel(first, ALB="25", PLT=platelets), measurement("PTR", "60", first))
     answer = judge(*started, *panel(DAY, ALB="40"))
     [gap] = [gap for gap in answer.missing if gap.item == "PTR"]
     assert gap.rule == "EV-MISSING"

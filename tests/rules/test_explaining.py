@@ -80,6 +80,9 @@ def test_an_inr_under_anticoagulants_must_be_below_both_of_its_bounds_again() ->
         measurement("INR", "3", draw_day()),
     )
     reason = reason_of(chart(draws=draws, facts=Facts(disease_flags=flags)), "DM-OTH", Action.DELAY)
+    assert reason.threshold == (
+        "International normalised ratio above 2.5 × the baseline (2.75) (CTCAE 5.0 grade 3 or worse)"
+    )
     assert "delay until 2.5 or less and 2.5 × the baseline (2.75) or less." in reason.sentence
     assert reason.release.startswith(
         "International normalised ratio 2.5 or less and International normalised ratio 2.5 × the baseline "
