@@ -128,3 +128,48 @@ def test_without_a_day_to_judge_for_the_next_cycle_is_due_on_its_nominal_day() -
     found = chart()
     case = Case(chart=found, history=read_history(found), protocol=PROTOCOL)
     assert [next_day(interval, case) - FIRST for interval in (1, 2)] == [timedelta(56), timedelta(112)]
+
+
+@pytest.mark.parametrize("days_after_cycle_2", [-1, 0])
+def test_what_had_gone_by_the_day_of_the_next_cycle_was_seen_only_between_cycles(
+    days_after_cycle_2: int,
+) -> None:
+    first = measurement("PLT", "60", FIRST + timedelta(days=30))
+    gone = panel(last_day() + timedelta(days=days_after_cycle_2))
+    answer = judge(chart(draws=(first, *gone, *panel(draw_day(), PLT="60"))))
+    assert answer.action is Action.STOP
+    assert [(asked.rule, asked.onset) for asked in answer.to_confirm] == [
+        ("DM-PLT", FIRST + timedelta(days=30))
+    ]
+
+
+def test_what_a_person_reported_between_cycles_needs_no_confirmation() -> None:
+    event = AdverseEvent(
+        term="Thrombocytopenia",
+        grade=3,
+        began_on=FIRST + timedelta(days=10),
+        ended_on=FIRST + timedelta(days=20),
+    )
+    answer = judge(chart(draws=panel(draw_day(), PLT="60"), adverse_events=(event,)))
+    assert (answer.action, answer.to_confirm) == (Action.STOP, ())
+
+
+@pytest.mark.parametrize(
+    ("ended", "told"),
+    [(last_day() - timedelta(days=1), 0), (last_day(), 0), (last_day() + timedelta(days=9), 1)],
+)
+def test_what_never_acts_is_told_while_it_lasts_into_the_present_interval(ended: date, told: int) -> None:
+    low = measurement("LYMPH", "0.3", FIRST + timedelta(days=20))
+    over = measurement("LYMPH", "2", ended)
+    answer = judge(chart(draws=(low, over, *panel(draw_day()))))
+    assert len([r for r in answer.reasons if "never changes the treatment" in r.sentence]) == told
+
+
+def test_an_event_that_goes_on_is_not_hidden_by_a_later_one_of_its_term_that_has_ended() -> None:
+    began = last_day() + timedelta(days=5)
+    lasting = AdverseEvent(term="Fatigue", grade=3, began_on=began)
+    over = replace(lasting, began_on=began + timedelta(days=5), ended_on=began + timedelta(days=9))
+    for events in ((lasting, over), (over, lasting)):
+        answer = judge(chart(draws=panel(draw_day()), adverse_events=events))
+        assert answer.action is Action.DELAY
+    assert judge(chart(draws=panel(draw_day()), adverse_events=(over,))).action is Action.REDUCE
