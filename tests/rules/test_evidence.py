@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from courses.rules.evidence import Standing, read_history, sift
+from courses.rules.evidence import UNVERIFIED, Standing, read_history, sift
 from courses.rules.intervals import Interval, exactly
 from courses.rules.values import Measurement, Status
 from tests.strategies import BASELINE_DAY, FIRST, chart, draw_day, measurement
@@ -103,3 +103,78 @@ def test_a_mark_on_a_result_after_the_first_cycle_gives_no_baseline() -> None:
 def test_a_mark_on_an_unreliable_result_gives_no_baseline() -> None:
     bad = measurement("CREAT", "99", FIRST - timedelta(days=3), baseline=True, quality=("haemolysed",))
     assert "CREAT" not in read_history(chart(draws=(bad,))).baselines
+
+
+def test_two_copies_with_other_limits_judge_by_the_stricter_and_excuse_by_the_milder_ones() -> None:
+    wide, narrow = (
+        measurement("CREAT", "80", BASELINE_DAY, low=Decimal(low), high=Decimal(high))
+        for low, high in ((40, 110), (50, 90))
+    )
+    for order in ((wide, narrow), (narrow, wide)):
+        (found,) = sift(order)
+        assert (found.measurement.low, found.measurement.high) == (50, 90)
+        assert (found.mild_low, found.mild_high) == (40, 110)
+        course = replace(chart(), measurements=order)
+        baseline = read_history(course).baselines["CREAT"].measurement
+        assert (baseline.low, baseline.high) == (40, 110)
+
+
+def test_the_marks_of_every_copy_count() -> None:
+    (found,) = sift([plt("60", quality=("clotted",)), plt("60", quality=("haemolysed",)), plt("60")])
+    assert found.measurement.quality == ("clotted", "haemolysed")
+    assert (found.standing, found.why) == (
+        Standing.ALARM,
+        "the specimen is unreliable (clotted, haemolysed)",
+    )
+
+
+def test_what_is_not_relied_on_says_why() -> None:
+    (typed,) = sift([plt("60", quality=(UNVERIFIED,))])
+    assert typed.why == "a person typed it, and nobody else has verified it against its source"
+    (empty,) = sift([replace(plt("1"), value=None)])
+    assert empty.why == "it holds no number"
+
+
+def test_a_preliminary_result_beside_a_final_one_of_another_code_stays_by_itself() -> None:
+    early = replace(plt("40", Status.PRELIMINARY), code="26515-7")
+    found = sift([plt("210"), early])
+    assert {(s.standing, s.value) for s in found} == {
+        (Standing.DECISIVE, exactly(Decimal(210))),
+        (Standing.ALARM, exactly(Decimal(40))),
+    }
+
+
+def test_the_baseline_of_the_first_cycles_day_counts_only_where_it_is_marked() -> None:
+    same_day = measurement("PLT", "150", FIRST)
+    unmarked = replace(chart(), measurements=(measurement("PLT", "200", BASELINE_DAY), same_day))
+    assert read_history(unmarked).baselines["PLT"].value == exactly(Decimal(200))
+    marked = replace(unmarked, measurements=(unmarked.measurements[0], replace(same_day, baseline=True)))
+    assert read_history(marked).baselines["PLT"].value == exactly(Decimal(150))
+
+
+def test_a_doubtful_result_before_the_first_cycle_hides_no_baseline() -> None:
+    early = replace(measurement("ALB", "20", BASELINE_DAY - timedelta(days=3)), status=Status.PRELIMINARY)
+    found = replace(chart(), measurements=(early, measurement("PLT", "200", BASELINE_DAY)))
+    assert read_history(found).baselines.keys() == {"PLT"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"value": Decimal(70)},
+        {"ref": "result:2"},
+        {"low": Decimal(140)},
+        {"low": None},
+        {"high": Decimal(410)},
+        {"high": None},
+        {"comparator": "<"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("result", ["one", "two"], ids=["same result", "another result"])
+def test_the_order_in_which_results_are_listed_changes_nothing(
+    change: dict[str, object], result: str
+) -> None:
+    one = plt("60", ref="result:1", result="one")
+    other = replace(one, result=result, **change)  # type: ignore[arg-type]  # fields of the dataclass
+    assert sift([one, other]) == sift([other, one])
