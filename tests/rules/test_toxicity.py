@@ -6,8 +6,11 @@ from datetime import timedelta
 import pytest
 
 from courses import library
+from courses.rules.derived import Case
+from courses.rules.evidence import read_history
 from courses.rules.recommend import recommend
-from courses.rules.values import Action, Measurement, Recommendation
+from courses.rules.toxicity import events, reported
+from courses.rules.values import Action, AdverseEvent, Measurement, Recommendation
 from tests.strategies import BASELINE_DAY, FIRST, chart, draw_day, last_day, measurement, panel
 
 PROTOCOL = library.protocol("lutathera_us_2024_04")
@@ -84,3 +87,50 @@ def test_after_the_next_cycle_only_a_new_trigger_opens_a_toxicity_again() -> Non
     draws = [measurement("CREAT", value, EARLY + timedelta(days=n)) for n, value in ((0, "98"), (7, "70"))]
     found = chart(draws=(*draws, *panel(draw_day(), CREAT="90")))
     assert recommend(chart=found, protocol=PROTOCOL, today=draw_day()).action is Action.REDUCE
+
+
+def case_of(*reports: AdverseEvent) -> Case:
+    found = chart(adverse_events=reports)
+    return Case(chart=found, history=read_history(found), protocol=PROTOCOL)
+
+
+def test_a_reported_event_is_an_episode_of_its_day_alone() -> None:
+    fatigue = AdverseEvent(term="Fatigue", grade=3, began_on=LATER, ended_on=LATER + timedelta(days=4))
+    [found] = reported(case_of(fatigue))
+    assert (found.family.id, found.track, found.criterion, found.grade) == ("DM-OTH", "fatigue", None, 3)
+    assert (found.interval, found.onset, found.latest, found.resolved_on) == (
+        2,
+        LATER,
+        LATER,
+        LATER + timedelta(days=4),
+    )
+    assert found.worst == found.newest
+    assert (found.newest.day, found.newest.interval, dict(found.newest.samples)) == (LATER, 2, {})
+    assert found.event is fatigue
+
+
+def test_an_event_that_cannot_act_hides_no_later_one() -> None:
+    mild = AdverseEvent(term="Fatigue", grade=2, began_on=EARLY)
+    other = AdverseEvent(term="Fatigue", grade=3, began_on=EARLY + timedelta(days=1), related=False)
+    death = AdverseEvent(term="Fatigue", grade=5, began_on=EARLY + timedelta(days=2), related=False)
+    acts = AdverseEvent(term="Thrombocytopenia", grade=2, began_on=LATER)
+    found = list(reported(case_of(acts, death, other, mild)))
+    assert [episode.event for episode in found] == [death, acts]
+
+
+def test_events_are_told_once_and_oldest_first_however_they_are_listed() -> None:
+    first = AdverseEvent(term="Fatigue", grade=3, began_on=EARLY)
+    listed = [
+        first,
+        replace(first, ended_on=EARLY + timedelta(days=9)),
+        replace(first, related=False),
+        replace(first, related=True),
+        replace(first, ref="event:2"),
+        replace(first, grade=4),
+        replace(first, term="Nausea"),
+        replace(first, began_on=LATER),
+    ]
+    in_order = events(case_of(*listed))
+    assert events(case_of(*reversed(listed), *listed)) == in_order
+    assert len(in_order) == len(listed)
+    assert [e.began_on for e in in_order] == sorted(e.began_on for e in listed)
