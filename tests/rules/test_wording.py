@@ -9,12 +9,22 @@ import pytest
 from courses import library
 from courses.rules.decimals import exact_text
 from courses.rules.derived import Case, Moment
-from courses.rules.evidence import read_history
+from courses.rules.evidence import read_history, sift
 from courses.rules.facts import ManualGrade
 from courses.rules.intervals import Interval, exactly
+from courses.rules.protocol import Bound, Reference, Test
 from courses.rules.recommend import recommend
-from courses.rules.values import AdverseEvent, Chart, Recommendation, Weight
-from courses.rules.wording import clearance_evidence, interval_words, shown
+from courses.rules.values import AdverseEvent, Chart, Evidence, EvidenceKind, Recommendation, Weight
+from courses.rules.wording import (
+    clearance_evidence,
+    interval_words,
+    lab_evidence,
+    limit_words,
+    measured,
+    shown,
+    unit_words,
+    value_words,
+)
 from tests.strategies import chart, draw_day, measurement, panel
 
 PROTOCOL = library.protocol("lutathera_us_2024_04")
@@ -99,3 +109,71 @@ def test_a_computed_value_whose_grade_a_person_raised_is_told_beside_the_worst_b
     assert reason.sentence.startswith(
         "Corrected calcium 3.1 mmol/L on 27 April 2026, graded 3 by Dr. Weber (admitted for it) "
     )
+
+
+@pytest.mark.parametrize(
+    ("unit", "words"), [("10*9/L", "×10^9/L"), ("umol/L", "µmol/L"), ("[IU]/L", "IU/L"), ("g/L", "g/L")]
+)
+def test_units_are_written_as_people_write_them(unit: str, words: str) -> None:
+    assert unit_words(unit) == words
+
+
+def test_a_plain_ratio_has_no_unit() -> None:
+    assert [measured("2", unit) for unit in ("", "1", "g/L")] == ["2", "2", "2 g/L"]
+
+
+def test_a_value_is_told_as_reported_and_a_contradiction_by_both_ends() -> None:
+    one = measurement("PLT", "60", draw_day(), comparator="<")
+    [within] = sift([one])
+    [empty] = sift([replace(one, value=None, comparator="")])
+    [conflict] = sift([replace(one, comparator=""), replace(one, comparator="", value=Decimal(210))])
+    [known] = sift([replace(one, comparator="", value=Decimal("60.50"))])
+    told = [value_words(sample) for sample in (within, empty, conflict, known)]
+    assert told == ["<60", "no number", "60 to 210", "60.5"]
+
+
+def test_a_result_as_evidence_carries_name_value_unit_code_day_and_reference() -> None:
+    one = measurement("PLT", "60", draw_day(), ref="result:5")
+    [sample] = sift([one])
+    assert lab_evidence(sample, PROTOCOL) == Evidence(
+        kind=EvidenceKind.LAB,
+        name="Platelets",
+        value="60",
+        unit="10*9/L",
+        code=one.code,
+        collected_at=one.collected_at,
+        on=draw_day(),
+        ref="result:5",
+    )
+
+
+@pytest.mark.parametrize(
+    ("quantity", "limit", "reference", "words"),
+    [
+        ("PLT", "75", None, "75 ×10^9/L"),
+        ("BILI", "3", Reference.ULN, "3 × the upper limit of normal (63 µmol/L)"),
+        ("BILI", "1", Reference.ULN, "the upper limit of normal (21 µmol/L)"),
+        # At 64 years: 76 × 72 kg × 0.85 × 88.42 / (72 × 70 µmol/L) = 81.598; a year older it is 80.524.
+        ("creatinine_clearance", "1", Reference.BASELINE, "the baseline (81.6 mL/min)"),
+    ],
+)
+def test_a_limit_is_told_with_what_it_is_a_multiple_of(
+    quantity: str, limit: str, reference: Reference | None, words: str
+) -> None:
+    bound = Bound(
+        quantity=quantity,
+        test=Test.ABOVE,
+        limit=Decimal(limit),
+        exact=Fraction(limit),
+        reference=reference,
+    )
+    found = chart(draws=panel(draw_day()))
+    case = Case(chart=found, history=read_history(found), protocol=PROTOCOL)
+    samples = {s.analyte: s for s in case.history.decisive if s.day == draw_day()}
+    moment = Moment(day=draw_day(), interval=2, samples=samples)
+    assert limit_words(bound, moment, case) == words
+    without = limit_words(bound, None, case)
+    assert without == (words if reference is None else words.split(" (", maxsplit=1)[0])
+    bare = {short: replace(s, measurement=replace(s.measurement, high=None)) for short, s in samples.items()}
+    if reference is Reference.ULN:
+        assert limit_words(bound, replace(moment, samples=bare), case) == without
