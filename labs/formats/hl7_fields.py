@@ -39,8 +39,6 @@ class Readers(NamedTuple):
 
     value: Callable[[Separators, str, str, str], tuple[ParsedNumber | Problem, str]]
     test_and_range: Callable[[Separators, str, str, str, str, str], WithRange]
-    test: Callable[[Separators, str, str, str], TestSaid]
-    range: Callable[[Separators, str, str, str], tuple[str, ParsedRange]]
     time: Callable[[Separators, str, str, ZoneInfo], ParsedTime | Problem | None]
     instant: Callable[[str, ZoneInfo], ParsedTime | Problem]
 
@@ -146,16 +144,12 @@ def _remembered_test_and_range(  # noqa: PLR0917  (the same)
 READING = Readers(
     value=_value,
     test_and_range=_test_and_range,
-    test=_test,
-    range=_range,
     time=read_time,
     instant=read_hl7_time,
 )
 REMEMBERING = Readers(
     value=lru_cache(_MOST_REMEMBERED)(_value),
     test_and_range=_remembered_test_and_range,
-    test=_remembered_test,
-    range=_remembered_range,
     time=lru_cache(_MOST_REMEMBERED)(read_time),
     instant=lru_cache(_MOST_REMEMBERED)(read_hl7_time),
 )

@@ -43,15 +43,16 @@ class Understood(NamedTuple):
 
     def digest(self, *, ordered_at: datetime, ordered_by: str) -> str:
         """A fingerprint of the content; the status time is part of it only where the laboratory dated it."""
-        low, high = plain(self.range.low), plain(self.range.high)
-        quality = json.dumps(sorted(self.sent.quality)) if self.sent.quality else "[]"
-        dated = ordered_at.isoformat() if ordered_by in DATED else ""
-        # A JSON list, written by hand: but for the specimen's faults no part holds what JSON would escape.
-        content = (
-            f'["{self.status}", "{plain(self.value)}", "{self.comparator}", "{low}", "{high}", {quality},'
-            f' "{dated}"]'
-        )
-        return hashlib.sha256(content.encode()).hexdigest()
+        content = [
+            self.status,
+            plain(self.value),
+            self.comparator,
+            plain(self.range.low),
+            plain(self.range.high),
+            sorted(self.sent.quality),
+            ordered_at.isoformat() if ordered_by in DATED else "",
+        ]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def plain(value: Decimal | None) -> str:

@@ -26,12 +26,9 @@ def marks(declared: str = "^~\\&") -> Separators:
 def test_what_is_remembered_is_what_is_read_anew(kind: str, raw: str, limits: str) -> None:
     for _ in range(2):
         assert SHORT.value(marks(), "utf-8", kind, raw) == LONG.value(marks(), "utf-8", kind, raw)
-        assert SHORT.test(marks(), "utf-8", raw, limits) == LONG.test(marks(), "utf-8", raw, limits)
-        assert SHORT.range(marks(), "utf-8", limits, "female") == LONG.range(
-            marks(), "utf-8", limits, "female"
-        )
-        told = (marks(), "utf-8", raw, kind, limits, "female")
-        assert SHORT.test_and_range(*told) == LONG.test_and_range(*told)
+        for unit in (kind, limits):
+            told = (marks(), "utf-8", raw, unit, limits, "female")
+            assert SHORT.test_and_range(*told) == LONG.test_and_range(*told)
         assert SHORT.time(marks(), "utf-8", raw, BERLIN) == LONG.time(marks(), "utf-8", raw, BERLIN)
         assert SHORT.instant(raw, BERLIN) == LONG.instant(raw, BERLIN)
 
@@ -42,14 +39,15 @@ def test_a_long_line_is_not_kept_in_memory() -> None:
 
 
 def test_the_same_text_between_other_delimiters_is_another_text() -> None:
-    assert SHORT.test(marks(), "utf-8", "777-3^Platelets^LN", "10*9/L").codes[0].code == "777-3"
-    other = SHORT.test(marks("@~\\&"), "utf-8", "777-3^Platelets^LN", "10*9/L")
-    assert other.codes[0].code == "777-3^Platelets^LN"
+    told = ("777-3^Platelets^LN", "10*9/L", "", "")
+    assert SHORT.test_and_range(marks(), "utf-8", *told)[0][0].code == "777-3"
+    assert SHORT.test_and_range(marks("@~\\&"), "utf-8", *told)[0][0].code == "777-3^Platelets^LN"
 
 
 def test_the_same_range_is_read_for_the_sex_it_is_asked_for() -> None:
     found = [
-        SHORT.range(marks(), "utf-8", "M:130-180 F:120-160", sex)[1].low for sex in ("male", "female", "")
+        SHORT.test_and_range(marks(), "utf-8", "", "", "M:130-180 F:120-160", sex)[-1].low
+        for sex in ("male", "female", "")
     ]
     assert found == [Decimal(130), Decimal(120), None]
 
@@ -63,8 +61,8 @@ def test_a_test_and_its_range_are_read_at_once_as_they_are_read_apart(readers: R
         ("", "", "", ""),
     ):
         apart = (
-            *readers.test(marks(), "utf-8", named, unit),
-            *readers.range(marks(), "utf-8", limits, sex),
+            *readers.test_and_range(marks(), "utf-8", named, unit, "", "")[:3],
+            *readers.test_and_range(marks(), "utf-8", "", "", limits, sex)[3:],
         )
         assert readers.test_and_range(marks(), "utf-8", named, unit, limits, sex) == apart
 
