@@ -156,11 +156,21 @@ def read_open(path: Path = OPEN) -> set[tuple[str, str, str]]:
 
 
 def write_open(
-    mutants: Iterable[CodeMutant], equivalent: Mapping[tuple[str, str, str], str], path: Path = OPEN
+    mutants: Iterable[CodeMutant],
+    equivalent: Mapping[tuple[str, str, str], str],
+    *,
+    modules: Iterable[str],
+    path: Path = OPEN,
 ) -> None:
-    """Write down what is left to be done; a mutant that was not tried is not in it."""
+    """Write down what is left to be done; a mutant that was not tried is not in it.
+
+    What an earlier run left open of modules that this one did not look at stays.
+    """
     lived = (SURVIVED, LONGER_LOOK, NOT_TRIED)
-    left = {mutant.key for mutant in mutants if mutant.exit_code in lived} - equivalent.keys()
+    known = read_open(path) if path.exists() else set()
+    looked_at = tuple(f"{module}." for module in modules)
+    left = {key for key in known if not key[0].startswith(looked_at)}
+    left |= {mutant.key for mutant in mutants if mutant.exit_code in lived} - equivalent.keys()
     path.write_text(json.dumps(sorted(left), indent=0, ensure_ascii=False) + "\n", "utf-8")
 
 
@@ -232,7 +242,8 @@ def run(tree: Path, mutated: list[str], workers: int, *, only_open: bool) -> int
             print(said.stdout, said.stderr, "mutmut made no mutants: its own words stand above.", sep="\n")
             return 2
     known = read_open() if only_open else set()
-    asked_for = {mutant.name for mutant in read_mutants(tree) if not only_open or mutant.key in known}
+    made_of = list(read_mutants(tree))
+    asked_for = {mutant.name for mutant in made_of if not only_open or mutant.key in known}
     (made / ASKED_FOR).write_text(json.dumps(sorted(asked_for)), "utf-8")
     command = [sys.executable, str(FORKING_RUN), str(workers)]
     done = subprocess.run(command, cwd=made, env=environment, check=False)
@@ -241,7 +252,7 @@ def run(tree: Path, mutated: list[str], workers: int, *, only_open: bool) -> int
         return 2
     tried = [mutant for mutant in read_mutants(tree) if mutant.name in asked_for]
     equivalent = read_equivalent()
-    write_open(tried, equivalent)
+    write_open(tried, equivalent, modules={mutant.module for mutant in made_of})
     if only_open:
         left = len(read_open())
         print(f"Of {len(known)} mutants left open {len(tried)} are still there, and {left} live.")

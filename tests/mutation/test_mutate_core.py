@@ -22,5 +22,14 @@ def test_what_lived_and_is_not_explained_is_left_open(tmp_path: Path) -> None:
         mutant("untried", None),
         mutant("same", SURVIVED),
     ]
-    write_open(mutants, {mutants[-1].key: "it changes nothing"}, path)
+    write_open(mutants, {mutants[-1].key: "it changes nothing"}, modules=["rules.one"], path=path)
     assert read_open(path) == {mutant.key for mutant in mutants[1:4]}
+
+
+def test_what_is_open_of_modules_that_were_not_looked_at_stays(tmp_path: Path) -> None:
+    path = tmp_path / "open.json"
+    write_open([mutant("lived", SURVIVED)], {}, modules=["rules.one"], path=path)
+    write_open([], {}, modules=["rules.on", "rules.two"], path=path)
+    assert read_open(path) == {mutant("lived", SURVIVED).key}
+    write_open([], {}, modules=["rules.one"], path=path)
+    assert read_open(path) == set()
