@@ -1,7 +1,9 @@
 """Keep in one commit what arrives while the commit before is under way; long frames apart."""
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -15,10 +17,33 @@ from labs.services import Arrival, LoopKeeper
 
 _MOST = 32  # messages in one commit
 _SMALL = 64 * 1024  # bytes; a longer frame would make the others wait
+_MOST_PATIENCE = 0.005  # seconds; a commit that takes longer than twice this is no measure
+
+
+class Company:
+    """Who sends at the same time, and how long a commit may wait for them: half of what it takes itself.
+
+    Senders that each wait for their acknowledgement speak again together once they have it. The commit
+    that began with the first of them would make all others wait for the next one.
+    """
+
+    def __init__(self) -> None:
+        self._groups: deque[frozenset[str]] = deque(maxlen=2)  # the peers of the last commits
+        self.patience_seconds = 0.0
+
+    def committed(self, frames: Sequence[Arrival], seconds: float) -> None:
+        """One commit is over: whose frames it held, and how long it took."""
+        self._groups.append(frozenset(frame.peer for frame in frames))
+        self.patience_seconds = min(seconds / 2, _MOST_PATIENCE)
+
+    def is_complete(self, frames: Iterable[Arrival]) -> bool:
+        """Whether nobody is missing of those that have been sending lately."""
+        here = {frame.peer for frame in frames}
+        return len(here) >= _MOST or all(group <= here for group in self._groups)
 
 
 class Keeper:
-    """Has frames kept; nothing waits longer than for a commit that is under way.
+    """Has frames kept; nothing waits longer than for a commit that is under way, and half of the next one.
 
     On PostgreSQL the event loop itself stores what is plain: to hand a message to a thread and back costs
     more than to store it. The threads do the rest, and everything on SQLite.
@@ -29,8 +54,10 @@ class Keeper:
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="keep")
         # One thread, because each database connection keeps the memory of the longest message it has sent.
         self._long = ThreadPoolExecutor(max_workers=1, thread_name_prefix="keep-long")
+        self._company = Company()
         self._waiting: list[tuple[Arrival, asyncio.Future[Answer]]] = []
         self._is_keeping = False
+        self._alarm: asyncio.TimerHandle | None = None
         self._next: asyncio.Task[None] | None = None
 
     async def keep(self, frame: Arrival) -> Answer:
@@ -39,10 +66,12 @@ class Keeper:
         loop = asyncio.get_running_loop()
         if len(frame.body) > _SMALL:
             return (await loop.run_in_executor(self._long, keep_frames, [frame]))[0]
-        if not self._is_keeping:
+        if not (self._is_keeping or self._waiting) and self._company.is_complete([frame]):
             return (await self._keep_now([frame]))[0]
         answer: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((frame, answer))
+        if not self._is_keeping:
+            self._begin_or_wait()
         return await answer
 
     async def keep_broken(self, frame: BrokenFrame, peer: str) -> Answer:
@@ -50,15 +79,32 @@ class Keeper:
         keep = partial(keep_broken, frame=frame, peer=peer)
         return await asyncio.get_running_loop().run_in_executor(self._pool, keep)
 
+    def _begin_or_wait(self) -> None:
+        """The next commit begins once everybody is here, or the patience ends."""
+        if self._company.is_complete(frame for frame, _ in self._waiting):
+            self._begin()
+        elif self._alarm is None:
+            loop = asyncio.get_running_loop()
+            self._alarm = loop.call_later(self._company.patience_seconds, self._begin)
+
+    def _begin(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        self._is_keeping = True  # from here on, so that nobody comes in between
+        self._next = asyncio.get_running_loop().create_task(self._keep_waiting())
+
     async def _keep_now(self, frames: Sequence[Arrival]) -> list[Answer]:
         """One commit; what arrived meanwhile has the next one."""
         self._is_keeping = True
+        began = time.monotonic()
         try:
             return await self._answers(frames)
         finally:
-            self._is_keeping = bool(self._waiting)  # for them already, so that nobody comes in between
+            self._is_keeping = False
+            self._company.committed(frames, time.monotonic() - began)
             if self._waiting:
-                self._next = asyncio.get_running_loop().create_task(self._keep_waiting())
+                self._begin_or_wait()
 
     async def _keep_waiting(self) -> None:
         """The next commit, for those who wait."""

@@ -249,6 +249,20 @@ TEMPLATES = [
 # --- Database, cache, broker -----------------------------------------------------------------
 
 
+_POSTGRES_OPTIONS = {
+    "application_name": "prrt_clinic",
+    # A server that is gone without a word must be noticed: after half a minute, also while an answer is due.
+    "connect_timeout": 10,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    # Statements that come again and again are planned once; Django switches that off. Its own cursors, which
+    # write values into the text, are not concerned.
+    "prepare_threshold": 3,
+}
+
+
 def _database() -> dict[str, Any]:
     """PostgreSQL from DATABASE_URL, else the embedded SQLite file made safe for several processes."""
     config: dict[str, Any] = env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'clinic.sqlite3'}")
@@ -264,13 +278,7 @@ def _database() -> dict[str, Any]:
     elif config["ENGINE"].endswith("postgresql"):
         config["CONN_MAX_AGE"] = 60
         config["CONN_HEALTH_CHECKS"] = True
-        # A lost server must be noticed; a lock must not be waited for without end.
-        config.setdefault("OPTIONS", {})
-        config["OPTIONS"].setdefault("connect_timeout", 10)
-        config["OPTIONS"].setdefault("application_name", "prrt_clinic")
-        # Statements that come again and again are planned once; Django switches that off. Its own cursors,
-        # which write values into the text, are not concerned.
-        config["OPTIONS"].setdefault("prepare_threshold", 3)
+        config["OPTIONS"] = {**_POSTGRES_OPTIONS, **config.get("OPTIONS", {})}
     else:
         raise ImproperlyConfigured(
             "DATABASE_URL must begin with postgres:// or sqlite:///; nothing else is tested."

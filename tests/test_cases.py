@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from courses import library
-from courses.situation import BadSituation, assess
+from courses.rules.recommend import recommend
+from courses.rules.values import OrderLine
+from courses.situation import BadSituation, assess, read_situation
 from tests.case_reader import CODES, EXTRA_PROTOCOLS, as_json, read_cases, situation
 
 CASES = read_cases()
@@ -35,7 +37,7 @@ def test_the_case_gets_the_answer_its_source_gives(case: dict[str, Any]) -> None
         assert acting[expect["because"][0]]["occurrence"] == expect["occurrence"]
     if "stops_on" in expect:
         assert found["stops_on"] == (str(expect["stops_on"]) if expect["stops_on"] else None)
-    check_dates_and_gaps(found, expect)
+    check_dates_and_gaps(found, case)
     if "level" in expect:
         assert found["activity_level"] == expect["level"], found["activity_level_why"]
     if "to_confirm" in expect:
@@ -49,8 +51,9 @@ def test_the_case_gets_the_answer_its_source_gives(case: dict[str, Any]) -> None
         assert reason["threshold"]
 
 
-def check_dates_and_gaps(found: dict[str, Any], expect: dict[str, Any]) -> None:
-    """What is missing, when it is due, the window, and what another version grades otherwise."""
+def check_dates_and_gaps(found: dict[str, Any], case: dict[str, Any]) -> None:
+    """What is missing, when it is due, the window, the orders, and what another version grades otherwise."""
+    expect = case["expect"]
     if "missing" in expect:
         assert {gap["code"] for gap in found["missing"]} == {
             CODES.get(item, item) for item in expect["missing"]
@@ -62,8 +65,17 @@ def check_dates_and_gaps(found: dict[str, Any], expect: dict[str, Any]) -> None:
         assert found["window"] == as_json(expect["window"])
     if "awaiting" in expect:
         assert found["awaiting_labs"] == expect["awaiting"]
+    if "orders" in expect:
+        assert [line.kind for line in ordered(case)] == expect["orders"]
     if "differs" in expect:
         assert [difference_words(line) for line in found["grade_differences"]] == expect["differs"]
+
+
+def ordered(case: dict[str, Any]) -> tuple[OrderLine, ...]:
+    """The order set of a cycle that may go, which the printed answer leaves to the orders themselves."""
+    asked = read_situation(situation(case), extra=EXTRA_PROTOCOLS)
+    protocol = library.protocol(asked.protocol_id, extra=EXTRA_PROTOCOLS)
+    return recommend(chart=asked.chart, protocol=protocol, today=asked.today).order_set
 
 
 def test_every_case_names_its_source() -> None:

@@ -223,10 +223,10 @@ def _distance(value: str, limit: str, unit: str) -> str:
         one, other = Decimal(value), Decimal(limit)
     except ArithmeticError:
         return ""
-    if one == other:
-        return f"exactly at {limit}"
-    side = "below" if one < other else "above"
-    return f"{measured(plain(abs(one - other)), unit_words(unit))} {side} {limit}"
+    distance = measured(plain(abs(one - other)), unit_words(unit))
+    if one < other:
+        return f"{distance} below {limit}"
+    return f"{distance} above {limit}" if one > other else f"exactly at {limit}"
 
 
 def _to_next_grade(term: str, moment: Moment, case: Case) -> str:

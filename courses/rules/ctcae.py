@@ -69,9 +69,13 @@ class GradeRange:
 
 def grade(criterion: Criterion, moment: Moment, case: Case) -> GradeRange:
     """The possible grades of a term: what the numbers give, raised by a grade that a person gave."""
-    found = grade_of_numbers(criterion, moment, case)
+    return raised_by_people(grade_of_numbers(criterion, moment, case), criterion, moment, case)
+
+
+def raised_by_people(numbers: GradeRange, criterion: Criterion, moment: Moment, case: Case) -> GradeRange:
+    """What the numbers give, raised by the grade that a person gave at this moment, if one did."""
     given = manual_grade(criterion, moment, case)
-    return found if given is None else _raised(found, given.grade)
+    return numbers if given is None else _raised(numbers, given.grade)
 
 
 def _raised(found: GradeRange, given: int) -> GradeRange:

@@ -27,7 +27,7 @@ from courses.rules.people_notes import relation_words
 from courses.rules.protocol import Test, ToxicityFamily
 from courses.rules.required import MISSING
 from courses.rules.schedule import clock_start, other_delay_days, stop_day
-from courses.rules.toxicity import DEATH, Course, Episode, events, family_of
+from courses.rules.toxicity import DEATH, Course, Episode, placed_events
 from courses.rules.tracks import leading_bound
 from courses.rules.values import (
     Action,
@@ -61,9 +61,10 @@ def judge_families(*, case: Case, course: Course, today: date) -> Dosing:
     reasons: list[Reason] = []
     present: list[Episode] = []
     by_family = {family.id: counted(family, course.episodes, case) for family in case.protocol.families}
+    told = list(placed_events(case))
     for family in case.protocol.families:
         reasons += _family_reasons(family, by_family[family.id], course, case)
-        reasons += _event_notes(family, case)
+        reasons += _event_notes(family, told, case)
         if family.on_first is Action.DELAY:
             present += current([e for e in by_family[family.id] if not e.fatal], case)
     limited = [
@@ -130,20 +131,15 @@ def _family_reasons(
     if not episodes:
         return
     fatal = next((e for e in episodes if e.fatal), None)
-    if fatal is not None:
-        yield episode_reason(fatal, Action.STOP, Occurrence.FIRST, "grade 5 is death: stop permanently", case)
+    if fatal is not None or family.on_first is Action.STOP:
+        text = "grade 5 is death: stop permanently" if fatal else "stop permanently, do not treat again"
+        yield episode_reason(fatal or episodes[-1], Action.STOP, Occurrence.FIRST, text, case)
         return
-    newest = episodes[-1]
     if family.never_acts:
         for episode in current(episodes, case):
             yield episode_reason(
                 episode, Action.PROCEED, None, "this alone never changes the treatment", case
             )
-        return
-    if family.on_first is Action.STOP:
-        yield episode_reason(
-            newest, Action.STOP, Occurrence.FIRST, "stop permanently, do not treat again", case
-        )
         return
     twice = recurrence(family, episodes)
     if twice is not None:
@@ -308,12 +304,12 @@ def _compared_limit(episode: Episode, limit: _Limit, case: Case) -> Comparison:
     )
 
 
-def _event_notes(family: ToxicityFamily, case: Case) -> Iterator[Reason]:
+def _event_notes(
+    family: ToxicityFamily, told: Iterable[tuple[AdverseEvent, ToxicityFamily | None, str]], case: Case
+) -> Iterator[Reason]:
     """Events attributed elsewhere, begun before treatment, or milder than the trigger."""
-    for event in events(case):
-        if family_of(event.term, None, case)[0] is not family:
-            continue
-        note = _event_note(family, event, case)
+    for event, belongs_to, _ in told:
+        note = _event_note(family, event, case) if belongs_to is family else ""
         if note:
             yield Reason(
                 rule=family.id,

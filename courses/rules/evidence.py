@@ -117,10 +117,10 @@ def _effective(group: list[Measurement]) -> Iterator[Sample]:
     yield replace(_sample(chosen, top), mild_low=mild_low, mild_high=mild_high)
 
 
-def _stable(m: Measurement) -> tuple[str, str, str, str, str, str, str]:
+def _stable(m: Measurement) -> tuple[str, str, str, str, str, str, tuple[str, ...]]:
     """An order of versions that does not depend on how they were listed."""
     value = "" if m.value is None else f"{m.value.normalize():f}"
-    return (m.status, value, m.comparator, m.ref, str(m.low), str(m.high), ",".join(m.quality))
+    return (m.status, value, m.comparator, m.ref, str(m.low), str(m.high), m.quality)
 
 
 def _sample(chosen: Measurement, top: list[Measurement]) -> Sample:

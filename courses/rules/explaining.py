@@ -60,7 +60,7 @@ def finding_words(episode: Episode, case: Case) -> str:
     bounds = shown_bounds(episode, case)
     worst = " and ".join(quantity_words(bound, episode.worst, case) for bound in bounds)
     newest = " and ".join(filter(None, (_newest_words(bound, episode.newest, case) for bound in bounds)))
-    return worst if newest in ("", worst) else f"{worst} (newest: {newest})"
+    return worst if newest == worst else f"{worst} (newest: {newest})"
 
 
 def _newest_words(bound: Bound, moment: Moment, case: Case) -> str:

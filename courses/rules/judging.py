@@ -124,15 +124,15 @@ def normal_limit(quantity: str, reference: Reference, moment: Moment) -> Known:
 
     Corrected calcium borrows that of calcium; a creatinine clearance has none, for creatinine's is another.
     """
-    lower = reference is Reference.LLN
-    kind = GapKind.LOWER_LIMIT if lower else GapKind.UPPER_LIMIT
+    upper = reference is Reference.ULN
+    kind = GapKind.UPPER_LIMIT if upper else GapKind.LOWER_LIMIT
     if quantity == CREATININE_CLEARANCE:
         return Known(None, frozenset({gap(kind, quantity)}))
     analyte = parts_of(quantity)[0]
     sample = moment.samples.get(analyte)
     if sample is None:
         return Known(None, frozenset({gap(GapKind.RESULT, analyte)}))
-    limit = sample.measurement.low if lower else sample.measurement.high
+    limit = sample.measurement.high if upper else sample.measurement.low
     if limit is None:
         return Known(None, frozenset({gap(kind, analyte)}))
     return Known(exactly(limit))

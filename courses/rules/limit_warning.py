@@ -14,9 +14,10 @@ from courses.rules.wording import cycle_words, day_words, days_words
 
 def limit_warnings(*, dosing: Dosing, case: Case, dates: Dates, today: date) -> Iterator[Reason]:
     """A note from the first warning day on, while a toxicity is not resolved and the limit has not come."""
-    rule, stops_on, last, nominal = case.protocol.delay_limit, dosing.stops_on, dates.last, dates.nominal
-    if stops_on is None or last is None or nominal is None or today >= stops_on:
+    rule, stops_on, spacing = case.protocol.delay_limit, dosing.stops_on, dates.spacing
+    if stops_on is None or spacing is None or today >= stops_on:
         return
+    last, nominal = spacing.last, spacing.nominal
     spared = spared_days(
         chart=case.chart, protocol=case.protocol, cycle=dates.cycle, nominal=nominal, until=today
     )

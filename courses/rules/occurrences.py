@@ -151,9 +151,9 @@ def current(episodes: Iterable[Episode], case: Case) -> list[Episode]:
 
 def recurrence(family: ToxicityFamily, episodes: Iterable[Episode]) -> tuple[Episode, Episode] | None:
     """The first and the newest episode of what has come in more than one interval between administrations."""
+    by_term = family.recurrence_by is RecurrenceBy.TERM
     groups: dict[str, list[Episode]] = {}
     for episode in episodes:
-        name = episode.track if family.recurrence_by is RecurrenceBy.TERM else ""
-        groups.setdefault(name, []).append(episode)
+        groups.setdefault(episode.track if by_term else family.id, []).append(episode)
     again = [(group[0], group[-1]) for group in groups.values() if group[0].interval < group[-1].interval]
     return max(again, key=lambda pair: _in_time(pair[1]), default=None)

@@ -61,7 +61,7 @@ def relation_words(episode: Episode, course: Course) -> str:
 def manual_lacks(case: Case) -> Iterator[Lack]:
     """Grades of people that would act, but belong to no result of their day and to no recorded event."""
     for given in sorted(set(case.chart.manual_grades), key=_grade_order):
-        family, _ = family_of(given.term, None, case)
+        family, _ = family_of(given.term, case)
         if family is None or family.never_acts or given.grade < family.trigger_grade:
             continue
         if not (_has_specimen(given, _track_named(given.term, case), case) or _is_event(given, case)):
@@ -107,9 +107,9 @@ def _has_specimen(given: ManualGrade, track: Track | None, case: Case) -> bool:
 
 def _is_event(given: ManualGrade, case: Case) -> bool:
     """Whether an adverse event of the same kind, at least as bad, is recorded for the day of the grade."""
-    kind = family_of(given.term, None, case)
+    kind = family_of(given.term, case)
     return any(
-        family_of(e.term, None, case) == kind
+        family_of(e.term, case) == kind
         and e.grade >= given.grade
         and e.began_on <= given.on
         and (e.ended_on is None or given.on <= e.ended_on)
@@ -143,7 +143,7 @@ def _manual_notes(given: ManualGrade, case: Case) -> Iterator[Reason]:
 def _attribution_notes(a: Attribution, case: Case, course: Course) -> Iterator[Reason]:
     """What an attribution excuses, when it ended, and where it excuses nothing."""
     track = _track_named(a.term, case)
-    family, _ = family_of(a.term, None, case)
+    family, _ = family_of(a.term, case)
     if family is None:
         return
     relation = "related" if a.related else "not related"

@@ -157,8 +157,11 @@ def _distinct(lacks: list[Lack]) -> list[Lack]:
 
 def _lack_reasons(lacks: list[Lack], today: date) -> Iterator[Reason]:
     """One reason per rule and force: a hold, or a note where the evidence is not required."""
-    ordered = sorted(lacks, key=lambda lack: (lack.gap.rule, not lack.holds))
-    for (rule, holds), group in groupby(ordered, key=lambda lack: (lack.gap.rule, lack.holds)):
+
+    def rule_and_force(lack: Lack) -> tuple[str, bool]:
+        return lack.gap.rule, lack.holds
+
+    for (rule, holds), group in groupby(sorted(lacks, key=rule_and_force), key=rule_and_force):
         of = list(group)
         reason = Reason(
             rule=rule,
@@ -182,9 +185,9 @@ def _lack_sentence(lacks: list[Lack]) -> str:
 
 def _window_reasons(dates: Dates, dosing: Dosing, protocol: Protocol) -> Iterator[Reason]:
     """Before the window: delay. After it without a toxicity: a note."""
-    window, last = dates.window, dates.last
-    if window is None or last is None:
+    if dates.spacing is None:
         return
+    last, window = dates.spacing.last, dates.spacing.window
     after = cycle_words(last)
     first, final = day_words(window.earliest), day_words(window.latest)
     if dates.judged_for < window.earliest:
@@ -241,7 +244,7 @@ def _combined(
         delay=delay_so_far(dates=dates, chart=case.chart, protocol=case.protocol, toxic=toxic, today=today),
         stops_on=dosing.stops_on,
         awaiting_labs=awaiting,
-        labs_due=min((gap.due_on for gap in missing if gap.due_on), default=None) if awaiting else None,
+        labs_due=min(gap.due_on for gap in missing if gap.due_on) if awaiting else None,
         not_considered=not_considered(case.chart, case.protocol),
         order_set=tuple(_order_set(case)) if action.is_go else (),
         release=release_all(reasons),

@@ -140,10 +140,7 @@ class RowReader:
             source=table.source(),
             resolution_source=resolution.source(),
         )
-        if not (found.terms or found.reported_terms or found.criteria or found.other_events):
-            raise table.fault("terms", "nothing can trigger this row", "add terms or criteria")
-        if trigger > _WORST:
-            raise table.fault("trigger_grade", f"{trigger} is not a grade", f"use 1 to {_WORST}")
+        _check_family(found, table)
         resolution.finish()
         table.finish()
         return found
@@ -236,6 +233,20 @@ class RowReader:
         )
         table.finish()
         return found
+
+
+def _check_family(found: ToxicityFamily, table: TableReader) -> None:
+    """Raise where a row could never act, or says of a recurrence what would never be heard."""
+    if not (found.terms or found.reported_terms or found.criteria or found.other_events):
+        raise table.fault("terms", "nothing can trigger this row", "add terms or criteria")
+    if found.trigger_grade > _WORST:
+        raise table.fault("trigger_grade", f"{found.trigger_grade} is not a grade", f"use 1 to {_WORST}")
+    if found.on_recurrence < found.on_first:
+        raise table.fault("on_recurrence", "milder than on_first", "write what on_first says, or worse")
+    if found.never_acts and found.on_recurrence is not found.on_first:
+        raise table.fault(
+            "on_recurrence", "a row whose on_first is a note never acts", "write note, or let on_first act"
+        )
 
 
 def _earlier(table: TableReader) -> EarlierDraw:

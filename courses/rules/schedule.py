@@ -12,35 +12,55 @@ Span = tuple[date, date | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spacing:
+    """The last administration, and the nominal day and the window of the next one that follow from it."""
+
+    last: GivenCycle
+    nominal: date
+    window: Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dates:
-    """The calendar of the next cycle; `judged_for` is the planned day, or today when that is later."""
+    """The calendar of the next cycle; `judged_for` is the planned day, or today when that is later.
+
+    Before the first cycle there is no spacing.
+    """
 
     cycle: int
-    last: GivenCycle | None
-    nominal: date | None
+    spacing: Spacing | None
     planned_on: date | None
     judged_for: date
-    window: Window | None
+
+    @property
+    def last(self) -> GivenCycle | None:
+        """The last administration."""
+        return None if self.spacing is None else self.spacing.last
+
+    @property
+    def window(self) -> Window | None:
+        """The first and last day for the next administration."""
+        return None if self.spacing is None else self.spacing.window
 
 
 def dates_of(*, chart: Chart, protocol: Protocol, today: date) -> Dates:
     """Work out the next cycle's dates from the last administration and the planned day."""
     last = max(chart.cycles, key=lambda cycle: cycle.on, default=None)
     rule = protocol.schedule
-    nominal = window = None
+    spacing, planned_on = None, chart.planned_on
     if last is not None:
-        nominal = add_days(last.on, rule.interval_days)
-        window = Window(
-            earliest=add_days(last.on, rule.window_first_day), latest=add_days(last.on, rule.window_last_day)
+        earliest, latest = add_days(last.on, rule.window_first_day), add_days(last.on, rule.window_last_day)
+        spacing = Spacing(
+            last=last,
+            nominal=add_days(last.on, rule.interval_days),
+            window=Window(earliest=earliest, latest=latest),
         )
-    planned_on = chart.planned_on or nominal
+        planned_on = planned_on or spacing.nominal
     return Dates(
         cycle=len(chart.cycles) + 1,
-        last=last,
-        nominal=nominal,
+        spacing=spacing,
         planned_on=planned_on,
         judged_for=max(planned_on or today, today),
-        window=window,
     )
 
 
@@ -87,22 +107,21 @@ def delay_so_far(
     A day counts as toxicity's when it was recorded so, or when a toxicity was open and no other cause is
     recorded.
     """
-    if dates.last is None or dates.nominal is None or dates.planned_on is None:
+    if dates.spacing is None or dates.planned_on is None:
         return None
+    last_on, nominal = dates.spacing.last.on, dates.spacing.nominal
     mine = [d for d in chart.delays if d.cycle == dates.cycle]
     recorded = [(d.began_on, d.ended_on) for d in mine if d.cause is DelayCause.TOXICITY]
     other = [(d.began_on, d.ended_on) for d in mine if d.cause is not DelayCause.TOXICITY]
-    open_days = _days(toxic, dates.nominal, dates.planned_on) - _days(other, dates.nominal, dates.planned_on)
-    toxic_days = open_days | _days(recorded, dates.nominal, dates.planned_on)
-    spared = spared_days(
-        chart=chart, protocol=protocol, cycle=dates.cycle, nominal=dates.nominal, until=today
-    )
+    open_days = _days(toxic, nominal, dates.planned_on) - _days(other, nominal, dates.planned_on)
+    toxic_days = open_days | _days(recorded, nominal, dates.planned_on)
+    spared = spared_days(chart=chart, protocol=protocol, cycle=dates.cycle, nominal=nominal, until=today)
     return DelaySoFar(
-        days=days_between(dates.nominal, dates.planned_on),
-        day=clock_day(last_on=dates.last.on, protocol=protocol, today=today, spared_days=spared),
+        days=days_between(nominal, dates.planned_on),
+        day=clock_day(last_on=last_on, protocol=protocol, today=today, spared_days=spared),
         toxicity_days=len(toxic_days),
         limit_days=protocol.delay_limit.days,
-        counted_from=clock_start(last_on=dates.last.on, protocol=protocol),
+        counted_from=clock_start(last_on=last_on, protocol=protocol),
     )
 
 

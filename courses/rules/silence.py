@@ -94,11 +94,9 @@ def _silent_track(track: Track, moment: Moment, case: Case) -> SilentRule:
     judged = track.judge(moment, case).triggered
     if track.criterion is not None:
         bounds = [asked_bound(bound, moment, case) for bound in track.criterion.bounds]
-        return _judged_rule(family.id, name, judged, bounds, all_of_them=True, moment=moment, case=case)
+        return _judged_rule(family.id, name, judged, bounds, moment=moment, case=case)
     bounds = list(bounds_of_grade(track.name, family.trigger_grade, case))
-    found = _judged_rule(
-        family.id, name, judged, bounds, all_of_them=False, moment=moment, case=case, term=track.name
-    )
+    found = _judged_rule(family.id, name, judged, bounds, moment=moment, case=case, term=track.name)
     excuses = [bound for e in family.exemptions if e.term == track.name for bound in e.explained_by]
     return _with_excuses(found, excuses, moment, case)
 
@@ -117,7 +115,7 @@ def _silent_floor(floor: Floor, moment: Moment, case: Case) -> SilentRule:
         why = "no usable result, but one came" if came else "not measured"
         return SilentRule(rule=floor.id, name=floor.name, why=f"{names}: {why}")
     bounds = [bound for bound in bounds if bound not in absent]
-    found = _judged_rule(floor.id, floor.name, judged, bounds, all_of_them=True, moment=moment, case=case)
+    found = _judged_rule(floor.id, floor.name, judged, bounds, moment=moment, case=case)
     return _with_excuses(found, floor.explained_by, moment, case)
 
 
@@ -127,29 +125,35 @@ def _judged_rule(
     judged: Judged,
     bounds: list[Bound],
     *,
-    all_of_them: bool,
     moment: Moment,
     case: Case,
     term: str = "",
 ) -> SilentRule:
-    """The bounds as they were compared; `all_of_them` act only together, so that one unmet is enough."""
+    """The bounds as they were compared.
+
+    Of those that grade a `term` each acts alone; all others act only together, so that one unmet is enough.
+    """
     shown = [bound for bound in bounds if parts_of(bound.quantity)[0] in moment.samples]
     unmet = [bound for bound in shown if bound_holds(bound, moment, case).holds is False]
     if judged.holds is None:
         needs = ", ".join(sorted({_need_words(g, case) for g in judged.gaps}))
-        found = " and ".join(quantity_words(bound, moment, case) for bound in shown)
-        why = f"{found}: could not be judged without {needs}"
-    elif unmet and (all_of_them or len(unmet) == len(bounds)):
+        why = f"{_found_words(shown, moment, case)}: could not be judged without {needs}"
+    elif unmet and (not term or len(unmet) == len(bounds)):
         why = " and ".join(
             f"{quantity_words(bound, moment, case)}, not {bound_words(bound, moment, case)}"
             for bound in unmet
         )
     elif bounds:
-        why = " and ".join(quantity_words(bound, moment, case) for bound in shown) + f": {_EXCUSED}"
+        why = f"{_found_words(shown, moment, case)}: {_EXCUSED}"
     else:
         why = "no bound of the criteria applies to this patient"
     comparisons = tuple(compared_bound(bound, moment, case, term=term) for bound in shown)
     return SilentRule(rule=rule, name=name, why=why, comparisons=comparisons)
+
+
+def _found_words(bounds: Iterable[Bound], moment: Moment, case: Case) -> str:
+    """What was found, each quantity once, however many bounds look at it."""
+    return " and ".join(dict.fromkeys(quantity_words(bound, moment, case) for bound in bounds))
 
 
 def _need_words(gap: Gap, case: Case) -> str:
@@ -169,14 +173,15 @@ def _with_excuses(found: SilentRule, excuses: Iterable[GradeBound], moment: Mome
 def _silent_window(dates: Dates) -> SilentRule:
     """The planned day lies within the window; before the first cycle there is none."""
     name = "window of the next administration"
-    if dates.window is None or dates.last is None:
+    if dates.spacing is None:
         return SilentRule(rule=WINDOW_RULE, name=name, why="no cycle has been given yet")
-    first, last = day_words(dates.window.earliest), day_words(dates.window.latest)
+    last, window = dates.spacing.last, dates.spacing.window
+    first, final = day_words(window.earliest), day_words(window.latest)
     return SilentRule(
         rule=WINDOW_RULE,
         name=name,
-        why=f"{day_words(dates.judged_for)} lies not before {first}; the window ends on {last}",
-        comparisons=(compared_window(dates.last, dates.judged_for, Test.BELOW, dates.window.earliest),),
+        why=f"{day_words(dates.judged_for)} lies not before {first}; the window ends on {final}",
+        comparisons=(compared_window(last, dates.judged_for, Test.BELOW, window.earliest),),
     )
 
 

@@ -249,9 +249,7 @@ def reported(case: Case) -> Iterator[Episode]:
 
     Death is one whatever its cause.
     """
-    lookup = _terms(case)
-    for event in events(case):
-        family, track = family_of(event.term, lookup, case)
+    for event, family, track in placed_events(case):
         if family is None or not (event.grade == DEATH or _may_act(event, family)):
             continue
         interval = bisect_right(case.history.cycle_days, event.began_on)
@@ -283,6 +281,19 @@ def events(case: Case) -> list[AdverseEvent]:
     )
 
 
+def placed_events(case: Case) -> Iterator[tuple[AdverseEvent, ToxicityFamily | None, str]]:
+    """Each adverse event once, oldest first, with the family it belongs to and the track's name."""
+    told = events(case)
+    lookup = _terms(case)
+    for event in told:
+        yield event, *_placed(event.term, lookup, case)
+
+
+def family_of(term: str, case: Case) -> tuple[ToxicityFamily | None, str]:
+    """The family a reported term belongs to, and the track's name in it."""
+    return _placed(term, _terms(case), case)
+
+
 def _terms(case: Case) -> Mapping[str, tuple[ToxicityFamily, str]]:
     """Each term people may report, folded, with the family and track it belongs to."""
     found: dict[str, tuple[ToxicityFamily, str]] = {}
@@ -295,12 +306,11 @@ def _terms(case: Case) -> Mapping[str, tuple[ToxicityFamily, str]]:
     return found
 
 
-def family_of(
-    term: str, lookup: Mapping[str, tuple[ToxicityFamily, str]] | None, case: Case
+def _placed(
+    term: str, lookup: Mapping[str, tuple[ToxicityFamily, str]], case: Case
 ) -> tuple[ToxicityFamily | None, str]:
-    """The family a reported term belongs to: the one that names it, else the one for all other events."""
+    """The family that names a term, else the one for all other events."""
     name = folded(term)
-    found = (lookup if lookup is not None else _terms(case)).get(name)
-    if found is not None:
-        return found
+    if name in lookup:
+        return lookup[name]
     return next((family for family in case.protocol.families if family.other_events), None), name

@@ -6,7 +6,7 @@ from datetime import date
 from fractions import Fraction
 from itertools import groupby
 
-from courses.rules.ctcae import GradeRange, grade, grade_of_numbers
+from courses.rules.ctcae import GradeRange, grade_of_numbers, raised_by_people
 from courses.rules.derived import Case, GapKind, Moment, gap
 from courses.rules.evidence import Sample
 from courses.rules.facts import Attribution, ManualGrade
@@ -137,15 +137,12 @@ def moments(case: Case) -> Iterator[tuple[Moment, frozenset[str]]]:
 
     Nothing is carried over an infusion.
     """
-    carried: dict[str, Sample] = {}
-    interval = -1
-    for _, group in groupby(case.history.decisive, key=lambda sample: sample.at):
-        drawn = {sample.analyte: sample for sample in group}
-        day = next(iter(drawn.values())).day
-        if case.history.interval_of(day) != interval:
-            interval, carried = case.history.interval_of(day), {}
-        carried = {short: s for short, s in carried.items() if _still_valid(s, day, case)} | drawn
-        yield Moment(day=day, interval=interval, samples=carried), frozenset(drawn)
+    for interval, within in groupby(case.history.decisive, key=lambda s: case.history.interval_of(s.day)):
+        carried: dict[str, Sample] = {}
+        for (_, day), group in groupby(within, key=lambda s: (s.at, s.day)):
+            drawn = {sample.analyte: sample for sample in group}
+            carried = {short: s for short, s in carried.items() if _still_valid(s, day, case)} | drawn
+            yield Moment(day=day, interval=interval, samples=carried), frozenset(drawn)
 
 
 def _still_valid(sample: Sample, day: date, case: Case) -> bool:
@@ -161,9 +158,9 @@ def explained(bounds: tuple[GradeBound, ...], moment: Moment, case: Case) -> Jud
     answers = []
     for bound in bounds:
         criterion = case.protocol.criteria.by_term[bound.term]
-        found = grade(criterion, moment, case)
+        numbers = grade_of_numbers(criterion, moment, case)
         # A person's grade can only raise: it may end an explanation, and never makes one.
-        numbers = grade_of_numbers(criterion, moment, case) if case.chart.manual_grades else found
+        found = raised_by_people(numbers, criterion, moment, case)
         milder = _milder(found.at_most(bound.at_most), criterion, moment)
         answers += [numbers.at_least(bound.at_least), milder]
     return both(answers)
@@ -185,15 +182,14 @@ def _judge_grade(track: Track, moment: Moment, case: Case) -> Finding:
     """A graded term triggers from its grade on, unless explained or no worse than at the baseline."""
     family = track.family
     criterion = case.protocol.criteria.by_term[track.name]
-    found = grade(criterion, moment, case)
-    manual = manual_grade(criterion, moment, case)
+    numbers = grade_of_numbers(criterion, moment, case)
+    found = raised_by_people(numbers, criterion, moment, case)
     reached = found.at_least(family.trigger_grade)
     excuse = Judged(False)
     if reached.holds is not False:
         excuse = explained(_excuses(family, track.name), moment, case)
     spared = Judged(family.spare_baseline_grade and _no_worse_than_baseline(found, track, case))
     required = {row.analyte for row in case.protocol.labs if row.always}
-    raised = manual is not None and found != grade_of_numbers(criterion, moment, case)
     always = required.issuperset(parts_of(criterion.quantity))
     return Finding(
         triggered=both([reached, _not(excuse), _not(spared)]),
@@ -201,7 +197,7 @@ def _judge_grade(track: Track, moment: Moment, case: Case) -> Finding:
         weighty=always or excuse.holds is None or any(g.kind in _WEIGHTY for g in reached.gaps),
         grade=found.low,
         worst_grade=found.high,
-        manual=manual if raised else None,
+        manual=None if found == numbers else manual_grade(criterion, moment, case),
     )
 
 

@@ -117,9 +117,9 @@ def quantity_words(bound: Bound, moment: Moment, case: Case) -> str:
     if bound.quantity not in DERIVED:
         return sample_words(sample, case.protocol)
     known, limit = quantity_at(bound.quantity, moment, case).value, limit_of(bound, moment, case).value
-    name, unit = name_of(bound.quantity, case.protocol), unit_of(bound.quantity, case.protocol)
+    name, unit = name_of(bound.quantity, case.protocol), unit_words(DERIVED[bound.quantity])
     value, _ = apart(known, limit, computed=True)
-    return f"{name} {measured(value, unit)} on {day_words(sample.day)}"
+    return f"{name} {value if known is None else measured(value, unit)} on {day_words(sample.day)}"
 
 
 def limit_words(bound: Bound, moment: Moment | None, case: Case) -> str:
@@ -132,9 +132,9 @@ def limit_words(bound: Bound, moment: Moment | None, case: Case) -> str:
     limit = None if moment is None else limit_of(bound, moment, case).value
     if moment is None or limit is None:
         return times
-    computed = bound.quantity in DERIVED
-    value = quantity_at(bound.quantity, moment, case).value if computed else None
-    return f"{times} ({measured(apart(value, limit, computed=computed)[1], unit)})"
+    value = quantity_at(bound.quantity, moment, case).value
+    _, beside = apart(value, limit, computed=bound.quantity in DERIVED)
+    return f"{times} ({measured(beside, unit)})"
 
 
 def bound_words(bound: Bound, moment: Moment | None, case: Case) -> str:
@@ -149,13 +149,14 @@ def release_words(bound: Bound, moment: Moment | None, case: Case) -> str:
 
 def surrogate_words(bounds: Iterable[Bound], moment: Moment, case: Case) -> str:
     """That one quantity stands in for another which was not measured; empty where none does."""
-    found = [surrogate_at(bound.quantity, moment, case) for bound in bounds]
-    return "".join(
-        f" ({name_of(surrogate.bound.quantity, case.protocol)} stands in for "
-        f"{name_of(surrogate.quantity, case.protocol)}, which was not measured, by the site's choice)"
-        for surrogate in found
-        if surrogate is not None
-    )
+    for bound in bounds:
+        surrogate = surrogate_at(bound.quantity, moment, case)
+        if surrogate is not None:  # a site sets one at most
+            return (
+                f" ({name_of(surrogate.bound.quantity, case.protocol)} stands in for "
+                f"{name_of(surrogate.quantity, case.protocol)}, which was not measured, by the site's choice)"
+            )
+    return ""
 
 
 def lab_evidence(sample: Sample, protocol: Protocol) -> Evidence:

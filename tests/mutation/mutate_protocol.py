@@ -15,6 +15,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from unittest.mock import patch
 
+import pytest
 from rich.console import Console
 from rich.progress import Progress
 
@@ -23,6 +24,10 @@ from courses.situation import BadSituation
 from tests.case_reader import EXTRA_PROTOCOLS
 from tests.mutation.row_mutants import RowMutant, as_toml, row_mutants
 from tests.rules.test_ctcae import LINES, test_the_finding_gets_the_grade_of_the_golden_table
+from tests.rules.test_reported_terms import LINES as REPORTED
+from tests.rules.test_reported_terms import (
+    test_a_reported_name_belongs_to_the_rule_and_term_of_the_golden_list as test_of_a_reported_name,
+)
 from tests.test_cases import CASES, test_the_case_gets_the_answer_its_source_gives
 
 EQUIVALENT = Path(__file__).parent / "equivalent_rows.toml"
@@ -73,13 +78,13 @@ class Trial:
         """Whether the test fails now."""
         try:
             self.run()
-        except (AssertionError, BadSituation, LookupError):
+        except (AssertionError, BadSituation, LookupError, pytest.fail.Exception):
             return True
         return False
 
 
 def trials() -> list[Trial]:
-    """Every clinical case and every line of the golden grade tables."""
+    """Every clinical case and every line of the golden lists of grades and reported names."""
     cases = [
         Trial(
             rests_on=case["protocol"],
@@ -96,7 +101,15 @@ def trials() -> list[Trial]:
         )
         for version, line in LINES
     ]
-    return lines + cases
+    names = [
+        Trial(
+            rests_on=protocol,
+            words=frozenset({line["reported"], line["rule"]}),
+            run=partial(test_of_a_reported_name, protocol, line),
+        )
+        for protocol, line in REPORTED
+    ]
+    return names + lines + cases
 
 
 class Judge:

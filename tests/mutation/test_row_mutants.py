@@ -17,6 +17,7 @@ from tests.mutation.mutate_protocol import (
     Explained,
     Fate,
     Judge,
+    Trial,
     changed_shelf,
     mutants_of,
     read_explained,
@@ -125,3 +126,15 @@ def test_every_equivalent_has_a_reason_and_stands_once() -> None:
     assert all(read_equivalent().values())
     assert len(read_equivalent()) == len(tomllib.loads(CODE_LIST.read_text("utf-8"))["equivalent"])
     assert ROW_LIST.name == "equivalent_rows.toml"
+
+
+def test_a_case_that_waits_for_a_refusal_in_vain_has_noticed_the_change() -> None:
+    def refused() -> None:
+        with pytest.raises(ValueError, match="all 4 planned cycles"):
+            assess_nothing()
+
+    def assess_nothing() -> None:
+        """No refusal comes."""
+
+    assert Trial(rests_on="", words=frozenset(), run=refused).fails()
+    assert not Trial(rests_on="", words=frozenset(), run=assess_nothing).fails()

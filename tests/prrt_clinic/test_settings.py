@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[2]
 SAFE = {
@@ -175,3 +176,23 @@ def test_the_hourly_trial_speaks_tls_where_an_authority_is_named(tmp_path):
 def test_a_new_data_folder_is_for_its_owner_alone(tmp_path):
     assert load(tmp_path, PRRT_VAR_DIR=str(tmp_path / "new")).returncode == 0
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_database_that_is_gone_without_a_word_is_noticed_after_half_a_minute(tmp_path):
+    url = SAFE["DATABASE_URL"] + "?sslmode=require&tcp_user_timeout=5000"
+    wanted = (
+        "[s.DATABASES['default']['OPTIONS'].get(name) for name in ('tcp_user_timeout', 'keepalives_idle',"
+    )
+    wanted += " 'connect_timeout', 'sslmode')]"
+    usual = load(tmp_path, wanted, **SAFE)
+    assert usual.stdout.strip() == "[30000, 15, 10, None]", usual.stderr
+    chosen = load(tmp_path, wanted, **{**SAFE, "DATABASE_URL": url})
+    assert chosen.stdout.strip() == "[5000, 15, 10, 'require']", chosen.stderr
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db
+def test_the_driver_takes_what_the_settings_say_of_a_silent_server():
+    connection.ensure_connection()
+    told = connection.connection.info.get_parameters()
+    assert (told["tcp_user_timeout"], told["keepalives_idle"]) == ("30000", "15")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from courses import library
-from courses.rules.comparing import compared_bound, compared_window, counted, opposite
+from courses.rules.comparing import _distance, compared_bound, compared_window, counted, opposite
 from courses.rules.decimals import apart, exact_text, interval_text
 from courses.rules.derived import Case, Moment
 from courses.rules.evidence import read_history
@@ -231,3 +231,17 @@ def test_a_row_of_grades_without_a_measured_distance_tells_no_next_grade() -> No
     )
     found = compare(within, bound("PLT", Test.BELOW, "75"), term="Platelet count decreased")
     assert (found.value, found.to_next_grade) == (">80", "")
+
+
+@pytest.mark.parametrize(
+    ("value", "distance"), [("74.5", "0.5 d below 75"), ("75", "exactly at 75"), ("76", "1 d above 75")]
+)
+def test_a_distance_is_told_with_the_side_it_lies_on(value: str, distance: str) -> None:
+    assert _distance(value, "75", "d") == distance
+
+
+def test_a_comparison_of_a_grade_tells_when_the_specimen_was_taken() -> None:
+    taken_at = measurement("PLT", "60", draw_day()).collected_at
+    found = counted("grade given by Dr. Weber", 3, "", Test.AT_LEAST, 2, collected_at=taken_at)
+    assert (found.met, found.to_limit, found.collected_at) == (True, "1 above 2", taken_at)
+    assert counted("Age", 12, "a", Test.BELOW, 12).collected_at is None

@@ -4,17 +4,34 @@ import csv
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from courses import library
-from courses.rules.ctcae import GradeRange, condition_holds, grade, row_holds
+from courses.rules.ctcae import (
+    GradeRange,
+    _bound_against_abnormal_baseline,
+    condition_holds,
+    grade,
+    grade_of_numbers,
+    row_holds,
+)
 from courses.rules.derived import Case, GapKind, Moment, gap
 from courses.rules.evidence import read_history
 from courses.rules.facts import DiseaseFlags, Facts
 from courses.rules.judging import Judged
-from courses.rules.protocol import CREATININE_CLEARANCE, Condition, Criterion, GradeRow, Reference
+from courses.rules.protocol import (
+    CORRECTED_CALCIUM,
+    CREATININE_CLEARANCE,
+    Bound,
+    Condition,
+    Criterion,
+    GradeRow,
+    Reference,
+    Test,
+)
 from courses.rules.values import Chart, Measurement, Sex, Weight
 from tests.case_reader import UNITS
 from tests.strategies import measurement
@@ -249,3 +266,47 @@ def test_a_multiple_of_an_unknown_abnormal_baseline_is_surely_no_less_than_that_
     without_limit = replace(moment, samples={criterion.quantity: unlimited})
     assert row_holds(row, criterion, without_limit, case) == Judged(None, lacking)
     assert row_holds(row, criterion, replace(moment, samples={}), case) == Judged(None, lacking)
+
+
+def with_drawn(*drawn: Measurement, facts: Facts | None = None) -> tuple[Moment, Case]:
+    """What one draw brought in a chart without a baseline."""
+    chart = Chart(birth_date=None, sex=None, measurements=drawn, facts=facts or Facts())
+    case = Case(chart=chart, history=replace(read_history(chart), baselines={}), protocol=PROTOCOL)
+    samples = {sample.analyte: sample for sample in case.history.decisive}
+    return Moment(day=DAY, interval=1, samples=samples), case
+
+
+def test_a_grade_that_symptoms_decide_says_of_which_term_they_are() -> None:
+    moment, case = with_drawn(measurement("NA", "127", DAY))
+    hyponatremia = library.criteria("5.0").by_term["Hyponatremia"]
+    assert grade_of_numbers(hyponatremia, moment, case) == GradeRange(2, 3, SYMPTOM)
+
+
+def test_a_grade_that_is_known_lacks_nothing_whichever_of_its_rows_is_read_first() -> None:
+    facts = Facts(disease_flags=DiseaseFlags(anticoagulated=None))
+    moment, case = with_drawn(measurement("INR", "2.6", DAY), facts=facts)
+    inr = library.criteria("5.0").by_term["INR increased"]
+    plain, anticoagulated, *_ = [row for row in inr.rows if row.grade == 3]
+    for rows in ((plain, anticoagulated), (anticoagulated, plain)):
+        assert grade_of_numbers(replace(inr, rows=rows), moment, case) == GradeRange(3, 3)
+
+
+@pytest.mark.parametrize(("calcium", "expected"), [("5.2", False), ("5.3", None)])
+def test_a_multiple_of_an_unknown_baseline_is_told_of_a_computed_quantity_as_well(
+    calcium: str, expected: bool | None
+) -> None:
+    """Twice the unknown abnormal baseline of a corrected calcium lies above twice the upper limit, 2.6."""
+    bound = Bound(
+        quantity=CORRECTED_CALCIUM,
+        test=Test.ABOVE,
+        limit=Decimal(2),
+        exact=Fraction(2),
+        reference=Reference.BASELINE,
+    )
+    row = GradeRow(grade=3, grade_to=3, bound=bound, condition=Condition.BASELINE_ABNORMAL)
+    drawn = measurement("CA", calcium, DAY, low=Decimal("2.1"), high=Decimal("2.6"))
+    moment, case = with_drawn(drawn, measurement("ALB", "40", DAY))
+    lacking = frozenset({gap(GapKind.BASELINE, CORRECTED_CALCIUM)})
+    assert _bound_against_abnormal_baseline(row, moment, case) == Judged(
+        expected, lacking if expected is None else frozenset()
+    )

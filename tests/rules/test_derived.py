@@ -8,11 +8,21 @@ from fractions import Fraction
 import pytest
 
 from courses import library
-from courses.rules.derived import Case, GapKind, Known, Moment, clearance, gap, quantity_at, weight_for
+from courses.rules.derived import (
+    Case,
+    GapKind,
+    Known,
+    Moment,
+    clearance,
+    gap,
+    quantity_at,
+    quantity_at_baseline,
+    weight_for,
+)
 from courses.rules.evidence import read_history
 from courses.rules.facts import DiseaseFlags, Facts
 from courses.rules.intervals import Interval, is_below
-from courses.rules.protocol import CORRECTED_CALCIUM
+from courses.rules.protocol import CORRECTED_CALCIUM, CREATININE_CLEARANCE
 from courses.rules.values import Chart, Sex, Weight
 from tests.strategies import measurement
 
@@ -150,3 +160,20 @@ def test_a_weight_counts_on_the_last_day_of_its_validity_and_for_the_baseline_lo
         assert (weight_for(DAY, case=weighed, baseline=True) is not None) is known_for_baseline
         assert (clearance(sample=sample, case=weighed).value is not None) is known
         assert (clearance(sample=sample, case=weighed, baseline=True).value is not None) is known_for_baseline
+
+
+def test_the_clearance_of_a_baseline_may_rest_on_an_older_weight_than_one_of_today() -> None:
+    usual = case(CREAT="100")
+    days = PROTOCOL.weight.validity_days + 1
+    weights = (Weight(on=DAY - timedelta(days=days), kg=Decimal(80)),)
+    found = replace(usual, chart=replace(usual.chart, weights=weights), known={})
+    sample = found.history.newest("CREAT")
+    assert sample is not None
+    assert found.history.baselines == {"CREAT": sample}
+    moment = Moment(day=DAY, interval=0, samples={"CREAT": sample})
+    # (140 - 60) × 80 kg × 88.42 / (72 × 100 µmol/L)
+    expected = Interval(Fraction("56588800") / 720000, Fraction("56588800") / 720000)
+    assert quantity_at_baseline(CREATININE_CLEARANCE, found) == Known(expected)
+    assert quantity_at(CREATININE_CLEARANCE, moment, found) == Known(
+        None, frozenset({gap(GapKind.WEIGHT, "weight")})
+    )

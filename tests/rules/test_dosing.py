@@ -151,3 +151,132 @@ def test_a_toxicity_carried_over_a_cycle_stops_at_the_limit_after_that_cycle(day
 def test_an_event_that_began_and_ended_on_the_day_of_a_cycle_is_one_of_the_interval_after_it() -> None:
     answer = judge(event("Fatigue", 3, last_day(), ended_on=last_day()))
     assert answer.action is Action.REDUCE
+
+
+def sentences(answer: Recommendation, rule: str) -> list[str]:
+    return [reason.sentence for reason in answer.reasons if reason.rule == rule]
+
+
+def test_a_laboratory_finding_that_never_acts_says_so_and_nothing_more() -> None:
+    draws = (*panel(draw_day()), measurement("LYMPH", "0.3", draw_day()))
+    [told] = sentences(recommend(chart=chart(draws=draws), protocol=PROTOCOL, today=draw_day()), "DM-LYM")
+    assert told.endswith("(grade 3): this alone never changes the treatment.")
+
+
+def test_a_laboratory_finding_that_ends_the_treatment_at_once_shows_its_numbers() -> None:
+    strict = replace(
+        PROTOCOL,
+        families=tuple(
+            replace(f, on_first=Action.STOP) if f.id == "DM-PLT" else f for f in PROTOCOL.families
+        ),
+    )
+    low = chart(draws=panel(draw_day(), PLT="60"))
+    [stop] = [
+        r for r in recommend(chart=low, protocol=strict, today=draw_day()).reasons if r.action is Action.STOP
+    ]
+    assert stop.sentence == (
+        "Platelets 60 ×10^9/L on 27 April 2026, below 75 ×10^9/L (grade 2, first occurrence): stop "
+        "permanently, do not treat again."
+    )
+    assert [(c.value, c.limit, c.met) for c in stop.comparisons][:1] == [("60", "75", True)]
+
+
+def test_a_recurrence_outside_the_named_rules_says_how_it_is_related() -> None:
+    draws = (
+        *panel(FIRST + timedelta(days=20), ALT="300"),
+        *panel(FIRST + timedelta(days=40)),
+        *panel(draw_day(), ALT="300"),
+    )
+    answer = recommend(chart=chart(draws=draws), protocol=PROTOCOL, today=draw_day())
+    [stop] = [r for r in answer.reasons if r.action is Action.STOP]
+    assert (stop.rule, stop.occurrence) == ("DM-OTH", Occurrence.RECURRENT)
+    assert "possibly related" in stop.sentence
+
+
+def test_while_one_toxicity_of_a_rule_lasts_none_of_them_brings_the_full_activity_back() -> None:
+    """Neutrophils were low after cycle 1 and are back; an anaemia of the same rule is not over."""
+    usual = chart(draws=(measurement("ANC", "0.8", FIRST + timedelta(days=20)), *panel(draw_day())))
+    back = panel(FIRST + timedelta(days=40))
+    first, second = usual.cycles
+    reduced = replace(
+        usual,
+        measurements=(*usual.measurements, *back),
+        cycles=(first, replace(second, activity_gbq=PROTOCOL.schedule.reduced_activity_gbq)),
+    )
+    lasting = event("Anemia", 3, FIRST + timedelta(days=10))
+    for events, told, action in (((), 1, Action.PROCEED), ((lasting,), 0, Action.DELAY)):
+        answer = recommend(chart=replace(reduced, adverse_events=events), protocol=PROTOCOL, today=draw_day())
+        assert answer.action is action
+        assert sum("7.4 GBq again" in sentence for sentence in sentences(answer, "DM-HEM")) == told
+
+
+def limit_answer(*draws: Any, given: int = 2, today: date) -> list[str]:
+    """What the limit of a delay says today, after the last administration."""
+    found = chart(given=given, draws=draws, planned_on=today + timedelta(days=3))
+    return sentences(recommend(chart=found, protocol=PROTOCOL, today=today), "LIM-DELAY")
+
+
+def test_every_toxicity_that_reaches_the_limit_is_named() -> None:
+    today = last_day() + timedelta(days=112)
+    lasting = panel(today - timedelta(days=60), PLT="60", HGB="75")
+    told = limit_answer(*lasting, *panel(today, PLT="60", HGB="75"), today=today)
+    assert [sentence.split()[0] for sentence in told] == ["Platelets", "Haemoglobin"]
+
+
+@pytest.mark.parametrize(
+    ("onset", "back", "stops"),
+    [
+        (111, 112, True),
+        (112, 113, True),
+        # It began after the limit day: it stops while it lasts, and no longer.
+        (113, None, True),
+        (113, 114, False),
+    ],
+)
+def test_a_toxicity_of_the_limit_day_stops_though_it_is_over_and_one_of_the_next_day_does_not(
+    onset: int, back: int | None, stops: bool
+) -> None:
+    low = panel(last_day() + timedelta(days=onset), PLT="60")
+    normal = () if back is None else panel(last_day() + timedelta(days=back))
+    told = limit_answer(*low, *normal, today=last_day() + timedelta(days=back or onset))
+    assert bool(told) is stops
+
+
+@pytest.mark.parametrize(("back", "stops"), [(-1, False), (0, False), (1, True), (2, True)])
+def test_a_late_toxicity_that_outlasts_the_cycle_given_meanwhile_stops(back: int, stops: bool) -> None:
+    """Cycle 2 came 120 days after cycle 1, five days after platelets fell; they are back so many days on."""
+    second = FIRST + timedelta(days=120)
+    usual = chart(
+        draws=(
+            *panel(second - timedelta(days=5), PLT="60"),
+            *panel(second + timedelta(days=back)),
+            *panel(second + timedelta(days=49)),
+        ),
+        planned_on=second + timedelta(days=56),
+    )
+    late = replace(usual, cycles=(usual.cycles[0], replace(usual.cycles[1], on=second)))
+    answer = recommend(chart=late, protocol=PROTOCOL, today=second + timedelta(days=49))
+    assert bool(sentences(answer, "LIM-DELAY")) is stops
+
+
+def test_a_late_cycle_is_held_against_no_toxicity_that_came_after_it() -> None:
+    second = FIRST + timedelta(days=120)
+    usual = chart(
+        draws=(*panel(second + timedelta(days=20), PLT="60"), *panel(second + timedelta(days=49))),
+        planned_on=second + timedelta(days=56),
+    )
+    late = replace(usual, cycles=(usual.cycles[0], replace(usual.cycles[1], on=second)))
+    answer = recommend(chart=late, protocol=PROTOCOL, today=second + timedelta(days=49))
+    assert (answer.action, sentences(answer, "LIM-DELAY")) == (Action.REDUCE, [])
+
+
+def test_only_the_occurrence_that_the_decision_rests_on_is_to_be_confirmed() -> None:
+    """Platelets came twice and stop the course; haemoglobin was low once, between the cycles, and reduces."""
+    low = panel(FIRST + timedelta(days=20), PLT="60", HGB="75")
+    answer = recommend(
+        chart=chart(draws=(*low, *panel(FIRST + timedelta(days=40)), *panel(draw_day(), PLT="60"))),
+        protocol=PROTOCOL,
+        today=draw_day(),
+    )
+    assert answer.action is Action.STOP
+    assert [asked.rule for asked in answer.to_confirm] == ["DM-PLT"]

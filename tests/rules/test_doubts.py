@@ -186,3 +186,9 @@ def test_what_a_toxicity_must_be_judged_by_to_end_is_asked_for_with_the_next_dra
         " (DM-HEP)"
     )
     assert gap.resolve == f"collect {PROTOCOL.names['PTR']} with the next draw"
+
+
+def test_a_result_without_a_number_holds_nothing_while_a_usable_one_is_in_time() -> None:
+    empty = replace(measurement("ALT", "1", DAY + timedelta(days=1)), value=None)
+    answer = judge(*panel(DAY), empty)
+    assert (answer.action, answer.missing) == (Action.PROCEED, ())

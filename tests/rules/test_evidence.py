@@ -178,3 +178,17 @@ def test_the_order_in_which_results_are_listed_changes_nothing(
     one = plt("60", ref="result:1", result="one")
     other = replace(one, result=result, **change)  # type: ignore[arg-type]  # fields of the dataclass
     assert sift([one, other]) == sift([other, one])
+
+
+def test_a_result_of_which_one_copy_holds_no_number_is_told_without_one() -> None:
+    known, empty = plt("60"), replace(plt("60"), value=None)
+    for order in ((known, empty), (empty, known)):
+        (found,) = sift(order)
+        assert (found.standing, found.value, found.measurement.value) == (Standing.EMPTY, None, None)
+
+
+def test_the_order_in_which_results_with_other_marks_are_listed_changes_nothing() -> None:
+    marks = [("clotted",), ("clotted", "haemolysed"), ("drip arm",)]
+    copies = [plt("60", quality=quality, result=f"result-{i}") for i, quality in enumerate(marks)]
+    assert [s.measurement.quality for s in sift(copies)] == marks
+    assert sift(copies[::-1]) == sift(copies)

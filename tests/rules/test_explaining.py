@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from courses import library
-from courses.rules.facts import DiseaseFlags, Facts
+from courses.rules.facts import DiseaseFlags, Facts, ManualGrade
 from courses.rules.recommend import recommend
 from courses.rules.values import Action, Chart, Reason
 from tests.strategies import FIRST, chart, draw_day, measurement, panel
@@ -104,3 +104,29 @@ def test_the_day_of_release_heeds_the_quantity_that_shows_the_recovery_as_well()
     reasons = recommend(chart=found, protocol=protocol, today=TODAY).reasons
     (reason,) = [reason for reason in reasons if reason.rule == "DM-HEP"]
     assert reason.release.endswith("in a final result collected on or after 1 May 2026")
+
+
+def test_a_finding_that_a_person_graded_worse_says_its_bound_and_the_persons_grade() -> None:
+    given = ManualGrade(
+        term="Thrombocytopenia", grade=3, on=draw_day(), by="Dr. Weber", reason="bleeding gums"
+    )
+    found = chart(draws=panel(draw_day(), PLT="70"), manual_grades=(given,))
+    assert reason_of(found, "DM-PLT", Action.DELAY).sentence == (
+        "Platelets 70 ×10^9/L on 27 April 2026, below 75 ×10^9/L, graded 3 by Dr. Weber (bleeding gums) "
+        "(grade 3, first occurrence): delay until 75 ×10^9/L or more."
+    )
+
+
+def test_a_finding_without_a_grade_that_never_acts_has_no_mark() -> None:
+    families = tuple(
+        replace(f, on_first=Action.PROCEED, on_recurrence=Action.PROCEED) if f.id == "DM-HEP" else f
+        for f in PROTOCOL.families
+    )
+    found = chart(draws=panel(draw_day(), BILI="64"))
+    reasons = recommend(chart=found, protocol=replace(PROTOCOL, families=families), today=TODAY).reasons
+    (reason,) = [reason for reason in reasons if reason.rule == "DM-HEP"]
+    assert reason.action is Action.PROCEED
+    assert reason.sentence == (
+        "Bilirubin, total 64 µmol/L on 27 April 2026, above 3 × the upper limit of normal (63 µmol/L): "
+        "this alone never changes the treatment."
+    )

@@ -113,6 +113,12 @@ def test_a_doubtful_result_is_not_graded() -> None:
             {"high": Decimal("5.8")},
             "graded, though within the laboratory's own limit of normal of 5.8",
         ),
+        (
+            "K",
+            "5.6",
+            {"high": Decimal("5.6")},
+            "graded, though within the laboratory's own limit of normal of 5.6",
+        ),
         ("K", "5.9", {"high": Decimal("5.8")}, ""),
         ("K", "4.2", {"high": Decimal("5.8")}, ""),
         ("PLT", "60", {}, ""),
@@ -123,3 +129,19 @@ def test_a_grade_given_within_the_limits_of_the_laboratory_is_flagged(analyte, v
     found = judge(chart(draws=(*rest, measurement(analyte, value, draw_day(), **more))))
     lines = [line for line in found.grades if line.analyte == analyte and line.grade != 0]
     assert [line.remark for line in lines] == ([] if value == "4.2" else [remark])
+
+
+def test_a_term_of_one_single_bound_is_graded_and_flagged_as_well() -> None:
+    criteria = PROTOCOL.criteria
+    term = criteria.by_term["Hyperkalemia"]
+    only = replace(term, rows=tuple(row for row in term.rows if row.grade == 2))
+    protocol = replace(
+        PROTOCOL,
+        criteria=replace(criteria, by_term={**criteria.by_term, term.term: only}),
+        other_criteria=None,
+    )
+    drawn = measurement("K", "5.6", draw_day(), high=Decimal("5.8"))
+    lines = judge(chart(draws=(*panel(draw_day()), drawn)), protocol).grades
+    assert [(line.grade, line.remark) for line in lines if line.term == "Hyperkalemia"] == [
+        (2, "graded, though within the laboratory's own limit of normal of 5.8")
+    ]

@@ -1,15 +1,24 @@
 """Three-valued answers to single bounds: what they rest on, and what is missing where they are unknown."""
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
 import pytest
 
 from courses import library
-from courses.rules.derived import Case, GapKind, Moment, gap
+from courses.rules.derived import Case, Gap, GapKind, Known, Moment, gap
 from courses.rules.evidence import read_history
-from courses.rules.judging import Judged, bound_holds, recovered, unless
-from courses.rules.protocol import Bound, Reference, Test
+from courses.rules.intervals import exactly
+from courses.rules.judging import (
+    Judged,
+    bound_holds,
+    normal_limit,
+    parts_or_surrogate,
+    recovered,
+    unless,
+)
+from courses.rules.protocol import Bound, Reference, Surrogate, Test
 from courses.rules.values import Measurement, Weight
 from tests.strategies import BASELINE_DAY, chart, draw_day, measurement
 
@@ -122,3 +131,45 @@ def test_the_weight_of_the_baseline_may_be_older_than_one_for_today() -> None:
         reference=Reference.BASELINE,
     )
     assert bound_holds(bound, moment, case) == Judged(None, frozenset({gap(GapKind.WEIGHT, "weight")}))
+
+
+@pytest.mark.parametrize(
+    ("is_set", "quantity", "analytes"),
+    [
+        (True, "PTR", ("PTR", "INR")),
+        (True, "INR", ("INR",)),
+        (True, "corrected_calcium", ("CA", "ALB")),
+        (False, "PTR", ("PTR",)),
+    ],
+)
+def test_only_the_quantity_a_site_chose_is_made_of_what_stands_in_for_it_as_well(
+    is_set: bool, quantity: str, analytes: tuple[str, ...]
+) -> None:
+    above = Bound(quantity="INR", test=Test.ABOVE, limit=Decimal("1.5"), exact=Fraction(3, 2))
+    chosen = Surrogate(quantity="PTR", bound=above, source=PROTOCOL.schedule.source)
+    site = replace(PROTOCOL, prothrombin_surrogate=chosen if is_set else None)
+    _, case = at_draw()
+    assert parts_or_surrogate(quantity, replace(case, protocol=site)) == analytes
+
+
+@pytest.mark.parametrize(
+    ("quantity", "reference", "lacking"),
+    [
+        ("PLT", Reference.LLN, RESULT),
+        ("PLT", Reference.ULN, RESULT),
+        ("corrected_calcium", Reference.ULN, gap(GapKind.RESULT, "CA")),
+        ("creatinine_clearance", Reference.LLN, gap(GapKind.LOWER_LIMIT, "creatinine_clearance")),
+        ("creatinine_clearance", Reference.ULN, gap(GapKind.UPPER_LIMIT, "creatinine_clearance")),
+    ],
+)
+def test_a_limit_of_normal_that_is_not_known_says_of_what_it_is_lacking(
+    quantity: str, reference: Reference, lacking: Gap
+) -> None:
+    moment, _ = at_draw(drawn("CREAT", "80"), drawn("ALB", "40"))
+    assert normal_limit(quantity, reference, moment) == Known(None, frozenset({lacking}))
+
+
+def test_a_corrected_calcium_borrows_both_limits_of_calcium() -> None:
+    moment, _ = at_draw(drawn("CA", "2.3", low=Decimal("2.1"), high=Decimal("2.6")), drawn("ALB", "40"))
+    found = [normal_limit("corrected_calcium", side, moment) for side in (Reference.LLN, Reference.ULN)]
+    assert found == [Known(exactly(Decimal("2.1"))), Known(exactly(Decimal("2.6")))]

@@ -6,12 +6,13 @@ from datetime import date, timedelta
 import pytest
 
 from courses import library
-from courses.rules.derived import Case
+from courses.rules.derived import Case, Moment
 from courses.rules.evidence import read_history
 from courses.rules.facts import OccurrenceReview
-from courses.rules.occurrences import next_day
-from courses.rules.protocol import RecurrenceBy
+from courses.rules.occurrences import current, next_day, recurrence
+from courses.rules.protocol import Protocol, RecurrenceBy
 from courses.rules.recommend import recommend
+from courses.rules.toxicity import Episode
 from courses.rules.values import Action, AdverseEvent, Chart, Occurrence, Reason, Recommendation
 from tests.strategies import FIRST, chart, draw_day, last_day, measurement, panel
 
@@ -173,3 +174,87 @@ def test_an_event_that_goes_on_is_not_hidden_by_a_later_one_of_its_term_that_has
         answer = judge(chart(draws=panel(draw_day()), adverse_events=events))
         assert answer.action is Action.DELAY
     assert judge(chart(draws=panel(draw_day()), adverse_events=(over,))).action is Action.REDUCE
+
+
+NOT_INTERIM = replace(PROTOCOL, count_interim_occurrences=False)
+
+
+def events_only(*events: AdverseEvent, protocol: Protocol, given: int = 2) -> Recommendation:
+    found = chart(given=given, draws=panel(draw_day(given)), adverse_events=events)
+    return recommend(chart=found, protocol=protocol, today=draw_day(given))
+
+
+def test_what_ends_treatment_counts_though_it_was_over_between_the_cycles() -> None:
+    """Where nothing else that was seen only between cycles counts."""
+    began, ended = FIRST + timedelta(days=10), FIRST + timedelta(days=12)
+    mild = AdverseEvent(term="Fatigue", grade=3, began_on=began, ended_on=ended)
+    assert events_only(mild, protocol=NOT_INTERIM).action is Action.PROCEED
+    assert events_only(mild, protocol=PROTOCOL).action is Action.REDUCE
+    for term, grade in (("Anaphylaxis", 3), ("Fatigue", 5)):
+        event = replace(mild, term=term, grade=grade)
+        assert events_only(event, protocol=NOT_INTERIM).action is Action.STOP
+
+
+@pytest.mark.parametrize(("term", "grade"), [("Anaphylaxis", 3), ("Fatigue", 5)])
+def test_what_ends_treatment_counts_though_it_came_before_the_first_cycle(term: str, grade: int) -> None:
+    event = AdverseEvent(term=term, grade=grade, began_on=FIRST - timedelta(days=3))
+    answer = events_only(event, protocol=PROTOCOL)
+    assert (answer.action, strongest(answer).rule) == (
+        Action.STOP,
+        "DM-HSR" if term == "Anaphylaxis" else "DM-OTH",
+    )
+
+
+def seen(track: str, interval: int, days: int) -> Episode:
+    """An occurrence so many days after the first cycle, of a family that anaemia and neutropenia share."""
+    [family] = [f for f in PROTOCOL.families if f.id == "DM-HEM"]
+    day = FIRST + timedelta(days=days)
+    moment = Moment(day=day, interval=interval, samples={})
+    return Episode(
+        family=family,
+        track=track,
+        criterion=None,
+        interval=interval,
+        onset=day,
+        latest=day,
+        resolved_on=day,
+        grade=3,
+        worst=moment,
+        newest=moment,
+    )
+
+
+def test_a_recurrence_is_told_by_the_first_and_the_newest_occurrence() -> None:
+    episodes = [seen("Anemia", 1, 10), seen("Anemia", 2, 70), seen("Anemia", 3, 130)]
+    for protocol in (PROTOCOL, BY_TERM):
+        [family] = [f for f in protocol.families if f.id == "DM-HEM"]
+        assert recurrence(family, episodes) == (episodes[0], episodes[2])
+        assert recurrence(family, episodes[:1]) is None
+
+
+def test_of_two_terms_that_came_again_the_one_that_did_so_last_is_told() -> None:
+    [family] = [f for f in BY_TERM.families if f.id == "DM-HEM"]
+    anemia, neutropenia = seen("Anemia", 1, 10), seen("Neutrophil count decreased", 1, 11)
+    for first, second in ((70, 80), (80, 70)):
+        again = [seen("Anemia", 2, first), seen("Neutrophil count decreased", 2, second)]
+        newest = (anemia, again[0]) if first > second else (neutropenia, again[1])
+        assert recurrence(family, [anemia, neutropenia, *again]) == newest
+    assert recurrence(family, [anemia, seen("Neutrophil count decreased", 2, 80)]) is None
+
+
+def test_an_event_still_open_from_an_earlier_interval_is_a_present_one() -> None:
+    lasting = AdverseEvent(term="Fatigue", grade=3, began_on=FIRST + timedelta(days=10))
+    answer = events_only(lasting, protocol=PROTOCOL)
+    assert (answer.action, strongest(answer).rule) == (Action.DELAY, "DM-OTH")
+
+
+def test_present_are_those_of_this_interval_and_those_that_outlasted_the_last_infusion() -> None:
+    found = chart()
+    case = Case(chart=found, history=read_history(found), protocol=PROTOCOL)
+    began, after = last_day(), last_day() + timedelta(days=1)
+    of_today = replace(seen("Anemia", 2, 56), resolved_on=began)
+    outlasted = replace(seen("Anemia", 1, 30), resolved_on=after)
+    over = replace(seen("Anemia", 1, 30), resolved_on=began)
+    still_open = replace(seen("Anemia", 1, 30), resolved_on=None)
+    told = [bool(current([episode], case)) for episode in (of_today, outlasted, over, still_open)]
+    assert told == [True, True, False, True]

@@ -127,6 +127,12 @@ def test_a_grade_of_a_person_belongs_to_an_event_of_its_kind_its_day_and_at_leas
     assert [gap.item for gap in judge(found).missing] == ([] if attached else ["fatigue"])
 
 
+def test_a_milder_grade_of_a_person_hides_no_worse_one_listed_after_it() -> None:
+    grades = (by_hand("fatigue", 2), by_hand("nausea", 3))
+    found = chart(draws=panel(draw_day()), manual_grades=grades)
+    assert [gap.item for gap in judge(found).missing] == ["nausea"]
+
+
 # ---------------------------------------- reviews of occurrences
 
 

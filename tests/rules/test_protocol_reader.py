@@ -87,6 +87,9 @@ PROTOCOL_FAULTS: list[tuple[str, Change, str]] = [
     ("toxicity[0].resolution.grade", lambda d: d["toxicity"][0]["resolution"].update(grade=0), "gap"),
     ("toxicity[0].terms", lambda d: d["toxicity"][0].pop("terms"), "nothing can trigger"),
     ("toxicity[0].on_first", lambda d: d["toxicity"][0].update(on_first="wait"), "not known"),
+    ("toxicity[0].on_recurrence", lambda d: d["toxicity"][0].update(on_recurrence="note"), "milder than"),
+    ("toxicity[6].on_recurrence", lambda d: d["toxicity"][6].update(on_recurrence="delay"), "milder than"),
+    ("toxicity[5].on_recurrence", lambda d: d["toxicity"][5].update(on_recurrence="delay"), "never acts"),
     ("toxicity[0].other_events", lambda d: d["toxicity"][0].update(other_events=1), "true or false"),
     ("toxicity[4].other_events", lambda d: d["toxicity"][0].update(other_events=True), "overlap"),
     (

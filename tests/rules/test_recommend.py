@@ -9,6 +9,7 @@ import pytest
 
 from courses import library
 from courses.rules.intervals import all_of, any_of, compared, is_at_most, is_below
+from courses.rules.protocol import LabRow
 from courses.rules.recommend import FAULT_RULE, recommend, recommend_or_hold
 from courses.rules.values import (
     Action,
@@ -16,6 +17,7 @@ from courses.rules.values import (
     Chart,
     Delay,
     DelayCause,
+    Reason,
     Recommendation,
     Status,
     Weight,
@@ -284,3 +286,90 @@ def test_a_cycle_that_may_go_ahead_has_the_orders_of_the_protocol(steroids: bool
     wanted = [row for row in PROTOCOL.orders if steroids or not row.when_peritoneal_disease]
     assert [(line.kind, line.items) for line in answer.order_set] == [(row.kind, row.items) for row in wanted]
     assert judge(chart(draws=panel(draw_day(), PLT="60"))).order_set == ()
+
+
+# ---------------------------------------- the window of the next administration
+
+
+def told_of(answer: Recommendation, rule: str) -> list[Reason]:
+    return [reason for reason in answer.reasons if reason.rule == rule]
+
+
+@pytest.mark.parametrize(("days", "early"), [(48, True), (49, False)])
+def test_the_window_opens_on_its_first_day(days: int, early: bool) -> None:
+    planned = last_day() + timedelta(days=days)
+    found = chart(draws=panel(draw_day() - timedelta(days=2)), planned_on=planned)
+    reasons = told_of(recommend(chart=found, protocol=PROTOCOL, today=planned), "SCH-WINDOW")
+    assert [(reason.action, reason.release, reason.release_on) for reason in reasons] == (
+        [(Action.DELAY, "plan the cycle for 27 April 2026 to 11 May 2026", last_day() + timedelta(days=49))]
+        if early
+        else []
+    )
+
+
+def test_a_day_after_the_window_is_a_note_that_nothing_needs_to_end() -> None:
+    found = chart(draws=panel(draw_day()), planned_on=last_day() + timedelta(days=63))
+    assert told_of(judge(found), "SCH-WINDOW") == []
+    (note,) = told_of(judge(replace(found, planned_on=last_day() + timedelta(days=64))), "SCH-WINDOW")
+    assert note.sentence == (
+        "The planned day lies after 11 May 2026, the last day of the window after cycle 2 of 9 March 2026."
+    )
+    assert (note.action, note.release, note.release_on) == (Action.PROCEED, "", None)
+    assert note.threshold == "27 April 2026 to 11 May 2026"
+    assert note.source == str(PROTOCOL.schedule.window_source)
+    assert [(c.test, c.value, c.limit, c.met) for c in note.comparisons] == [
+        ("below", "64", "49", False),
+        ("above", "64", "63", True),
+    ]
+
+
+# ---------------------------------------- what is lacking
+
+
+def test_things_lacking_for_different_causes_stand_side_by_side_in_one_sentence() -> None:
+    drawn = tuple(m for m in panel(draw_day()) if m.analyte != "PLT")
+    (reason,) = told_of(judge(chart(draws=drawn, birth_date=None, sex=None)), "EV-MISSING")
+    assert reason.sentence == (
+        "Platelets: no usable result since cycle 2 of 9 March 2026, and it must not be older than 14 days; "
+        "Birth date, Sex: it is not known (DM-REN)."
+    )
+    assert reason.release == (
+        "collect Platelets, not before 20 April 2026; record the birth date; record the sex the formula needs"
+    )
+    assert reason.release_on == draw_day()
+    assert reason.threshold == "usable evidence for the day of treatment"
+    row, family = PROTOCOL.lab("PLT"), next(f for f in PROTOCOL.families if f.id == "DM-REN")
+    assert row is not None
+    assert reason.source == f"{row.source}; {family.source}"
+
+
+def test_evidence_that_is_not_required_is_a_note_that_nothing_needs_to_end() -> None:
+    vague = measurement("GGT", "230", draw_day(), high=None)
+    answer = judge(chart(draws=(*panel(draw_day()), vague)))
+    (note,) = told_of(answer, "EV-UNUSABLE")
+    assert note.sentence == (
+        "Gamma-glutamyl transferase: the result came without its upper limit of normal (DM-OTH)."
+    )
+    assert (note.action, note.release, note.release_on) == (Action.PROCEED, "", None)
+    assert (answer.action, answer.missing) == (Action.PROCEED, ())
+
+
+def test_a_note_beside_evidence_that_is_not_yet_due_does_not_end_the_waiting() -> None:
+    event = AdverseEvent(term="Fatigue", grade=3, began_on=FIRST - timedelta(days=30))
+    answer = judge(chart(draws=(), adverse_events=(event,)), days=-3)
+    assert [reason.action for reason in told_of(answer, "DM-OTH")] == [Action.PROCEED]
+    assert (answer.awaiting_labs, answer.labs_due) == (True, draw_day())
+
+
+def test_a_note_of_what_is_required_and_not_yet_due_leaves_it_its_day() -> None:
+    """The floor only notes that potassium came without its limit; a new one is wanted by 2 May anyway."""
+    source = PROTOCOL.schedule.source
+    row = LabRow(analyte="K", always=True, validity_days=5, due_days_before=2, source=source)
+    old = measurement("K", "4.2", draw_day(), high=None)
+    newest = measurement("K", "4.2", draw_day() + timedelta(days=3), status=Status.PRELIMINARY)
+    found = chart(draws=(*panel(draw_day()), old, newest))
+    protocol = replace(PROTOCOL, labs=(*PROTOCOL.labs, row))
+    answer = recommend(chart=found, protocol=protocol, today=draw_day() + timedelta(days=4))
+    (gap,) = answer.missing
+    assert (gap.item, gap.rule, gap.due_on) == ("K", "EV-UNUSABLE", draw_day() + timedelta(days=5))
+    assert (answer.awaiting_labs, answer.labs_due) == (True, gap.due_on)

@@ -14,10 +14,26 @@ from courses.rules.derived import Case
 from courses.rules.evidence import read_history
 from courses.rules.explaining import with_release
 from courses.rules.facts import Support, SupportKind
+from courses.rules.protocol import Protocol
 from courses.rules.recommend import recommend
-from courses.rules.releasing import STOP_IS_FINAL, released_by_evidence, released_by_results
+from courses.rules.releasing import (
+    STOP_IS_FINAL,
+    earliest_day,
+    released_by_evidence,
+    released_by_results,
+)
+from courses.rules.schedule import dates_of
+from courses.rules.support import mark_supported
 from courses.rules.toxicity import follow
-from courses.rules.values import Action, AdverseEvent, Chart, Reason, Recommendation, Weight
+from courses.rules.values import (
+    Action,
+    AdverseEvent,
+    Chart,
+    Measurement,
+    Reason,
+    Recommendation,
+    Weight,
+)
 from tests.strategies import FIRST, chart, draw_day, last_day, measurement, panel
 
 PROTOCOL = library.protocol("lutathera_us_2024_04")
@@ -207,10 +223,20 @@ def test_without_a_day_of_judging_no_day_is_told() -> None:
     assert released_by_results(reason, "", [], TODAY, case) == reason
 
 
-def test_an_act_without_the_name_of_the_thing_is_told_as_it_is() -> None:
+@pytest.mark.parametrize(
+    "act",
+    [
+        "weigh the patient",
+        "record the Body weight",
+        # Where two draws are wanted the act names its thing twice.
+        "record the Body weight of this week; and record the Body weight of the next one",
+        "record the Body weight as {thing}",
+    ],
+)
+def test_the_one_act_that_ends_a_hold_is_told_word_for_word(act: str) -> None:
     reason = Reason(rule="EV-WEIGHT", action=Action.HOLD, sentence="", threshold="", source="")
-    found = released_by_evidence(reason, [("Body weight", "weigh the patient")], TODAY)
-    assert (found.release, found.release_on) == ("weigh the patient", TODAY)
+    found = released_by_evidence(reason, [("Body weight", act)], TODAY)
+    assert (found.release, found.release_on) == (act, TODAY)
 
 
 def test_without_a_text_or_a_day_no_release_by_results_is_told() -> None:
@@ -225,3 +251,98 @@ def test_without_a_text_or_a_day_no_release_by_results_is_told() -> None:
         ("Platelets 75 or more", replace(dated, judged_for=None)),
     ]:
         assert released_by_results(reason, text, ["PLT"], draw_day(), case) == reason
+
+
+def test_things_that_need_the_same_act_are_named_together_once() -> None:
+    reason = Reason(rule="EV-MISSING", action=Action.HOLD, sentence="", threshold="", source="")
+    acts = [
+        ("Platelets", "collect Platelets, not before 20 April 2026"),
+        ("Sex", "record the sex the formula needs"),
+        ("Neutrophils", "collect Neutrophils, not before 20 April 2026"),
+        ("Platelets", "collect Platelets, not before 20 April 2026"),
+    ]
+    assert released_by_evidence(reason, acts, TODAY).release == (
+        "collect Platelets, Neutrophils, not before 20 April 2026; record the sex the formula needs"
+    )
+
+
+# ---------------------------------------- the first day on which the cycle could be given
+
+
+def blocking(action: Action, release_on: date | None) -> Reason:
+    return Reason(rule="DM-PLT", action=action, sentence="", threshold="", source="", release_on=release_on)
+
+
+def earliest(
+    *reasons: Reason,
+    draws: tuple[Measurement, ...] = (),
+    support: tuple[Support, ...] = (),
+    protocol: Protocol = PROTOCOL,
+    today: date = TODAY,
+) -> date | None:
+    """The first day on which a cycle could be given that these reasons keep back."""
+    found = chart(draws=draws, support=support)
+    history = mark_supported(read_history(found), chart=found, protocol=protocol)
+    case = Case(chart=found, history=history, protocol=protocol, today=today)
+    dates = dates_of(chart=found, protocol=protocol, today=today)
+    return earliest_day(reasons, case=case, dates=dates, stops_on=None, today=today)
+
+
+def test_the_last_of_the_reasons_to_end_says_the_day() -> None:
+    soon, late = TODAY + timedelta(days=3), TODAY + timedelta(days=9)
+    assert earliest(blocking(Action.HOLD, soon), blocking(Action.DELAY, late)) == late
+    assert earliest(blocking(Action.DELAY, late), blocking(Action.HOLD, soon)) == late
+    assert earliest(blocking(Action.HOLD, TODAY - timedelta(days=3))) == TODAY
+
+
+def test_no_day_is_told_where_one_reason_knows_none_or_where_one_is_a_stop() -> None:
+    known, unknown = blocking(Action.DELAY, TODAY), blocking(Action.HOLD, None)
+    assert earliest(known) == TODAY
+    stop = blocking(Action.STOP, TODAY)
+    for reasons in ((unknown,), (known, unknown), (stop,), (known, stop)):
+        assert earliest(*reasons) is None
+    assert earliest() is None
+    assert earliest(blocking(Action.REDUCE, TODAY)) is None
+
+
+def test_no_day_before_the_window_is_told_whatever_ends_earlier() -> None:
+    early = last_day() + timedelta(days=20)
+    first = last_day() + timedelta(days=PROTOCOL.schedule.window_first_day)
+    assert earliest(blocking(Action.HOLD, early), today=early) == first
+
+
+LABS = {row.analyte: row for row in EMA.labs}
+# Platelets alone are drawn twice; the row before them asks for no earlier draw.
+TWICE = replace(EMA, labs=(replace(LABS["HGB"], earlier=None), LABS["PTR"], LABS["PLT"]))
+
+
+@pytest.mark.parametrize(
+    ("drawn", "wait"),
+    [
+        # None was drawn: one drawn today is far enough back in two weeks.
+        ({}, 14),
+        ({"PLT": 5}, 9),
+        # From two to four weeks back an earlier draw serves today, and on no further day.
+        ({"PLT": 14}, 0),
+        ({"PLT": 28}, 0),
+        ({"PLT": 29}, 14),
+        # What another analyte shows is none of it.
+        ({"HGB": 20}, 14),
+        ({"HGB": 20, "PLT": 5}, 9),
+    ],
+)
+def test_an_analyte_drawn_twice_is_waited_for_as_long_as_its_own_earlier_draw_is_too_near(
+    drawn: dict[str, int], wait: int
+) -> None:
+    draws = tuple(measurement(short, "220", TODAY - timedelta(days=ago)) for short, ago in drawn.items())
+    found = earliest(blocking(Action.HOLD, TODAY), draws=draws, protocol=TWICE)
+    assert found == TODAY + timedelta(days=wait)
+
+
+@pytest.mark.parametrize(("kind", "wait"), [(SupportKind.PLATELETS, 14), (SupportKind.RED_CELLS, 0)])
+def test_an_earlier_draw_under_a_transfusion_does_not_serve(kind: SupportKind, wait: int) -> None:
+    drawn_on = TODAY - timedelta(days=20)
+    support = (Support(kind=kind, on=drawn_on - timedelta(days=1)),)
+    draws = (measurement("PLT", "220", drawn_on),)
+    found = earliest(blocking(Action.HOLD, TODAY), draws=draws, support=support, protocol=TWICE)
+    assert found == TODAY + timedelta(days=wait)

@@ -7,13 +7,21 @@ from decimal import Decimal
 import pytest
 
 from courses import library
+from courses.rules.derived import Case
+from courses.rules.evidence import read_history
 from courses.rules.facts import Support, SupportKind
 from courses.rules.recommend import recommend
-from courses.rules.values import Measurement, Recommendation, Weight
+from courses.rules.required import lab_lack, unknown_lacks, weight_lacks
+from courses.rules.schedule import Dates, dates_of
+from courses.rules.support import mark_supported
+from courses.rules.toxicity import follow
+from courses.rules.values import Chart, Measurement, Recommendation, Status, Weight
 from tests.strategies import BASELINE_DAY, chart, draw_day, last_day, measurement, panel
 
 PROTOCOL = library.protocol("lutathera_us_2024_04")
-EARLIER = draw_day() - timedelta(days=10)
+TODAY = draw_day()
+EARLIER = TODAY - timedelta(days=10)
+DAYS_BEFORE = TODAY - timedelta(days=3)  # still valid on the planned day
 MARK = ", or have two people mark the result it belongs to as not representative"
 
 
@@ -138,3 +146,91 @@ def test_a_missing_result_is_asked_for_from_the_first_day_on_which_it_can_serve(
     found = chart(draws=without(panel(draw_day()), "PLT"), support=given)
     answer = recommend(chart=found, protocol=PROTOCOL, today=draw_day() + timedelta(days=2))
     assert cures(answer) == [("PLT", f"collect Platelets, not before {first}")]
+
+
+# ---------------------------------------- why there is no usable result, and no usable weight
+
+
+def case_of(found: Chart, today: date) -> tuple[Case, Dates]:
+    """A chart and its calendar as they are judged on a day."""
+    dates = dates_of(chart=found, protocol=PROTOCOL, today=today)
+    history = mark_supported(read_history(found), chart=found, protocol=PROTOCOL)
+    return Case(chart=found, history=history, protocol=PROTOCOL, today=today), dates
+
+
+def platelets_lack(found: Chart, today: date = TODAY) -> tuple[str, str, list[str]]:
+    """The rule, the reason and the evidence of the platelets that cannot be used."""
+    case, dates = case_of(found, today)
+    row = PROTOCOL.lab("PLT")
+    assert row is not None
+    lack = lab_lack(row, case=case, dates=dates)
+    assert lack is not None
+    return lack.gap.rule, lack.gap.why, [item.value for item in lack.evidence]
+
+
+def preliminary(analyte: str, value: str, day: date) -> Measurement:
+    return measurement(analyte, value, day, status=Status.PRELIMINARY)
+
+
+def test_a_doubtful_result_of_another_analyte_is_none_of_the_missing_one() -> None:
+    found = chart(draws=(preliminary("ANC", "3.5", draw_day()),))
+    why = "no usable result since cycle 2 of 9 March 2026, and it must not be older than 14 days"
+    assert platelets_lack(found) == ("EV-MISSING", why, [])
+
+
+def test_a_doubtful_result_from_before_the_last_cycle_is_none_after_it() -> None:
+    early = preliminary("PLT", "60", last_day() - timedelta(days=2))
+    found = chart(draws=(early,), planned_on=last_day() + timedelta(days=7))
+    why = "no usable result since cycle 2 of 9 March 2026, and it must not be older than 14 days"
+    assert platelets_lack(found, last_day() + timedelta(days=3)) == ("EV-MISSING", why, [])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_doubtful_results_the_newest_is_named(order: int) -> None:
+    draws = (preliminary("PLT", "60", DAYS_BEFORE), preliminary("PLT", "70", draw_day()))
+    why = "Platelets 70 ×10^9/L on 27 April 2026 cannot be used: it is preliminary"
+    assert platelets_lack(chart(draws=draws[::order])) == ("EV-UNUSABLE", why, ["70"])
+
+
+def test_a_doubtful_result_is_named_before_an_older_one_under_a_transfusion() -> None:
+    given = (Support(kind=SupportKind.PLATELETS, on=DAYS_BEFORE - timedelta(days=1)),)
+    draws = (measurement("PLT", "60", DAYS_BEFORE), preliminary("PLT", "70", draw_day()))
+    why = "Platelets 70 ×10^9/L on 27 April 2026 cannot be used: it is preliminary"
+    assert platelets_lack(chart(draws=draws, support=given)) == ("EV-UNUSABLE", why, ["70"])
+
+
+def test_a_result_too_old_for_the_day_of_treatment_says_until_when_it_could_be_used() -> None:
+    found = chart(draws=(measurement("PLT", "220", date(2026, 4, 19)),))
+    why = "the newest result, of 19 April 2026, could be used until 3 May 2026"
+    assert platelets_lack(found) == ("EV-STALE", why, ["220"])
+
+
+@pytest.mark.parametrize(
+    ("weighed", "whys"),
+    [
+        ((), ["no body weight is recorded"]),
+        ((date(2026, 4, 6),), []),
+        (
+            (date(2026, 1, 5), date(2026, 4, 5)),
+            ["the newest body weight, of 5 April 2026, could be used until 3 May 2026"],
+        ),
+    ],
+)
+def test_a_weight_that_is_missing_or_too_old_says_so(weighed: tuple[date, ...], whys: list[str]) -> None:
+    weights = tuple(Weight(on=day, kg=Decimal(72)) for day in weighed)
+    case, dates = case_of(chart(weights=weights), draw_day())
+    lacks = list(weight_lacks(case=case, dates=dates))
+    assert [lack.gap.why for lack in lacks] == whys
+    assert all(
+        (lack.name, lack.gap.rule, lack.gap.item) == ("Body weight", "EV-WEIGHT", "weight") for lack in lacks
+    )
+
+
+def test_what_a_family_that_never_acts_does_not_know_hides_nothing_of_the_others() -> None:
+    draws = tuple(bounded(short, value, draw_day()) for short, value in (("LYMPH", "0.9"), ("PLT", "100")))
+    case, dates = case_of(chart(draws=draws), draw_day())
+    unknowns = follow(case).unknowns
+    assert {unknown.track.family.id for unknown in unknowns} == {"DM-PLT", "DM-LYM"}
+    for order in (unknowns, unknowns[::-1]):
+        lacks = list(unknown_lacks(unknowns=order, case=case, dates=dates))
+        assert [(lack.gap.item, lack.gap.rule) for lack in lacks] == [("PLT", "EV-UNUSABLE")]

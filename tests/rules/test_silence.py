@@ -2,22 +2,26 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from courses import library
+from courses.rules.facts import DiseaseFlags, Facts
+from courses.rules.protocol import Bound, Protocol, Surrogate, Test, When
 from courses.rules.recommend import recommend
-from courses.rules.values import AdverseEvent, Chart, SilentRule
-from tests.strategies import FIRST, chart, draw_day, full_charts, last_day, measurement, panel
+from courses.rules.values import AdverseEvent, Chart, Measurement, SilentRule, Status
+from tests.strategies import BASELINE_DAY, FIRST, chart, draw_day, full_charts, last_day, measurement, panel
 
 PROTOCOL = library.protocol("lutathera_us_2024_04")
 TODAY = draw_day() + timedelta(days=2)
 
 
-def silent(found: Chart, rule: str, *, about: str = "") -> SilentRule:
+def silent(found: Chart, rule: str, *, about: str = "", protocol: Protocol = PROTOCOL) -> SilentRule:
     """The one silent line of a rule that names something."""
-    lines = recommend(chart=found, protocol=PROTOCOL, today=TODAY).silent
+    lines = recommend(chart=found, protocol=protocol, today=TODAY).silent
     (line,) = [line for line in lines if line.rule == rule and about in line.name]
     return line
 
@@ -47,6 +51,14 @@ def test_a_family_with_a_reason_still_tells_of_its_other_tracks() -> None:
     assert "Neutrophils 3.5" in silent(found, "DM-HEM", about="Neutrophil").why
     lines = recommend(chart=found, protocol=PROTOCOL, today=TODAY).silent
     assert [line for line in lines if line.rule == "DM-HEM" and "Anemia" in line.name] == []
+
+
+def test_a_track_is_told_again_once_its_finding_has_gone_while_another_one_acts() -> None:
+    early = FIRST + timedelta(days=20)
+    draws = (*panel(early, HGB="70"), *panel(early + timedelta(days=10)), *panel(draw_day(), ANC="0.8"))
+    line = silent(chart(draws=draws), "DM-HEM")
+    assert line.name == "anaemia and neutropenia: Anemia"
+    assert line.why == "Haemoglobin 130 g/L on 27 April 2026, not below 80 g/L"
 
 
 def test_a_creatinine_clearance_prints_its_inputs() -> None:
@@ -117,10 +129,78 @@ def test_a_floor_that_could_not_be_judged_says_what_it_needs() -> None:
     assert line.why == "Prothrombin ratio: not measured"
 
 
+def before_the_first(*draws: Measurement) -> Chart:
+    return chart(given=0, draws=draws, planned_on=FIRST)
+
+
+def silent_floor(found: Chart, *, protocol: Protocol = PROTOCOL) -> SilentRule:
+    """The line of the floor that asks for albumin and the prothrombin ratio together."""
+    lines = recommend(chart=found, protocol=protocol, today=FIRST).silent
+    (line,) = [line for line in lines if line.rule == "ELIG-ALB"]
+    return line
+
+
+def test_of_two_bounds_that_act_only_together_the_one_not_met_is_told() -> None:
+    line = silent_floor(before_the_first(*panel(FIRST, ALB="28"), measurement("PTR", "95", FIRST)))
+    assert line.name == "albumin floor before the first cycle"
+    assert line.why == "Prothrombin ratio 95 % on 12 January 2026, not below 70 %"
+    assert [(c.quantity, c.met) for c in line.comparisons] == [
+        ("Albumin", True),
+        ("Prothrombin ratio", False),
+    ]
+
+
+def test_of_two_bounds_that_are_both_not_met_each_is_told() -> None:
+    line = silent_floor(before_the_first(*panel(FIRST), measurement("PTR", "95", FIRST)))
+    assert line.why == (
+        "Albumin 42 g/L on 12 January 2026, not below 30 g/L and "
+        "Prothrombin ratio 95 % on 12 January 2026, not below 70 %"
+    )
+
+
+def test_a_floor_tells_what_stands_in_for_a_ratio_that_was_not_measured() -> None:
+    above = Bound(quantity="INR", test=Test.ABOVE, limit=Decimal("1.5"), exact=Fraction(3, 2))
+    surrogate = Surrogate(quantity="PTR", bound=above, source=PROTOCOL.schedule.source)
+    found = before_the_first(*panel(FIRST, ALB="28"), measurement("INR", "1.1", FIRST))
+    line = silent_floor(found, protocol=replace(PROTOCOL, prothrombin_surrogate=surrogate))
+    assert line.why == "International normalised ratio 1.1 on 12 January 2026, not above 1.5"
+
+
+def test_a_floor_names_everything_that_was_not_measured() -> None:
+    floors = tuple(
+        replace(floor, when=When.EVERY_CYCLE) if floor.id == "ELIG-ALB" else floor
+        for floor in PROTOCOL.floors
+    )
+    found = chart(draws=tuple(m for m in panel(draw_day()) if m.analyte != "ALB"))
+    line = silent(found, "ELIG-ALB", protocol=replace(PROTOCOL, floors=floors))
+    assert line.why == "Albumin and Prothrombin ratio: not measured"
+
+
+def test_a_floor_says_whether_a_result_came_that_cannot_be_used() -> None:
+    found = chart(draws=panel(draw_day()))
+    assert silent(found, "CHK-POTASSIUM").why == "Potassium: not measured"
+    came = measurement("K", "4.2", draw_day(), status=Status.PRELIMINARY)
+    line = silent(chart(draws=(*panel(draw_day()), came)), "CHK-POTASSIUM")
+    assert line.why == "Potassium: no usable result, but one came"
+
+
+def test_what_could_not_be_judged_names_all_that_it_needs() -> None:
+    found = chart(draws=panel(draw_day()), sex=None, weights=())
+    line = silent(found, "DM-REN", about="below 40 mL/min")
+    assert line.why.endswith(": could not be judged without sex, weight")
+    lines = recommend(chart=found, protocol=PROTOCOL, today=TODAY).silent
+    assert "EV-WEIGHT" not in {line.rule for line in lines}
+
+
 def test_the_window_and_the_age_are_told_in_days_and_years() -> None:
     found = chart(draws=panel(draw_day()))
-    window = silent(found, "SCH-WINDOW").comparisons[0]
-    assert (window.quantity, window.value, window.limit) == ("Days since the last administration", "56", "49")
+    window = silent(found, "SCH-WINDOW")
+    assert (window.name, window.why) == (
+        "window of the next administration",
+        "4 May 2026 lies not before 27 April 2026; the window ends on 11 May 2026",
+    )
+    (days,) = window.comparisons
+    assert (days.quantity, days.value, days.limit) == ("Days since the last administration", "56", "49")
     age = silent(found, "ELIG-AGE")
     assert (age.why, age.comparisons[0].value_from) == (
         "65 years on 4 May 2026, not below 12",
@@ -134,7 +214,16 @@ def test_the_limit_of_a_delay_is_told_with_its_day() -> None:
     assert "no toxicity that delays" in silent(chart(draws=panel(draw_day())), "LIM-DELAY").why
     line = silent(chart(draws=panel(draw_day(), PLT="60")), "LIM-DELAY")
     assert line.why == "day 51 of 112, counted from 9 March 2026: stops on 29 June 2026"
-    assert (line.comparisons[0].limit, line.comparisons[0].met) == ("112", False)
+    (days,) = line.comparisons
+    assert (days.quantity, days.limit, days.met) == ("Days of the delay's limit", "112", False)
+
+
+def test_the_limit_counts_from_the_last_administration() -> None:
+    for cycles, start in ((1, "12 January 2026"), (3, "4 May 2026")):
+        found = chart(given=cycles, draws=panel(draw_day(cycles), PLT="60"))
+        lines = recommend(chart=found, protocol=PROTOCOL, today=draw_day(cycles)).silent
+        (line,) = [line for line in lines if line.rule == "LIM-DELAY"]
+        assert line.why.startswith(f"day 49 of 112, counted from {start}: ")
 
 
 def test_evidence_in_time_is_told_with_its_age_and_evidence_too_old_is_not() -> None:
@@ -160,3 +249,23 @@ def test_a_grade_no_worse_than_at_the_baseline_is_told_as_not_counted() -> None:
 
     line = silent(liver(chart(draws=panel(draw_day()))), "DM-OTH", about="Alanine")
     assert line.why.startswith("Alanine aminotransferase (ALT) 200 U/L on 27 April 2026")
+
+
+def test_a_grade_like_the_one_at_the_baseline_is_not_counted_though_one_of_its_bounds_is_not_met() -> None:
+    """Of the two bounds of an anticoagulated patient one is enough for the grade, and one is met."""
+    flags = DiseaseFlags(nyha_class=1, dialysis=False, anticoagulated=True)
+    draws = (measurement("INR", "3", BASELINE_DAY), *panel(draw_day()), measurement("INR", "3", draw_day()))
+    line = silent(chart(draws=draws, facts=Facts(disease_flags=flags)), "DM-OTH", about="INR")
+    assert line.why.endswith(
+        ": not counted, because it is explained by other counts or no worse than at the baseline"
+    )
+    assert [(c.limit, c.met) for c in line.comparisons] == [("2.5", True), ("7.5", False)]
+
+
+def test_a_term_whose_grades_stay_below_those_that_act_says_that_no_bound_applies() -> None:
+    """Version 6 knows one grade of a raised alkaline phosphatase only, and it never acts."""
+    draws = (*panel(draw_day()), measurement("ALP", "300", draw_day()))
+    newer = library.protocol("lutathera_us_2024_04_ctcae_6_0")
+    line = silent(chart(draws=draws), "DM-OTH", about="Alkaline", protocol=newer)
+    assert line.why == "no bound of the criteria applies to this patient"
+    assert line.comparisons == ()

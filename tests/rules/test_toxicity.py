@@ -2,14 +2,19 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from courses import library
-from courses.rules.derived import Case
+from courses.rules.attributions import Spoken
+from courses.rules.derived import Case, Moment
 from courses.rules.evidence import read_history
+from courses.rules.facts import Attribution, ManualGrade, OccurrenceReview
+from courses.rules.judging import Judged
 from courses.rules.recommend import recommend
-from courses.rules.toxicity import events, reported
+from courses.rules.toxicity import Episode, events, follow, reported, unless_attributed
+from courses.rules.tracks import Finding
 from courses.rules.values import Action, AdverseEvent, Measurement, Recommendation
 from tests.strategies import BASELINE_DAY, FIRST, chart, draw_day, last_day, measurement, panel
 
@@ -134,3 +139,91 @@ def test_events_are_told_once_and_oldest_first_however_they_are_listed() -> None
     assert events(case_of(*reversed(listed), *listed)) == in_order
     assert len(in_order) == len(listed)
     assert [e.began_on for e in in_order] == sorted(e.began_on for e in listed)
+
+
+def test_events_of_one_day_stand_in_the_order_of_their_end_their_relation_and_their_record() -> None:
+    first = AdverseEvent(term="Fatigue", grade=3, began_on=EARLY)
+    ends = [EARLY + timedelta(days=n) for n in range(1, 7)]
+    assert [
+        e.ended_on for e in events(case_of(*(replace(first, ended_on=end) for end in (None, *ends))))
+    ] == [*ends, None]
+    # Not related, unknown, related: as the words for them are ordered.
+    relations: list[tuple[bool | None, str]] = [
+        (related, f"event:{n}") for related in (False, None, True) for n in range(4)
+    ]
+    mixed = sorted(relations, key=lambda pair: pair[1])
+    listed = events(case_of(*(replace(first, related=related, ref=ref) for related, ref in mixed)))
+    assert [(e.related, e.ref) for e in listed] == relations
+
+
+def test_a_dismissal_that_names_no_line_leaves_two_lines_of_one_day_standing() -> None:
+    low = panel(LATER, HGB="75", ANC="0.8")
+    review = OccurrenceReview(
+        rule="DM-HEM", onset=LATER, counts=False, by="Dr A", reason="clotted", on=draw_day()
+    )
+    found = chart(draws=(*low, *panel(draw_day())), occurrence_reviews=(review,))
+    assert recommend(chart=found, protocol=PROTOCOL, today=draw_day()).action is Action.REDUCE
+    alone = chart(draws=(*panel(LATER, HGB="75"), *panel(draw_day())), occurrence_reviews=(review,))
+    assert recommend(chart=alone, protocol=PROTOCOL, today=draw_day()).action is Action.PROCEED
+
+
+def episodes_of(*draws: Measurement, **more: Any) -> list[Episode]:
+    found = chart(draws=draws, **more)
+    case = Case(chart=found, history=read_history(found), protocol=PROTOCOL, judged_for=draw_day())
+    return list(follow(case).episodes)
+
+
+def test_an_episode_carries_the_person_s_grade_it_became_worse_by() -> None:
+    said = ManualGrade(
+        term="Platelet count decreased",
+        grade=3,
+        on=LATER + timedelta(days=7),
+        by="Dr A",
+        reason="petechiae",
+        ref="grade:1",
+    )
+    draws = [measurement("PLT", "60", LATER + timedelta(days=n)) for n in (0, 7)]
+    [episode] = episodes_of(*draws, manual_grades=(said,))
+    assert (episode.grade, episode.worst.day, episode.manual) == (3, said.on, said)
+    [plain] = episodes_of(*draws)
+    assert (plain.grade, plain.worst.day, plain.manual) == (2, LATER, None)
+    worse = measurement("PLT", "20", LATER + timedelta(days=14))
+    [deeper] = episodes_of(*draws, worse, manual_grades=(said,))
+    assert (deeper.grade, deeper.worst.day, deeper.manual) == (4, worse.collected_on, None)
+
+
+def test_a_trigger_after_a_recovery_in_the_same_interval_opens_the_same_episode_again() -> None:
+    draws = [
+        measurement("PLT", value, LATER + timedelta(days=7 * n))
+        for n, value in enumerate(("60", "220", "70"))
+    ]
+    [over] = episodes_of(*draws[:2])
+    assert (over.resolved_on, over.latest) == (LATER + timedelta(days=7), LATER)
+    [again] = episodes_of(*draws)
+    assert (again.onset, again.resolved_on) == (LATER, None)
+    assert (again.latest, again.worst.day) == (LATER + timedelta(days=14), LATER)
+
+
+def finding(triggered: bool | None, worst_grade: int | None) -> Finding:
+    return Finding(
+        triggered=Judged(triggered), resolved=Judged(True), weighty=True, grade=None, worst_grade=worst_grade
+    )
+
+
+def test_an_attribution_silences_a_graded_finding_and_shows_no_recovery() -> None:
+    by = Attribution(
+        term="Alanine aminotransferase increased",
+        grade=3,
+        on=LATER,
+        related=False,
+        by="Dr A",
+        reason="metastases",
+    )
+    spoken, moment = Spoken(attributions=(by,)), Moment(day=LATER, interval=2, samples={})
+    for triggered in (True, None):
+        found = unless_attributed(finding(triggered, 3), moment, spoken)
+        assert (found.triggered, found.resolved) == (Judged(False), Judged(None))
+        assert found.excused_by is by
+    # A finding without a grade is no graded term; one that does not trigger, or is worse, needs no excuse.
+    for spared in (finding(True, None), finding(False, None), finding(False, 2), finding(True, 4)):
+        assert unless_attributed(spared, moment, spoken) is spared

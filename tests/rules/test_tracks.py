@@ -182,3 +182,46 @@ def test_nothing_drawn_is_no_moment() -> None:
     empty = replace(case_of().chart, measurements=())
     assert list(moments(Case(chart=empty, history=read_history(empty), protocol=PROTOCOL))) == []
     assert [day for moment, _ in moments(case_of(*panel(DAY))) for day in [moment.day]] == [BASELINE_DAY, DAY]
+
+
+def test_a_recovery_shown_beside_an_older_companion_stays_one() -> None:
+    """The prothrombin ratio is too old for the day of treatment, and speaks for nothing against it."""
+    drawn = (measurement("PTR", "95", DAY - timedelta(days=10)), measurement("ALB", "42", DAY))
+    case = case_of(*drawn, baseline=(measurement("PTR", "95", BASELINE_DAY),))
+    [albumin] = {t.name for t in tracks(case) if t.primary == "ALB" and t.criterion is not None}
+    for judged_for in (DAY + timedelta(days=4), DAY + timedelta(days=7)):
+        found = judged(albumin, replace(case, judged_for=judged_for))
+        assert answers(found) == (False, True)
+
+
+def test_of_the_draw_itself_nothing_is_left_out_however_short_its_own_validity() -> None:
+    case = case_of(measurement("PTR", "60", DAY), measurement("ALB", "36", DAY))
+    labs = tuple(replace(row, validity_days=2) if row.analyte == "PTR" else row for row in PROTOCOL.labs)
+    short = replace(case, protocol=replace(PROTOCOL, labs=labs))
+    *_, (moment, _drawn) = moments(short)
+    assert set(without_stale_companions(moment, "ALB", short).samples) == {"ALB", "PTR"}
+
+
+def test_an_unknown_grade_holds_where_its_analyte_is_always_needed() -> None:
+    needed = {row.analyte for row in PROTOCOL.labs if row.always}
+    for term, short in ((ALT, "ALT"), ("GGT increased", "GGT")):
+        drawn = measurement(short, "900", DAY, high=None)
+        found = judged(term, case_of(drawn))
+        assert found.triggered.holds is None
+        assert found.weighty is (short in needed)
+
+
+def test_a_grade_that_is_surely_no_toxicity_is_told_as_such() -> None:
+    usual = measurement("GGT", "30", BASELINE_DAY)
+    found = judged("GGT increased", case_of(measurement("GGT", "30", DAY), baseline=(usual,)))
+    assert (answers(found), found.weighty) == ((False, True), False)
+
+
+def test_a_grade_below_the_trigger_is_over_only_at_the_grade_of_resolution() -> None:
+    case = case_of(measurement("ALT", "120", DAY))
+    track = track_of(ALT, case)
+    *_, (moment, _drawn) = moments(case)
+    for resolved_grade, over in ((2, True), (1, False)):
+        family = replace(track.family, resolved_grade=resolved_grade)
+        found = replace(track, family=family).judge(moment, case)
+        assert (found.grade, answers(found)) == (2, (False, over))

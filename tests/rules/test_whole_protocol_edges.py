@@ -269,7 +269,7 @@ PROTOCOL_FILE: dict[str, Any] = {
             "criteria": "all",
             "trigger_grade": 3,
             "on_first": "note",
-            "on_recurrence": "delay",
+            "on_recurrence": "note",
             "recurrence_by": "family",
             "criterion": [
                 {
@@ -548,7 +548,7 @@ def test_toxicity_families_are_read_field_by_field() -> None:
         criteria=(both,),
         tolerance_percent=Decimal(12),
         on_first=Action.PROCEED,
-        on_recurrence=Action.DELAY,
+        on_recurrence=Action.PROCEED,
         recurrence_by=RecurrenceBy.FAMILY,
         other_events=False,
         milder_note="",

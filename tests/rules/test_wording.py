@@ -12,16 +12,26 @@ from courses.rules.derived import Case, Moment
 from courses.rules.evidence import read_history, sift
 from courses.rules.facts import ManualGrade
 from courses.rules.intervals import Interval, exactly
-from courses.rules.protocol import Bound, Reference, Test
+from courses.rules.protocol import Bound, Protocol, Reference, Surrogate, Test
 from courses.rules.recommend import recommend
-from courses.rules.values import AdverseEvent, Chart, Evidence, EvidenceKind, Recommendation, Weight
+from courses.rules.values import (
+    AdverseEvent,
+    Chart,
+    Evidence,
+    EvidenceKind,
+    Measurement,
+    Recommendation,
+    Weight,
+)
 from courses.rules.wording import (
     clearance_evidence,
     interval_words,
     lab_evidence,
     limit_words,
     measured,
+    quantity_words,
     shown,
+    surrogate_words,
     unit_words,
     value_words,
 )
@@ -177,3 +187,64 @@ def test_a_limit_is_told_with_what_it_is_a_multiple_of(
     bare = {short: replace(s, measurement=replace(s.measurement, high=None)) for short, s in samples.items()}
     if reference is Reference.ULN:
         assert limit_words(bound, replace(moment, samples=bare), case) == without
+
+
+def at_last_draw(draws: tuple[Measurement, ...], site: Protocol = PROTOCOL) -> tuple[Moment, Case]:
+    """What one draw brought, beside a normal baseline."""
+    found = chart(draws=draws)
+    case = Case(chart=found, history=read_history(found), protocol=site)
+    samples = {s.analyte: s for s in case.history.decisive if s.day == draw_day()}
+    return Moment(day=draw_day(), interval=2, samples=samples), case
+
+
+def test_a_computed_value_beside_its_limit_is_told_in_as_many_places_as_keep_them_apart() -> None:
+    upper = Bound(
+        quantity="corrected_calcium",
+        test=Test.ABOVE,
+        limit=Decimal(1),
+        exact=Fraction(1),
+        reference=Reference.ULN,
+    )
+    # 2.38 + 0.02 × (40 - 28.5), against an upper limit of 2.6.
+    draws = (
+        measurement("CA", "2.38", draw_day(), high=Decimal("2.6")),
+        measurement("ALB", "28.5", draw_day()),
+    )
+    moment, case = at_last_draw(draws)
+    assert quantity_words(upper, moment, case) == "Corrected calcium 2.61 mmol/L on 27 April 2026"
+    assert limit_words(upper, moment, case) == "the upper limit of normal (2.6 mmol/L)"
+
+
+def test_a_computed_limit_beside_its_value_is_told_in_as_many_places_as_keep_them_apart() -> None:
+    part = Bound(
+        quantity="creatinine_clearance",
+        test=Test.BELOW,
+        limit=Decimal("0.6"),
+        exact=Fraction(3, 5),
+        reference=Reference.BASELINE,
+    )
+    # The baseline is 81.599 at 64 years. At 65: 75 × 72 kg × 0.85 × 88.42 / (72 × 115.06 µmol/L) = 48.990.
+    moment, case = at_last_draw((measurement("CREAT", "115.06", draw_day()),))
+    assert quantity_words(part, moment, case) == "Creatinine clearance 48.99 mL/min on 27 April 2026"
+    assert limit_words(part, moment, case) == "0.6 × the baseline (48.96 mL/min)"
+
+
+def test_what_stands_in_is_told_once_and_only_where_something_does() -> None:
+    above = Bound(quantity="INR", test=Test.ABOVE, limit=Decimal("1.5"), exact=Fraction(3, 2))
+    chosen = Surrogate(quantity="PTR", bound=above, source=PROTOCOL.schedule.source)
+    site = replace(PROTOCOL, prothrombin_surrogate=chosen)
+    albumin, ratio = (
+        Bound(quantity=quantity, test=Test.BELOW, limit=Decimal(limit), exact=Fraction(limit))
+        for quantity, limit in (("ALB", "30"), ("PTR", "70"))
+    )
+    draws = (*panel(draw_day()), measurement("INR", "1.8", draw_day()))
+    moment, case = at_last_draw(draws, site)
+    words = (
+        " (International normalised ratio stands in for Prothrombin ratio, which was not measured, "
+        "by the site's choice)"
+    )
+    assert surrogate_words([albumin, ratio], moment, case) == words
+    assert surrogate_words([ratio, replace(ratio, limit=Decimal(60))], moment, case) == words
+    assert surrogate_words([albumin], moment, case) == ""
+    moment, case = at_last_draw(draws)
+    assert surrogate_words([albumin, ratio], moment, case) == ""
