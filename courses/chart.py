@@ -16,7 +16,8 @@ from labs.clinic_days import clinic_day
 from labs.library import analytes
 from labs.models import BodyWeight, Observation, QuarantinedResult
 from labs.models.result import WITHDRAWN
-from labs.result_marks import jumps_among, results_of
+from labs.near_times import CHANGED_NEARBY
+from labs.result_marks import changes_nearby, jumps_among, results_of
 from labs.same_person import numbers_of
 from labs.unit_jumps import UNIT_JUMP
 from labs.zones import clinic_zone
@@ -64,11 +65,11 @@ def _measurements(
 
     The laboratory's life cycle has been applied already: a withdrawn result is left out, and no result can
     take the place of another. Of a result whose versions contradict each other each one is shown, marked.
-    Marked too is a result that two people call not representative, in all its versions, a baseline, and a
-    value that lies from the one before it as another unit would.
+    Marked too is a result that two people call not representative, in all its versions, a baseline, a value
+    that lies from the one before it as another unit would, and one that a change close to it may mean.
     """
     results = list(results_of(numbers))
-    jumps = jumps_among(results)
+    jumps, nearby = jumps_among(results), changes_nearby(results)
     found: list[Measurement] = []
     disputed: list[int] = []
     for result in results:
@@ -76,7 +77,8 @@ def _measurements(
             disputed.append(result.pk)
         elif result.current is not None and result.current.status not in WITHDRAWN:
             measurement = _measurement(result.current, zone=zone, recorded=recorded)
-            found.append(_marked(measurement, UNIT_JUMP) if result.pk in jumps else measurement)
+            measurement = _marked(measurement, UNIT_JUMP) if result.pk in jumps else measurement
+            found.append(_marked(measurement, CHANGED_NEARBY) if result.pk in nearby else measurement)
     if disputed:
         versions = Observation.objects.filter(result_id__in=disputed).exclude(status__in=WITHDRAWN)
         found.extend(_disputed(_measurement(each, zone=zone, recorded=recorded)) for each in versions)

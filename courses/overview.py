@@ -23,8 +23,10 @@ from courses.services.baseline import baselines_of
 from labs.library import analytes
 from labs.models import BodyWeight, Observation, Result
 from labs.models.result import VERIFIED
-from labs.result_marks import jump_words, jumps_of
+from labs.near_times import CHANGED_NEARBY
+from labs.result_marks import changes_nearby, jump_words, jumps_among, results_of
 from labs.same_person import numbers_of
+from labs.unit_jumps import UNIT_JUMP
 
 HISTORY = 50  # decisions shown below a course; older ones stand on the full list
 
@@ -42,7 +44,8 @@ class LabLine:
     grade: str
     term: str
     # Why it looks as if another unit were meant; empty where it does not.
-    jump: str = ""
+    mark: str = ""  # what puts it in doubt beside the other results, and why
+    doubt: str = ""
 
     @property
     def is_usable(self) -> bool:
@@ -131,14 +134,17 @@ def latest_labs(course: Course) -> list[LabLine]:
         patient__in=numbers, current__isnull=False, pk=Subquery(newest.values("pk")[:1])
     ).select_related("current")
     found = {result.analyte: result for result in results}
-    grades, jumps = _grades(course.current_decision), jumps_of(numbers)
+    grades, every = _grades(course.current_decision), list(results_of(numbers))
+    jumps, nearby = jumps_among(every), changes_nearby(every)
     lines = []
     for short, analyte in analytes().items():
         result = found.get(short)
         if result is None or result.current is None:
             continue
         grade, term = grades.get(short, ("", ""))
-        jump = jumps.get(result.pk)
+        mark, doubt = CHANGED_NEARBY, nearby.get(result.pk, "")
+        if jump := jumps.get(result.pk):
+            mark, doubt = UNIT_JUMP, jump_words(jump, unit=analyte.unit)
         lines.append(
             LabLine(
                 analyte=short,
@@ -147,7 +153,8 @@ def latest_labs(course: Course) -> list[LabLine]:
                 observation=result.current,
                 grade=grade,
                 term=term,
-                jump=jump_words(jump, unit=analyte.unit) if jump else "",
+                mark=mark,
+                doubt=doubt,
             )
         )
     return lines

@@ -6,12 +6,11 @@ from decimal import Decimal
 from textwrap import wrap
 from typing import Any
 
-from courses.rules.decimals import plain
+from courses.rules.activity import both_units
 from courses.rules.values import Purpose
 from courses.rules.wording import day_words, measured, unit_words
 
 WIDTH = 100
-_GBQ_PER_MCI = Decimal("0.037")
 _TESTS = {"below": "below", "at_most": "at or below", "above": "above", "at_least": "at or above"}
 _UNKNOWN = "not known"
 _MET = {True: "yes", False: "no", None: _UNKNOWN}
@@ -59,13 +58,6 @@ def text_answer(found: dict[str, Any], *, patient: str, today: date) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def activity_words(gbq: str) -> str:
-    """7.4 GBq (200 mCi): 1 mCi is 37 MBq."""
-    mci = Decimal(gbq) / _GBQ_PER_MCI
-    whole = mci == mci.to_integral_value()
-    return f"{gbq} GBq ({plain(mci if whole else mci.quantize(Decimal('0.1')))} mCi)"
-
-
 def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
     """A title with its lines; nothing where there are none."""
     found = list(lines)
@@ -96,7 +88,7 @@ def _head(found: dict[str, Any], patient: str, today: date) -> Iterator[str]:
     if found["awaiting_labs"]:
         yield "            nothing holds but evidence that is not yet due"
     activity = found["activity_gbq"]
-    yield f"Activity    {'none' if activity is None else activity_words(activity)}"
+    yield f"Activity    {'none' if activity is None else both_units(Decimal(activity))}"
 
 
 def _judged_for(found: dict[str, Any], today: date) -> str:
@@ -177,7 +169,7 @@ def _memory(found: dict[str, Any]) -> Iterator[str]:
     """Cycles given, the activity level, and the delay with its limit."""
     for cycle in found["cycles"]:
         place = f" at {cycle['elsewhere']}" if "elsewhere" in cycle else ""
-        given = f"{_day(cycle['on'])}  {activity_words(cycle['activity_gbq'])}{place}"
+        given = f"{_day(cycle['on'])}  {both_units(Decimal(cycle['activity_gbq']))}{place}"
         yield f"  cycle {cycle['number']}  {given}"
     if found["activity_level"] is not None:
         yield from _folded(f"activity level: {found['activity_level']}; {found['activity_level_why']}")

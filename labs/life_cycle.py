@@ -34,6 +34,14 @@ class Version(NamedTuple):
         return self.status in _WITHDRAWALS
 
 
+class Restated(NamedTuple):
+    """The last time that a laboratory stated an old content again: its rank, when, and which one."""
+
+    rank: int
+    at: datetime
+    digest: str
+
+
 class Standing(NamedTuple):
     """The version that counts, and whether another contradicts it undecidably."""
 
@@ -53,12 +61,28 @@ def is_news(version: Version, known: Iterable[Version]) -> bool:
     return version.at > max(same) if version.is_withdrawal else version.at < min(same)
 
 
-def standing(versions: Sequence[Version]) -> Standing:
+def restated(version: Version, known: Iterable[Version]) -> Restated | None:
+    """A value that is old news, but was stated again later than ever; none of anything else.
+
+    No version is stored of it, but a laboratory that returns to an earlier value says it in the same words
+    as one whose system sends an old message once more.
+    """
+    same = [other.at for other in known if other.digest == version.digest]
+    if version.is_withdrawal or not same or version.at <= max(same):
+        return None
+    return Restated(_RANKS[version.status], version.at, version.digest)
+
+
+def standing(versions: Sequence[Version], again: Restated | None = None) -> Standing:
     """The version that counts: corrected over final over preliminary, the newest within a rank.
+
+    `again` is what was stated again last, of the highest rank: where that is another content than the one
+    that counts, and later than it, nobody can say whether the laboratory returned to it.
 
     A withdrawal ends all of them; only a later correction, or a final that the laboratory itself dates later,
     comes after it. Anything else after it revives nothing, but contradicts what stands: somebody must ask.
-    Two different contents of one rank and one time contradict each other.
+    Two different contents of one rank and one time contradict each other, and two numbers that are both
+    final unless the laboratory itself dates the second one.
     """
     if len(versions) == 1:
         return Standing(current=versions[0], in_conflict=False)  # as worked out below, for most results
@@ -74,8 +98,35 @@ def standing(versions: Sequence[Version]) -> Standing:
     rank = [v for v in values if _RANKS[v.status] == _RANKS[best.status]]
     rivals = {v.digest for v in rank if v.at == best.at and _outlives(v, ended)}
     unheard = any(v.at >= best.at and not _outlives(v, ended) for v in rank)
+    newest = max(filter(None, (again, _stored_again(versions))), default=None)
     contested = len(rivals) > 1 or unheard or _promoted_another(best, values)
+    contested = contested or _returned(best, newest, ended) or _changed_a_final(best, alive)
     return Standing(current=best, in_conflict=contested)
+
+
+def _changed_a_final(best: Version, alive: Iterable[Version]) -> bool:
+    """Whether one final took the place of another number, neither called a correction nor dated as newer.
+
+    Only a correction may change a final; which of the two counts must be asked. A FHIR update says itself
+    that it replaces what was there.
+    """
+    if best.status != "final" or best.ordered_by in {*DATED, "sent"}:
+        return False
+    return any(other.status == best.status and other.number != best.number for other in alive)
+
+
+def _stored_again(versions: Sequence[Version]) -> Restated | None:
+    """What was stated again last among the versions: the earlier statement of a content arrived later."""
+    first = {version.digest: version.at for version in sorted(versions, key=lambda v: v.at, reverse=True)}
+    later = (v for v in versions if not v.is_withdrawal and v.at > first[v.digest])
+    return max((Restated(_RANKS[v.status], v.at, v.digest) for v in later), default=None)
+
+
+def _returned(best: Version, again: Restated | None, ended: datetime | None) -> bool:
+    """Whether another content than the one that counts was stated again after it."""
+    if again is None or again.digest == best.digest or again.rank < _RANKS[best.status]:
+        return False
+    return again.at > best.at and (ended is None or again.at > ended)
 
 
 def _promoted_another(best: Version, values: Sequence[Version]) -> bool:

@@ -50,6 +50,7 @@ REMEDIES: Mapping[str, str] = MappingProxyType(
         "nothing-to-promote": _STATUS,
         "promotion-differs": _STATUS,
         "conflict": "Ask the laboratory which of the two results counts, and to mark it as a correction.",
+        "returned-value": "Ask the laboratory which of its values counts, and to mark it as a correction.",
         "after-withdrawal": "Ask the laboratory which counts, and to mark it as a correction.",
         "too-many-versions": "Ask the laboratory which version counts.",
         "long-identity": _ASK,

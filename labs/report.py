@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Q, QuerySet
 
@@ -11,8 +11,9 @@ from labs.formats.csv_write import write_table
 from labs.formats.manual_form import UNVERIFIED
 from labs.models import FileRows, MessageOutcome, Observation, Patient, QuarantinedResult, Result
 from labs.models.result import WITHDRAWN
+from labs.near_times import CHANGED_NEARBY
 from labs.remedies import remedy
-from labs.result_marks import jump_words, jumps_among, results_of
+from labs.result_marks import changes_nearby, jump_words, jumps_among, results_of
 from labs.same_person import numbers_of
 from labs.unit_jumps import UNIT_JUMP, UnitJump
 
@@ -84,7 +85,7 @@ def patient_results(*, patient: Patient, history: bool = False) -> list[dict[str
     """
     numbers = numbers_of(patient.pk)
     results = list(results_of(numbers).prefetch_related("versions"))
-    jumps = jumps_among(results)
+    jumps, nearby = jumps_among(results), changes_nearby(results)
     waiting = QuarantinedResult.objects.unread_of(numbers).select_related("message")
     unread = {
         (row.message.sender, row.order_number, row.analyte, row.sub_id, row.collected_at): row.reason
@@ -96,8 +97,7 @@ def patient_results(*, patient: Patient, history: bool = False) -> list[dict[str
         for row in _versions(
             result,
             history=history,
-            unread=unread.get(_identity(result), ""),
-            jump=jumps.get(result.pk),
+            beside=Beside(unread.get(_identity(result), ""), jumps.get(result.pk), nearby.get(result.pk, "")),
         )
     ]
     if history:
@@ -109,9 +109,26 @@ def _identity(result: Result) -> tuple[str, str, str, str, datetime]:
     return (result.sender, result.filler_order, result.analyte, result.sub_id, result.collected_at)
 
 
-def _versions(
-    result: Result, *, history: bool, unread: str, jump: UnitJump | None
-) -> Iterator[dict[str, Any]]:
+class Beside(NamedTuple):
+    """Why a result that is fit by itself may not clear a treatment, seen beside what else is known."""
+
+    unread: str
+    jump: UnitJump | None
+    nearby: str
+
+    @property
+    def marks(self) -> list[str]:
+        """The marks beside those of the specimen."""
+        return [UNIT_JUMP] * (self.jump is not None) + [CHANGED_NEARBY] * bool(self.nearby)
+
+    def words(self, unit: str) -> str:
+        """The same in words; nothing where it may clear one."""
+        if self.unread:
+            return f"The laboratory stated it anew, and that waits for a person: {self.unread}"
+        return self.nearby or (jump_words(self.jump, unit=unit) if self.jump else "")
+
+
+def _versions(result: Result, *, history: bool, beside: Beside) -> Iterator[dict[str, Any]]:
     rows = sorted(result.versions.all(), key=lambda row: row.version, reverse=True)
     for row in rows if history else [row for row in rows if row.pk == result.current_id]:
         is_current = row.pk == result.current_id
@@ -128,17 +145,17 @@ def _versions(
             "collected_at": _instant(row.collected_at),
             "time_precision": row.time_precision,
             "status": row.status,
-            "quality": [*row.quality, UNIT_JUMP] if is_current and jump else row.quality,
+            "quality": [*row.quality, *beside.marks] if is_current else row.quality,
             "ref_low": _number(row.ref_low),
             "ref_high": _number(row.ref_high),
-            "usable": is_current and result.is_usable and not unread and not jump,
+            "usable": is_current and result.is_usable and not any(beside),
             "version": row.version,
             "state": state,
-            "reason": _reason(result, row, unread=unread, jump=jump),
+            "reason": _reason(result, row, beside),
         }
 
 
-def _reason(result: Result, row: Observation, *, unread: str, jump: UnitJump | None) -> str:
+def _reason(result: Result, row: Observation, beside: Beside) -> str:
     """Why a version does not count, or may not clear a treatment; nothing where it may."""
     current = result.current
     if current is None or row.pk != current.pk:
@@ -153,14 +170,7 @@ def _reason(result: Result, row: Observation, *, unread: str, jump: UnitJump | N
         return _quality_words(row.quality)
     if not row.is_usable:
         return f"The result is {row.status}, not final."
-    return _beside_others(row, unread=unread, jump=jump)
-
-
-def _beside_others(row: Observation, *, unread: str, jump: UnitJump | None) -> str:
-    """Why a version that is fit by itself may not clear a treatment, seen beside what else is known."""
-    if unread:
-        return f"The laboratory stated it anew, and that waits for a person: {unread}"
-    return jump_words(jump, unit=row.unit) if jump else ""
+    return beside.words(row.unit)
 
 
 def _quality_words(quality: list[str]) -> str:

@@ -29,6 +29,7 @@ _MARK_WORDS = {
     NOT_REPRESENTATIVE: "two people marked it as not representative",
     "contradicted": "the versions of it that the laboratory sent contradict each other",
     "unit-jump": "it lies from the value before it as the same number in another unit would",
+    "changed-nearby": "a correction or withdrawal of almost the same collection time may mean it",
     "implausible": "it is an unlikely value, which a new draw settles",
 }
 WITHDRAWN = (Status.CANCELLED, Status.ENTERED_IN_ERROR)

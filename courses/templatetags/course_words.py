@@ -5,12 +5,10 @@ from typing import Any
 
 from django import template
 
-from labs.templatetags.clinic_text import NOTHING, number
+from courses.rules.activity import both_units
+from labs.templatetags.clinic_text import NOTHING
 
 register = template.Library()
-
-# The curie's definition (3.7 × 10^10 decays a second), not a clinical choice: 1 mCi is 0.037 GBq exactly.
-_GBQ_PER_MCI = Decimal("0.037")
 
 _ACTIONS = {
     "proceed": ("Proceed", "check_circle"),
@@ -65,8 +63,7 @@ def activity(gbq: Decimal | str | None) -> str:
     """An activity in both units: `7.4 GBq (200 mCi)`."""
     if gbq is None or gbq == "":
         return NOTHING
-    millicuries = (Decimal(gbq) / _GBQ_PER_MCI).quantize(Decimal("0.1"))
-    return f"{number(gbq)} GBq ({number(millicuries)} mCi)"
+    return both_units(Decimal(gbq))
 
 
 @register.filter

@@ -6,6 +6,7 @@ from labs.formats.hl7_ack import Header, read_header
 from labs.formats.hl7_fields import readers_for
 from labs.formats.hl7_observation import Group, read_observations
 from labs.formats.hl7_patient import read_patient
+from labs.formats.hl7_sequence import out_of_sequence
 from labs.formats.hl7_syntax import Segment, read_syntax
 from labs.formats.parsed import (
     ParsedMessage,
@@ -52,39 +53,43 @@ def parse(body: bytes, *, profile: SenderProfile, most: int | None = None) -> Pa
 
 
 def _groups(segments: tuple[Segment, ...], *, most: int | None) -> tuple[Group, ...] | Rejected:
-    """Order the segments into orders; a result before any order belongs to nothing."""
+    """The segments by order, where nothing of what belongs to what would be a guess."""
+    if (misplaced := out_of_sequence(segments)) is not None:
+        return misplaced
+    groups = _gathered(segments)
+    count = sum([len(group.results) for group in groups])
+    if not count:
+        return Rejected(code="no-results", reason="The message has no OBX segment.")
+    return too_many(count, most=most) or groups
+
+
+def _gathered(segments: tuple[Segment, ...]) -> tuple[Group, ...]:
+    """The orders of a message whose segments stand in sequence."""
     groups: list[Group] = []
     orc: Segment | None = None
-    group: Group | None = None  # the latest
     result: Segment | None = None  # the latest, where what is noted next concerns it
     of_all: list[str] = []  # what is noted before the first order concerns every one
-    of_order = notes = of_all
+    of_order: list[str] = []
+    notes = of_all
     for segment in segments:
         name = segment.name
         if name == "OBX":
-            if group is None:
-                return Rejected(code="result-without-order", reason="An OBX stands before any OBR.")
-            group.results.append(segment)
+            groups[-1].results.append(segment)
             result = segment
         elif name == "NTE":
-            if group is not None and result is not None:
-                notes = group.remarks.setdefault(result.position, [])
+            if result is not None:
+                notes = groups[-1].remarks.setdefault(result.position, [])
             notes.append("\n".join([segment.text(part) for part in segment.repetitions(3)]))
         elif name == "ORC":
             orc, of_order, result = segment, [], None
             notes = of_order
         elif name == "OBR":
-            before = of_order if orc is not None else []
-            group = Group(orc=orc, obr=segment, notes=[*of_all, *before])
-            groups.append(group)
-            orc, notes, result = None, group.notes, None
-        elif name == "SPM" and group is not None:
-            group.specimens.append(segment)
-            notes, result = group.notes, None
-    count = sum([len(group.results) for group in groups])
-    if not count:
-        return Rejected(code="no-results", reason="The message has no OBX segment.")
-    return too_many(count, most=most) or tuple(groups)
+            groups.append(Group(orc=orc, obr=segment, notes=[*of_all, *of_order]))
+            orc, of_order, notes, result = None, [], groups[-1].notes, None
+        elif name == "SPM":
+            groups[-1].specimens.append(segment)
+            notes, result = groups[-1].notes, None
+    return tuple(groups)
 
 
 def _sent(header: Header, profile: SenderProfile) -> ParsedTime | None:

@@ -13,7 +13,7 @@ from labs.models.patient import Patient
 from labs.models.result import Result
 
 # Of these the value was read and stored as a version: the result itself carries the contradiction.
-STORED_ALL_THE_SAME = ("conflict", "after-withdrawal")
+STORED_ALL_THE_SAME = ("conflict", "after-withdrawal", "returned-value")
 
 
 class QuarantinedResultQuerySet(models.QuerySet["QuarantinedResult"]):

@@ -48,6 +48,10 @@ class Result(models.Model):
     in_conflict = models.BooleanField(
         "two versions contradict each other and neither is newer", default=False
     )
+    # What was stated again last, though it says nothing new: a resend, or a return to an earlier value.
+    restated_rank = models.PositiveSmallIntegerField(default=0, editable=False)
+    restated_at = models.DateTimeField(null=True, blank=True, editable=False)
+    restated_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
 
     class Meta:
         ordering = ["-collected_at", "analyte", "id"]

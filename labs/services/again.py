@@ -9,7 +9,7 @@ from labs.models.resolution import ResolutionKind
 
 Place = tuple[int, str]
 # The version that raised these was stored; read again it is no news, and the contradiction would be hidden.
-STORED_ALREADY = frozenset({"conflict", "after-withdrawal", "too-many-versions"})
+STORED_ALREADY = frozenset({"conflict", "after-withdrawal", "returned-value", "too-many-versions"})
 # Of a message that could not be read at all, the one row stands here, where no result stands.
 WHOLE_MESSAGE: Place = (0, "")
 

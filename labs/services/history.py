@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from labs.life_cycle import Standing, Version, is_news, standing
+from labs.life_cycle import Restated, Standing, Version, is_news, restated, standing
 from labs.models import Observation, Result
 from labs.prepared import run_prepared
 from labs.same_person import People
@@ -33,6 +33,16 @@ class Found(NamedTuple):
     collected_at: datetime
     current_id: int | None
     in_conflict: bool
+    restated_rank: int = 0
+    restated_at: datetime | None = None
+    restated_digest: str = ""
+
+    @property
+    def again(self) -> Restated | None:
+        """What was stated again last."""
+        if self.restated_at is None:
+            return None
+        return Restated(self.restated_rank, self.restated_at, self.restated_digest)
 
     @property
     def identity(self) -> Identity:
@@ -86,6 +96,8 @@ class History:
     versions: list[Version] = field(default_factory=list)
     same_content: dict[str, list[Version]] = field(default_factory=dict)
     stands: Standing | None = None
+    # What this message stated again, where that is later than all that was stated again before.
+    again: Restated | None = None
 
     @property
     def next_version(self) -> int:
@@ -105,6 +117,17 @@ class History:
         same = self.same_content.get(row["digest"])
         return same is None or is_news(_version(len(self.observations), _stated(0, row)), same)
 
+    def restate(self, row: Mapping[str, Any]) -> tuple[Standing, Standing] | None:
+        """Note what is no news but stated again later than ever: what stood before, and what stands now."""
+        version = _version(len(self.observations), _stated(0, row))
+        found = restated(version, self.same_content[version.digest])
+        known = self.again or self.result.again
+        if found is None or (known is not None and found <= known):
+            return None
+        before = self.standing()
+        self.again, self.stands = found, None
+        return before, self.standing()
+
     def append(self, row: dict[str, Any]) -> tuple[Standing | None, Standing]:
         """Add a new version by its columns; what stood before it, and what stands now."""
         before = self.standing() if self.observations else None
@@ -121,7 +144,7 @@ class History:
     def standing(self) -> Standing:
         """What stands, worked out once for each state."""
         if self.stands is None:
-            self.stands = standing(self.versions)
+            self.stands = standing(self.versions, self.again or self.result.again)
         return self.stands
 
     def settled(self) -> dict[str, Any] | None:
@@ -129,9 +152,15 @@ class History:
         stands = self.standing()
         current_id = self.observations[stands.current.key].id
         in_conflict = stands.in_conflict or self.cut_short
-        if (current_id, in_conflict) == (self.result.current_id, self.result.in_conflict):
+        known = (self.result.current_id, self.result.in_conflict)
+        if self.again is None and (current_id, in_conflict) == known:
             return None
-        return {"id": self.result.id, "current_id": current_id, "in_conflict": in_conflict}
+        row: dict[str, Any] = {"id": self.result.id, "current_id": current_id, "in_conflict": in_conflict}
+        again = self.again or self.result.again
+        if again is None:
+            return {**row, "restated_rank": 0, "restated_at": None, "restated_digest": ""}
+        rank, at, digest = again
+        return {**row, "restated_rank": rank, "restated_at": at, "restated_digest": digest}
 
 
 def lock_histories(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from labs.formats.parsed import (
     Act,
@@ -37,6 +38,11 @@ _AFTER_WITHDRAWAL = Problem(
     code="after-withdrawal",
     reason="The result was withdrawn before, and this is neither marked as a correction nor dated by the"
     " laboratory as later. It stays withdrawn; ask the laboratory which counts.",
+)
+_RETURNED = Problem(
+    code="returned-value",
+    reason="The laboratory states again what it had replaced by another value: it returns to it, or an old"
+    " message was sent once more.",
 )
 _SHOWN = 4000
 
@@ -232,6 +238,7 @@ class Recorder:
         if not history.is_news(row):
             self.tally.unchanged += 1
             self.tally.quiet.append((row["position"], row["part"], "unchanged"))
+            self._restate(entry, history, row)
             return
         most = limits().versions_in_message
         if len(history.new) >= most:
@@ -247,6 +254,15 @@ class Recorder:
             self._hold_entry(entry, problem)
         self.tally.stored += 1
         self.tally.patient_ids.add(history.result.patient_id)
+
+    def _restate(self, entry: Entry, history: History, row: Mapping[str, Any]) -> None:
+        """Where an old value is stated again after another one, a person must ask which of the two counts."""
+        changed = history.restate(row)
+        if changed is None or changed[0].in_conflict == changed[1].in_conflict:
+            return
+        self.tally.patient_ids.add(history.result.patient_id)
+        if changed[1].in_conflict:
+            self._hold_entry(entry, _RETURNED)
 
 
 def _promoted(understood: Understood, history: History) -> Understood | Problem:

@@ -74,7 +74,7 @@ def _append(recorders: Sequence[Recorder], reports: _Reports) -> list[History]:
         recorder.append(histories, reports)
     note_units(recorders)
     by_result = {history.result.id: history for history in histories.values()}
-    return [history for history in by_result.values() if history.new]
+    return [history for history in by_result.values() if history.new or history.again]
 
 
 def _reports(recorders: Sequence[Recorder]) -> tuple[_Reports, list[dict[str, Any]]]:

@@ -8,7 +8,7 @@ import pytest
 
 from courses.json_table import parse_json
 from courses.situation import judge, read_situation
-from courses.text_answer import WIDTH, activity_words, text_answer
+from courses.text_answer import WIDTH, text_answer
 from tests.case_reader import EXTRA_PROTOCOLS, read_cases, situation
 
 ROOT = Path(__file__).parents[2]
@@ -62,18 +62,6 @@ def test_the_page_of_the_readme_is_what_the_command_prints() -> None:
     assert without_versions(printed) == without_versions(page), (
         "write it again: manage.py assess docs/situation.json --text > docs/decision.txt"
     )
-
-
-@pytest.mark.parametrize(
-    ("gbq", "words"),
-    [("7.4", "7.4 GBq (200 mCi)"), ("3.7", "3.7 GBq (100 mCi)"), ("0.37", "0.37 GBq (10 mCi)")],
-)
-def test_an_activity_is_told_in_both_units(gbq: str, words: str) -> None:
-    assert activity_words(gbq) == words
-
-
-def test_an_activity_that_is_no_whole_number_of_millicuries_has_one_place() -> None:
-    assert activity_words("7") == "7 GBq (189.2 mCi)"
 
 
 def test_a_delay_shows_comparison_distance_release_and_limit() -> None:

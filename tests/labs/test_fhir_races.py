@@ -2,14 +2,29 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from threading import Barrier
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connections
 from django.test import Client
 
-from labs.models import FhirKey, FhirResource, LabMessage, MessageOutcome, Observation, Result
+from labs.clock import database_now
+from labs.models import (
+    FhirKey,
+    FhirResource,
+    LabMessage,
+    MessageOutcome,
+    Observation,
+    QuarantinedResult,
+    QuarantineResolution,
+    Result,
+)
+from labs.services.answers import BadResolution
+from labs.services.quarantine import confirm_resolution, state_resolution
 from tests.builders_fhir import LAB_IDS, bundle, entry, fhir_patient, lab, observation, quantity, send, values
 
 pytestmark = pytest.mark.usefixtures("real_commits")
@@ -87,3 +102,38 @@ def test_transactions_that_share_a_result_at_one_moment_make_it_once(client: Cli
     assert [answer.status_code for answer in answers] == [200, 200]
     assert FhirResource.objects.count() == 3
     assert Observation.objects.filter(collected_at="2026-05-04T06:00:00Z").count() == 1
+
+
+def map_unit(item: QuarantinedResult, *, by: User) -> QuarantineResolution:
+    """One person's word on what a unit means; a second one has to confirm it."""
+    now = database_now()
+    return state_resolution(
+        item=item, kind="map-unit", data={"unit": "10*9/L"}, reason="asked", by=by, authenticated_at=now
+    )
+
+
+def confirm(said: QuarantineResolution, by: User) -> None:
+    with suppress(BadResolution):  # the update may have ended it first
+        confirm_resolution(resolution=said, by=by, authenticated_at=database_now())
+
+
+def test_a_request_read_again_and_an_update_at_one_moment_leave_the_update_standing(
+    client: Client, person: Callable[..., User]
+) -> None:
+    """A colleague's confirmation has the first request read again just as the laboratory corrects it."""
+    for n in range(ROUNDS):
+        at = {"effectiveDateTime": f"2026-05-0{n + 1}T08:00:00Z"}
+        made = send(client, observation(f"R{n}", **at, valueQuantity=quantity("60", f"furlong-{n}")))
+        address = made.headers["Location"].split("/fhir/")[1]
+        corrected = observation(f"R{n}", **at, status="corrected", valueQuantity=quantity("70"))
+        corrected["id"] = address.split("/")[1]
+        item = QuarantinedResult.objects.get(state="open")
+        said = map_unit(item, by=person("physician", username=f"a{n}"))
+        _, answer = together(
+            partial(confirm, said, person("physician", username=f"b{n}")),
+            partial(send, client, corrected, address, method="put"),
+        )
+        assert answer.status_code == 200, answer.content
+        assert values() == [("PLT", "70", "corrected")] * (n + 1)
+        assert not QuarantinedResult.objects.filter(state="open").exists()
+    assert not LabMessage.objects.filter(outcome__isnull=True).exists()

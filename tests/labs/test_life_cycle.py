@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labs.life_cycle import Standing, Version, is_news, standing
+from labs.life_cycle import Restated, Standing, Version, is_news, restated, standing
 
 START = datetime(2026, 5, 4, 6, 0, tzinfo=UTC)
 
@@ -35,12 +35,15 @@ def version(text: str) -> Version:
 
 
 def arrive(versions: list[Version]) -> Standing:
-    """Store what is news, in this order, and say what stands."""
+    """Store what is news, note what is stated again, in this order, and say what stands."""
     stored: list[Version] = []
+    again: Restated | None = None
     for each in versions:
         if is_news(each, stored):
             stored.append(each)
-    return standing(stored)
+        elif (found := restated(each, stored)) is not None:
+            again = found if again is None else max(again, found)
+    return standing(stored, again)
 
 
 def stands(*texts: str) -> tuple[str, bool]:
@@ -76,7 +79,11 @@ def stands(*texts: str) -> tuple[str, bool]:
         (["F100@1", "X@2", "W@2"], "W"),
         (["W@2", "C60@3", "W@5"], "W"),  # withdrawn again after the correction
         (["F100@1!", "F60@2!", "F100@3!"], "F1003!"),
-        (["F100@1", "F60@2", "F100@3"], "F60"),  # the third is the first, sent again
+        (["F100@1", "F60@2", "F100@3", "F60@4"], "F60"),  # all of them, sent again in order
+        (["C100@1", "C60@2", "C100@3", "C60@4"], "C60"),
+        (["F100@1", "C60@2", "F100@3"], "C60"),  # an old final after its correction is an old message
+        (["C60@1", "C100@2", "C60@3", "W@4"], "W"),
+        (["C60@1", "C100@2", "C60@3", "C70@4"], "C70"),
     ],
 )
 def test_what_stands_in_every_order_of_arrival(texts: list[str], current: str) -> None:
@@ -104,6 +111,21 @@ def test_what_comes_after_a_withdrawal_without_outliving_it_is_in_conflict_with_
 )
 def test_what_follows_settles_a_conflict_with_a_withdrawal(settles: str, current: str) -> None:
     assert stands("F160@1", "W@2", "F60@3", settles) == (current, False)
+
+
+@pytest.mark.parametrize(
+    ("texts", "current"),
+    [
+        (["F100@1", "F60@2", "F100@3"], "F60"),
+        (["C60@1", "C200@2", "C60@3"], "C200"),
+        (["C60@1", "C200@2", "C60@3", "C60@4"], "C200"),
+        (["F1@1", "C60@2", "C200@3", "C60@4", "F1@5"], "C200"),
+    ],
+)
+def test_a_value_stated_again_after_another_may_be_a_return_or_an_old_message(
+    texts: list[str], current: str
+) -> None:
+    assert stands(*texts) == (current, True)
 
 
 def test_what_was_stated_before_a_withdrawal_and_arrives_late_contradicts_nothing() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from labs.formats import hl7v2
 from labs.library import limits
-from labs.life_cycle import Standing, Version, standing
+from labs.life_cycle import Restated, Standing, Version, standing
 from labs.models import LabMessage, MessageOutcome, Observation, Patient, QuarantinedResult, Result
 from labs.report import patient_results
 from labs.services import history, keep_message, read_waiting_messages
@@ -462,9 +462,9 @@ def test_reading_many_versions_of_one_result_looks_at_each_once(
 ) -> None:
     looked_at: list[int] = []
 
-    def counting(versions: Sequence[Version]) -> Standing:
+    def counting(versions: Sequence[Version], again: Restated | None) -> Standing:
         looked_at.append(len(versions))
-        return standing(versions)
+        return standing(versions, again)
 
     monkeypatch.setattr(history, "standing", counting)
     few = queries_for(versions(30, "A"))

@@ -77,7 +77,17 @@ SEQUENCES: list[tuple[str, list[tuple[str, str]], tuple[str, str | None, bool] |
     ("final replaces unverified", [("R", "160"), ("F", "60")], ("final", "60", True), []),
     ("preliminary after final is history", [("F", "60"), ("P", "160")], ("final", "60", True), []),
     ("final twice is one", [("F", "60"), ("F", "60")], ("final", "60", True), []),
-    ("a later final differs", [("F", "160"), ("F", "60")], ("final", "60", True), []),
+    ("a later final differs", [("F", "160"), ("F", "60")], ("final", "60", False), ["conflict"]),
+    ("a final differs, corrected", [("F", "160"), ("F", "60"), ("C", "60")],
+     ("corrected", "60", True), ["conflict"]),
+    ("back to the first final", [("F", "60"), ("F", "160"), ("F", "60")],
+     ("final", "160", False), ["conflict"]),
+    ("corrected back", [("C", "60"), ("C", "160"), ("C", "60")],
+     ("corrected", "160", False), ["returned-value"]),
+    ("corrected, each sent twice", [("C", "160"), ("C", "60"), ("C", "160"), ("C", "60")],
+     ("corrected", "60", True), ["returned-value"]),
+    ("corrected back, then once more", [("C", "60"), ("C", "160"), ("C", "60"), ("C", "61")],
+     ("corrected", "61", True), ["returned-value"]),
     ("a correction supersedes", [("F", "160"), ("C", "60")], ("corrected", "60", True), []),
     ("a correction needs no original", [("C", "60")], ("corrected", "60", True), []),
     ("a final after a correction is history", [("C", "60"), ("F", "160")], ("corrected", "60", True), []),
@@ -115,6 +125,12 @@ def test_what_stands_after_a_sequence(
         step(number, letter, value)
     assert [(row["status"], row["value"], row["usable"]) for row in results()] == ([stands] if stands else [])
     assert held() == waits
+
+
+def test_a_final_that_the_laboratory_dates_later_takes_the_place_of_another(patient: Patient) -> None:
+    for number, value in enumerate(("60", "160", "60")):
+        step(number, "F", value, dated=True)
+        assert (only()["value"], only()["usable"], held()) == (value, True, [])
 
 
 def test_a_final_that_the_laboratory_dates_after_its_withdrawal_counts(patient: Patient) -> None:
@@ -179,6 +195,60 @@ def test_a_result_of_the_wrong_patient_is_withdrawn_here_and_stands_there(patien
     assert (results("1001"), only("1002")["value"]) == ([], "19")
     send_result("19", control_id="M4")
     assert results("1001") == []
+
+
+# the collection time of what stands; which change comes, and with which collection time
+NEAR_MISSES = [
+    ("20260504080030+0200", "C", "202605040800+0200"),
+    ("20260504080030+0200", "W", "202605040800+0200"),
+    ("20260504080000+0200", "C", "20260504080100+0200"),
+    ("20260504080000+0200", "D", "20260504093000+0200"),
+    ("20260504080000+0200", "X", "20260504"),
+    ("20260504080000+0200", "A", "20260504070000+0200"),
+]
+
+
+@pytest.mark.parametrize(("stored", "letter", "sent"), NEAR_MISSES)
+@pytest.mark.parametrize("change_first", [False, True])
+def test_a_change_of_almost_the_same_time_leaves_neither_result_usable(
+    stored: str, letter: str, sent: str, change_first: bool, patient: Patient
+) -> None:
+    first = obr(collected=stored), obx("200")
+    change = obr(collected=sent), obx("190", status=letter)
+    for number, lines in enumerate([change, first] if change_first else [first, change]):
+        send_segments(*lines, control_id=f"M{number}", at=HOURS[5 - number])
+    assert held() == []
+    assert {row["value"] for row in results()} == ({"200", "190"} if letter in "CA" else {"200"})
+    for row in results():
+        assert (row["quality"], row["usable"]) == (["changed-nearby"], False)
+        assert "one may mean the other" in row["reason"]
+    # With the time of the specimen it means, the change does what it says, and nothing is in doubt any more.
+    send_segments(obr(collected=stored), obx("190", status=letter), control_id="M3", at=HOURS[9])
+    assert {(row["value"], row["usable"]) for row in results()} == (
+        {("190", True)} if letter in "CA" else set()
+    )
+
+
+@pytest.mark.parametrize(
+    ("order", "sub_id", "collected"),
+    [("F2", "", "202605040801+0200"), ("F1", "2", "202605040801+0200"), ("F1", "", "202605030800+0200")],
+)
+def test_a_correction_without_an_original_puts_nothing_in_doubt_that_it_cannot_mean(
+    order: str, sub_id: str, collected: str, patient: Patient
+) -> None:
+    send_segments(obr("F1", collected="202605040800+0200"), obx("200"))
+    send_segments(
+        obr(order, collected=collected), obx("60", status="C", sub_id=sub_id), control_id="M2", at=HOURS[9]
+    )
+    assert sorted((row["value"], row["quality"]) for row in results()) == [("200", []), ("60", [])]
+
+
+def test_a_series_under_one_order_is_corrected_draw_by_draw(patient: Patient) -> None:
+    times = [f"2026050408{minute}+0200" for minute in ("00", "30")]
+    for number, (letter, values) in enumerate((("F", ("200", "210")), ("C", ("60", "70")))):
+        lines = [obx(value, status=letter, collected=at) for value, at in zip(values, times, strict=True)]
+        send_segments(obr(), *lines, control_id=f"M{number}", at=HOURS[number])
+    assert (sorted(row["value"] for row in results()), held()) == (["60", "70"], [])
 
 
 def test_the_history_prints_every_version_with_its_reason(patient: Patient) -> None:
