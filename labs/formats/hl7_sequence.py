@@ -28,6 +28,25 @@ def out_of_sequence(segments: tuple[Segment, ...]) -> Rejected | None:
     return _order_without_request(before, "the message ends without") if before.name == "ORC" else None
 
 
+def continued(segments: tuple[Segment, ...]) -> Rejected | None:
+    """Why a part of a longer message waits: what marks its results may stand in the other part.
+
+    MSH-14 and DSC-1 point to another message, and ADD goes on with the segment before it.
+    """
+    for segment in segments:
+        pointer = (
+            segment.raw(14) if segment.name == "MSH" else segment.raw(1) if segment.name == "DSC" else ""
+        )
+        if pointer.strip() or segment.name == "ADD":
+            return Rejected(
+                code="continued-message",
+                reason=f"Line {segment.position} ({segment.name}) says that this is part of a longer message;"
+                " what is said of these results may stand in another part. Ask the laboratory to send the"
+                " whole message in one frame.",
+            )
+    return None
+
+
 def _misplaced(segment: Segment, before: Segment) -> Rejected:
     """The refusal of a segment that may not stand behind the one before."""
     name, line = segment.name, f"Line {segment.position}"

@@ -6,7 +6,7 @@ from labs.formats.hl7_ack import Header, read_header
 from labs.formats.hl7_fields import readers_for
 from labs.formats.hl7_observation import Group, read_observations
 from labs.formats.hl7_patient import read_patient
-from labs.formats.hl7_sequence import out_of_sequence
+from labs.formats.hl7_sequence import continued, out_of_sequence
 from labs.formats.hl7_syntax import Segment, read_syntax
 from labs.formats.parsed import (
     ParsedMessage,
@@ -54,8 +54,8 @@ def parse(body: bytes, *, profile: SenderProfile, most: int | None = None) -> Pa
 
 def _groups(segments: tuple[Segment, ...], *, most: int | None) -> tuple[Group, ...] | Rejected:
     """The segments by order, where nothing of what belongs to what would be a guess."""
-    if (misplaced := out_of_sequence(segments)) is not None:
-        return misplaced
+    if (refusal := continued(segments) or out_of_sequence(segments)) is not None:
+        return refusal
     groups = _gathered(segments)
     count = sum([len(group.results) for group in groups])
     if not count:

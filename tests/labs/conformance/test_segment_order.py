@@ -93,3 +93,24 @@ def test_what_stands_where_the_standard_has_it_is_read_and_other_segments_are_pa
 ) -> None:
     assert send(message(*segments)).state == "read"
     assert {row["analyte"]: row["quality"] for row in results()} == {"PLT": platelets, "K": potassium}
+
+
+@pytest.mark.parametrize(
+    ("last", "place"), [("DSC|part-2|F", "Line 5 (DSC)"), ("ADD|||haemolysed", "Line 5 (ADD)")]
+)
+def test_a_part_of_a_longer_message_waits_whole(last: str, place: str, patient: Patient) -> None:
+    taken = send_segments(obr(), PLT, last)
+    assert (taken.ack, taken.state, taken.why) == ("AA", "quarantined", "continued-message")
+    assert results(history=True) == []
+    assert place in QuarantinedResult.objects.get().reason
+
+
+def test_a_message_that_goes_on_where_another_ended_waits_whole(patient: Patient) -> None:
+    taken = send(message(msh(f14="part-1"), pid(), obr(), PLT))
+    assert (taken.state, taken.why) == ("quarantined", "continued-message")
+    assert "Line 1 (MSH)" in QuarantinedResult.objects.get().reason
+
+
+@pytest.mark.parametrize("ending", ["DSC", "DSC|", "DSC| |F"])
+def test_an_empty_pointer_continues_nothing(ending: str, patient: Patient) -> None:
+    assert send_segments(obr(), PLT, ending).state == "read"
