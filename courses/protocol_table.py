@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from courses.rules.decimals import plain
 from courses.rules.facts import InterruptionKind
+from courses.rules.pregnancy import HCG
 from courses.rules.protocol import (
     AllergyCheck,
     AnalogueCheck,
@@ -24,7 +25,7 @@ from courses.rules.protocol import (
     When,
 )
 from courses.rules.values import Action, Source
-from courses.rules.wording import unit_of
+from courses.rules.wording import measured, unit_of
 
 Row = tuple[str, str, Source]
 _TESTS = {Test.BELOW: "<", Test.AT_MOST: "≤", Test.ABOVE: ">", Test.AT_LEAST: "≥"}
@@ -58,7 +59,7 @@ def protocol_rows(protocol: Protocol) -> Iterator[Row]:
     for floor in protocol.floors:
         yield from _floor_rows(floor, protocol)
     for check in protocol.checks:
-        yield check.id, f"{check.name}, {_WHEN[check.when]}: {_check_words(check)}", check.source
+        yield check.id, f"{check.name}, {_WHEN[check.when]}: {_check_words(check, protocol)}", check.source
     yield from _support_rows(protocol)
     for order in protocol.orders:
         when = " in peritoneal or mesenteric disease" if order.when_peritoneal_disease else ""
@@ -114,6 +115,10 @@ def _family_rows(family: ToxicityFamily, protocol: Protocol) -> Iterator[Row]:
         terms = ", ".join(family.reported_terms) or "any other event"
         worse = f"reported grade {family.trigger_grade} or worse"
         yield family.id, f"{worse} of {terms}; {follow}", family.source
+    if family.reported_stems:
+        stems = ", ".join(f"“{stem}”" for stem in family.reported_stems)
+        worse = f"reported grade {family.trigger_grade} or worse"
+        yield family.id, f"{worse} of any unnamed term that contains {stems}; {follow}", family.source
     if family.milder_note:
         yield family.id, f"milder grades: {family.milder_note}", family.source
     for exemption in family.exemptions:
@@ -136,13 +141,15 @@ def _floor_rows(floor: Floor, protocol: Protocol) -> Iterator[Row]:
         yield floor.id, f"not while {' and '.join(bounds)}", floor.source
 
 
-def _check_words(check: Check) -> str:
+def _check_words(check: Check, protocol: Protocol) -> str:
     """What a check asks for, with its numbers."""
     match check:
         case PregnancyCheck():
             return (
                 f"women of {check.from_age} to {check.to_age} years, test at most {check.validity_days} days "
-                f"before, due {check.due_days_before} days before; pregnant: {_does(check.if_pregnant)}"
+                f"before, due {check.due_days_before} days before; pregnant: {_does(check.if_pregnant)}; "
+                f"hold from hCG {measured(plain(check.hcg_at_least), unit_of(HCG, protocol))} on until a "
+                "negative test of a later day"
             )
         case ImagingCheck():
             return (

@@ -30,13 +30,30 @@ class Spoken:
     """The attributions of one term, and those of them that ended for good.
 
     `ended` are those that a worse finding ended, or that were given while a worse one stood; `settled` those
-    whose finding has gone since. `standing` is the grade the newest finding surely had.
+    whose finding has gone since. `standing` is the grade the newest finding surely had, `stood` from which to
+    which day a finding was there, or may have been; without a last day it still is.
     """
 
     attributions: tuple[Attribution, ...] = ()
     ended: tuple[Attribution, ...] = ()
     settled: tuple[Attribution, ...] = ()
     standing: int = field(default=0, compare=False)
+    stood: tuple[tuple[date, date | None], ...] = field(default=(), compare=False)
+
+    def seen(self, day: date, grade: int, *, may_stand: bool) -> "Spoken":
+        """The same once a draw was judged: surely of this grade, and perhaps a finding or surely none."""
+        spoken, stands = self, any(last is None for _, last in self.stood)
+        if may_stand and not stands:
+            spoken = replace(self, stood=(*self.stood, (day, None)))
+        elif stands and not may_stand:
+            *before, (first, _) = self.stood
+            spoken = replace(self.gone(day), stood=(*before, (first, day)))
+        return spoken.after(day, grade)
+
+    def is_in_advance(self, attribution: Attribution) -> bool:
+        """Whether no finding was there on the day of an attribution: it speaks of none that comes later."""
+        on = attribution.on
+        return not any(first <= on and (last is None or on <= last) for first, last in self.stood)
 
     def after(self, day: date, grade: int) -> "Spoken":
         """The same once a finding of surely this grade has been seen.
@@ -62,6 +79,6 @@ class Spoken:
         newest = newest_on(self.attributions, day)
         if newest is None or newest.related or newest in (*self.ended, *self.settled):
             return None
-        if worst_grade > newest.grade:
+        if worst_grade > newest.grade or (newest.on < day and self.is_in_advance(newest)):
             return None
         return newest

@@ -1,6 +1,7 @@
 """Read the rows of a protocol that look at recorded facts: checks, support, and a surrogate bound."""
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from enum import StrEnum
 
 from courses.rules.criteria_reader import read_bound
@@ -22,6 +23,7 @@ from courses.rules.row_reader import Acts, rule_id
 
 _MOST_UPTAKE = 4
 _CLASSES = 4
+HCG_UNIT = "[IU]/L"
 
 
 class About(StrEnum):
@@ -63,11 +65,23 @@ def _pregnancy(table: TableReader) -> PregnancyCheck:
         validity_days=table.whole("validity_days", least=1),
         due_days_before=table.whole("due_days_before"),
         if_pregnant=table.choice("if_pregnant", Acts).action,
+        hcg_at_least=_hcg(table.table("hcg_at_least")),
     )
     if found.from_age > found.to_age:
         raise table.fault("to_age", "lies below from_age", "correct one of the two")
     if found.due_days_before > found.validity_days:
         raise table.fault("due_days_before", "is longer than the validity", "correct one of the two")
+    return found
+
+
+def _hcg(table: TableReader) -> Decimal:
+    """The number from which on hCG does not leave pregnancy excluded, in the canonical unit."""
+    found = table.positive("value")
+    if table.text("unit") != HCG_UNIT:
+        raise table.fault(
+            "unit", f"must be the canonical unit {HCG_UNIT!r}", "convert the number, then write the unit"
+        )
+    table.finish()
     return found
 
 

@@ -1,4 +1,4 @@
-"""Judge what is recorded beside results: pregnancy, imaging, wash-out, allergy, heart failure, illness."""
+"""Judge what is recorded beside results: imaging, wash-out, allergy, heart failure, illness, pregnancy."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,9 +21,8 @@ from courses.rules.facts import (
     AnalogueRecord,
     Interruption,
     InterruptionKind,
-    PregnancyFinding,
-    PregnancyRecord,
 )
+from courses.rules.pregnancy import judge_hcg, judge_pregnancy
 from courses.rules.protocol import (
     AllergyCheck,
     AnalogueCheck,
@@ -44,11 +43,10 @@ from courses.rules.values import (
     Evidence,
     EvidenceKind,
     Reason,
-    Sex,
     SilentRule,
 )
 from courses.rules.wording import day_words, days_words
-from labs.clinic_days import add_days, age_on, days_between
+from labs.clinic_days import add_days, days_between
 
 # The kinds of facts a situation may come without, by the names other programs see.
 _ALWAYS_NAMED = ("pregnancy", "sstr_imaging", "analogue_injections", "allergy_review", "disease_flags")
@@ -60,8 +58,7 @@ _LOOKS_AT: Mapping[type[CheckRow], str] = {
     HeartFailureCheck: "disease_flags",
     InterruptionCheck: "interruptions",
 }
-# Of two records of one day the later in these lists counts.
-_PREGNANCY_ORDER = (PregnancyFinding.NEGATIVE, PregnancyFinding.NOT_POSSIBLE, PregnancyFinding.POSITIVE)
+# Of two reviews of one day the later in this list counts.
 _ALLERGY_ORDER = (AllergyFinding.NONE, AllergyFinding.PREMEDICATE, AllergyFinding.CONTRAINDICATED)
 _INTERRUPTIONS = {
     InterruptionKind.INTERCURRENT_ILLNESS: "an intercurrent illness",
@@ -102,7 +99,9 @@ def _judge(check: Check, case: Case, dates: Dates) -> Iterator[Said]:
     if check.when is When.FIRST_CYCLE and case.history.given:
         yield content(check, "it is asked before the first cycle only")
     elif getattr(case.chart.facts, _LOOKS_AT[type(check)]) is None:
-        yield content(check, "such facts are not considered here")
+        # A result of the laboratory is in the chart even where recorded facts are not.
+        by_hcg = judge_hcg(check, case, dates) if isinstance(check, PregnancyCheck) else ()
+        yield from list(by_hcg) or [content(check, "such facts are not considered here")]
     else:
         yield from _answers(check, case, dates)
 
@@ -110,7 +109,7 @@ def _judge(check: Check, case: Case, dates: Dates) -> Iterator[Said]:
 def _answers(check: Check, case: Case, dates: Dates) -> Iterator[Said]:
     match check:
         case PregnancyCheck():
-            return _pregnancy(check, case, dates)
+            return judge_pregnancy(check, case, dates)
         case ImagingCheck():
             return _imaging(check, case)
         case AnalogueCheck():
@@ -121,95 +120,6 @@ def _answers(check: Check, case: Case, dates: Dates) -> Iterator[Said]:
             return _heart_failure(check, case)
         case _:
             return _interruptions(check, case, dates)
-
-
-def _pregnancy(check: PregnancyCheck, case: Case, dates: Dates) -> Iterator[Said]:
-    """A recorded pregnancy acts whoever the patient is; a missing test matters within the ages only."""
-    newest = max(
-        case.chart.facts.pregnancy or (),
-        key=lambda record: (record.on, _PREGNANCY_ORDER.index(record.finding)),
-        default=None,
-    )
-    fact = (
-        () if newest is None else (recorded("Pregnancy test", newest.finding.value, newest.on, newest.ref),)
-    )
-    if newest is not None and newest.finding is PregnancyFinding.POSITIVE:
-        yield speaks(
-            check,
-            check.if_pregnant,
-            f"A pregnancy is recorded on {day_words(newest.on)}",
-            f"a negative pregnancy test, at most {check.validity_days} days old",
-            evidence=fact,
-            release="record a later pregnancy test that is negative",
-        )
-        return
-    if newest is not None and newest.finding is PregnancyFinding.NOT_POSSIBLE:
-        positive = _unanswered_positive(case)
-        if positive is not None:
-            yield _contradiction(check, positive, newest, dates)
-            return
-        yield content(check, f"pregnancy is not possible, as recorded on {day_words(newest.on)}")
-        return
-    if newest is not None and days_between(newest.on, dates.judged_for) <= check.validity_days:
-        yield content(check, f"the pregnancy test of {day_words(newest.on)} is negative")
-        return
-    outside = _outside_ages(check, case, dates)
-    if outside:
-        yield content(check, outside)
-        return
-    earliest = day_words(add_days(dates.judged_for, -check.validity_days))
-    test = f"record a pregnancy test taken not before {earliest}, or that pregnancy is not possible"
-    why = no_longer(
-        "no pregnancy test is recorded", None if newest is None else newest.on, check.validity_days
-    )
-    due = due_on(check.due_days_before, dates)
-    yield lacks(check, "pregnancy", "Pregnancy test", why, test, due=due, evidence=fact)
-    yield from _unknown_person(check, case, test, due)
-
-
-def _unanswered_positive(case: Case) -> PregnancyRecord | None:
-    """The newest positive test, while no later one is negative."""
-    records = case.chart.facts.pregnancy or ()
-    positives = (record for record in records if record.finding is PregnancyFinding.POSITIVE)
-    newest = max(positives, key=lambda record: (record.on, record.ref), default=None)
-    if newest is None or any(r.finding is PregnancyFinding.NEGATIVE and r.on > newest.on for r in records):
-        return None
-    return newest
-
-
-def _contradiction(
-    check: PregnancyCheck, positive: PregnancyRecord, newest: PregnancyRecord, dates: Dates
-) -> Lack:
-    """A positive test, and after it that pregnancy is not possible: both cannot be right."""
-    why = (
-        f"a positive test is recorded on {day_words(positive.on)} and, with no negative test since, on "
-        f"{day_words(newest.on)} that pregnancy is not possible"
-    )
-    evidence = tuple(recorded("Pregnancy test", r.finding.value, r.on, r.ref) for r in (positive, newest))
-    resolve = f"record a negative pregnancy test taken after {day_words(positive.on)}"
-    due = due_on(check.due_days_before, dates)
-    return lacks(check, "pregnancy", "Pregnancy test", why, resolve, due=due, evidence=evidence)
-
-
-def _outside_ages(check: PregnancyCheck, case: Case, dates: Dates) -> str:
-    """Why the patient need not be asked; empty when she must be, or when that is not known."""
-    born = case.chart.birth_date
-    if case.chart.sex is Sex.MALE:
-        return "the patient is a man"
-    if born is None:
-        return ""
-    age = age_on(born, max(born, dates.judged_for))
-    inside = check.from_age <= age <= check.to_age
-    return "" if inside else f"the patient is {age} years old, not {check.from_age} to {check.to_age}"
-
-
-def _unknown_person(check: PregnancyCheck, case: Case, test: str, due: date | None) -> Iterator[Lack]:
-    """Sex or birth date is not known, and whether the test is needed depends on it."""
-    why = "it is not known, and whether pregnancy must be excluded depends on it"
-    if case.chart.sex is None:
-        yield lacks(check, "sex", "Sex", why, f"record the sex, or {test}", due=due)
-    if case.chart.birth_date is None:
-        yield lacks(check, "birth_date", "Birth date", why, f"record the birth date, or {test}", due=due)
 
 
 def _imaging(check: ImagingCheck, case: Case) -> Iterator[Said]:

@@ -307,7 +307,7 @@ def _compared_limit(episode: Episode, limit: _Limit, case: Case) -> Comparison:
 def _event_notes(
     family: ToxicityFamily, told: Iterable[tuple[AdverseEvent, ToxicityFamily | None, str]], case: Case
 ) -> Iterator[Reason]:
-    """Events attributed elsewhere, begun before treatment, or milder than the trigger."""
+    """Events attributed to another cause, begun before treatment, or milder than the trigger."""
     for event, belongs_to, _ in told:
         note = _event_note(family, event, case) if belongs_to is family else ""
         if note:
@@ -325,11 +325,14 @@ def _event_note(family: ToxicityFamily, event: AdverseEvent, case: Case) -> str:
     reached = event.grade >= family.trigger_grade
     if event.grade == DEATH:
         return ""
-    if reached and event.related is False:
+    elsewhere = reached and event.related is False
+    if elsewhere and family.other_events:
         return "recorded as not related to the treatment, so it does not act"
     if reached and family.never_acts:
         return "this alone never changes the treatment"
     before = not case.history.cycle_days or event.began_on < case.history.cycle_days[0]
     if reached and before and family.on_first is not Action.STOP:
         return "it began before the first cycle, so it is no toxicity of this treatment"
+    if elsewhere:
+        return f"recorded as not related to the treatment, which excuses nothing under {family.id}"
     return family.milder_note if not reached else ""

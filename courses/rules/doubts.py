@@ -1,45 +1,67 @@
 """Doubtful results: they may hold, nothing about them clears, and what was set aside stays visible."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from courses.rules.derived import Case, Moment
 from courses.rules.evidence import Sample, Standing
-from courses.rules.judging import asked_quantity, parts_of
+from courses.rules.judging import asked_quantity, parts_of, parts_or_surrogate
 from courses.rules.required import CONFLICT, MISSING, UNUSABLE, Lack
 from courses.rules.toxicity import Episode
+from courses.rules.tracks import moments, tracks
 from courses.rules.values import Action, MissingEvidence, Reason
 from courses.rules.wording import day_words, lab_evidence, sample_words
 
 
-def doubtful_lacks(*, alarms: Callable[[Moment, str], bool], case: Case) -> Iterator[Lack]:
+def doubtful_lacks(*, alarms: Callable[[Sample, Case], bool], case: Case) -> Iterator[Lack]:
     """Doubtful results: they may hold, and nothing about them clears.
 
-    `alarms` says whether a moment would act, or might, because of one analyte. A later reliable result of the
-    same analyte settles an unreliable one of the present interval. Two different results for one specimen it
-    does not settle where one of them may have been a toxicity, in whatever interval since the first cycle.
+    `alarms` says whether the chart would act, or might, because of one sample, if what is in doubt were as in
+    the case it is given. A later reliable result of the same analyte settles an unreliable one of the present
+    interval. Two different results for one specimen it does not settle where one of them may have been a
+    toxicity, in whatever interval since the first cycle.
     """
+    together = _read_together(case)
+
+    def alarming(sample: Sample) -> bool:
+        """Alone, or beside any other result in doubt that is read together with it."""
+        beside = [(), *((other,) for other in _in_doubt_beside(sample, together, case))]
+        return any(alarms(sample, _as_if_confirmed((sample, *others), case)) for others in beside)
+
     for sample in case.history.doubtful:
-        newest = case.history.newest_clearing(sample.analyte)
-        past = not case.history.present(sample) or (newest is not None and newest.at > sample.at)
+        past = _is_past(sample, case)
         if sample.standing is Standing.EMPTY or (past and not case.history.interval_of(sample.day)):
             continue
         if sample.standing is Standing.UNREAD:
-            yield from _unread(sample, case, past=past)
+            yield from _unread(sample, case, past=past, asked=not past and alarming(sample))
         elif sample.standing is Standing.CONFLICT:
-            if not past or alarms(_as_if_confirmed(sample, case), sample.analyte):
+            if not past or alarming(sample):
                 yield _doubtful(sample, CONFLICT, case, past=past)
-        elif not past and alarms(_as_if_confirmed(sample, case), sample.analyte):
+        elif not past and alarming(sample):
             yield _doubtful(sample, UNUSABLE, case)
 
 
-def _unread(sample: Sample, case: Case, *, past: bool) -> Iterator[Lack]:
-    """A newest result of an analyte that is always needed was not read: nobody may act past it.
+def _is_past(sample: Sample, case: Case) -> bool:
+    """Whether a later reliable result, or an infusion, lies between a doubtful sample and the next cycle."""
+    newest = case.history.newest_clearing(sample.analyte)
+    return not case.history.present(sample) or (newest is not None and newest.at > sample.at)
 
-    An older one, or one of another analyte, is told.
+
+def _is_open(sample: Sample, case: Case) -> bool:
+    """Whether nothing has settled it: no draw settles a contradiction since the first cycle."""
+    if sample.standing is Standing.CONFLICT and case.history.interval_of(sample.day):
+        return True
+    return sample.standing is not Standing.EMPTY and not _is_past(sample, case)
+
+
+def _unread(sample: Sample, case: Case, *, past: bool, asked: bool) -> Iterator[Lack]:
+    """A newest result that is always needed, or that a rule asks for, was not read: nobody may act past it.
+
+    An older one, or one that nobody asks for, is told.
     """
     row = case.protocol.lab(sample.analyte)
-    required = row is not None and row.always
-    if past and not required:
+    always = row is not None and row.always
+    if past and not always:
         return
     name = case.protocol.names[sample.analyte]
     which = "a result" if past else "the newest result"
@@ -52,16 +74,48 @@ def _unread(sample: Sample, case: Case, *, past: bool) -> Iterator[Lack]:
         ),
         name=name,
         source=str((row or case.protocol.labs[0]).source),
-        holds=required and not past,
+        holds=asked or (always and not past),
     )
 
 
-def _as_if_confirmed(sample: Sample, case: Case) -> Moment:
-    """The moment a doubtful sample would make if it were reliable."""
+def _as_if_confirmed(samples: Iterable[Sample], case: Case) -> Case:
+    """The case as it would be if these samples were reliable.
+
+    An unread one stays without a number: it was measured, so that neither an older result nor what stands in
+    for an unmeasured one takes its place.
+    """
+    confirmed = (replace(sample, standing=Standing.DECISIVE) for sample in samples)
+    # Of one analyte and instant the last one counts: the sorting leaves the confirmed one behind the others.
+    decisive = tuple(sorted((*case.history.decisive, *confirmed), key=lambda sample: sample.at))
+    return replace(case, history=replace(case.history, decisive=decisive))
+
+
+def moments_of(sample: Sample, case: Case) -> Iterator[tuple[Moment, frozenset[str]]]:
+    """The moments at which a sample counts for its analyte: its own, and all while it is carried."""
+    for moment, drawn in moments(case):
+        found = moment.samples.get(sample.analyte)
+        if found is not None and found.measurement is sample.measurement:
+            yield moment, drawn
+
+
+def _read_together(case: Case) -> list[frozenset[str]]:
+    """The analytes that one rule looks at, of each rule."""
+    found = [track.analytes for track in tracks(case)]
+    for floor in case.protocol.floors:
+        excuses = (case.protocol.criteria.by_term[bound.term].quantity for bound in floor.explained_by)
+        own = (part for bound in floor.bounds for part in parts_or_surrogate(bound.quantity, case))
+        found.append(frozenset((*own, *(part for excuse in excuses for part in parts_of(excuse)))))
+    return found
+
+
+def _in_doubt_beside(sample: Sample, together: list[frozenset[str]], case: Case) -> Iterator[Sample]:
+    """The other open doubtful results of its interval that a rule reads together with it."""
+    companions = frozenset().union(*(analytes for analytes in together if sample.analyte in analytes))
     interval = case.history.interval_of(sample.day)
-    of = (s for s in case.history.decisive if case.history.interval_of(s.day) == interval)
-    earlier = {s.analyte: s for s in of if s.at <= sample.at}
-    return Moment(day=sample.day, interval=interval, samples={**earlier, sample.analyte: sample})
+    for other in case.history.doubtful:
+        same = other.analyte == sample.analyte or case.history.interval_of(other.day) != interval
+        if other.analyte in companions and not same and _is_open(other, case):
+            yield other
 
 
 def _doubtful(sample: Sample, code: str, case: Case, *, past: bool = False) -> Lack:

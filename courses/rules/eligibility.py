@@ -58,7 +58,8 @@ def judge_floor(floor: Floor, moment: Moment, case: Case) -> Judged:
     met = both([bound_holds(bound, moment, case) for bound in floor.bounds])
     if met.holds is False:
         return met
-    return unless(met, explained(floor.explained_by, moment, case))
+    analyte = parts_of(floor.bounds[0].quantity)[0]
+    return unless(met, explained(floor.explained_by, analyte, moment, case))
 
 
 def floor_judged(floor: Floor, moment: Moment, case: Case) -> tuple[Judged, Moment]:

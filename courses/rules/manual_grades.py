@@ -5,10 +5,13 @@ from courses.rules.facts import ManualGrade
 from courses.rules.judging import parts_of
 from courses.rules.protocol import Criterion
 
+# Hyphens and dashes of every length, the minus sign, slash, dot and comma.
+_AS_BLANKS = str.maketrans(dict.fromkeys("-\u2010\u2011\u2012\u2013\u2014\u2212/.,", " "))
+
 
 def folded(name: str) -> str:
-    """A name as it is compared: letter case and the amount of space between words do not matter."""
-    return " ".join(name.split()).casefold()
+    """A name as it is compared: letter case does not matter, nor how words are set apart or ended."""
+    return " ".join(name.translate(_AS_BLANKS).split()).casefold()
 
 
 def is_named(criterion: Criterion, name: str) -> bool:

@@ -151,12 +151,12 @@ def _attribution_notes(a: Attribution, case: Case, course: Course) -> Iterator[R
         f"{a.term}: recorded as {relation} to the treatment up to grade {a.grade} from {day_words(a.on)} by "
     )
     words += f"{a.by} ({a.reason})"
-    if track is None:
+    if not family.other_events:
+        text = f"an attribution excuses nothing under {family.id}"
+    elif track is None:
         text = "results are not followed by this term; record the relation on the adverse event itself"
     elif a.on < min(case.history.cycle_days, default=a.on):
         text = "it was given before the first cycle, so it excuses nothing of this treatment"
-    elif not family.other_events:
-        text = f"an attribution excuses nothing under {family.id}"
     else:
         text = _standing_words(a, track, course)
     if text:
@@ -165,14 +165,19 @@ def _attribution_notes(a: Attribution, case: Case, course: Course) -> Iterator[R
 
 def _standing_words(a: Attribution, track: Track, course: Course) -> str:
     """What an attribution of a followed term does now; nothing to say of one to the treatment."""
+    spoken = course.spoken[track.family.id, track.name]
+    if spoken.is_in_advance(a):
+        came = any(first > a.on for first, _ in spoken.stood)
+        advance = "it was given while no finding was there, so it excuses none that came later"
+        return advance if came and not a.related else ""
     covered = [e for e in course.excused if e.by == a and e.track == track]
     parts = []
     if covered:
         newest = covered[-1]
         parts.append(f"grade {newest.grade} on {day_words(newest.moment.day)} does not act")
-    if a in course.spoken[track.family.id, track.name].ended:
+    if a in spoken.ended:
         parts.append("it ended with a worse finding, and findings act again until a new attribution")
-    if a in course.spoken[track.family.id, track.name].settled:
+    if a in spoken.settled:
         parts.append("its finding has gone, and a new one needs a new attribution")
     return "; ".join(parts)
 

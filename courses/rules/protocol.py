@@ -197,13 +197,17 @@ class CheckRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PregnancyCheck(CheckRow):
-    """Pregnancy excluded, for women of these ages in completed years."""
+    """Pregnancy excluded, for women of these ages in completed years.
+
+    From `hcg_at_least` on, in the canonical unit, hCG does not leave it excluded.
+    """
 
     from_age: int
     to_age: int
     validity_days: int
     due_days_before: int
     if_pregnant: Action
+    hcg_at_least: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,7 +322,8 @@ class RecurrenceBy(StrEnum):
 class ToxicityFamily:
     """One row of the dose-modification table: what triggers it, what resolves it, what follows.
 
-    Graded families name CTCAE terms; bounded ones carry criteria; both may be reported by people as events.
+    Graded families name CTCAE terms; bounded ones carry criteria; both may be reported by people as events,
+    by a name of `reported_terms` or by one that holds a piece of a word of `reported_stems`.
     """
 
     id: str
@@ -338,6 +343,7 @@ class ToxicityFamily:
     exemptions: tuple[Exemption, ...]
     source: Source
     resolution_source: Source
+    reported_stems: tuple[str, ...] = ()
 
     @property
     def never_acts(self) -> bool:

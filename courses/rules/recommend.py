@@ -10,19 +10,21 @@ from courses.rules.checks import judge_checks, not_considered
 from courses.rules.comparing import compared_window
 from courses.rules.derived import Case, Moment
 from courses.rules.dosing import Dosing, judge_families, to_confirm
-from courses.rules.doubts import doubtful_lacks, recovery_lacks, set_aside_notes
+from courses.rules.doubts import doubtful_lacks, moments_of, recovery_lacks, set_aside_notes
 from courses.rules.eligibility import (
     age_reasons,
+    floor_judged,
     floor_lacks,
     floor_reasons,
     floors_act,
     newest_moment,
 )
-from courses.rules.evidence import read_history
+from courses.rules.evidence import Sample, read_history
 from courses.rules.grade_table import differences, grade_lines
+from courses.rules.judging import parts_of
 from courses.rules.limit_warning import limit_warnings
 from courses.rules.people_notes import manual_lacks, people_notes
-from courses.rules.protocol import Protocol, Test
+from courses.rules.protocol import Protocol, Test, When
 from courses.rules.releasing import earliest_day, release_all, released_by_evidence
 from courses.rules.required import Lack, dialysis_lacks, lab_lacks, unknown_lacks, weight_lacks
 from courses.rules.schedule import Dates, dates_of, delay_so_far
@@ -58,7 +60,7 @@ def recommend(*, chart: Chart, protocol: Protocol, today: date) -> Recommendatio
     checked = judge_checks(case=case, dates=dates)
     lacks = _distinct(
         [
-            *_doubts(case, course),
+            *_doubts(case, course, dates),
             *lab_lacks(case=case, dates=dates),
             *weight_lacks(case=case, dates=dates),
             *dialysis_lacks(case=case, dates=dates),
@@ -118,18 +120,36 @@ def _fault(fault: Exception, *, chart: Chart, protocol: Protocol) -> Recommendat
     )
 
 
-def _doubts(case: Case, course: Course) -> Iterator[Lack]:
+def _doubts(case: Case, course: Course, dates: Dates) -> Iterator[Lack]:
     """Doubtful results that would act on the rules of the present interval."""
     followed = tracks(case)
 
-    def alarms(moment: Moment, analyte: str) -> bool:
-        drawn = frozenset({analyte})
-        concerned = [track for track in followed if track.concerns(moment, drawn)]
-        return floors_act(moment, analyte, case) or (
-            bool(case.history.given) and any(_might_act(track, moment, case, course) for track in concerned)
-        )
+    def alarms(sample: Sample, asked: Case) -> bool:
+        seen = list(moments_of(sample, asked))
+        # What was not read is no finding of its own: it may only be what another finding asks for.
+        if sample.value is not None and any(floors_act(moment, sample.analyte, asked) for moment, _ in seen):
+            return True
+        looking = [track for track in followed if case.history.given and sample.analyte in track.analytes]
+        concerned = [(t, moment) for t in looking for moment, drawn in seen if t.concerns(moment, drawn)]
+        judged = [(t, moment) for t, moment in concerned if moment.samples[t.primary].value is not None]
+        return _floors_might_act(asked, case, dates) or any(_might_act(*one, asked, course) for one in judged)
 
     return doubtful_lacks(alarms=alarms, case=case)
+
+
+def _floors_might_act(asked: Case, case: Case, dates: Dates) -> bool:
+    """Whether a floor that is asked now would act, or might, and does otherwise as the case stands."""
+    now, then = newest_moment(case, dates), newest_moment(asked, dates)
+    for floor in case.protocol.floors:
+        if floor.action is Action.PROCEED or (case.history.given and floor.when is When.FIRST_CYCLE):
+            continue
+        primary = then.samples.get(parts_of(floor.bounds[0].quantity)[0])
+        if primary is not None and primary.value is None:
+            continue
+        answer, _ = floor_judged(floor, then, asked)
+        if answer.holds is not False and answer.holds is not floor_judged(floor, now, case)[0].holds:
+            return True
+    return False
 
 
 def _might_act(track: Track, moment: Moment, case: Case, course: Course) -> bool:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from courses.rules.criteria_reader import read_bound
 from courses.rules.data_reader import TableReader
+from courses.rules.manual_grades import folded
 from courses.rules.protocol import (
     DERIVED,
     Criteria,
@@ -23,6 +24,7 @@ from courses.rules.values import Action
 
 _WORST = 4
 LONGEST_ID = 40  # an order's reason code
+SHORTEST_STEM = 5  # letters; a shorter one stands in words that mean something else
 
 
 class _Needed(StrEnum):
@@ -89,7 +91,7 @@ class RowReader:
         return tuple(found.values())
 
     def families(self, table: TableReader) -> tuple[ToxicityFamily, ...]:
-        """The dose-modification table; no id, and no term, stands in two rows."""
+        """The dose-modification table; no id, term, or stem stands in two rows."""
         found: list[ToxicityFamily] = []
         owner: dict[str, str] = {}
         for item in table.tables("toxicity"):
@@ -97,11 +99,13 @@ class RowReader:
             if family.id in [other.id for other in found]:
                 raise item.fault("id", f"{family.id} stands twice", "keep one row")
             for term in (*family.terms, *family.reported_terms):
-                if term in owner:
+                name = folded(term)
+                if name in owner:
                     raise item.fault(
-                        "terms", f"overlap: {term!r} already belongs to {owner[term]}", "keep one"
+                        "terms", f"overlap: {term!r} already belongs to {owner[name]}", "keep one"
                     )
-                owner[term] = family.id
+                owner[name] = family.id
+            _check_stems(family, found, item)
             if family.other_events and any(other.other_events for other in found):
                 raise item.fault("other_events", "overlap: two rows take all other events", "keep one")
             found.append(family)
@@ -124,6 +128,7 @@ class RowReader:
             name=table.text("name"),
             terms=self._terms(table),
             reported_terms=table.texts("reported_terms") if table.has("reported_terms") else (),
+            reported_stems=_stems(table),
             trigger_grade=trigger,
             resolved_grade=resolved,
             criteria=criteria,
@@ -237,7 +242,8 @@ class RowReader:
 
 def _check_family(found: ToxicityFamily, table: TableReader) -> None:
     """Raise where a row could never act, or says of a recurrence what would never be heard."""
-    if not (found.terms or found.reported_terms or found.criteria or found.other_events):
+    reported = found.reported_terms or found.reported_stems or found.other_events
+    if not (found.terms or found.criteria or reported):
         raise table.fault("terms", "nothing can trigger this row", "add terms or criteria")
     if found.trigger_grade > _WORST:
         raise table.fault("trigger_grade", f"{found.trigger_grade} is not a grade", f"use 1 to {_WORST}")
@@ -247,6 +253,31 @@ def _check_family(found: ToxicityFamily, table: TableReader) -> None:
         raise table.fault(
             "on_recurrence", "a row whose on_first is a note never acts", "write note, or let on_first act"
         )
+
+
+def _stems(table: TableReader) -> tuple[str, ...]:
+    """The pieces of words by which people's names for an event are known, as such names are compared."""
+    if not table.has("reported_stems"):
+        return ()
+    found = tuple(folded(stem) for stem in table.texts("reported_stems"))
+    for place, stem in enumerate(found):
+        if sum(letter.isalpha() for letter in stem) < SHORTEST_STEM:
+            raise table.fault(
+                "reported_stems", f"{stem!r} is too short", f"use at least {SHORTEST_STEM} letters"
+            )
+        if stem in found[:place]:
+            raise table.fault("reported_stems", f"{stem!r} stands twice", "keep one")
+    return found
+
+
+def _check_stems(family: ToxicityFamily, before: list[ToxicityFamily], table: TableReader) -> None:
+    """Raise where a stem is, holds, or is held by a stem of an earlier row: both would take a name."""
+    for stem in family.reported_stems:
+        for other in before:
+            if any(stem in known or known in stem for known in other.reported_stems):
+                raise table.fault(
+                    "reported_stems", f"overlap: {stem!r} already belongs to {other.id}", "keep one"
+                )
 
 
 def _earlier(table: TableReader) -> EarlierDraw:

@@ -84,7 +84,7 @@ class Course:
 
 def follow(case: Case) -> Course:
     """Follow every track over the whole chart, and add what people have reported."""
-    seen = [pair for pair in moments(case) if pair[0].interval > 0]
+    seen = list(moments(case))
     episodes: list[Episode] = []
     unknowns: list[Unknown] = []
     excused: list[Excused] = []
@@ -118,16 +118,10 @@ def _follow_track(track: Track, own: list[Moment], case: Case) -> Course:
     episodes: list[Episode] = []
     pending: list[Unknown] = []
     excused: list[Excused] = []
-    spoken = _spoken_of(track, case)
-    for moment in own:
+    spoken = _spoken_of(track, [moment for moment in own if moment.interval == 0], case)
+    for moment in (moment for moment in own if moment.interval > 0):
         finding = track.judge(moment, case)
-        if (
-            finding.worst_grade is not None
-            and finding.worst_grade < track.family.trigger_grade <= spoken.standing
-        ):
-            spoken = spoken.gone(moment.day)
-        if finding.grade is not None:
-            spoken = spoken.after(moment.day, finding.grade)
+        spoken = held_against(spoken, finding, moment, track.family)
         finding = unless_attributed(finding, moment, spoken)
         if finding.excused_by is not None:
             excused.append(Excused(track=track, moment=moment, grade=finding.grade, by=finding.excused_by))
@@ -174,11 +168,26 @@ def _matters(unknown: Unknown, episodes: list[Episode], case: Case) -> bool:
     return unknown.finding.weighty and bool(kinds & _CORRECTABLE) and not known
 
 
-def _spoken_of(track: Track, case: Case) -> Spoken:
-    """The attributions that a track heeds: only where the rule asks whether a finding is related."""
+def _spoken_of(track: Track, before: list[Moment], case: Case) -> Spoken:
+    """The attributions that a track heeds: only where the rule asks whether a finding is related.
+
+    What was there before the first cycle may be what an attribution speaks of.
+    """
     if track.criterion is not None or not track.family.other_events:
         return Spoken()
-    return Spoken(attributions=attributions_of(case.protocol.criteria.by_term[track.name], case))
+    spoken = Spoken(attributions=attributions_of(case.protocol.criteria.by_term[track.name], case))
+    if spoken.attributions:
+        for moment in before:
+            spoken = held_against(spoken, track.judge(moment, case), moment, track.family)
+    return spoken
+
+
+def held_against(spoken: Spoken, finding: Finding, moment: Moment, family: ToxicityFamily) -> Spoken:
+    """What was said, held against one more finding of a graded term."""
+    if not spoken.attributions or finding.grade is None or finding.worst_grade is None:
+        return spoken
+    may_stand = finding.worst_grade >= family.trigger_grade
+    return spoken.seen(moment.day, finding.grade, may_stand=may_stand)
 
 
 def unless_attributed(finding: Finding, moment: Moment, spoken: Spoken) -> Finding:
@@ -245,9 +254,9 @@ def _ease(episodes: list[Episode], moment: Moment, finding: Finding, case: Case)
 
 
 def reported(case: Case) -> Iterator[Episode]:
-    """Episodes from adverse events graded by people, unless attributed to another cause.
+    """Episodes from adverse events graded by people.
 
-    Death is one whatever its cause.
+    Another cause keeps one from acting only among all other events. Death is one whatever its cause.
     """
     for event, family, track in placed_events(case):
         if family is None or not (event.grade == DEATH or _may_act(event, family)):
@@ -270,7 +279,8 @@ def reported(case: Case) -> Iterator[Episode]:
 
 
 def _may_act(event: AdverseEvent, family: ToxicityFamily) -> bool:
-    return event.related is not False and event.grade >= family.trigger_grade and not family.never_acts
+    excused = event.related is False and family.other_events
+    return event.grade >= family.trigger_grade and not (excused or family.never_acts)
 
 
 def events(case: Case) -> list[AdverseEvent]:
@@ -309,8 +319,13 @@ def _terms(case: Case) -> Mapping[str, tuple[ToxicityFamily, str]]:
 def _placed(
     term: str, lookup: Mapping[str, tuple[ToxicityFamily, str]], case: Case
 ) -> tuple[ToxicityFamily | None, str]:
-    """The family that names a term, else the one for all other events."""
+    """The family that names a term, else one with a stem that it contains, else the one for all others.
+
+    Of two rows with such a stem the stricter one takes the term.
+    """
     name = folded(term)
     if name in lookup:
         return lookup[name]
-    return next((family for family in case.protocol.families if family.other_events), None), name
+    stems = [f for f in case.protocol.families if any(stem in name for stem in f.reported_stems)]
+    found = stems or [f for f in case.protocol.families if f.other_events]
+    return max(found, key=lambda f: f.on_first, default=None), name

@@ -53,10 +53,17 @@ class Track:
     criterion: ToxicityCriterion | None
     primary: str
     analytes: frozenset[str]
+    # Whether other counts may explain a finding away: only those of its own day do.
+    is_excusable: bool = False
 
     def concerns(self, moment: Moment, drawn: frozenset[str]) -> bool:
-        """Whether a draw brought anything this track looks at, and its own analyte was measured."""
-        return bool(drawn & self.analytes) and self.primary in moment.samples
+        """Whether a draw brought anything this track looks at, and its own analyte was measured.
+
+        What may explain a finding tells nothing of one of an earlier day, neither for nor against it.
+        """
+        if not drawn & self.analytes or self.primary not in moment.samples:
+            return False
+        return not self.is_excusable or moment.samples[self.primary].day == moment.day
 
     def judge(self, moment: Moment, case: Case) -> Finding:
         """Whether the track triggers, and whether it counts as resolved, at a moment.
@@ -108,7 +115,14 @@ def tracks(case: Case) -> tuple[Track, ...]:
             names = set(own)
             names |= {part for bound in _excuses(family, term) for part in _parts_of_term(bound.term, case)}
             found.append(
-                Track(family=family, name=term, criterion=None, primary=own[0], analytes=frozenset(names))
+                Track(
+                    family=family,
+                    name=term,
+                    criterion=None,
+                    primary=own[0],
+                    analytes=frozenset(names),
+                    is_excusable=bool(_excuses(family, term)),
+                )
             )
         for criterion in family.criteria:
             parts = [part for bound in criterion.bounds for part in parts_or_surrogate(bound.quantity, case)]
@@ -141,7 +155,9 @@ def moments(case: Case) -> Iterator[tuple[Moment, frozenset[str]]]:
         carried: dict[str, Sample] = {}
         for (_, day), group in groupby(within, key=lambda s: (s.at, s.day)):
             drawn = {sample.analyte: sample for sample in group}
-            carried = {short: s for short, s in carried.items() if _still_valid(s, day, case)} | drawn
+            # Of one day everything is read together, also what no row gives a validity.
+            carried = {short: s for short, s in carried.items() if s.day == day or _still_valid(s, day, case)}
+            carried |= drawn
             yield Moment(day=day, interval=interval, samples=carried), frozenset(drawn)
 
 
@@ -151,10 +167,14 @@ def _still_valid(sample: Sample, day: date, case: Case) -> bool:
     return row is not None and days_between(sample.day, day) <= row.validity_days
 
 
-def explained(bounds: tuple[GradeBound, ...], moment: Moment, case: Case) -> Judged:
-    """Whether grades of other terms explain a finding away; no bounds explain nothing."""
+def explained(bounds: tuple[GradeBound, ...], analyte: str, moment: Moment, case: Case) -> Judged:
+    """Whether grades of other terms explain a finding of this analyte away; no bounds explain nothing.
+
+    Only counts of the finding's own day do, as those of one differential: an older one may have fallen since.
+    """
     if not bounds:
         return Judged(False)
+    moment = _of_the_day_of(analyte, moment)
     answers = []
     for bound in bounds:
         criterion = case.protocol.criteria.by_term[bound.term]
@@ -164,6 +184,14 @@ def explained(bounds: tuple[GradeBound, ...], moment: Moment, case: Case) -> Jud
         milder = _milder(found.at_most(bound.at_most), criterion, moment)
         answers += [numbers.at_least(bound.at_least), milder]
     return both(answers)
+
+
+def _of_the_day_of(analyte: str, moment: Moment) -> Moment:
+    """The moment with nothing but what was collected on the same day as its sample of this analyte."""
+    main = moment.samples.get(analyte)
+    if main is None:
+        return moment
+    return replace(moment, samples={short: s for short, s in moment.samples.items() if s.day == main.day})
 
 
 def _milder(answer: Judged, criterion: Criterion, moment: Moment) -> Judged:
@@ -187,7 +215,7 @@ def _judge_grade(track: Track, moment: Moment, case: Case) -> Finding:
     reached = found.at_least(family.trigger_grade)
     excuse = Judged(False)
     if reached.holds is not False:
-        excuse = explained(_excuses(family, track.name), moment, case)
+        excuse = explained(_excuses(family, track.name), track.primary, moment, case)
     spared = Judged(family.spare_baseline_grade and _no_worse_than_baseline(found, track, case))
     required = {row.analyte for row in case.protocol.labs if row.always}
     always = required.issuperset(parts_of(criterion.quantity))

@@ -54,6 +54,73 @@ def test_a_finding_that_has_gone_settles_another_cause_once_and_a_related_one_ne
     assert spoken.excuse(DAY, 3) == OTHER_CAUSE
 
 
+def words_after(*draws: tuple[int, bool], said: Attribution = OTHER_CAUSE) -> Spoken:
+    """What was said, after draws so many days from its day, each with grade 3 or with a surely milder one."""
+    spoken = Spoken(attributions=(said,))
+    for days, may_stand in draws:
+        spoken = spoken.seen(DAY + timedelta(days=days), 3 if may_stand else 0, may_stand=may_stand)
+    return spoken
+
+
+@pytest.mark.parametrize(
+    ("draws", "in_advance"),
+    [
+        ([], True),
+        # None there yet, though one comes later.
+        ([(-9, False), (1, True)], True),
+        ([(0, False)], True),
+        # There on its day, or before it and not gone since.
+        ([(0, True)], False),
+        ([(-9, True)], False),
+        ([(-9, True), (-5, True), (4, False)], False),
+        # Gone on its very day, and gone before it.
+        ([(-9, True), (0, False)], False),
+        ([(-9, True), (-1, False)], True),
+        # Gone, and there again.
+        ([(-9, True), (-5, False), (-1, True)], False),
+        ([(-9, True), (-5, False), (1, True)], True),
+        ([(-9, True), (1, False), (5, True)], False),
+    ],
+)
+def test_a_word_is_given_in_advance_unless_a_finding_was_there_on_its_day(
+    draws: list[tuple[int, bool]], in_advance: bool
+) -> None:
+    assert words_after(*draws).is_in_advance(OTHER_CAUSE) is in_advance
+
+
+@pytest.mark.parametrize(
+    ("draws", "day", "covers"),
+    [
+        # A finding of the word's own day is its finding.
+        ([], 0, True),
+        ([], 1, False),
+        ([(-9, False)], 30, False),
+        ([(0, True)], 30, True),
+        ([(-9, True), (9, True)], 30, True),
+        # It has gone since: what comes needs a new word.
+        ([(0, True), (9, False)], 30, False),
+        ([(0, True), (9, False), (30, True)], 30, False),
+    ],
+)
+def test_a_word_covers_later_findings_only_where_it_was_not_given_in_advance(
+    draws: list[tuple[int, bool]], day: int, covers: bool
+) -> None:
+    found = words_after(*draws).excuse(DAY + timedelta(days=day), 3)
+    assert found == (OTHER_CAUSE if covers else None)
+
+
+def test_draws_are_held_against_what_was_said() -> None:
+    assert words_after((0, True), (9, False)).settled == (OTHER_CAUSE,)
+    assert words_after((9, False), (19, False)).settled == ()
+    assert words_after((0, True)).ended == ()
+    assert words_after((0, True), said=replace(OTHER_CAUSE, grade=2)).ended != ()
+    spans = words_after((-9, True), (-5, True), (-1, False), (0, False), (3, True)).stood
+    assert spans == (
+        (DAY - timedelta(days=9), DAY - timedelta(days=1)),
+        (DAY + timedelta(days=3), None),
+    )
+
+
 @pytest.mark.parametrize(
     ("stood", "day", "grade", "ended"),
     [

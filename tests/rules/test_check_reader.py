@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from courses.rules.check_reader import HCG_UNIT
 from courses.rules.data_reader import DataError
 from courses.rules.facts import InterruptionKind
-from courses.rules.protocol import HeartFailureCheck, InterruptionCheck
+from courses.rules.protocol import HeartFailureCheck, InterruptionCheck, PregnancyCheck
+from labs import library
 from tests.rules.test_protocol_reader import PROTOCOL, Change, read
 
 SOURCE = {"document": "test", "section": "test", "confidence": "D", "checked": date(2026, 1, 1)}
@@ -61,6 +63,10 @@ FAULTS: list[tuple[str, Change, str]] = [
     ("check[0].to_age", lambda d: d["check"][0].update(from_age=56), "below from_age"),
     ("check[0].due_days_before", lambda d: d["check"][0].update(due_days_before=8), "longer"),
     ("check[0].if_pregnant", lambda d: d["check"][0].pop("if_pregnant"), "is missing"),
+    ("check[0].hcg_at_least", lambda d: d["check"][0].pop("hcg_at_least"), "is missing"),
+    ("check[0].hcg_at_least.value", lambda d: d["check"][0]["hcg_at_least"].update(value=0), "above zero"),
+    ("check[0].hcg_at_least.unit", lambda d: d["check"][0]["hcg_at_least"].update(unit="U/L"), "'[IU]/L'"),
+    ("check[0].hcg_at_least.above", lambda d: d["check"][0]["hcg_at_least"].update(above=1), "unknown key"),
     ("check[0].source", lambda d: d["check"][0].pop("source"), "names its source"),
     ("check[1].note_uptake", lambda d: d["check"][1].update(note_uptake=1), "must lie between"),
     ("check[1].note_uptake", lambda d: d["check"][1].update(note_uptake=5), "must lie between"),
@@ -104,6 +110,24 @@ def test_heart_failure_and_interruptions_are_read() -> None:
     assert heart.stops_from_class == 3
     assert isinstance(illness, InterruptionCheck)
     assert illness.wait_days[InterruptionKind.MAJOR_SURGERY] == 84
+
+
+def test_the_bound_of_hcg_is_read_in_the_unit_that_results_are_kept_in() -> None:
+    pregnancy = read(copy.deepcopy(PROTOCOL)).checks[0]
+    assert isinstance(pregnancy, PregnancyCheck)
+    assert pregnancy.hcg_at_least == 5
+    assert library.analytes()["HCG"].unit == HCG_UNIT
+
+
+def test_a_bound_of_hcg_in_another_unit_is_refused_with_the_cure() -> None:
+    data = copy.deepcopy(PROTOCOL)
+    data["check"][0]["hcg_at_least"]["unit"] = "m[IU]/mL"
+    with pytest.raises(DataError) as caught:
+        read(data)
+    assert str(caught.value) == (
+        "check[0].hcg_at_least.unit: must be the canonical unit '[IU]/L'; convert the number, then write the "
+        "unit"
+    )
 
 
 def test_a_protocol_without_checks_and_support_has_none() -> None:

@@ -1,7 +1,8 @@
 """Checks of recorded facts: pregnancy, imaging, wash-out, allergy, heart failure, illness, dialysis."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -33,7 +34,17 @@ from courses.rules.protocol import (
     When,
 )
 from courses.rules.recommend import recommend
-from courses.rules.values import Action, Chart, MissingEvidence, Reason, Recommendation, Sex, SilentRule
+from courses.rules.values import (
+    Action,
+    Chart,
+    Measurement,
+    MissingEvidence,
+    Reason,
+    Recommendation,
+    Sex,
+    SilentRule,
+    Status,
+)
 from tests.strategies import chart, draw_day, last_day, panel
 
 PROTOCOL = library.protocol("lutathera_us_2024_04")
@@ -44,6 +55,7 @@ TODAY = draw_day() + timedelta(days=1)
 PREGNANCY = PregnancyCheck(
     id="CHK-PREGNANCY", name="pregnancy excluded", when=When.EVERY_CYCLE, source=SOURCE,
     from_age=12, to_age=55, validity_days=7, due_days_before=2, if_pregnant=Action.STOP,
+    hcg_at_least=Decimal(5),
 )  # fmt: skip
 IMAGING = ImagingCheck(
     id="ELIG-SSTR", name="receptor imaging", when=When.FIRST_CYCLE, source=SOURCE,
@@ -224,6 +236,120 @@ def test_a_test_within_its_days_needs_no_more_of_the_person() -> None:
 def test_without_a_planned_day_nothing_is_due_by_a_day() -> None:
     answer = judge(PREGNANCY, given=0, facts=Facts(pregnancy=()), planned_on=None, **YOUNG)
     assert [gap.due_on for gap in lacking(answer, PREGNANCY)] == [None]
+
+
+# ---------------------------------------------------------------------------------- hCG of the laboratory
+
+
+def hcg(value: str | None, days: int, **more: Any) -> Measurement:
+    """One result of hCG, so many days before the planned day."""
+    return Measurement(
+        analyte="HCG",
+        code=more.pop("code", "19080-1"),
+        value=None if value is None else Decimal(value),
+        unit="[IU]/L",
+        collected_at=datetime.combine(before(days), time(8), tzinfo=UTC),
+        collected_on=before(days),
+        **more,
+    )
+
+
+def with_hcg(*results: Measurement, today: date = PLANNED, **more: Any) -> Recommendation:
+    """The recommendation for a chart that holds these results beside its last panel."""
+    draws = (*panel(draw_day()), *results)
+    found = chart(given=2, draws=draws, **{"facts": Facts(), **more})
+    return recommend(chart=found, protocol=replace(PROTOCOL, checks=(PREGNANCY,)), today=today)
+
+
+def recorded_test(days: int = 6, finding: PregnancyFinding = PregnancyFinding.NEGATIVE) -> Facts:
+    return Facts(pregnancy=(pregnancy(finding, days),))
+
+
+@pytest.mark.parametrize(("days", "goes"), [(7, True), (6, False), (5, False)])
+def test_a_raised_hcg_is_answered_by_a_negative_test_of_a_later_day_only(days: int, goes: bool) -> None:
+    answer = with_hcg(hcg("5000", days), facts=recorded_test(6), **YOUNG)
+    assert answer.action is (Action.PROCEED if goes else Action.HOLD)
+    assert [gap.item for gap in lacking(answer, PREGNANCY)] == ([] if goes else ["pregnancy"])
+    assert [gap.due_on for gap in lacking(answer, PREGNANCY)] == ([] if goes else [None])
+    assert bool(silence(answer, PREGNANCY)) is goes
+
+
+@pytest.mark.parametrize(
+    ("found", "goes"),
+    [
+        (hcg("5", 5), False),
+        (hcg("4.9", 5), True),
+        (hcg("5", 5, comparator="<"), True),
+        (hcg("5", 5, comparator="<="), False),
+        (hcg("6", 5, comparator="<"), False),
+        (hcg("2", 5, comparator=">"), False),
+        (hcg("2", 5, status=Status.PRELIMINARY), False),
+        (hcg("2", 5, quality=("not-representative",)), False),
+        (hcg("2", 5, quality=("implausible",)), False),
+        (hcg("2", 5, quality=("quarantined",)), False),
+        (hcg(None, 5), False),
+        (hcg("5000", 5, status=Status.CANCELLED), True),
+        (hcg("5000", 5, status=Status.ENTERED_IN_ERROR), True),
+    ],
+)
+def test_only_an_hcg_surely_below_the_bound_leaves_the_negative_test_as_it_is(found, goes) -> None:
+    answer = with_hcg(found, facts=recorded_test(), **YOUNG)
+    assert answer.action is (Action.PROCEED if goes else Action.HOLD)
+
+
+def test_an_hcg_below_the_bound_does_not_stand_in_for_a_recorded_test() -> None:
+    low = hcg("2", 5)
+    for facts in (Facts(pregnancy=()), recorded_test(8)):
+        answer = with_hcg(low, facts=facts, **YOUNG)
+        assert [gap.item for gap in lacking(answer, PREGNANCY)] == ["pregnancy"]
+        assert lacking(answer, PREGNANCY) == lacking(with_hcg(facts=facts, **YOUNG), PREGNANCY)
+
+
+def test_a_later_low_hcg_does_not_answer_a_raised_one() -> None:
+    answer = with_hcg(hcg("5000", 5), hcg("2", 3), facts=recorded_test(), **YOUNG)
+    assert answer.action is Action.HOLD
+
+
+def test_a_raised_hcg_holds_even_where_recorded_facts_are_not_considered() -> None:
+    answer = with_hcg(hcg("5000", 5), **YOUNG)
+    assert [gap.item for gap in lacking(answer, PREGNANCY)] == ["pregnancy"]
+    assert silence(answer, PREGNANCY) == []
+    low = with_hcg(hcg("2", 5), **YOUNG)
+    assert silence(low, PREGNANCY)[0].why == "such facts are not considered here"
+
+
+@pytest.mark.parametrize("days", [4, 6, 400])
+def test_a_raised_hcg_contradicts_that_pregnancy_is_not_possible_whichever_came_first(days: int) -> None:
+    answer = with_hcg(hcg("5000", 5), facts=recorded_test(days, PregnancyFinding.NOT_POSSIBLE), **YOUNG)
+    assert [gap.item for gap in lacking(answer, PREGNANCY)] == ["pregnancy"]
+
+
+def test_beside_a_recorded_pregnancy_a_raised_hcg_says_nothing_more() -> None:
+    answer = with_hcg(hcg("5000", 5), facts=recorded_test(6, PregnancyFinding.POSITIVE), **YOUNG)
+    assert [reason.action for reason in said(answer, PREGNANCY)] == [Action.STOP]
+
+
+@pytest.mark.parametrize("person", [{"sex": Sex.MALE, **YOUNG}, {"birth_date": date(1961, 3, 2)}])
+def test_a_raised_hcg_of_who_is_not_asked_is_a_note_until_a_low_one(person: dict[str, Any]) -> None:
+    for facts in (Facts(), Facts(pregnancy=()), recorded_test()):
+        answer = with_hcg(hcg("5000", 5), facts=facts, **person)
+        assert [reason.action for reason in said(answer, PREGNANCY)] == [Action.PROCEED]
+        assert (answer.action, silence(answer, PREGNANCY)) == (Action.PROCEED, [])
+    settled = with_hcg(hcg("5000", 5), hcg("2", 4), facts=Facts(pregnancy=()), **person)
+    assert (said(settled, PREGNANCY), len(silence(settled, PREGNANCY))) == ([], 1)
+    for others in ([hcg("2", 6)], [hcg("2", 6), hcg("2", 7)], [hcg("2", 4, status=Status.PRELIMINARY)]):
+        risen = with_hcg(hcg("5000", 5), *others, facts=Facts(pregnancy=()), **person)
+        assert len(said(risen, PREGNANCY)) == 1
+
+
+def test_a_contradiction_of_records_holds_whoever_is_not_asked_for_hcg() -> None:
+    records = (pregnancy(PregnancyFinding.POSITIVE, 60), pregnancy(PregnancyFinding.NOT_POSSIBLE, 20))
+    answer = with_hcg(hcg("5000", 5), facts=Facts(pregnancy=records), sex=Sex.MALE)
+    assert [gap.item for gap in lacking(answer, PREGNANCY)] == ["pregnancy"]
+
+
+def test_results_of_other_analytes_say_nothing_of_a_pregnancy() -> None:
+    assert with_hcg(replace(hcg("5000", 5), analyte="GGT"), facts=recorded_test(), **YOUNG).action.is_go
 
 
 # -------------------------------------------------------------------------------------------------- imaging

@@ -16,7 +16,7 @@ from courses.rules.facts import (
     PregnancyRecord,
     SstrImaging,
 )
-from courses.rules.values import Action
+from courses.rules.values import Action, Sex, Status
 from courses.rules.wording import days_words
 from tests.rules.test_checks import (
     ALLERGY,
@@ -27,10 +27,13 @@ from tests.rules.test_checks import (
     PREGNANCY,
     YOUNG,
     before,
+    hcg,
     judge,
     lacking,
+    recorded_test,
     said,
     silence,
+    with_hcg,
 )
 
 TEST = "record a pregnancy test taken not before 27 April 2026, or that pregnancy is not possible"
@@ -167,6 +170,113 @@ def test_a_fact_of_two_words_is_told_in_two_words() -> None:
     )
     (reason,) = said(judge(PREGNANCY, facts=Facts(pregnancy=records), **YOUNG), PREGNANCY)
     assert [(e.value, e.ref) for e in reason.evidence] == [("positive", "fact-1"), ("not possible", "fact-2")]
+
+
+RAISED = "hCG 5000 IU/L on 29 April 2026 is 5 IU/L or more"
+UNANSWERED = "and no negative test of a later day is recorded: pregnancy is not excluded"
+
+
+def test_a_raised_hcg_is_told_with_its_day_and_what_ends_the_hold() -> None:
+    answer = with_hcg(hcg("5000", 5, ref="lab-1"), facts=recorded_test(6), **YOUNG)
+    (reason,) = said(answer, PREGNANCY)
+    assert reason.sentence == f"Pregnancy test: {RAISED}, {UNANSWERED}."
+    assert reason.release == (
+        "have a physician judge the result, and record a negative pregnancy test taken after 29 April 2026"
+    )
+    assert [(e.name, e.value, e.unit, e.on, e.ref) for e in reason.evidence] == [
+        ("Chorionic gonadotrophin, quantitative", "5000", "[IU]/L", before(5), "lab-1"),
+        ("Pregnancy test", "negative", "", before(6), ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (hcg("10", 5, comparator="<"), "hCG <10 IU/L on 29 April 2026 is not surely below 5 IU/L"),
+        (
+            hcg("2", 5, status=Status.PRELIMINARY),
+            "hCG 2 IU/L on 29 April 2026 is not surely below 5 IU/L (it is preliminary)",
+        ),
+        (hcg(None, 5), "hCG of 29 April 2026 cannot be used: it holds no number"),
+    ],
+)
+def test_an_hcg_that_is_not_surely_low_is_told_and_the_laboratory_may_confirm_it(found, told: str) -> None:
+    (gap,) = lacking(with_hcg(found, facts=recorded_test(), **YOUNG), PREGNANCY)
+    assert gap.why == f"{told}, {UNANSWERED}"
+    assert gap.resolve == (
+        "have the laboratory confirm that this hCG lies below 5 IU/L, or record a negative pregnancy test "
+        "taken after 29 April 2026"
+    )
+
+
+def test_of_many_results_of_hcg_the_newest_raised_and_the_newest_open_one_are_told() -> None:
+    results = (
+        hcg("7000", 6),
+        hcg("5000", 5),
+        hcg("2", 4, status=Status.PRELIMINARY),
+        hcg("3", 3, status=Status.PRELIMINARY),
+    )
+    for order in (results, results[::-1]):
+        (gap,) = lacking(with_hcg(*order, facts=Facts(pregnancy=()), **YOUNG), PREGNANCY)
+        assert gap.why == (
+            f"{RAISED} and hCG 3 IU/L on 1 May 2026 is not surely below 5 IU/L (it is preliminary), "
+            f"{UNANSWERED}"
+        )
+        assert gap.resolve == (
+            "have a physician judge the result, and record a negative pregnancy test taken after 1 May 2026"
+        )
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_open_results_of_one_instant_one_is_told_whatever_their_order(order: int) -> None:
+    for differs in (
+        (hcg(None, 5, code="21198-7"), hcg("9", 5, comparator="<")),
+        (hcg(None, 5, ref="b", result="b"), hcg("9", 5, comparator="<", ref="a", result="a")),
+    ):
+        answer = with_hcg(*differs[::order], facts=recorded_test(), **YOUNG)
+        (gap,) = lacking(answer, PREGNANCY)
+        assert gap.why.startswith("hCG of 29 April 2026 cannot be used")
+
+
+@pytest.mark.parametrize(
+    ("days", "positive", "after"),
+    [(400, None, "26 April 2026"), (8, 60, "26 April 2026"), (30, 6, "28 April 2026")],
+)
+def test_the_test_that_ends_the_hold_is_valid_and_answers_an_earlier_positive_one_too(
+    days: int, positive: int | None, after: str
+) -> None:
+    records = [PregnancyRecord(on=before(5), finding=PregnancyFinding.NOT_POSSIBLE)]
+    if positive is not None:
+        records.append(PregnancyRecord(on=before(positive), finding=PregnancyFinding.POSITIVE))
+    answer = with_hcg(hcg("5000", days), facts=Facts(pregnancy=tuple(records)), **YOUNG)
+    (gap,) = lacking(answer, PREGNANCY)
+    assert gap.resolve.endswith(f"record a negative pregnancy test taken after {after}")
+
+
+@pytest.mark.parametrize(
+    ("unknown", "item", "name"), [("sex", "sex", "sex"), ("birth_date", "birth_date", "birth date")]
+)
+def test_beside_a_raised_hcg_an_unknown_person_is_asked_for_at_once(
+    unknown: str, item: str, name: str
+) -> None:
+    answer = with_hcg(hcg("5000", 5), facts=recorded_test(), **(YOUNG | {unknown: None}))
+    gap = next(gap for gap in lacking(answer, PREGNANCY) if gap.item == item)
+    assert (gap.why, gap.due_on) == (WHY, None)
+    assert gap.resolve == (
+        f"record the {name}, or have a physician judge the result, and record a negative pregnancy test "
+        "taken after 29 April 2026"
+    )
+
+
+def test_a_raised_hcg_of_a_man_is_told_with_its_evidence() -> None:
+    answer = with_hcg(hcg("5000", 5, ref="lab-1"), hcg(None, 4, ref="lab-2"), sex=Sex.MALE)
+    (reason,) = said(answer, PREGNANCY)
+    assert reason.sentence == (
+        f"{RAISED} and hCG of 30 April 2026 cannot be used: it holds no number, and the patient is a man: "
+        "to be looked at before the cycle (pregnancy excluded)."
+    )
+    assert reason.threshold == "hCG below 5 IU/L"
+    assert [e.ref for e in reason.evidence] == ["lab-1", "lab-2"]
 
 
 def test_one_day_is_a_day() -> None:

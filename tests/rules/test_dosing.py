@@ -41,6 +41,24 @@ def event(term: str, grade: int, on: date, **more: Any) -> AdverseEvent:
             "act.",
         ),
         (
+            event("Fatigue", 3, FIRST - timedelta(days=1), related=False),
+            "Fatigue grade 3 from 11 January 2026: recorded as not related to the treatment, so it does not "
+            "act.",
+        ),
+        (
+            event("Lymphopenia", 4, last_day(), related=False),
+            "Lymphopenia grade 4 from 9 March 2026: this alone never changes the treatment.",
+        ),
+        (
+            event("Anaemia", 3, FIRST - timedelta(days=1), related=False),
+            "Anaemia grade 3 from 11 January 2026: it began before the first cycle, so it is no toxicity of "
+            "this treatment.",
+        ),
+        (
+            event("Angioedema", 2, last_day(), related=False),
+            "Angioedema grade 2 from 9 March 2026: premedicate before the next cycle.",
+        ),
+        (
             event("Angioedema", 2, last_day()),
             "Angioedema grade 2 from 9 March 2026: premedicate before the next cycle.",
         ),
@@ -97,7 +115,22 @@ def test_a_toxicity_names_the_hospital_of_the_cycle_before_it_and_of_no_other() 
         assert ("after cycle 2 at St Anna, 9 March 2026" in reason.sentence) is named
 
 
-@pytest.mark.parametrize("related", [None, True])
+@pytest.mark.parametrize(
+    ("term", "action", "rule"),
+    [("Anaphylaxis", Action.STOP, "DM-HSR"), ("Thrombocytopenia", Action.DELAY, "DM-PLT")],
+)
+@pytest.mark.parametrize("related", [None, True, False])
+def test_an_event_of_a_named_rule_acts_whatever_its_cause_and_says_so(
+    term: str, action: Action, rule: str, related: bool | None
+) -> None:
+    answer = judge(event(term, 4, last_day(), related=related))
+    assert answer.action is action
+    told = [r.sentence for r in answer.reasons if r.rule == rule and r.action is Action.PROCEED]
+    note = f"recorded as not related to the treatment, which excuses nothing under {rule}."
+    assert told == ([] if related is not False else [f"{term} grade 4 from 9 March 2026: {note}"])
+
+
+@pytest.mark.parametrize("related", [None, True, False])
 def test_a_death_stops_whatever_its_rule(related: bool | None) -> None:
     answer = judge(event("Thrombocytopenia", 5, last_day(), related=related))
     [stop] = [r for r in answer.reasons if r.action is Action.STOP]

@@ -7,7 +7,8 @@ import pytest
 
 from courses import library
 from courses.rules.evidence import NOT_REPRESENTATIVE, Standing, sift
-from courses.rules.facts import Attribution
+from courses.rules.facts import Attribution, Support, SupportKind
+from courses.rules.protocol import Protocol, When
 from courses.rules.recommend import recommend
 from courses.rules.values import Action, Chart, Measurement, Recommendation, Status
 from tests.strategies import BASELINE_DAY, chart, draw_day, last_day, measurement, panel
@@ -61,8 +62,8 @@ def preliminary(analyte: str, value: str, day: date = DAY) -> Measurement:
     return measurement(analyte, value, day, status=Status.PRELIMINARY)
 
 
-def doubted(found: Chart) -> list[tuple[str, str]]:
-    answer = recommend(chart=found, protocol=PROTOCOL, today=DAY + timedelta(days=3))
+def doubted(found: Chart, protocol: Protocol = PROTOCOL) -> list[tuple[str, str]]:
+    answer = recommend(chart=found, protocol=protocol, today=DAY + timedelta(days=3))
     return [(gap.item, gap.rule) for gap in answer.missing]
 
 
@@ -192,3 +193,227 @@ def test_a_result_without_a_number_holds_nothing_while_a_usable_one_is_in_time()
     empty = replace(measurement("ALT", "1", DAY + timedelta(days=1)), value=None)
     answer = judge(*panel(DAY), empty)
     assert (answer.action, answer.missing) == (Action.PROCEED, ())
+
+
+# ---------------------------------------- read beside a companion that comes later, or is in doubt too
+
+BEFORE = (*panel(DAY - timedelta(days=6)), measurement("PTR", "100", DAY - timedelta(days=6)))
+NEXT = DAY + timedelta(days=1)
+# Lymphocytes and neutrophils of one day that explain a leukopenia of the same day.
+EXPLAINED = (*panel(DAY), measurement("WBC", "4.5", DAY), measurement("LYMPH", "0.4", DAY))
+
+
+def later(found: Measurement, hours: int) -> Measurement:
+    return replace(found, collected_at=found.collected_at + timedelta(hours=hours))
+
+
+@pytest.mark.parametrize("given", [0, 2])
+@pytest.mark.parametrize(("albumin", "ratio"), [("28", "60"), ("30", "60"), ("28", "70")])
+def test_a_result_in_doubt_is_read_beside_a_companion_that_comes_after_it(given, albumin, ratio) -> None:
+    acts = (albumin, ratio) == ("28", "60")
+    planned = DAY + timedelta(days=7)
+    for doubtful, later in (("PTR", "ALB"), ("ALB", "PTR")):
+        values = {"ALB": albumin, "PTR": ratio}
+        draws = (
+            *BEFORE,
+            preliminary(doubtful, values[doubtful]),
+            measurement(later, values[later], NEXT),
+        )
+        expected = [(doubtful, "EV-UNUSABLE")] if acts else []
+        assert doubted(chart(given=given, draws=draws, planned_on=planned)) == expected
+
+
+def test_a_result_in_doubt_is_carried_no_longer_than_a_reliable_one_would_be() -> None:
+    old = preliminary("PTR", "60", last_day() + timedelta(days=20))
+    assert doubted(chart(draws=(old, *panel(DAY, ALB="28")))) == [("PTR", "EV-MISSING")]
+
+
+def supporting(analyte: str) -> Protocol:
+    """The protocol, were a growth factor to make this analyte alone look better."""
+    rows = (row for row in PROTOCOL.support if row.kind is SupportKind.GROWTH_FACTOR)
+    return replace(PROTOCOL, support=tuple(replace(row, analytes=(analyte,)) for row in rows))
+
+
+def test_a_result_in_doubt_is_not_carried_past_a_later_one_that_clears_nothing() -> None:
+    """The leukocytes of 5.0 lie under a growth factor, so that they do not settle the 1.8 before them."""
+    support = (Support(kind=SupportKind.GROWTH_FACTOR, on=DAY),)
+    low, lymph = later(preliminary("WBC", "1.8"), 1), later(measurement("LYMPH", "2.0", DAY), 3)
+    rest = tuple(m for m in EXPLAINED if m.analyte != "WBC")
+    over = later(measurement("WBC", "5.0", DAY), 2)
+    for more, held in (((), [("WBC", "EV-UNUSABLE")]), ((over,), [])):
+        found = chart(draws=(*rest, low, lymph, *more), support=support)
+        assert doubted(found, supporting("WBC")) == held
+
+
+def test_two_results_in_doubt_that_one_rule_reads_together_hold_together() -> None:
+    draws = (*BEFORE, preliminary("ALB", "28"), preliminary("PTR", "60"))
+    both = [("ALB", "EV-UNUSABLE"), ("PTR", "EV-UNUSABLE")]
+    assert doubted(chart(draws=draws)) == both
+    assert doubted(chart(given=0, draws=draws, planned_on=DAY + timedelta(days=7))) == both
+    apart = (*BEFORE, preliminary("ALB", "28"), preliminary("PTR", "60", NEXT))
+    assert doubted(chart(draws=apart)) == both
+
+
+def test_a_result_in_doubt_that_a_later_one_settled_makes_no_other_one_hold() -> None:
+    settled = (preliminary("PTR", "60"), measurement("PTR", "90", NEXT))
+    assert doubted(chart(draws=(*BEFORE, preliminary("ALB", "28"), *settled))) == []
+    empty = replace(measurement("PTR", "1", DAY), value=None)
+    assert doubted(chart(draws=(*BEFORE, preliminary("ALB", "28"), empty))) == []
+    before = preliminary("PTR", "60", last_day() - timedelta(days=1))
+    assert doubted(chart(draws=(before, *BEFORE, preliminary("ALB", "28")))) == []
+
+
+def test_results_in_doubt_that_no_rule_reads_together_change_nothing_of_each_other() -> None:
+    draws = (*BEFORE, preliminary("ALT", "30"), preliminary("PTR", "60"), preliminary("PLT", "60"))
+    assert doubted(chart(draws=draws)) == [("PLT", "EV-UNUSABLE")]
+
+
+def conflicting(analyte: str, one: str, other: str, day: date) -> tuple[Measurement, ...]:
+    return (measurement(analyte, one, day, result="one"), measurement(analyte, other, day, result="two"))
+
+
+def test_a_contradiction_of_an_earlier_interval_is_read_beside_another_one_of_it() -> None:
+    early = last_day() - timedelta(days=20)
+    normal = (*panel(early - timedelta(days=3)), measurement("PTR", "100", early - timedelta(days=3)))
+    pair = (*conflicting("ALB", "28", "40", early), *conflicting("PTR", "60", "100", early))
+    now = panel(DAY)
+    assert doubted(chart(draws=(*normal, *pair[:2], *now))) == []
+    assert doubted(chart(draws=(*normal, *pair[2:], *now))) == []
+    assert doubted(chart(draws=(*normal, *pair, *now))) == [("ALB", "EV-CONFLICT"), ("PTR", "EV-CONFLICT")]
+    (reason,) = (r for r in judge(*normal, *pair, *now).reasons if r.rule == "EV-CONFLICT")
+    assert "a repeat does not settle it" in reason.release
+    aside = preliminary("PTR", "60", early)
+    assert doubted(chart(draws=(*normal, *pair[:2], aside, *now))) == []
+
+
+def test_a_contradiction_from_before_the_first_cycle_that_a_later_draw_settled_makes_none_hold() -> None:
+    pair = conflicting("ALB", "28", "40", DAY - timedelta(days=3))
+    low = preliminary("PTR", "60", DAY - timedelta(days=3))
+    drawn = (*BEFORE, *pair, measurement("ALB", "40", DAY), low)
+    assert doubted(chart(given=0, draws=drawn, planned_on=DAY + timedelta(days=7))) == []
+
+
+def test_lymphocytes_in_doubt_hold_where_they_would_no_longer_explain_the_leukocytes() -> None:
+    for count, held in (("2.0", [("LYMPH", "EV-UNUSABLE")]), ("0.5", [])):
+        doubtful = later(preliminary("LYMPH", count), 1)
+        assert doubted(chart(draws=(*EXPLAINED, doubtful, later(measurement("WBC", "1.8", DAY), 2)))) == held
+        low = (*(m for m in EXPLAINED if m.analyte != "WBC"), measurement("WBC", "1.8", DAY), doubtful)
+        assert doubted(chart(given=0, draws=low, planned_on=DAY + timedelta(days=7))) == held
+
+
+def test_before_the_first_cycle_the_floors_alone_say_what_is_read_together() -> None:
+    floors_only = replace(PROTOCOL, families=())
+    pair = (*BEFORE, preliminary("ALB", "28"), preliminary("PTR", "60"))
+    explained = tuple(m for m in EXPLAINED if m.analyte != "WBC")
+    counts = (*explained, preliminary("WBC", "1.8"), later(preliminary("LYMPH", "2.0"), 1))
+    for draws, items in ((pair, ["ALB", "PTR"]), (counts, ["WBC", "LYMPH"])):
+        found = chart(given=0, draws=draws, planned_on=DAY + timedelta(days=7))
+        assert doubted(found, floors_only) == [(item, "EV-UNUSABLE") for item in items]
+
+
+def test_of_two_results_in_doubt_of_one_analyte_only_the_one_that_would_act_is_shown() -> None:
+    draws = (*BEFORE, measurement("ALB", "28", DAY), preliminary("PTR", "75"), preliminary("PTR", "60", NEXT))
+    found = chart(given=0, draws=draws, planned_on=DAY + timedelta(days=7))
+    answer = recommend(chart=found, protocol=PROTOCOL, today=DAY + timedelta(days=3))
+    assert [[e.value for e in r.evidence] for r in answer.reasons if r.rule == "EV-UNUSABLE"] == [["60"]]
+
+
+def test_a_result_in_doubt_now_makes_no_contradiction_of_an_earlier_interval_hold() -> None:
+    early = last_day() - timedelta(days=20)
+    floors = tuple(replace(f, when=When.EVERY_CYCLE) for f in PROTOCOL.floors if f.id == "ELIG-ALB")
+    then = (*panel(early - timedelta(days=3)), measurement("PTR", "100", early - timedelta(days=3)))
+    now = (*BEFORE, measurement("ALB", "28", DAY), preliminary("PTR", "60"))
+    found = chart(draws=(*then, *conflicting("ALB", "28", "40", early), *now))
+    assert doubted(found, replace(PROTOCOL, floors=floors)) == [("PTR", "EV-UNUSABLE")]
+
+
+def test_a_floor_asked_before_the_first_cycle_only_makes_no_later_result_in_doubt_hold() -> None:
+    draws = (*BEFORE, measurement("ALB", "28", DAY), preliminary("PTR", "60"))
+    floors_only = replace(PROTOCOL, families=())
+    assert doubted(chart(draws=draws), floors_only) == []
+    every = tuple(replace(floor, when=When.EVERY_CYCLE) for floor in PROTOCOL.floors)
+    assert doubted(chart(draws=draws), replace(floors_only, floors=every)) == [("PTR", "EV-UNUSABLE")]
+    notes = tuple(replace(floor, action=Action.PROCEED) for floor in every)
+    assert doubted(chart(draws=draws), replace(floors_only, floors=notes)) == []
+
+
+# ---------------------------------------- unread, and asked for by a rule
+
+
+@pytest.mark.parametrize("given", [0, 2])
+def test_an_unread_result_holds_only_where_a_rule_asks_for_it(given: int) -> None:
+    planned = DAY + timedelta(days=7)
+    unread = measurement("PTR", "60", DAY, quality=("quarantined",))
+    for albumin, held in (("28", [("PTR", "EV-UNUSABLE")]), ("30", [])):
+        for day in (DAY - timedelta(days=1), DAY, NEXT):
+            draws = (*BEFORE, measurement("ALB", albumin, day), unread)
+            found = chart(given=given, draws=draws, planned_on=planned)
+            assert doubted(found) == held
+            answer = recommend(chart=found, protocol=PROTOCOL, today=DAY + timedelta(days=3))
+            assert [r.action.is_go for r in answer.reasons if r.rule == "EV-UNUSABLE"] == [not held]
+
+
+@pytest.mark.parametrize("given", [0, 2])
+def test_an_unread_result_is_no_finding_of_its_own(given: int) -> None:
+    draws = (*EXPLAINED, quarantined("WBC", 1), quarantined("K", 1))
+    assert doubted(chart(given=given, draws=draws, planned_on=DAY + timedelta(days=7))) == []
+
+
+def test_an_unread_result_that_a_later_one_settled_is_not_asked_for() -> None:
+    draws = (*BEFORE, quarantined("PTR", 0), measurement("PTR", "90", NEXT), measurement("ALB", "28", NEXT))
+    answer = judge(*draws)
+    assert (answer.action, [r.rule for r in answer.reasons]) == (Action.PROCEED, [])
+
+
+def test_an_unread_result_and_one_in_doubt_that_one_rule_reads_together_hold_together() -> None:
+    draws = (*BEFORE, preliminary("ALB", "28"), quarantined("PTR", 0))
+    assert doubted(chart(draws=draws)) == [("ALB", "EV-UNUSABLE"), ("PTR", "EV-UNUSABLE")]
+
+
+def test_unread_leukocytes_make_no_doubtful_lymphocytes_hold() -> None:
+    draws = (*EXPLAINED, quarantined("WBC", 0), preliminary("LYMPH", "2.0"))
+    assert doubted(chart(draws=draws)) == []
+    assert doubted(chart(given=0, draws=draws, planned_on=DAY + timedelta(days=7))) == []
+
+
+def test_an_older_unread_result_of_what_is_always_needed_is_told_as_one_of_several() -> None:
+    answer = judge(*panel(DAY), quarantined("PLT", -1))
+    (note,) = (r for r in answer.reasons if r.rule == "EV-UNUSABLE")
+    assert note.sentence.startswith("Platelets: a result, of 26 April 2026, has not been read: ")
+
+
+def test_before_the_first_cycle_a_result_that_clears_nothing_stands_in_for_no_unread_one() -> None:
+    found = chart(
+        given=0,
+        draws=(*BEFORE, measurement("ALB", "28", DAY), quarantined("PTR", 0), measurement("PTR", "90", NEXT)),
+        planned_on=DAY + timedelta(days=7),
+        support=(Support(kind=SupportKind.GROWTH_FACTOR, on=NEXT),),
+    )
+    assert doubted(found) == []
+    assert doubted(found, supporting("PTR")) == [("PTR", "EV-UNUSABLE")]
+
+
+@pytest.mark.parametrize("given", [0, 2])
+def test_a_result_in_doubt_holds_for_no_finding_of_another_analyte_that_acts_anyway(given: int) -> None:
+    draws = (*BEFORE, preliminary("ALT", "30"), measurement("PLT", "60", NEXT))
+    assert doubted(chart(given=given, draws=draws, planned_on=DAY + timedelta(days=7))) == []
+
+
+@pytest.mark.parametrize("given", [0, 2])
+def test_a_result_in_doubt_that_would_act_is_named_where_an_older_one_acts_already(given: int) -> None:
+    draws = (*panel(DAY, PLT="60"), preliminary("PLT", "50", NEXT))
+    found = chart(given=given, draws=draws, planned_on=DAY + timedelta(days=7))
+    assert doubted(found) == [("PLT", "EV-UNUSABLE")]
+
+
+@pytest.mark.parametrize("given", [0, 2])
+def test_a_better_result_in_doubt_holds_nothing_where_an_older_one_acts(given: int) -> None:
+    draws = (*panel(DAY, PLT="60"), preliminary("PLT", "100", NEXT))
+    assert doubted(chart(given=given, draws=draws, planned_on=DAY + timedelta(days=7))) == []
+
+
+def test_a_floor_of_every_cycle_asks_for_an_unread_result_too() -> None:
+    every = tuple(replace(floor, when=When.EVERY_CYCLE) for floor in PROTOCOL.floors)
+    draws = (*BEFORE, measurement("ALB", "28", DAY), quarantined("PTR", 0))
+    floors_only = replace(PROTOCOL, families=(), floors=every)
+    assert doubted(chart(draws=draws), floors_only) == [("PTR", "EV-UNUSABLE")]

@@ -60,6 +60,35 @@ def test_an_attribution_under_a_rule_that_asks_no_cause_excuses_nothing() -> Non
     )
 
 
+@pytest.mark.parametrize("term", ["Anaphylaxis", "Creatinine increased", "Anaphylactoid reaction"])
+@pytest.mark.parametrize("days", [-1, 0])
+def test_an_attribution_of_an_event_of_a_named_rule_sends_nobody_to_the_event(term: str, days: int) -> None:
+    word = said(FIRST + timedelta(days=days), term=term)
+    answer = judge(chart(draws=panel(draw_day()), attributions=(word,)))
+    [told] = [r.sentence for r in answer.reasons if r.sentence.startswith(f"{term}: recorded as not related")]
+    rule = "DM-REN" if term == "Creatinine increased" else "DM-HSR"
+    assert told.endswith(f"(hepatitis A): an attribution excuses nothing under {rule}.")
+
+
+@pytest.mark.parametrize(
+    ("related", "value", "told"),
+    [
+        (False, "200", True),
+        # Nothing came later, or nothing would have been excused.
+        (False, "20", False),
+        (True, "200", False),
+    ],
+)
+def test_a_word_given_in_advance_is_said_to_excuse_nothing_that_came_later(
+    related: bool, value: str, told: bool
+) -> None:
+    word = said(INTERIM, related=related)
+    answer = judge(chart(draws=(*panel(INTERIM), *panel(draw_day(), ALT=value)), attributions=(word,)))
+    found = [note.sentence.partition("(hepatitis A): ")[2] for note in notes(answer, "DM-OTH")]
+    advance = "it was given while no finding was there, so it excuses none that came later."
+    assert found == ([advance] if told else [])
+
+
 @pytest.mark.parametrize(("days", "early"), [(-1, True), (0, False)])
 def test_an_attribution_from_before_the_first_cycle_is_said_to_excuse_nothing(days: int, early: bool) -> None:
     word = said(FIRST + timedelta(days=days))

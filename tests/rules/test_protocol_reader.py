@@ -86,6 +86,38 @@ PROTOCOL_FAULTS: list[tuple[str, Change, str]] = [
     ("toxicity[0].resolution.grade", lambda d: d["toxicity"][0]["resolution"].update(grade=2), "overlap"),
     ("toxicity[0].resolution.grade", lambda d: d["toxicity"][0]["resolution"].update(grade=0), "gap"),
     ("toxicity[0].terms", lambda d: d["toxicity"][0].pop("terms"), "nothing can trigger"),
+    (
+        "toxicity[6].reported_stems",
+        lambda d: d["toxicity"][6].update(reported_stems="allerg"),
+        "list of texts",
+    ),
+    ("toxicity[6].reported_stems", lambda d: d["toxicity"][6].update(reported_stems=["allerg", ""]), "list"),
+    ("toxicity[6].reported_stems", lambda d: d["toxicity"][6].update(reported_stems=["allerg"] * 2), "twice"),
+    (
+        "toxicity[6].reported_stems",
+        lambda d: d["toxicity"][6].update(reported_stems=["oedema", "angio oedem", "Angio-Oedem"]),
+        "'angio oedem' stands twice",
+    ),
+    (
+        "toxicity[6].reported_stems",
+        lambda d: d["toxicity"][6].update(reported_stems=["a l-l.e"]),
+        "'a l l e' is too short",
+    ),
+    (
+        "toxicity[6].reported_stems",
+        lambda d: d["toxicity"][0].update(reported_stems=["bleed", "allergic"]),
+        "overlap: 'allerg' already belongs to DM-PLT",
+    ),
+    (
+        "toxicity[6].reported_stems",
+        lambda d: d["toxicity"][3].update(reported_stems=["aller"]),
+        "overlap: 'allerg' already belongs to DM-HEP",
+    ),
+    (
+        "toxicity[6].terms",
+        lambda d: d["toxicity"][6]["reported_terms"].append("hepatic-failure"),
+        "overlap: 'hepatic-failure' already belongs to DM-HEP",
+    ),
     ("toxicity[0].on_first", lambda d: d["toxicity"][0].update(on_first="wait"), "not known"),
     ("toxicity[0].on_recurrence", lambda d: d["toxicity"][0].update(on_recurrence="note"), "milder than"),
     ("toxicity[6].on_recurrence", lambda d: d["toxicity"][6].update(on_recurrence="delay"), "milder than"),
@@ -268,6 +300,32 @@ def test_a_term_of_one_version_only_must_be_a_term_of_it() -> None:
     assert str(caught.value) == (
         "toxicity[4].terms_in.6.0: CTCAE 6.0 file has no term 'Nothing'; correct the term"
     )
+
+
+def test_stems_are_read_as_names_are_compared_and_may_be_left_out() -> None:
+    data = copy.deepcopy(PROTOCOL)
+    data["toxicity"][6]["reported_stems"] = ["Angio-Oedem", "aller"]
+    found = {family.id: family.reported_stems for family in read(data).families}
+    assert found.pop("DM-HSR") == ("angio oedem", "aller")
+    assert set(found.values()) == {()}
+
+
+def test_a_row_may_be_known_by_its_stems_alone() -> None:
+    data = copy.deepcopy(PROTOCOL)
+    del data["toxicity"][6]["reported_terms"]
+    assert read(data).families[6].reported_terms == ()
+    del data["toxicity"][6]["reported_stems"]
+    with pytest.raises(DataError) as caught:
+        read(data)
+    assert str(caught.value) == "toxicity[6].terms: nothing can trigger this row; add terms or criteria"
+
+
+def test_a_stem_that_is_refused_says_what_to_do() -> None:
+    data = copy.deepcopy(PROTOCOL)
+    data["toxicity"][6]["reported_stems"] = ["abcd"]
+    with pytest.raises(DataError) as caught:
+        read(data)
+    assert str(caught.value) == ("toxicity[6].reported_stems: 'abcd' is too short; use at least 5 letters")
 
 
 def test_a_rule_id_longer_than_a_reason_code_is_refused() -> None:

@@ -90,12 +90,15 @@ def test_neutrophils_under_a_growth_factor_explain_no_leukopenia_away() -> None:
         measurement("LYMPH", "0.3", DAY),
     )
     assert judge(chart(draws=drawn)).action.is_go
-    late = (measurement("ANC", "1.2", DAY + timedelta(days=1)),)
-    support = (given_on(SupportKind.GROWTH_FACTOR, 0, DAY + timedelta(days=1)),)
+    next_day = DAY + timedelta(days=1)
+    support = (given_on(SupportKind.GROWTH_FACTOR, 0, next_day),)
+    alone = (measurement("ANC", "1.2", next_day),)
+    # It tells nothing of leukocytes that their own differential explains.
+    assert judge(chart(draws=(*drawn, *alone), support=support)).action.is_go
+    late = (*alone, measurement("WBC", "1.5", next_day), measurement("LYMPH", "0.3", next_day))
     answer = judge(chart(draws=(*drawn, *late), support=support))
     assert answer.action is Action.HOLD
-    assert [gap.item for gap in answer.missing] == ["ANC"]
-    assert "would explain another away" in answer.missing[0].why
+    assert "would explain another away" in " ".join(gap.why for gap in answer.missing if gap.item == "ANC")
 
 
 @MOST

@@ -1,7 +1,7 @@
 """What earlier draws left unknown: what could still matter of them is asked for, and nothing else."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,15 @@ from courses.rules.evidence import read_history
 from courses.rules.facts import Attribution, ManualGrade, OccurrenceReview
 from courses.rules.judging import Judged
 from courses.rules.recommend import recommend
-from courses.rules.toxicity import Episode, events, follow, reported, unless_attributed
+from courses.rules.toxicity import (
+    Episode,
+    events,
+    family_of,
+    follow,
+    held_against,
+    reported,
+    unless_attributed,
+)
 from courses.rules.tracks import Finding
 from courses.rules.values import Action, AdverseEvent, Measurement, Recommendation
 from tests.strategies import BASELINE_DAY, FIRST, chart, draw_day, last_day, measurement, panel
@@ -118,9 +126,58 @@ def test_an_event_that_cannot_act_hides_no_later_one() -> None:
     mild = AdverseEvent(term="Fatigue", grade=2, began_on=EARLY)
     other = AdverseEvent(term="Fatigue", grade=3, began_on=EARLY + timedelta(days=1), related=False)
     death = AdverseEvent(term="Fatigue", grade=5, began_on=EARLY + timedelta(days=2), related=False)
-    acts = AdverseEvent(term="Thrombocytopenia", grade=2, began_on=LATER)
+    acts = AdverseEvent(term="Thrombocytopenia", grade=2, began_on=LATER, related=False)
     found = list(reported(case_of(acts, death, other, mild)))
     assert [episode.event for episode in found] == [death, acts]
+
+
+@pytest.mark.parametrize("related", [None, True, False])
+@pytest.mark.parametrize(
+    ("term", "rule", "whatever"),
+    [
+        ("Anaphylaxis", "DM-HSR", True),
+        ("Thrombocytopenia", "DM-PLT", True),
+        ("Anaemia", "DM-HEM", True),
+        ("Acute kidney injury", "DM-REN", True),
+        ("Hepatic failure", "DM-HEP", True),
+        ("Hypokalaemia", "DM-OTH", False),
+        ("Pneumonia", "DM-OTH", False),
+    ],
+)
+def test_only_among_all_other_events_another_cause_keeps_one_from_acting(
+    term: str, rule: str, whatever: bool, related: bool | None
+) -> None:
+    found = list(reported(case_of(AdverseEvent(term=term, grade=3, began_on=LATER, related=related))))
+    assert [episode.family.id for episode in found] == ([rule] if whatever or related is not False else [])
+
+
+def test_a_name_with_a_stem_of_two_rows_belongs_to_the_stricter_one() -> None:
+    stems = {"DM-HEM": ("anaem", "bleed"), "DM-HSR": ("allerg",), "DM-PLT": ("bleeding",)}
+    families = tuple(replace(f, reported_stems=stems.get(f.id, ())) for f in PROTOCOL.families)
+    for listed in (families, families[::-1]):
+        case = replace(case_of(), protocol=replace(PROTOCOL, families=listed))
+        placed = {
+            term: (family.id if family else None, track)
+            for term in ("Allergic anaemia", "Haemolytic anaemia", "ANAEMIA", "Allergy", "Nausea/vomiting")
+            for family, track in [family_of(term, case)]
+        }
+        assert placed == {
+            "Allergic anaemia": ("DM-HSR", "allergic anaemia"),
+            "Haemolytic anaemia": ("DM-HEM", "haemolytic anaemia"),
+            "ANAEMIA": ("DM-HEM", "Anemia"),
+            "Allergy": ("DM-HSR", "Allergy"),
+            "Nausea/vomiting": ("DM-OTH", "nausea vomiting"),
+        }
+        first = next(f.id for f in listed if f.id in ("DM-HEM", "DM-PLT"))
+        [found] = [family_of("Bleeding gums", case)[0]]
+        assert found is not None
+        assert found.id == first
+
+
+def test_without_a_row_for_all_other_events_an_unknown_name_belongs_to_none() -> None:
+    named = tuple(f for f in PROTOCOL.families if not f.other_events)
+    case = replace(case_of(), protocol=replace(PROTOCOL, families=named))
+    assert family_of("Nausea", case) == (None, "nausea")
 
 
 def test_events_are_told_once_and_oldest_first_however_they_are_listed() -> None:
@@ -227,3 +284,66 @@ def test_an_attribution_silences_a_graded_finding_and_shows_no_recovery() -> Non
     # A finding without a grade is no graded term; one that does not trigger, or is worse, needs no excuse.
     for spared in (finding(True, None), finding(False, None), finding(False, 2), finding(True, 4)):
         assert unless_attributed(spared, moment, spoken) is spared
+
+
+# ---------------------------------------- attributions given in advance
+
+
+def test_words_are_held_against_graded_findings_alone() -> None:
+    family = next(f for f in PROTOCOL.families if f.other_events)
+    word = Attribution(term=LOW_K, grade=3, on=EARLY, related=False, by="Dr A", reason="diarrhoea")
+    spoken, moment = Spoken(attributions=(word,)), Moment(day=EARLY, interval=1, samples={})
+    graded = replace(finding(True, 3), grade=3)
+    assert held_against(spoken, graded, moment, family).stood == ((EARLY, None),)
+    assert held_against(spoken, replace(graded, worst_grade=2), moment, family).stood == ()
+    for bounds in (finding(True, None), finding(True, 3), replace(graded, worst_grade=None)):
+        assert held_against(spoken, bounds, moment, family) is spoken
+    silent = Spoken()
+    assert held_against(silent, graded, moment, family) is silent
+
+
+def test_a_criterion_of_bounds_heeds_no_word_even_beside_all_other_events() -> None:
+    families = tuple(
+        replace(f, other_events=f.id == "DM-REN") if f.id in ("DM-REN", "DM-OTH") else f
+        for f in PROTOCOL.families
+    )
+    found = chart(draws=panel(LATER, CREAT="98"))
+    case = Case(chart=found, history=read_history(found), protocol=replace(PROTOCOL, families=families))
+    assert [episode.family.id for episode in follow(case).episodes] == ["DM-REN"]
+
+
+LOW_K = "Hypokalemia"
+
+
+def potassium(value: str, day: date, **more: Any) -> Measurement:
+    return measurement("K", value, day, **more)
+
+
+def excused_on(*draws: Measurement, said_on: date, grade: int = 3) -> list[date]:
+    """The days of the findings that a word on low potassium, given on a day, keeps from acting."""
+    word = Attribution(
+        term=LOW_K, grade=grade, on=said_on, related=False, by="Dr A", reason="diarrhoea", ref="word:1"
+    )
+    found = chart(draws=(potassium("4", BASELINE_DAY, baseline=True), *draws), attributions=(word,))
+    case = Case(chart=found, history=read_history(found), protocol=PROTOCOL, judged_for=draw_day())
+    return [excused.moment.day for excused in follow(case).excused if excused.track.name == LOW_K]
+
+
+def test_a_word_covers_a_finding_that_was_there_when_it_was_given_and_none_that_came_later() -> None:
+    low, later = potassium("2.8", EARLY), potassium("2.8", LATER)
+    assert excused_on(low, later, said_on=EARLY) == [EARLY, LATER]
+    assert excused_on(low, later, said_on=EARLY + timedelta(days=1)) == [LATER]
+    assert excused_on(low, later, said_on=EARLY - timedelta(days=1)) == []
+    usual = potassium("4", EARLY + timedelta(days=2))
+    assert excused_on(low, usual, later, said_on=EARLY + timedelta(days=2)) == []
+    assert excused_on(low, usual, later, said_on=EARLY + timedelta(days=3)) == []
+
+
+def test_a_word_on_what_was_there_before_the_first_cycle_stands() -> None:
+    """Drawn on the morning of the first cycle, after a normal baseline; said on the next day."""
+    morning, later = potassium("2.8", FIRST), potassium("2.8", EARLY)
+    next_day = FIRST + timedelta(days=1)
+    assert excused_on(morning, later, said_on=next_day) == [EARLY]
+    assert excused_on(potassium("4", FIRST), later, said_on=next_day) == []
+    # Worse when the word was given than what the word covers.
+    assert excused_on(potassium("2.2", FIRST), later, said_on=next_day) == []

@@ -341,6 +341,7 @@ PROTOCOL_FILE: dict[str, Any] = {
             "validity_days": 8,
             "due_days_before": 3,
             "if_pregnant": "stop",
+            "hcg_at_least": {"value": 6, "unit": "[IU]/L"},
             "source": cites("pregnancy"),
         },
         {
@@ -611,6 +612,7 @@ def test_checks_are_read_field_by_field() -> None:
             validity_days=8,
             due_days_before=3,
             if_pregnant=Action.STOP,
+            hcg_at_least=Decimal(6),
         ),
         ImagingCheck(
             id="C-2",
