@@ -49,7 +49,7 @@ def judge_hcg(check: PregnancyCheck, case: Case, dates: Dates) -> Iterator[Said]
             yield from _not_excluded(check, found, case, dates)
         return
     low = [s.at for s in case.history.decisive if s.analyte == HCG and _surely_low(s, check)]
-    found = [sample for sample in found if not low or sample.at > max(low)]
+    found = [sample for sample in found if not low or sample.at >= max(low)]
     if found:
         yield _note(check, found, outside, case)
 

@@ -337,9 +337,16 @@ def test_a_raised_hcg_of_who_is_not_asked_is_a_note_until_a_low_one(person: dict
         assert (answer.action, silence(answer, PREGNANCY)) == (Action.PROCEED, [])
     settled = with_hcg(hcg("5000", 5), hcg("2", 4), facts=Facts(pregnancy=()), **person)
     assert (said(settled, PREGNANCY), len(silence(settled, PREGNANCY))) == ([], 1)
-    for others in ([hcg("2", 6)], [hcg("2", 6), hcg("2", 7)], [hcg("2", 4, status=Status.PRELIMINARY)]):
+    preliminary = hcg("2", 4, status=Status.PRELIMINARY)
+    at_once = hcg("2", 4, code="21198-7")
+    for others in ([hcg("2", 6)], [hcg("2", 6), hcg("2", 7)], [preliminary], [preliminary, at_once]):
         risen = with_hcg(hcg("5000", 5), *others, facts=Facts(pregnancy=()), **person)
         assert len(said(risen, PREGNANCY)) == 1
+
+
+def test_a_low_number_of_another_analyte_does_not_end_the_note() -> None:
+    answer = with_hcg(hcg("5000", 20), facts=Facts(pregnancy=()), sex=Sex.MALE)
+    assert len(said(answer, PREGNANCY)) == 1
 
 
 def test_a_contradiction_of_records_holds_whoever_is_not_asked_for_hcg() -> None:

@@ -172,6 +172,36 @@ def test_a_fact_of_two_words_is_told_in_two_words() -> None:
     assert [(e.value, e.ref) for e in reason.evidence] == [("positive", "fact-1"), ("not possible", "fact-2")]
 
 
+def test_a_negative_test_and_no_test_at_all_are_told() -> None:
+    (silent,) = silence(judge(PREGNANCY, facts=recorded_test(6), **YOUNG), PREGNANCY)
+    assert silent.why == "the pregnancy test of 28 April 2026 is negative"
+    (reason,) = said(judge(PREGNANCY, facts=Facts(pregnancy=()), **YOUNG), PREGNANCY)
+    assert (reason.sentence, reason.evidence) == ("Pregnancy test: no pregnancy test is recorded.", ())
+    old = Facts(pregnancy=(PregnancyRecord(on=before(8), finding=PregnancyFinding.NEGATIVE, ref="fact-6"),))
+    (reason,) = said(judge(PREGNANCY, facts=old, **YOUNG), PREGNANCY)
+    assert [(e.name, e.value, e.ref) for e in reason.evidence] == [("Pregnancy test", "negative", "fact-6")]
+
+
+def test_a_recorded_pregnancy_names_the_test_it_waits_for() -> None:
+    positive = recorded_test(6, PregnancyFinding.POSITIVE)
+    (reason,) = said(judge(PREGNANCY, facts=positive, **YOUNG), PREGNANCY)
+    assert reason.threshold == "a negative pregnancy test, at most 7 days old"
+
+
+def test_records_that_contradict_each_other_are_told_with_both_days() -> None:
+    records = (
+        PregnancyRecord(on=before(6), finding=PregnancyFinding.POSITIVE),
+        PregnancyRecord(on=before(5), finding=PregnancyFinding.NOT_POSSIBLE),
+    )
+    answer = judge(PREGNANCY, facts=Facts(pregnancy=records), **YOUNG)
+    (gap,), (reason,) = lacking(answer, PREGNANCY), said(answer, PREGNANCY)
+    assert gap.due_on == before(2)
+    assert reason.sentence == (
+        "Pregnancy test: a positive test is recorded on 28 April 2026 and, with no negative test since, on "
+        "29 April 2026 that pregnancy is not possible."
+    )
+
+
 RAISED = "hCG 5000 IU/L on 29 April 2026 is 5 IU/L or more"
 UNANSWERED = "and no negative test of a later day is recorded: pregnancy is not excluded"
 

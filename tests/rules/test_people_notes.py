@@ -102,6 +102,9 @@ def test_an_attribution_is_told_before_any_cycle_was_given() -> None:
     word = said(draw_day(), term="Thrombocytopenia")
     answer = judge(chart(given=0, draws=panel(draw_day()), attributions=(word,)))
     assert "excuses nothing under DM-PLT" in notes(answer, "DM-PLT")[0].sentence
+    quiet = judge(chart(given=0, draws=panel(draw_day()), attributions=(said(draw_day()),)))
+    assert [r.sentence for r in quiet.reasons if "hepatitis A" in r.sentence] == []
+    assert not any(r.rule == "SYS-FAULT" for r in quiet.reasons)
 
 
 def test_each_attribution_tells_of_the_findings_it_covers_itself_and_of_no_other() -> None:

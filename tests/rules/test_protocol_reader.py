@@ -320,12 +320,28 @@ def test_a_row_may_be_known_by_its_stems_alone() -> None:
     assert str(caught.value) == "toxicity[6].terms: nothing can trigger this row; add terms or criteria"
 
 
-def test_a_stem_that_is_refused_says_what_to_do() -> None:
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"reported_stems": ["abcd"]}, "reported_stems: 'abcd' is too short; use at least 5 letters"),
+        ({"reported_stems": ["allerg", "Allerg."]}, "reported_stems: 'allerg' stands twice; keep one"),
+        (
+            {"reported_stems": ["bleed"]},
+            "reported_stems: overlap: 'bleed' already belongs to DM-PLT; keep one",
+        ),
+        (
+            {"reported_terms": ["hepatic failure"]},
+            "terms: overlap: 'hepatic failure' already belongs to DM-HEP; keep one",
+        ),
+    ],
+)
+def test_a_name_that_is_refused_says_what_to_do(change: dict[str, list[str]], words: str) -> None:
     data = copy.deepcopy(PROTOCOL)
-    data["toxicity"][6]["reported_stems"] = ["abcd"]
+    data["toxicity"][0]["reported_stems"] = ["bleed"]
+    data["toxicity"][6].update(change)
     with pytest.raises(DataError) as caught:
         read(data)
-    assert str(caught.value) == ("toxicity[6].reported_stems: 'abcd' is too short; use at least 5 letters")
+    assert str(caught.value) == f"toxicity[6].{words}"
 
 
 def test_a_rule_id_longer_than_a_reason_code_is_refused() -> None:
