@@ -237,7 +237,8 @@ def test_what_was_recorded_leads_to_a_new_decision(enter, course):
 @pytest.mark.parametrize(
     "mistake",
     [
-        ("pregnancy", {"finding": "negative", "on": day(-1)}, "on", "lies after today"),
+        # Three days, because the suite may run over midnight.
+        ("pregnancy", {"finding": "negative", "on": day(-3)}, "on", "lies after today"),
         ("pregnancy", {"finding": "negative", "on": "04/05/2026"}, "on", "year-month-day"),
         ("pregnancy", {"finding": "", "on": day(1)}, "finding", "Fill this in."),
         ("pregnancy", {"finding": "maybe", "on": day(1)}, "finding", "not one of"),
@@ -419,7 +420,7 @@ def test_a_judgement_of_a_decision_that_no_longer_stands_stores_nothing(
     # Nobody has assessed the course since; the form's own check finds the new result.
     builders.receive(
         builders.panel_message(
-            course.patient, drawn_at=builders.clinic_time(today(), 1), only=("PLT",), PLT="40"
+            course.patient, drawn_at=builders.clinic_time(add_days(today(), -1), 23), only=("PLT",), PLT="40"
         )
     )
     before = ChartFact.objects.count()

@@ -322,7 +322,7 @@ def test_a_move_signed_over_a_file_or_a_decision_that_changed_is_refused(enter, 
     assert "Compare again" in text(other_file)
     builders.receive(
         builders.panel_message(
-            course.patient, drawn_at=builders.clinic_time(today(), 1), only=("PLT",), PLT="40"
+            course.patient, drawn_at=builders.clinic_time(add_days(today(), -1), 23), only=("PLT",), PLT="40"
         )
     )
     stale = browser.post(move_url(course), form)
