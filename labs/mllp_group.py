@@ -18,6 +18,7 @@ from labs.services import Arrival, LoopKeeper
 _MOST = 32  # messages in one commit
 _SMALL = 64 * 1024  # bytes; a longer frame would make the others wait
 _MOST_PATIENCE = 0.005  # seconds; a commit that takes longer than twice this is no measure
+_LEAST_PATIENCE = 0.001  # no timer is more exact, and where commits are quick the next one is soon over
 
 
 class Company:
@@ -34,12 +35,14 @@ class Company:
     def committed(self, frames: Sequence[Arrival], seconds: float) -> None:
         """One commit is over: whose frames it held, and how long it took."""
         self._groups.append(frozenset(frame.peer for frame in frames))
-        self.patience_seconds = min(seconds / 2, _MOST_PATIENCE)
+        patience = min(seconds / 2, _MOST_PATIENCE)
+        self.patience_seconds = patience if patience >= _LEAST_PATIENCE else 0.0
 
     def is_complete(self, frames: Iterable[Arrival]) -> bool:
-        """Whether nobody is missing of those that have been sending lately."""
+        """Whether nobody is missing of those that have been sending lately, or nobody is waited for."""
         here = {frame.peer for frame in frames}
-        return len(here) >= _MOST or all(group <= here for group in self._groups)
+        is_impatient = not self.patience_seconds or len(here) >= _MOST
+        return is_impatient or all(group <= here for group in self._groups)
 
 
 class Keeper:

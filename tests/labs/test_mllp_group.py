@@ -99,6 +99,13 @@ def test_the_wait_is_half_of_a_commit_and_short_when_the_database_is_slow(
     assert company.is_complete([frame("a"), frame("b"), frame("c")])
 
 
+def test_where_commits_are_quick_nobody_is_waited_for() -> None:
+    company = Company()
+    company.committed([frame("a"), frame("b")], 0.0019)
+    assert company.patience_seconds == 0
+    assert company.is_complete([frame("a")])
+
+
 def test_only_the_senders_of_the_last_two_commits_are_waited_for() -> None:
     company = Company()
     for peers in ("ab", "c", "d"):
