@@ -43,8 +43,8 @@ class LabLine:
     observation: Observation
     grade: str
     term: str
-    # Why it looks as if another unit were meant; empty where it does not.
-    mark: str = ""  # what puts it in doubt beside the other results, and why
+    # The mark that puts it in doubt beside the other results, and why; empty where nothing does.
+    mark: str = ""
     doubt: str = ""
 
     @property
@@ -142,7 +142,8 @@ def latest_labs(course: Course) -> list[LabLine]:
         if result is None or result.current is None:
             continue
         grade, term = grades.get(short, ("", ""))
-        mark, doubt = CHANGED_NEARBY, nearby.get(result.pk, "")
+        doubt = nearby.get(result.pk, "")
+        mark = CHANGED_NEARBY if doubt else ""
         if jump := jumps.get(result.pk):
             mark, doubt = UNIT_JUMP, jump_words(jump, unit=analyte.unit)
         lines.append(

@@ -18,6 +18,7 @@ _TOP = {"sources", "limits", "unit_jumps", "unit_tables", "analytes"}
 _LIMITS = {
     "oldest_years",
     "newest_minutes_ahead",
+    "near_hours",
     "results_in_message",
     "results_in_file",
     "versions_in_message",
@@ -69,6 +70,7 @@ class Limits:
 
     oldest_years: int
     newest_minutes_ahead: int
+    near_hours: int
     results_in_message: int
     results_in_file: int
     versions_in_message: int

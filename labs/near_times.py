@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 
 # The mark of such a result, beside the faults of a specimen.
 CHANGED_NEARBY = "changed-nearby"
-_CLOSE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +28,7 @@ class Timed:
     may_be_meant: bool
 
 
-def changed_nearby(results: Iterable[Timed]) -> dict[int, datetime]:
+def changed_nearby(results: Iterable[Timed], *, within: timedelta) -> dict[int, datetime]:
     """Each doubtful result by its key, with the time of the other one: the change, and what it may mean."""
     together: defaultdict[tuple[str, ...], list[Timed]] = defaultdict(list)
     for result in results:
@@ -39,6 +38,6 @@ def changed_nearby(results: Iterable[Timed]) -> dict[int, datetime]:
         meant = [result for result in group if result.may_be_meant]
         for change in (result for result in group if result.is_change_alone):
             for other in meant:
-                if abs(other.at - change.at) < _CLOSE:
+                if abs(other.at - change.at) < within:
                     found[change.key], found[other.key] = other.at, change.at
     return found

@@ -165,7 +165,10 @@ def _reason(result: Result, row: Observation, beside: Beside) -> str:
         asks = " It was stated again afterwards; ask the laboratory which counts."
         return f"The laboratory withdrew the result ({row.status})." + (asks if result.in_conflict else "")
     if result.in_conflict:
-        return "Two results for one specimen and time differ, and neither is marked as the correction."
+        return (
+            "The laboratory stated different results for one specimen and time, and it is not clear which of"
+            " them counts. Ask it to send the right one marked as a correction."
+        )
     if row.quality:
         return _quality_words(row.quality)
     if not row.is_usable:

@@ -4,6 +4,7 @@ A mark kept with the version would depend on what had arrived before it; read fr
 """
 
 from collections.abc import Collection, Iterable
+from datetime import timedelta
 from decimal import Decimal
 
 from django.db.models import BooleanField, Case, Exists, F, OuterRef, QuerySet, Value, When
@@ -47,6 +48,7 @@ def jumps_among(results: Iterable[Result]) -> dict[int, UnitJump]:
 
 def changes_nearby(results: Iterable[Result]) -> dict[int, str]:
     """Of results read with `results_of`: why some are in doubt, because one close to them was changed."""
+    within = timedelta(hours=library.limits().near_hours)
     timed = [
         Timed(
             key=result.pk,
@@ -62,7 +64,7 @@ def changes_nearby(results: Iterable[Result]) -> dict[int, str]:
         key: "A correction or withdrawal without an original, and another result of the same order and test,"
         f" have almost the same collection time (the other: {at:%Y-%m-%d %H:%M:%S} UTC): one may mean the"
         " other. Ask the laboratory to send the change with the time of the specimen it means."
-        for key, at in changed_nearby(timed).items()
+        for key, at in changed_nearby(timed, within=within).items()
     }
 
 

@@ -59,7 +59,7 @@ def test_check_digits() -> None:
 
 
 def test_limits_are_read() -> None:
-    assert (limits().oldest_years, limits().newest_minutes_ahead) == (10, 15)
+    assert (limits().oldest_years, limits().newest_minutes_ahead, limits().near_hours) == (10, 15, 24)
     assert (limits().results_in_message, limits().versions_in_message) == (2000, 20)
 
 
