@@ -10,27 +10,89 @@ from courses.models.course import (
     PeritonealDisease,
 )
 from courses.models.decision import Decision, Directive, DirectiveVoid, Signature
+from courses.models.dosimetry import AbsorbedDose, DoseSignOff, Organ
 from courses.models.fact import ChartFact, FactConfirmation, RecordKind
+from courses.models.incident import (
+    Incident,
+    IncidentAct,
+    IncidentActKind,
+    IncidentKind,
+)
 from courses.models.order import Order, OrderEvent
 from courses.models.protocol import ProtocolApproval, ProtocolMove
+from courses.models.recall import Recall, RecallAnswer, RecallOutcome
+from courses.models.therapy import (
+    CycleJudgement,
+    DayOutcome,
+    Infusion,
+    InfusionEnd,
+    StartAuthorisation,
+    StepKind,
+    TherapyDay,
+    TherapyStep,
+)
+from courses.models.vial import (
+    AminoAcidBag,
+    AssayDirection,
+    BookingState,
+    DispensedUnit,
+    UnitForm,
+    Vial,
+    VialBooking,
+    VialBookingEvent,
+    VialEvent,
+    VialFate,
+)
+from courses.models.webhook import Webhook, WebhookCall, WebhookEvent
 
 __all__ = [
+    "AbsorbedDose",
     "Administration",
+    "AminoAcidBag",
+    "AssayDirection",
     "BaselineLock",
+    "BookingState",
     "ChartFact",
     "Course",
     "CourseQuerySet",
     "CourseStatus",
     "Cycle",
+    "CycleJudgement",
+    "DayOutcome",
     "Decision",
     "Directive",
     "DirectiveVoid",
+    "DispensedUnit",
+    "DoseSignOff",
     "FactConfirmation",
+    "Incident",
+    "IncidentAct",
+    "IncidentActKind",
+    "IncidentKind",
+    "Infusion",
+    "InfusionEnd",
     "Order",
     "OrderEvent",
+    "Organ",
     "PeritonealDisease",
     "ProtocolApproval",
     "ProtocolMove",
+    "Recall",
+    "RecallAnswer",
+    "RecallOutcome",
     "RecordKind",
     "Signature",
+    "StartAuthorisation",
+    "StepKind",
+    "TherapyDay",
+    "TherapyStep",
+    "UnitForm",
+    "Vial",
+    "VialBooking",
+    "VialBookingEvent",
+    "VialEvent",
+    "VialFate",
+    "Webhook",
+    "WebhookCall",
+    "WebhookEvent",
 ]

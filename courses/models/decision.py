@@ -99,6 +99,10 @@ class Directive(models.Model):
     activity_gbq = models.DecimalField(max_digits=7, decimal_places=4)
     route = models.CharField(max_length=40)
     administer_on = models.DateField()
+    # Of a remainder, after a part of the cycle was given: the judgement that asked for it.
+    remainder_of = models.ForeignKey(
+        "courses.CycleJudgement", on_delete=models.PROTECT, null=True, blank=True, related_name="directives"
+    )
 
     class Meta:
         ordering: ClassVar = ["cycle", "-revision"]
