@@ -1,0 +1,56 @@
+"""Every door of the service beside the admin: its address, and things of the clinic to ask for."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+# Of the libraries, each with its own tests, and of nobody: they ask for no right.
+OPEN = {
+    "home", "live", "ready", "schema", "docs",
+    "account_login", "account_logout", "account_inactive", "account_change_password", "account_set_password",
+    "account_reauthenticate",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One address: its name with its namespace, and the names and converters of what it takes."""
+
+    name: str
+    takes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What may be asked for: for each door, or for the name of what it takes, a value that exists."""
+
+    things: dict[str, Any] = field(default_factory=dict)
+
+    def address(self, door: Door, *, stranger: bool = False) -> str:
+        """The address of a thing that exists, or of one that does not."""
+        values = {}
+        for name in door.takes:
+            values[name] = self.things.get(f"{door.name}.{name}", self.things.get(name))
+            if stranger and (name.endswith("id") or name == "key"):
+                values[name] = uuid4()
+        return reverse(door.name, kwargs=values)
+
+
+def all_doors() -> list[Door]:
+    """Every named address outside the admin, in order of its name."""
+    found = {door.name: door for door in _walk(get_resolver(), ())}
+    return [found[name] for name in sorted(found) if name not in OPEN]
+
+
+def _walk(resolver: URLResolver, spaces: tuple[str, ...]) -> Iterator[Door]:
+    for entry in resolver.url_patterns:
+        if isinstance(entry, URLResolver):
+            if entry.namespace != "admin" and str(entry.pattern) != "admin/":
+                yield from _walk(entry, (*spaces, entry.namespace) if entry.namespace else spaces)
+        elif isinstance(entry, URLPattern) and entry.name and not str(entry.pattern).startswith("admin/"):
+            takes = re.findall(r"<(?:\w+:)?(\w+)>", str(entry.pattern))
+            yield Door(":".join((*spaces, entry.name)), tuple(takes))
