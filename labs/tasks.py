@@ -1,4 +1,4 @@
-"""Read kept messages in the background, and delete stored answers past their time (thin)."""
+"""Read kept messages in the background, keep the house, and seal the record (thin)."""
 
 from collections.abc import Sequence
 
@@ -17,3 +17,9 @@ def read_messages(message_ids: Sequence[int] | None = None) -> None:
 def forget_old_answers() -> None:
     """Delete the stored answers that nobody repeats any more."""
     services.forget_old_answers()
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def seal_record() -> None:
+    """Seal the rows of the record that are old enough."""
+    services.seal_ripe_rows()

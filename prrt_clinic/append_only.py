@@ -25,6 +25,7 @@ APPEND_ONLY = (
     "labs.ResolutionVerdict",
     "labs.MessageReplay",
     "labs.ManualAct",
+    "labs.Seal",
     "courses.Decision",
     "courses.Signature",
     "courses.Directive",

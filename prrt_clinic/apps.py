@@ -35,4 +35,4 @@ class WiringConfig(AppConfig):
         last = [config for config in apps.get_app_configs() if config.models_module][-1]
         post_migrate.connect(furnish, sender=last, dispatch_uid="prrt_clinic.furnish")
         # They need the models, which this module is loaded before.
-        autodiscover_modules("nudges", "schema")
+        autodiscover_modules("nudges", "schema", "sealing")

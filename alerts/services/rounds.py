@@ -16,6 +16,7 @@ from labs.clock import database_now
 from labs.drop_folder import FolderWatch
 from labs.services.answered import forget_old_answers
 from labs.services.read import read_waiting_messages
+from labs.services.seals import seal_ripe_rows
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +121,8 @@ STAGES = (
         name="mails sent",
         work=lambda turn: dispatch_due(limit=BATCH, older_than=turn.older_than),
     ),
-    # Last: it keeps the house, and nobody waits for it.
+    # Last: they keep the house, and nobody waits for them.
+    Stage(name="links of the record sealed", work=lambda turn: seal_ripe_rows(), in_batches=False),
     Stage(
         name="stored answers deleted",
         work=lambda turn: forget_old_answers(limit=BATCH, older_than=turn.older_than),

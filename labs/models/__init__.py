@@ -14,6 +14,7 @@ from labs.models.resolution import (
     ResolutionVerdict,
 )
 from labs.models.result import LabReport, Observation, Result
+from labs.models.seal import Seal, SealMark
 from labs.models.setup import CsvFeed, LocalCode, Sender, UnitSpelling
 from labs.models.traffic import ExpectedTraffic, UnitUse
 
@@ -45,6 +46,8 @@ __all__ = [
     "QuarantinedResult",
     "ResolutionVerdict",
     "Result",
+    "Seal",
+    "SealMark",
     "Sender",
     "UnitSpelling",
     "UnitUse",

@@ -27,6 +27,7 @@ from labs.services.merges import (
 from labs.services.origins import Arrival
 from labs.services.patients import record_weight, register_patient
 from labs.services.read import note_repeated, read_waiting_messages, take_request
+from labs.services.seals import seal_ripe_rows
 from labs.services.setup import SetupRefused, SetupRow, load_setup
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "record_weight",
     "register_patient",
     "review_merge",
+    "seal_ripe_rows",
     "take_request",
     "waiting_merges",
 ]
