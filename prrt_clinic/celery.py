@@ -17,7 +17,7 @@ app = Celery("prrt_clinic")
 TICK_SECONDS = {
     "labs.tasks.read_messages": 10,
     "labs.tasks.forget_old_answers": 30,
-    "labs.tasks.seal_record": 60,
+    "labs.tasks.seal_record": 30,
     "courses.tasks.sweep_courses": 20,
     "alerts.tasks.triage_decisions": 10,
     "alerts.tasks.watch": 20,
