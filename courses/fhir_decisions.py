@@ -6,6 +6,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from courses.fhir_shapes import (
+    EVIDENCE,
     LOINC,
     RULES,
     Shape,
@@ -90,11 +91,13 @@ def _output(decision: Decision) -> Shape:
 
 def _lacking(gap: dict[str, Any]) -> Shape:
     """One piece of evidence that is missing: why, and what to do."""
+    analyte = by_loinc(gap["code"])
+    name = gap["code"].replace("_", " ") if analyte is None else analyte.name
     due = f" Due on {gap['due_on']}." if gap.get("due_on") else ""
-    text = f"{gap['why']}. {gap['resolve']}{due}".strip()
+    text = f"{name}: {gap['why']}. To do: {gap['resolve']}.{due}"
     found = issue(severity="warning", code="required", text=text)
-    system = LOINC if by_loinc(gap["code"]) else "urn:prrt-clinic:evidence"
-    return found | {"details": concept(gap["why"], system=system, code=gap["code"].replace(" ", "-"))}
+    system = EVIDENCE if analyte is None else LOINC
+    return found | {"details": concept(name, system=system, code=gap["code"].replace(" ", "-"))}
 
 
 def _required(code: str) -> Shape:
@@ -152,7 +155,7 @@ def _issue(decision: Decision, reason: dict[str, Any], place: int, viewer: Viewe
     if evidence := [_evidence(item) for item in reason.get("evidence", ())]:
         shape["evidence"] = evidence
     if reason.get("release"):
-        shape["mitigation"] = [{"action": concept(f"Ends when: {reason['release']}")}]
+        shape["mitigation"] = [{"action": concept(f"What ends it: {reason['release']}")}]
     return shape
 
 
