@@ -3,6 +3,7 @@
 import hashlib
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 from rest_framework.exceptions import NotFound
 from rest_framework.permissions import AllowAny
@@ -24,7 +25,7 @@ from labs.services import (
     take_request,
 )
 
-RELEASED_ON = "2026-11-26"  # of the door's capabilities; it changes with them
+RELEASED_ON = "2026-11-27"  # of the door's capabilities; it changes with them
 _LONGEST_KEY = 255
 # Conditions that would have to be kept, and are not known here; to pass one over would change what was asked.
 _UNKNOWN_CONDITIONS = ("If-None-Match", "If-Modified-Since", "If-Unmodified-Since")
@@ -154,10 +155,13 @@ class Metadata(FhirView):
     """What this door can do; open to everybody, it holds no patient."""
 
     permission_classes = [AllowAny]
+    more: tuple[
+        dict[str, Any], ...
+    ] = ()  # what other apps show here, handed over where the routes are joined
 
     def get(self, request: Request) -> Response:
         """The CapabilityStatement."""
-        return Response(capability(base=self.base, released_on=RELEASED_ON))
+        return Response(capability(base=self.base, released_on=RELEASED_ON, more=self.more))
 
 
 class Nowhere(FhirView):
@@ -168,7 +172,7 @@ class Nowhere(FhirView):
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         """There is nothing here, whatever is asked."""
         super().initial(request, *args, **kwargs)
-        raise NotFound("This door has Observation, DiagnosticReport, metadata, and bundles at its root.")
+        raise NotFound("This door has what /fhir/metadata lists, and bundles at its root.")
 
 
 def _refuse_unknown_conditions(request: Request) -> None:

@@ -1,5 +1,6 @@
 """Say what the FHIR door can do: its CapabilityStatement."""
 
+from collections.abc import Sequence
 from typing import Any
 
 _PARAMETERS = (
@@ -10,14 +11,17 @@ _PARAMETERS = (
 )
 
 
-def capability(*, base: str, released_on: str) -> dict[str, Any]:
-    """The whole statement."""
+def capability(*, base: str, released_on: str, more: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """The whole statement; `more` are the resources that other apps show at this door."""
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
         "date": released_on,
         "kind": "instance",
-        "implementation": {"description": "Laboratory results for the PRRT clinic", "url": base.rstrip("/")},
+        "implementation": {
+            "description": "Laboratory results and courses of the PRRT clinic",
+            "url": base.rstrip("/"),
+        },
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "application/json"],
         "rest": [
@@ -26,11 +30,12 @@ def capability(*, base: str, released_on: str) -> dict[str, Any]:
                 "documentation": "Laboratories hand results in; no patient is ever made from them.",
                 "security": {
                     "description": "Authorization: Bearer, a token of manage.py token --role lab-feed;"
-                    " people of the clinic read with their log-in."
+                    " people of the clinic read with their log-in, pharmacy's token what it needs of orders."
                 },
                 "resource": [
                     _resource("Observation", ("create", "update", "read", "search-type"), searched=True),
                     _resource("DiagnosticReport", ("create", "update", "read"), searched=False),
+                    *more,
                 ],
                 "interaction": [{"code": "transaction"}, {"code": "batch"}],
             }

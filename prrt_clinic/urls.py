@@ -3,10 +3,12 @@
 from allauth.account import views as account
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from courses.fhir_capability import shown_of_courses
+from labs.api import Metadata
 from prrt_clinic import health, problems
 
 # The admin's own log-in would pass by the rate limits.
@@ -31,6 +33,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("courses.urls")),
     path("", include("labs.urls")),
     path("labs/", include("labs.file_urls")),
+    # Before the laboratories' routes, whose last one answers for every other address.
+    re_path(r"^fhir/metadata/?$", Metadata.as_view(more=tuple(shown_of_courses()))),
+    path("fhir/", include("courses.fhir_urls")),
     path("fhir/", include("labs.api_urls")),
     path("api/v1/", include("courses.api_urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),

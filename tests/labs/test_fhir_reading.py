@@ -241,7 +241,7 @@ def test_the_door_describes_itself_to_everybody() -> None:
     assert (answer.status_code, statement.fhirVersion) == (200, "4.0.1")
     body = told(answer)
     kinds = {each["type"]: each for each in body["rest"][0]["resource"]}
-    assert set(kinds) == {"Observation", "DiagnosticReport"}
+    assert {"Observation", "DiagnosticReport"} <= set(kinds)  # beside them stands what courses show here
     assert {each["code"] for each in body["rest"][0]["interaction"]} == {"transaction", "batch"}
     assert [each["name"] for each in kinds["Observation"]["searchParam"]] == [
         "patient", "subject", "identifier", "code",

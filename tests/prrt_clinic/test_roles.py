@@ -76,6 +76,10 @@ def test_a_right_given_by_hand_does_not_survive_the_next_migrate():
         ("administrator", "alerts.acknowledge_technical_alert", True),
         ("service-pharmacy", "courses.view_order", True),
         ("service-pharmacy", "courses.view_decision", False),
+        ("service-pharmacy", "courses.view_course", True),
+        ("service-pharmacy", "courses.view_dispensedunit", True),
+        ("service-pharmacy", "courses.view_administration", False),
+        ("service-pharmacy", "courses.view_directive", False),
     ],
 )
 def test_the_matrix_grants_and_denies(role, right, held, person):
