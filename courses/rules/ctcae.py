@@ -19,6 +19,7 @@ from courses.rules.judging import (
     bound_holds,
     compare,
     normal_limit,
+    parts_of,
 )
 from courses.rules.manual_grades import manual_grade
 from courses.rules.protocol import Condition, Criterion, GradeRow, Reference, Test
@@ -107,6 +108,16 @@ def grade_of_numbers(criterion: Criterion, moment: Moment, case: Case) -> GradeR
             gaps.add(gap(GapKind.SYMPTOM, criterion.term))
         return GradeRange(row.grade, high, frozenset(gaps) if high > row.grade else frozenset())
     return GradeRange(0, high or 0, frozenset(gaps))
+
+
+def grade_at_baseline(criterion: Criterion, case: Case) -> GradeRange | None:
+    """The grades the numbers of the baseline leave possible; none without a baseline of every part."""
+    parts, baselines = parts_of(criterion.quantity), case.history.baselines
+    if any(part not in baselines for part in parts):
+        return None
+    samples = {part: baselines[part] for part in parts}
+    moment = Moment(day=samples[parts[0]].day, interval=0, samples=samples)
+    return grade_of_numbers(criterion, moment, case)
 
 
 def row_holds(row: GradeRow, criterion: Criterion, moment: Moment, case: Case) -> Judged:

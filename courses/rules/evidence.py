@@ -24,15 +24,20 @@ QUARANTINED = "quarantined"
 NOT_REPRESENTATIVE = "not-representative"
 UNVERIFIED = "unverified"
 TWO_RESULTS = "two different results are reported for one specimen"
+SET_ASIDE = "two people marked it as not representative"
 # What a mark means to whoever reads the decision; any other mark names a fault of the specimen.
 _MARK_WORDS = {
-    NOT_REPRESENTATIVE: "two people marked it as not representative",
+    NOT_REPRESENTATIVE: SET_ASIDE,
     "contradicted": "the versions of it that the laboratory sent contradict each other",
     "unit-jump": "it lies from the value before it as the same number in another unit would",
     "changed-nearby": "a correction or withdrawal of almost the same collection time may mean it",
     "implausible": "it is an unlikely value, which a new draw settles",
 }
-WITHDRAWN = (Status.CANCELLED, Status.ENTERED_IN_ERROR)
+_WITHDRAWN_WORDS = {
+    Status.CANCELLED: "was cancelled",
+    Status.ENTERED_IN_ERROR: "was withdrawn as entered in error",
+}
+WITHDRAWN = tuple(_WITHDRAWN_WORDS)
 
 
 class Standing(Enum):
@@ -43,6 +48,7 @@ class Standing(Enum):
     CONFLICT = "two different results for one specimen"
     UNREAD = "came, but waits for a person to read it"
     EMPTY = "no number"
+    WITHDRAWN = "cancelled, or entered in error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +94,12 @@ class Sample:
 
 
 def sift(measurements: Iterable[Measurement]) -> tuple[Sample, ...]:
-    """One sample per result, oldest first: order and repetition of the input do not matter."""
+    """One sample per result that stands, oldest first: order and repetition of the input do not matter."""
+    return tuple(s for s in _all_samples(measurements) if s.standing is not Standing.WITHDRAWN)
+
+
+def _all_samples(measurements: Iterable[Measurement]) -> tuple[Sample, ...]:
+    """The same, with what is left of withdrawn results."""
     groups: dict[tuple[str, datetime, str], list[Measurement]] = defaultdict(list)
     for measurement in measurements:
         groups[measurement.code, measurement.collected_at, measurement.result].append(measurement)
@@ -99,10 +110,13 @@ def sift(measurements: Iterable[Measurement]) -> tuple[Sample, ...]:
 
 
 def _effective(group: list[Measurement]) -> Iterator[Sample]:
-    """The sample a group of versions leaves behind; none when the result was withdrawn."""
+    """The sample a group of versions leaves behind."""
     rank = max(_RANK[m.status] for m in group)
     top = sorted((m for m in group if _RANK[m.status] == rank), key=_stable)
     if top[0].status in WITHDRAWN:
+        # Nothing of it is ever judged; that it was withdrawn is told where nothing has replaced it.
+        why = _WITHDRAWN_WORDS[top[0].status]
+        yield Sample(measurement=top[0], value=None, standing=Standing.WITHDRAWN, why=why)
         return
     lows = [m.low for m in top if m.low is not None]
     highs = [m.high for m in top if m.high is not None]
@@ -194,6 +208,7 @@ class History:
     doubtful: tuple[Sample, ...]
     baselines: Mapping[str, Sample]
     cycle_days: tuple[date, ...]
+    withdrawn: tuple[Sample, ...] = ()
 
     @property
     def given(self) -> int:
@@ -221,11 +236,13 @@ class History:
 
 def read_history(chart: Chart) -> History:
     """Sift a chart's results and find the baselines."""
-    samples = sift(chart.measurements)
+    every = _all_samples(chart.measurements)
+    samples = tuple(s for s in every if s.standing is not Standing.WITHDRAWN)
     cycle_days = tuple(sorted(cycle.on for cycle in chart.cycles))
     return History(
         decisive=tuple(s for s in samples if s.standing is Standing.DECISIVE),
         doubtful=tuple(s for s in samples if s.standing is not Standing.DECISIVE),
+        withdrawn=tuple(s for s in every if s.standing is Standing.WITHDRAWN),
         baselines=_baselines(samples, cycle_days, locked=chart.baseline_locked),
         cycle_days=cycle_days,
     )
@@ -236,20 +253,17 @@ def _baselines(
 ) -> dict[str, Sample]:
     """The newest marked result of each analyte; without a mark, the newest usable one before the first cycle.
 
-    A mark on a result that is unusable, or was collected after the first administration, gives no baseline.
-    Once the baselines are locked, only marks count.
+    A mark on a result that is unusable, or not of a day before that of the first administration, gives no
+    baseline: of an administration only the day is known, so that nobody can tell whether a specimen of the
+    same day was drawn before the infusion or during it. Once the baselines are locked, only marks count.
     """
     first = cycle_days[0] if cycle_days else None
     marked = {s.analyte for s in samples if s.measurement.baseline or locked}
     found: dict[str, Sample] = {}
     for sample in samples:
-        if sample.standing is not Standing.DECISIVE:
-            continue
-        if sample.measurement.baseline:
-            usable = first is None or sample.day <= first
-        else:
-            usable = sample.analyte not in marked and (first is None or sample.day < first)
-        if usable:
+        before = first is None or sample.day < first
+        chosen = sample.measurement.baseline or sample.analyte not in marked
+        if sample.standing is Standing.DECISIVE and before and chosen:
             found[sample.analyte] = _as_baseline(sample)
     return found
 

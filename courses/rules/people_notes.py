@@ -143,7 +143,8 @@ def _manual_notes(given: ManualGrade, case: Case) -> Iterator[Reason]:
 def _attribution_notes(a: Attribution, case: Case, course: Course) -> Iterator[Reason]:
     """What an attribution excuses, when it ended, and where it excuses nothing."""
     track = _track_named(a.term, case)
-    family, _ = family_of(a.term, case)
+    # Results of a term may be followed by another row than the one events of its name belong to.
+    family = family_of(a.term, case)[0] if track is None else track.family
     if family is None:
         return
     relation = "related" if a.related else "not related"

@@ -10,7 +10,7 @@ from courses.rules.checks import judge_checks, not_considered
 from courses.rules.comparing import compared_window
 from courses.rules.derived import Case, Moment
 from courses.rules.dosing import Dosing, judge_families, to_confirm
-from courses.rules.doubts import doubtful_lacks, moments_of, recovery_lacks, set_aside_notes
+from courses.rules.doubts import doubtful_lacks, moments_of, recovery_lacks, set_aside_notes, withdrawn_notes
 from courses.rules.eligibility import (
     age_reasons,
     floor_judged,
@@ -20,6 +20,7 @@ from courses.rules.eligibility import (
     newest_moment,
 )
 from courses.rules.evidence import Sample, read_history
+from courses.rules.formula_notes import formula_notes
 from courses.rules.grade_table import differences, grade_lines
 from courses.rules.judging import parts_of
 from courses.rules.limit_warning import limit_warnings
@@ -74,9 +75,11 @@ def recommend(*, chart: Chart, protocol: Protocol, today: date) -> Recommendatio
     others = [
         *floor_reasons(case=case, dates=dates),
         *age_reasons(case=case, dates=dates),
+        *formula_notes(case=case, dates=dates),
         *limit_warnings(dosing=dosing, case=case, dates=dates, today=today),
         *checked.reasons,
         *set_aside_notes(case),
+        *withdrawn_notes(case),
         *people_notes(case, course),
         *_window_reasons(dates, dosing, protocol),
         *_lack_reasons(lacks, today),

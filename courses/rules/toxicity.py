@@ -305,14 +305,14 @@ def family_of(term: str, case: Case) -> tuple[ToxicityFamily | None, str]:
 
 
 def _terms(case: Case) -> Mapping[str, tuple[ToxicityFamily, str]]:
-    """Each term people may report, folded, with the family and track it belongs to."""
+    """Each term people may report, folded, with the family and track it belongs to; the first row has it."""
     found: dict[str, tuple[ToxicityFamily, str]] = {}
     for family in case.protocol.families:
         for term in family.terms:
             for name in (term, *case.protocol.criteria.by_term[term].also_reported_as):
-                found[folded(name)] = (family, term)
+                found.setdefault(folded(name), (family, term))
         for name in family.reported_terms:
-            found[folded(name)] = (family, name)
+            found.setdefault(folded(name), (family, name))
     return found
 
 
