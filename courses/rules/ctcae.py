@@ -112,12 +112,17 @@ def grade_of_numbers(criterion: Criterion, moment: Moment, case: Case) -> GradeR
 
 def grade_at_baseline(criterion: Criterion, case: Case) -> GradeRange | None:
     """The grades the numbers of the baseline leave possible; none without a baseline of every part."""
+    moment = baseline_moment(criterion, case)
+    return None if moment is None else grade_of_numbers(criterion, moment, case)
+
+
+def baseline_moment(criterion: Criterion, case: Case) -> Moment | None:
+    """The baselines of what a term is graded by, as if drawn together; none where one of them lacks."""
     parts, baselines = parts_of(criterion.quantity), case.history.baselines
     if any(part not in baselines for part in parts):
         return None
     samples = {part: baselines[part] for part in parts}
-    moment = Moment(day=samples[parts[0]].day, interval=0, samples=samples)
-    return grade_of_numbers(criterion, moment, case)
+    return Moment(day=samples[parts[0]].day, interval=0, samples=samples)
 
 
 def row_holds(row: GradeRow, criterion: Criterion, moment: Moment, case: Case) -> Judged:

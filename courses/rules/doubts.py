@@ -19,7 +19,7 @@ def doubtful_lacks(*, alarms: Callable[[Sample, Case], bool], case: Case) -> Ite
     `alarms` says whether the chart would act, or might, because of one sample, if what is in doubt were as in
     the case it is given. A later reliable result of the same analyte settles an unreliable one of the present
     interval. Two different results for one specimen it does not settle where one of them may have been a
-    toxicity, in whatever interval since the first cycle. Nobody may act past a newest result without a number.
+    toxicity, in whatever interval since the first cycle. Nobody acts past a newest result without a number.
     """
     together = _read_together(case)
 
@@ -87,7 +87,7 @@ def _unread(sample: Sample, case: Case, *, past: bool, asked: bool) -> Iterator[
 
 
 def _numberless(sample: Sample, case: Case, *, asked: bool) -> Lack:
-    """A newest result without a number holds where it is always needed or a rule asks for it; else it is told."""
+    """A newest result without a number holds where it is always needed or a rule asks; else it is told."""
     row, name = case.protocol.lab(sample.analyte), case.protocol.names[sample.analyte]
     return Lack(
         gap=MissingEvidence(
@@ -195,8 +195,8 @@ def set_aside_notes(case: Case) -> Iterator[Reason]:
             yield Reason(
                 rule=UNUSABLE,
                 action=Action.PROCEED,
-                sentence=f"{sample_words(sample, case.protocol)}: {why}, so it shows neither a toxicity nor a "
-                "recovery.",
+                sentence=f"{sample_words(sample, case.protocol)}: {why}, so it shows neither a "
+                "toxicity nor a recovery.",
                 threshold="usable evidence for the day of treatment",
                 source="this service's own rule: a result set aside by two people stays visible",
                 evidence=(lab_evidence(sample, case.protocol),),

@@ -32,9 +32,10 @@ def _age_note(case: Case, dates: Dates) -> Iterator[Reason]:
         yield Reason(
             rule=AGE_RULE,
             action=Action.PROCEED,
-            sentence=f"The patient, born on {day_words(born)}, is {age} years old on the planned day, and the "
-            f"creatinine clearance by Cockcroft and Gault was derived in people of {adults.from_age} years or "
-            "older: a physician agrees to its use, or judges the kidney function otherwise.",
+            sentence=f"The patient, born on {day_words(born)}, is {age} years old on the planned day, "
+            "and the creatinine clearance by Cockcroft and Gault was derived in people of "
+            f"{adults.from_age} years or older: a physician agrees to its use, or judges the kidney function "
+            "otherwise.",
             threshold=f"{adults.from_age} years or older",
             source=str(adults.source),
             comparisons=(compared_age(born, dates.judged_for, adults.from_age),),
@@ -58,8 +59,8 @@ def _weight_note(case: Case) -> Iterator[Reason]:
         yield Reason(
             rule=WEIGHT,
             action=Action.PROCEED,
-            sentence=f"Body weight {_words(newest)}, more than {plain(rule.percent)} % away from {told}: check "
-            "the weights, for the creatinine clearance rests on them.",
+            sentence=f"Body weight {_words(newest)}, more than {plain(rule.percent)} % away from {told}: "
+            "check the weights, for the creatinine clearance rests on them.",
             threshold=f"at most {plain(rule.percent)} % of change",
             source=str(rule.source),
             evidence=tuple(_evidence(weight) for weight in (*far, newest)),

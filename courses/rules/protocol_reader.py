@@ -8,9 +8,9 @@ from courses.rules.check_reader import read_checks, read_support, read_surrogate
 from courses.rules.data_reader import TableReader
 from courses.rules.order_states import OrderKind
 from courses.rules.protocol import (
+    Adults,
     CalciumCorrection,
     ClockStart,
-    Adults,
     CockcroftGault,
     Criteria,
     DelayLimit,
