@@ -129,11 +129,14 @@ def row_holds(row: GradeRow, criterion: Criterion, moment: Moment, case: Case) -
     """A row holds when its bound is met, and its condition is so."""
     if row.condition is None:
         return bound_holds(row.bound, moment, case)
+    applies = condition_holds(row.condition, criterion, case)
+    if applies.holds is False:
+        return applies
     if row.condition is Condition.BASELINE_ABNORMAL:
         met = _bound_against_abnormal_baseline(row, moment, case)
     else:
         met = bound_holds(row.bound, moment, case)
-    return both([met, condition_holds(row.condition, criterion, case)])
+    return both([met, applies])
 
 
 def condition_holds(condition: Condition, criterion: Criterion, case: Case) -> Judged:
@@ -142,14 +145,20 @@ def condition_holds(condition: Condition, criterion: Criterion, case: Case) -> J
         return _anticoagulated(case)
     if condition is Condition.FASTING:
         return Judged(None, frozenset({gap(GapKind.SYMPTOM, criterion.term)}))
-    quantity = criterion.quantity
-    side = _LOW if condition is Condition.BASELINE_LOW else _HIGH
-    key = f"{side.value} {quantity}"
+    key = (condition, criterion.quantity)
     if key not in case.abnormal:
-        case.abnormal[key] = _outside_normal(case.history.baselines.get(quantity), side)
-    outside = case.abnormal[key]
-    holds = negated(outside) if condition is Condition.BASELINE_NORMAL else outside
-    return Judged(holds, frozenset() if holds is not None else frozenset({gap(GapKind.BASELINE, quantity)}))
+        case.abnormal[key] = _baseline_is(condition, criterion.quantity, case)
+    holds = case.abnormal[key]
+    if holds is not None:
+        return Judged(holds)
+    return Judged(None, frozenset({gap(GapKind.BASELINE, criterion.quantity)}))
+
+
+def _baseline_is(condition: Condition, quantity: str, case: Case) -> Tri:
+    """Whether the baseline lies below its lower limit, above its upper one, or not above it."""
+    side = _LOW if condition is Condition.BASELINE_LOW else _HIGH
+    outside = _outside_normal(case.history.baselines.get(quantity), side)
+    return negated(outside) if condition is Condition.BASELINE_NORMAL else outside
 
 
 def _anticoagulated(case: Case) -> Judged:

@@ -8,12 +8,14 @@ from courses.rules.evidence import SET_ASIDE, Sample, Standing
 from courses.rules.judging import asked_quantity, parts_of, parts_or_surrogate
 from courses.rules.required import CONFLICT, MISSING, UNUSABLE, Lack
 from courses.rules.toxicity import Episode
-from courses.rules.tracks import moments, tracks
+from courses.rules.tracks import Track, moments
 from courses.rules.values import Action, MissingEvidence, Reason
 from courses.rules.wording import day_words, lab_evidence, sample_words
 
 
-def doubtful_lacks(*, alarms: Callable[[Sample, Case], bool], case: Case) -> Iterator[Lack]:
+def doubtful_lacks(
+    *, alarms: Callable[[Sample, Case], bool], followed: Iterable[Track], case: Case
+) -> Iterator[Lack]:
     """Doubtful results: they may hold, and nothing about them clears.
 
     `alarms` says whether the chart would act, or might, because of one sample, if what is in doubt were as in
@@ -21,7 +23,7 @@ def doubtful_lacks(*, alarms: Callable[[Sample, Case], bool], case: Case) -> Ite
     interval. Two different results for one specimen it does not settle where one of them may have been a
     toxicity, in whatever interval since the first cycle. Nobody acts past a newest result without a number.
     """
-    together = _read_together(case)
+    together = _read_together(followed, case)
 
     def alarming(sample: Sample) -> bool:
         """Alone, or beside any other result in doubt that is read together with it."""
@@ -123,9 +125,9 @@ def moments_of(sample: Sample, case: Case) -> Iterator[tuple[Moment, frozenset[s
             yield moment, drawn
 
 
-def _read_together(case: Case) -> list[frozenset[str]]:
+def _read_together(followed: Iterable[Track], case: Case) -> list[frozenset[str]]:
     """The analytes that one rule looks at, of each rule."""
-    found = [track.analytes for track in tracks(case)]
+    found = [track.analytes for track in followed]
     for floor in case.protocol.floors:
         excuses = (case.protocol.criteria.by_term[bound.term].quantity for bound in floor.explained_by)
         own = (part for bound in floor.bounds for part in parts_or_surrogate(bound.quantity, case))

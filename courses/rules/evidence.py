@@ -120,16 +120,25 @@ def _effective(group: list[Measurement]) -> Iterator[Sample]:
         return
     lows = [m.low for m in top if m.low is not None]
     highs = [m.high for m in top if m.high is not None]
-    chosen = replace(
-        top[0],
-        # Where two copies give different limits the stricter counts.
-        low=max(lows, default=None),
-        high=min(highs, default=None),
-        quality=tuple(sorted({flag for m in top for flag in m.quality})),
-        baseline=any(m.baseline for m in group),
+    chosen = top[0]
+    if len(group) > 1 or len(chosen.quality) > 1:
+        chosen = replace(
+            chosen,
+            # Where two copies give different limits the stricter counts.
+            low=max(lows, default=None),
+            high=min(highs, default=None),
+            quality=tuple(sorted({flag for m in top for flag in m.quality})),
+            baseline=any(m.baseline for m in group),
+        )
+    value, standing, why = _standing(chosen, top)
+    yield Sample(
+        measurement=chosen,
+        value=value,
+        standing=standing,
+        why=why,
+        mild_low=min(lows, default=None),
+        mild_high=max(highs, default=None),
     )
-    mild_low, mild_high = min(lows, default=None), max(highs, default=None)
-    yield replace(_sample(chosen, top), mild_low=mild_low, mild_high=mild_high)
 
 
 def _stable(m: Measurement) -> tuple[str, str, str, str, str, str, tuple[str, ...]]:
@@ -138,22 +147,21 @@ def _stable(m: Measurement) -> tuple[str, str, str, str, str, str, tuple[str, ..
     return (m.status, value, m.comparator, m.ref, str(m.low), str(m.high), m.quality)
 
 
-def _sample(chosen: Measurement, top: list[Measurement]) -> Sample:
+def _standing(chosen: Measurement, top: list[Measurement]) -> tuple[Interval | None, Standing, str]:
+    """What the versions of the highest rank say together, how far that may be relied on, and why."""
     if QUARANTINED in chosen.quality:
-        why = "it waits in quarantine, where nothing is guessed"
-        return Sample(measurement=chosen, value=None, standing=Standing.UNREAD, why=why)
+        return None, Standing.UNREAD, "it waits in quarantine, where nothing is guessed"
     if any(m.value is None for m in top):
-        return Sample(measurement=chosen, value=None, standing=Standing.EMPTY, why="it holds no number")
+        return None, Standing.EMPTY, "it holds no number"
     values = [compared(m.value, m.comparator) for m in top if m.value is not None]
     value = values[0]
     for other in values[1:]:
         if other != value:
             value = value.hull(other)
     if any(other != values[0] for other in values):
-        return Sample(measurement=chosen, value=value, standing=Standing.CONFLICT, why=TWO_RESULTS)
-    if why := _doubt_words(chosen):
-        return Sample(measurement=chosen, value=value, standing=Standing.ALARM, why=why)
-    return Sample(measurement=chosen, value=value, standing=Standing.DECISIVE)
+        return value, Standing.CONFLICT, TWO_RESULTS
+    why = _doubt_words(chosen)
+    return value, Standing.ALARM if why else Standing.DECISIVE, why
 
 
 def _doubt_words(chosen: Measurement) -> str:
@@ -221,7 +229,7 @@ class History:
 
     def present(self, sample: Sample) -> bool:
         """Whether a sample was collected since the last administration."""
-        return self.interval_of(sample.day) == self.given
+        return not self.cycle_days or sample.day > self.cycle_days[-1]
 
     def newest(self, analyte: str) -> Sample | None:
         """The newest decisive sample of an analyte since the last administration."""

@@ -18,9 +18,9 @@ from courses.rules.judging import Judged, asked_bound, bound_holds, parts_of
 from courses.rules.protocol import Bound, Floor, Test, ToxicityFamily, When
 from courses.rules.required import STALE, WEIGHT
 from courses.rules.schedule import Dates, clock_start
-from courses.rules.sparing import SAID, NotCounted, by_other_counts, not_counted
+from courses.rules.sparing import NotCounted, by_other_counts, left_out, not_counted
 from courses.rules.toxicity import Course
-from courses.rules.tracks import Track, tracks
+from courses.rules.tracks import Track
 from courses.rules.values import Reason, SilentRule
 from courses.rules.wording import bound_words, day_words, quantity_words
 from labs.clinic_days import days_between
@@ -38,7 +38,7 @@ def silent_rules(
     spoken = {reason.rule for reason in reasons}
     moment = newest_moment(case, dates)
     followed: dict[str, list[Track]] = {family.id: [] for family in case.protocol.families}
-    for track in tracks(case):
+    for track in course.tracks:
         followed[track.family.id].append(track)
     for family in case.protocol.families:
         yield from _silent_family(
@@ -95,7 +95,7 @@ def _silent_track(track: Track, moment: Moment, case: Case) -> SilentRule:
     if track.criterion is not None:
         bounds = [asked_bound(bound, moment, case) for bound in track.criterion.bounds]
         found = _judged_rule(family.id, name, judged, bounds, moment=moment, case=case)
-        return _told(found, lambda: NotCounted(why=SAID))
+        return _told(found, lambda: left_out(track.analytes, moment))
     bounds = list(bounds_of_grade(track.name, family.trigger_grade, case))
     found = _judged_rule(family.id, name, judged, bounds, moment=moment, case=case, term=track.name)
     return _told(found, lambda: not_counted(family, track.name, moment, case))

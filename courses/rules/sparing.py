@@ -1,6 +1,6 @@
 """Tell why a graded finding is not counted: other counts, its baseline, another row, or a person's word."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -16,6 +16,7 @@ from courses.rules.wording import sample_words
 
 OTHER_COUNTS = "it is explained by other counts"
 SAID = "of what a person recorded of it, which stands among the reasons"
+APART = "its parts were collected on different days and are not read together"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +41,19 @@ def not_counted(family: ToxicityFamily, term: str, moment: Moment, case: Case) -
         )
         return NotCounted(why=why, comparisons=tuple(_normal_baseline(criterion, case)))
     excuses = [bound for e in family.exemptions if e.term == term for bound in e.explained_by]
-    return by_other_counts(excuses, moment, case) if excuses else NotCounted(why=SAID)
+    if excuses:
+        return by_other_counts(excuses, moment, case)
+    return left_out(parts_of(criterion.quantity), moment)
+
+
+def left_out(analytes: Iterable[str], moment: Moment) -> NotCounted:
+    """Of what no rule explains: results too far apart to be one finding, or one of which a person spoke."""
+    days = {moment.samples[analyte].day for analyte in analytes if analyte in moment.samples}
+    return NotCounted(why=APART if len(days) > 1 else SAID)
 
 
 def by_other_counts(excuses: Sequence[GradeBound], moment: Moment, case: Case) -> NotCounted:
-    """The grades of other counts that explain a finding away; without any a person's word did it."""
-    if not excuses:
-        return NotCounted(why=SAID)
+    """The grades of other counts that explain a finding away."""
     return NotCounted(why=OTHER_COUNTS, comparisons=tuple(compared_excuses(excuses, moment, case)))
 
 

@@ -73,9 +73,11 @@ class Excused:
 class Course:
     """What following every track over the whole chart has shown.
 
-    `spoken` holds the attributions of each track as they stand at last, by the ids of family and track.
+    `tracks` are the lines that were followed. `spoken` holds the attributions of each as they stand at last,
+    by the ids of family and track.
     """
 
+    tracks: tuple[Track, ...] = ()
     episodes: tuple[Episode, ...]
     unknowns: tuple[Unknown, ...]
     excused: tuple[Excused, ...] = ()
@@ -89,7 +91,8 @@ def follow(case: Case) -> Course:
     unknowns: list[Unknown] = []
     excused: list[Excused] = []
     spoken: dict[tuple[str, str], Spoken] = {}
-    for track in tracks(case):
+    followed = tracks(case)
+    for track in followed:
         own = [moment for moment, drawn in seen if track.concerns(moment, drawn)]
         found = _follow_track(track, own, case)
         episodes += found.episodes
@@ -97,6 +100,7 @@ def follow(case: Case) -> Course:
         excused += found.excused
         spoken |= found.spoken
     return Course(
+        tracks=followed,
         episodes=(*_marked(episodes), *reported(case)),
         unknowns=tuple(unknowns),
         excused=tuple(excused),

@@ -68,6 +68,8 @@ class Track:
     analytes: frozenset[str]
     # Whether other counts may explain a finding away: only those of its own day do.
     is_excusable: bool = False
+    # Whether the protocol always needs what the track is judged by, so that not knowing it holds.
+    is_required: bool = True
 
     def concerns(self, moment: Moment, drawn: frozenset[str]) -> bool:
         """Whether a draw brought anything this track looks at, and its own analyte was measured.
@@ -122,6 +124,7 @@ def without_stale_companions(moment: Moment, primary: str, case: Case) -> Moment
 def tracks(case: Case) -> tuple[Track, ...]:
     """Every line that laboratory results are followed along."""
     found: list[Track] = []
+    required = {row.analyte for row in case.protocol.labs if row.always}
     for family in case.protocol.families:
         for term in family.terms:
             own = _parts_of_term(term, case)
@@ -135,6 +138,7 @@ def tracks(case: Case) -> tuple[Track, ...]:
                     primary=own[0],
                     analytes=frozenset(names),
                     is_excusable=bool(_excuses(family, term)),
+                    is_required=required.issuperset(own),
                 )
             )
         for criterion in family.criteria:
@@ -231,12 +235,10 @@ def _judge_grade(track: Track, moment: Moment, case: Case) -> Finding:
         excuse = explained(_excuses(family, track.name), track.primary, moment, case)
         spared = Judged(family.spare_baseline_grade and no_worse_than_baseline(found, criterion, case))
         elsewhere = judged_elsewhere(family, criterion, case)
-    required = {row.analyte for row in case.protocol.labs if row.always}
-    always = required.issuperset(parts_of(criterion.quantity))
     return Finding(
         triggered=both([reached, _not(excuse), _not(spared), _not(elsewhere)]),
         resolved=either([found.at_most(family.resolved_grade), excuse, spared, elsewhere]),
-        weighty=always or excuse.holds is None or any(g.kind in _WEIGHTY for g in reached.gaps),
+        weighty=track.is_required or excuse.holds is None or any(g.kind in _WEIGHTY for g in reached.gaps),
         grade=found.low,
         worst_grade=found.high,
         manual=None if found == numbers else manual_grade(criterion, moment, case),

@@ -317,3 +317,13 @@ def test_a_normal_result_whose_baseline_is_not_known_is_told_as_normal() -> None
         "Alanine aminotransferase (ALT) 20 U/L on 27 April 2026, not above 5 × the upper limit of normal "
         "(175 U/L)"
     )
+
+
+def test_a_calcium_and_an_albumin_of_a_later_day_are_told_as_not_read_together() -> None:
+    later = draw_day() + timedelta(days=1)
+    drawn = tuple(m for m in panel(draw_day()) if m.analyte != "ALB")
+    draws = (*drawn, measurement("CA", "1.4", draw_day()), measurement("ALB", "40", later))
+    line = silent(chart(draws=draws), "DM-OTH", about="Hypocalcemia")
+    assert line.why.endswith(
+        "not counted, because its parts were collected on different days and are not read together"
+    )
