@@ -95,28 +95,36 @@ class Sample:
 
 def sift(measurements: Iterable[Measurement]) -> tuple[Sample, ...]:
     """One sample per result that stands, oldest first: order and repetition of the input do not matter."""
-    return tuple(s for s in _all_samples(measurements) if s.standing is not Standing.WITHDRAWN)
+    found = [sample for group in _versions(measurements) for sample in _effective(group)]
+    return _oldest_first(_merged(found))
 
 
-def _all_samples(measurements: Iterable[Measurement]) -> tuple[Sample, ...]:
-    """The same, with what is left of withdrawn results."""
-    groups: dict[tuple[str, datetime, str], list[Measurement]] = defaultdict(list)
-    for measurement in measurements:
-        groups[measurement.code, measurement.collected_at, measurement.result].append(measurement)
-    found = [sample for group in groups.values() for sample in _effective(group)]
-    return tuple(
-        sorted(_merged(found), key=lambda sample: (sample.at, sample.analyte, sample.measurement.code))
+def _withdrawn(withdrawals: Iterable[Measurement]) -> tuple[Sample, ...]:
+    """What is left of the results that were withdrawn: that they came, and never what they said."""
+    tops = (max(group, key=lambda m: (_RANK[m.status], _stable(m))) for group in _versions(withdrawals))
+    return _oldest_first(
+        Sample(measurement=top, value=None, standing=Standing.WITHDRAWN, why=_WITHDRAWN_WORDS[top.status])
+        for top in tops
     )
 
 
+def _oldest_first(samples: Iterable[Sample]) -> tuple[Sample, ...]:
+    return tuple(sorted(samples, key=lambda sample: (sample.at, sample.analyte, sample.measurement.code)))
+
+
+def _versions(measurements: Iterable[Measurement]) -> Iterable[list[Measurement]]:
+    """The versions of each result together."""
+    groups: dict[tuple[str, datetime, str], list[Measurement]] = defaultdict(list)
+    for measurement in measurements:
+        groups[measurement.code, measurement.collected_at, measurement.result].append(measurement)
+    return groups.values()
+
+
 def _effective(group: list[Measurement]) -> Iterator[Sample]:
-    """The sample a group of versions leaves behind."""
+    """The sample a group of versions leaves behind; none when the result was withdrawn."""
     rank = max(_RANK[m.status] for m in group)
     top = sorted((m for m in group if _RANK[m.status] == rank), key=_stable)
     if top[0].status in WITHDRAWN:
-        # Nothing of it is ever judged; that it was withdrawn is told where nothing has replaced it.
-        why = _WITHDRAWN_WORDS[top[0].status]
-        yield Sample(measurement=top[0], value=None, standing=Standing.WITHDRAWN, why=why)
         return
     lows = [m.low for m in top if m.low is not None]
     highs = [m.high for m in top if m.high is not None]
@@ -229,7 +237,7 @@ class History:
 
     def present(self, sample: Sample) -> bool:
         """Whether a sample was collected since the last administration."""
-        return not self.cycle_days or sample.day > self.cycle_days[-1]
+        return self.interval_of(sample.day) == self.given
 
     def newest(self, analyte: str) -> Sample | None:
         """The newest decisive sample of an analyte since the last administration."""
@@ -244,13 +252,12 @@ class History:
 
 def read_history(chart: Chart) -> History:
     """Sift a chart's results and find the baselines."""
-    every = _all_samples(chart.measurements)
-    samples = tuple(s for s in every if s.standing is not Standing.WITHDRAWN)
+    samples = sift(chart.measurements)
     cycle_days = tuple(sorted(cycle.on for cycle in chart.cycles))
     return History(
         decisive=tuple(s for s in samples if s.standing is Standing.DECISIVE),
         doubtful=tuple(s for s in samples if s.standing is not Standing.DECISIVE),
-        withdrawn=tuple(s for s in every if s.standing is Standing.WITHDRAWN),
+        withdrawn=_withdrawn(m for m in chart.measurements if m.status in WITHDRAWN),
         baselines=_baselines(samples, cycle_days, locked=chart.baseline_locked),
         cycle_days=cycle_days,
     )
