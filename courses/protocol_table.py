@@ -82,12 +82,21 @@ def _evidence_rows(protocol: Protocol) -> Iterator[Row]:
     nearest = "; the nearest weight stands in at the baseline" if weight.nearest_for_baseline else ""
     valid = f"valid {weight.validity_days} days, due {weight.due_days_before} days before{nearest}"
     yield "EV-WEIGHT", valid, weight.source
+    if weight.change is not None:
+        yield (
+            "EV-WEIGHT",
+            f"note: a change of more than {plain(weight.change.percent)} %",
+            weight.change.source,
+        )
     mg_per_dl = _number(formula.umol_per_l_in_mg_per_dl)
     text = (
         f"({formula.age_constant} - age) × kg / ({formula.divisor} × creatinine mg/dL), × "
         f"{_number(formula.female_factor)} if female; 1 mg/dL = {mg_per_dl} µmol/L"
     )
     yield "creatinine clearance", text, formula.source
+    if formula.adults is not None:
+        words = f"note: younger than {formula.adults.from_age} years, a physician agrees to the formula"
+        yield "creatinine clearance", words, formula.adults.source
     slope, normal = _number(calcium.mmol_per_g), calcium.albumin_g_per_l
     yield "corrected calcium", f"total + {slope} × ({normal} - albumin g/L)", calcium.source
 
@@ -122,6 +131,10 @@ def _family_rows(family: ToxicityFamily, protocol: Protocol) -> Iterator[Row]:
     if family.milder_note:
         yield family.id, f"milder grades: {family.milder_note}", family.source
     for exemption in family.exemptions:
+        if exemption.judged_by:
+            words = f"not {exemption.term} over a normal baseline, which {exemption.judged_by} judges"
+            yield family.id, words, family.source
+            continue
         bounds = (f"{b.term} grade {b.at_least} to {b.at_most}" for b in exemption.explained_by)
         yield family.id, f"not {exemption.term} while {' and '.join(bounds)}", family.source
     if family.criteria:

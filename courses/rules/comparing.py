@@ -91,6 +91,7 @@ def counted(
     purpose: Purpose = Purpose.TRIGGER,
     collected_at: datetime | None = None,
     value_from: str = "",
+    limit_from: str = "",
 ) -> Comparison:
     """One comparison of whole numbers: days, years, grades."""
     return Comparison(
@@ -104,6 +105,7 @@ def counted(
         to_limit=_distance(str(number), str(limit), unit),
         purpose=purpose,
         value_from=value_from,
+        limit_from=limit_from,
     )
 
 

@@ -19,6 +19,7 @@ from courses.rules.judging import (
     bound_holds,
     compare,
     normal_limit,
+    parts_of,
 )
 from courses.rules.manual_grades import manual_grade
 from courses.rules.protocol import Condition, Criterion, GradeRow, Reference, Test
@@ -109,15 +110,33 @@ def grade_of_numbers(criterion: Criterion, moment: Moment, case: Case) -> GradeR
     return GradeRange(0, high or 0, frozenset(gaps))
 
 
+def grade_at_baseline(criterion: Criterion, case: Case) -> GradeRange | None:
+    """The grades the numbers of the baseline leave possible; none without a baseline of every part."""
+    moment = baseline_moment(criterion, case)
+    return None if moment is None else grade_of_numbers(criterion, moment, case)
+
+
+def baseline_moment(criterion: Criterion, case: Case) -> Moment | None:
+    """The baselines of what a term is graded by, as if drawn together; none where one of them lacks."""
+    parts, baselines = parts_of(criterion.quantity), case.history.baselines
+    if any(part not in baselines for part in parts):
+        return None
+    samples = {part: baselines[part] for part in parts}
+    return Moment(day=samples[parts[0]].day, interval=0, samples=samples)
+
+
 def row_holds(row: GradeRow, criterion: Criterion, moment: Moment, case: Case) -> Judged:
     """A row holds when its bound is met, and its condition is so."""
     if row.condition is None:
         return bound_holds(row.bound, moment, case)
+    applies = condition_holds(row.condition, criterion, case)
+    if applies.holds is False:
+        return applies
     if row.condition is Condition.BASELINE_ABNORMAL:
         met = _bound_against_abnormal_baseline(row, moment, case)
     else:
         met = bound_holds(row.bound, moment, case)
-    return both([met, condition_holds(row.condition, criterion, case)])
+    return both([met, applies])
 
 
 def condition_holds(condition: Condition, criterion: Criterion, case: Case) -> Judged:
@@ -126,14 +145,20 @@ def condition_holds(condition: Condition, criterion: Criterion, case: Case) -> J
         return _anticoagulated(case)
     if condition is Condition.FASTING:
         return Judged(None, frozenset({gap(GapKind.SYMPTOM, criterion.term)}))
-    quantity = criterion.quantity
-    side = _LOW if condition is Condition.BASELINE_LOW else _HIGH
-    key = f"{side.value} {quantity}"
+    key = (condition, criterion.quantity)
     if key not in case.abnormal:
-        case.abnormal[key] = _outside_normal(case.history.baselines.get(quantity), side)
-    outside = case.abnormal[key]
-    holds = negated(outside) if condition is Condition.BASELINE_NORMAL else outside
-    return Judged(holds, frozenset() if holds is not None else frozenset({gap(GapKind.BASELINE, quantity)}))
+        case.abnormal[key] = _baseline_is(condition, criterion.quantity, case)
+    holds = case.abnormal[key]
+    if holds is not None:
+        return Judged(holds)
+    return Judged(None, frozenset({gap(GapKind.BASELINE, criterion.quantity)}))
+
+
+def _baseline_is(condition: Condition, quantity: str, case: Case) -> Tri:
+    """Whether the baseline lies below its lower limit, above its upper one, or not above it."""
+    side = _LOW if condition is Condition.BASELINE_LOW else _HIGH
+    outside = _outside_normal(case.history.baselines.get(quantity), side)
+    return negated(outside) if condition is Condition.BASELINE_NORMAL else outside
 
 
 def _anticoagulated(case: Case) -> Judged:

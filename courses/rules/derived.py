@@ -73,7 +73,7 @@ class Case:
     protocol: Protocol
     today: date | None = None
     judged_for: date | None = None
-    abnormal: dict[str, Tri] = field(default_factory=dict, compare=False)
+    abnormal: dict[object, Tri] = field(default_factory=dict, compare=False)
     known: dict[object, Known] = field(default_factory=dict, compare=False)
 
 

@@ -4,35 +4,41 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from courses.rules.derived import Case, Moment
-from courses.rules.evidence import Sample, Standing
+from courses.rules.evidence import SET_ASIDE, Sample, Standing
 from courses.rules.judging import asked_quantity, parts_of, parts_or_surrogate
 from courses.rules.required import CONFLICT, MISSING, UNUSABLE, Lack
 from courses.rules.toxicity import Episode
-from courses.rules.tracks import moments, tracks
+from courses.rules.tracks import Track, moments
 from courses.rules.values import Action, MissingEvidence, Reason
 from courses.rules.wording import day_words, lab_evidence, sample_words
 
 
-def doubtful_lacks(*, alarms: Callable[[Sample, Case], bool], case: Case) -> Iterator[Lack]:
+def doubtful_lacks(
+    *, alarms: Callable[[Sample, Case], bool], followed: Iterable[Track], case: Case
+) -> Iterator[Lack]:
     """Doubtful results: they may hold, and nothing about them clears.
 
     `alarms` says whether the chart would act, or might, because of one sample, if what is in doubt were as in
     the case it is given. A later reliable result of the same analyte settles an unreliable one of the present
     interval. Two different results for one specimen it does not settle where one of them may have been a
-    toxicity, in whatever interval since the first cycle.
+    toxicity, in whatever interval since the first cycle. Nobody acts past a newest result without a number.
     """
-    together = _read_together(case)
+    together = _read_together(followed, case)
 
     def alarming(sample: Sample) -> bool:
         """Alone, or beside any other result in doubt that is read together with it."""
         beside = [(), *((other,) for other in _in_doubt_beside(sample, together, case))]
         return any(alarms(sample, _as_if_confirmed((sample, *others), case)) for others in beside)
 
+    empty = {s.analyte: s for s in case.history.doubtful if s.standing is Standing.EMPTY}
     for sample in case.history.doubtful:
         past = _is_past(sample, case)
-        if sample.standing is Standing.EMPTY or (past and not case.history.interval_of(sample.day)):
+        if past and not case.history.interval_of(sample.day):
             continue
-        if sample.standing is Standing.UNREAD:
+        if sample.standing is Standing.EMPTY:
+            if sample is empty[sample.analyte] and _is_open(sample, case):
+                yield _numberless(sample, case, asked=alarming(sample))
+        elif sample.standing is Standing.UNREAD:
             yield from _unread(sample, case, past=past, asked=not past and alarming(sample))
         elif sample.standing is Standing.CONFLICT:
             if not past or alarming(sample):
@@ -48,10 +54,14 @@ def _is_past(sample: Sample, case: Case) -> bool:
 
 
 def _is_open(sample: Sample, case: Case) -> bool:
-    """Whether nothing has settled it: no draw settles a contradiction since the first cycle."""
+    """Whether nothing has settled it: no draw settles a contradiction since the first cycle.
+
+    Two people settle one without a number, where they say that it does not show how the patient is.
+    """
     if sample.standing is Standing.CONFLICT and case.history.interval_of(sample.day):
         return True
-    return sample.standing is not Standing.EMPTY and not _is_past(sample, case)
+    set_aside = sample.standing is Standing.EMPTY and sample.not_representative
+    return not set_aside and not _is_past(sample, case)
 
 
 def _unread(sample: Sample, case: Case, *, past: bool, asked: bool) -> Iterator[Lack]:
@@ -78,6 +88,23 @@ def _unread(sample: Sample, case: Case, *, past: bool, asked: bool) -> Iterator[
     )
 
 
+def _numberless(sample: Sample, case: Case, *, asked: bool) -> Lack:
+    """A newest result without a number holds where it is always needed or a rule asks; else it is told."""
+    row, name = case.protocol.lab(sample.analyte), case.protocol.names[sample.analyte]
+    return Lack(
+        gap=MissingEvidence(
+            item=sample.analyte,
+            rule=UNUSABLE,
+            why=f"the newest result, of {day_words(sample.day)}, holds no number",
+            resolve=f"repeat {name} so that it gives a number, or have the laboratory correct the result",
+        ),
+        name=name,
+        source=str((row or case.protocol.labs[0]).source),
+        evidence=(lab_evidence(sample, case.protocol),),
+        holds=asked or (row is not None and row.always),
+    )
+
+
 def _as_if_confirmed(samples: Iterable[Sample], case: Case) -> Case:
     """The case as it would be if these samples were reliable.
 
@@ -98,9 +125,9 @@ def moments_of(sample: Sample, case: Case) -> Iterator[tuple[Moment, frozenset[s
             yield moment, drawn
 
 
-def _read_together(case: Case) -> list[frozenset[str]]:
+def _read_together(followed: Iterable[Track], case: Case) -> list[frozenset[str]]:
     """The analytes that one rule looks at, of each rule."""
-    found = [track.analytes for track in tracks(case)]
+    found = [track.analytes for track in followed]
     for floor in case.protocol.floors:
         excuses = (case.protocol.criteria.by_term[bound.term].quantity for bound in floor.explained_by)
         own = (part for bound in floor.bounds for part in parts_or_surrogate(bound.quantity, case))
@@ -165,13 +192,34 @@ def recovery_lacks(episodes: Iterable[Episode], case: Case) -> Iterator[Lack]:
 def set_aside_notes(case: Case) -> Iterator[Reason]:
     """A note for every result of the whole chart that two people marked as not representative."""
     for sample in case.history.doubtful:
-        if sample.not_representative and sample.standing is Standing.ALARM:
+        if sample.not_representative and sample.standing in (Standing.ALARM, Standing.EMPTY):
+            why = sample.why if sample.standing is Standing.ALARM else f"{sample.why} and {SET_ASIDE}"
             yield Reason(
                 rule=UNUSABLE,
                 action=Action.PROCEED,
-                sentence=f"{sample_words(sample, case.protocol)}: {sample.why}, so it shows neither a "
+                sentence=f"{sample_words(sample, case.protocol)}: {why}, so it shows neither a "
                 "toxicity nor a recovery.",
                 threshold="usable evidence for the day of treatment",
                 source="this service's own rule: a result set aside by two people stays visible",
                 evidence=(lab_evidence(sample, case.protocol),),
             )
+
+
+def withdrawn_notes(case: Case) -> Iterator[Reason]:
+    """A note for each analyte whose newest specimen was cancelled or entered in error and not replaced."""
+    history = case.history
+    newest = {s.analyte: s for s in history.withdrawn if history.present(s)}
+    for analyte, sample in newest.items():
+        standing = [s for s in (*history.decisive, *history.doubtful) if s.analyte == analyte]
+        if any(other.at >= sample.at for other in standing):
+            continue
+        counts = history.newest(analyte)
+        tail = "" if counts is None else f"; what counts is {sample_words(counts, case.protocol)}"
+        yield Reason(
+            rule=UNUSABLE,
+            action=Action.PROCEED,
+            sentence=f"{case.protocol.names[analyte]}: a newer result, of {day_words(sample.day)}, "
+            f"{sample.why} and nothing has replaced it{tail}.",
+            threshold="usable evidence for the day of treatment",
+            source="this service's own rule: a newest result that was withdrawn is told",
+        )

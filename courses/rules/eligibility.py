@@ -158,8 +158,8 @@ def _floor_reason(floor: Floor, moment: Moment, case: Case) -> Reason:
     if floor.action.is_go or floor.action is Action.STOP:
         return reason
     newest = max(moment.samples[part].day for part in parts)
-    text = bounds_release(bounds, moment, case)
-    return released_by_results(reason, text, [bound.quantity for bound in bounds], newest, case)
+    needs = bounds_release(bounds, moment, case)
+    return released_by_results(reason, needs, [bound.quantity for bound in bounds], newest, case)
 
 
 def _consequence(floor: Floor) -> str:

@@ -24,15 +24,20 @@ QUARANTINED = "quarantined"
 NOT_REPRESENTATIVE = "not-representative"
 UNVERIFIED = "unverified"
 TWO_RESULTS = "two different results are reported for one specimen"
+SET_ASIDE = "two people marked it as not representative"
 # What a mark means to whoever reads the decision; any other mark names a fault of the specimen.
 _MARK_WORDS = {
-    NOT_REPRESENTATIVE: "two people marked it as not representative",
+    NOT_REPRESENTATIVE: SET_ASIDE,
     "contradicted": "the versions of it that the laboratory sent contradict each other",
     "unit-jump": "it lies from the value before it as the same number in another unit would",
     "changed-nearby": "a correction or withdrawal of almost the same collection time may mean it",
     "implausible": "it is an unlikely value, which a new draw settles",
 }
-WITHDRAWN = (Status.CANCELLED, Status.ENTERED_IN_ERROR)
+_WITHDRAWN_WORDS = {
+    Status.CANCELLED: "was cancelled",
+    Status.ENTERED_IN_ERROR: "was withdrawn as entered in error",
+}
+WITHDRAWN = tuple(_WITHDRAWN_WORDS)
 
 
 class Standing(Enum):
@@ -43,6 +48,7 @@ class Standing(Enum):
     CONFLICT = "two different results for one specimen"
     UNREAD = "came, but waits for a person to read it"
     EMPTY = "no number"
+    WITHDRAWN = "cancelled, or entered in error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,14 +94,30 @@ class Sample:
 
 
 def sift(measurements: Iterable[Measurement]) -> tuple[Sample, ...]:
-    """One sample per result, oldest first: order and repetition of the input do not matter."""
+    """One sample per result that stands, oldest first: order and repetition of the input do not matter."""
+    found = [sample for group in _versions(measurements) for sample in _effective(group)]
+    return _oldest_first(_merged(found))
+
+
+def _withdrawn(withdrawals: Iterable[Measurement]) -> tuple[Sample, ...]:
+    """What is left of the results that were withdrawn: that they came, and never what they said."""
+    tops = (max(group, key=lambda m: (_RANK[m.status], _stable(m))) for group in _versions(withdrawals))
+    return _oldest_first(
+        Sample(measurement=top, value=None, standing=Standing.WITHDRAWN, why=_WITHDRAWN_WORDS[top.status])
+        for top in tops
+    )
+
+
+def _oldest_first(samples: Iterable[Sample]) -> tuple[Sample, ...]:
+    return tuple(sorted(samples, key=lambda sample: (sample.at, sample.analyte, sample.measurement.code)))
+
+
+def _versions(measurements: Iterable[Measurement]) -> Iterable[list[Measurement]]:
+    """The versions of each result together."""
     groups: dict[tuple[str, datetime, str], list[Measurement]] = defaultdict(list)
     for measurement in measurements:
         groups[measurement.code, measurement.collected_at, measurement.result].append(measurement)
-    found = [sample for group in groups.values() for sample in _effective(group)]
-    return tuple(
-        sorted(_merged(found), key=lambda sample: (sample.at, sample.analyte, sample.measurement.code))
-    )
+    return groups.values()
 
 
 def _effective(group: list[Measurement]) -> Iterator[Sample]:
@@ -106,16 +128,25 @@ def _effective(group: list[Measurement]) -> Iterator[Sample]:
         return
     lows = [m.low for m in top if m.low is not None]
     highs = [m.high for m in top if m.high is not None]
-    chosen = replace(
-        top[0],
-        # Where two copies give different limits the stricter counts.
-        low=max(lows, default=None),
-        high=min(highs, default=None),
-        quality=tuple(sorted({flag for m in top for flag in m.quality})),
-        baseline=any(m.baseline for m in group),
+    chosen = top[0]
+    if len(group) > 1 or len(chosen.quality) > 1:
+        chosen = replace(
+            chosen,
+            # Where two copies give different limits the stricter counts.
+            low=max(lows, default=None),
+            high=min(highs, default=None),
+            quality=tuple(sorted({flag for m in top for flag in m.quality})),
+            baseline=any(m.baseline for m in group),
+        )
+    value, standing, why = _standing(chosen, top)
+    yield Sample(
+        measurement=chosen,
+        value=value,
+        standing=standing,
+        why=why,
+        mild_low=min(lows, default=None),
+        mild_high=max(highs, default=None),
     )
-    mild_low, mild_high = min(lows, default=None), max(highs, default=None)
-    yield replace(_sample(chosen, top), mild_low=mild_low, mild_high=mild_high)
 
 
 def _stable(m: Measurement) -> tuple[str, str, str, str, str, str, tuple[str, ...]]:
@@ -124,22 +155,21 @@ def _stable(m: Measurement) -> tuple[str, str, str, str, str, str, tuple[str, ..
     return (m.status, value, m.comparator, m.ref, str(m.low), str(m.high), m.quality)
 
 
-def _sample(chosen: Measurement, top: list[Measurement]) -> Sample:
+def _standing(chosen: Measurement, top: list[Measurement]) -> tuple[Interval | None, Standing, str]:
+    """What the versions of the highest rank say together, how far that may be relied on, and why."""
     if QUARANTINED in chosen.quality:
-        why = "it waits in quarantine, where nothing is guessed"
-        return Sample(measurement=chosen, value=None, standing=Standing.UNREAD, why=why)
+        return None, Standing.UNREAD, "it waits in quarantine, where nothing is guessed"
     if any(m.value is None for m in top):
-        return Sample(measurement=chosen, value=None, standing=Standing.EMPTY, why="it holds no number")
+        return None, Standing.EMPTY, "it holds no number"
     values = [compared(m.value, m.comparator) for m in top if m.value is not None]
     value = values[0]
     for other in values[1:]:
         if other != value:
             value = value.hull(other)
     if any(other != values[0] for other in values):
-        return Sample(measurement=chosen, value=value, standing=Standing.CONFLICT, why=TWO_RESULTS)
-    if why := _doubt_words(chosen):
-        return Sample(measurement=chosen, value=value, standing=Standing.ALARM, why=why)
-    return Sample(measurement=chosen, value=value, standing=Standing.DECISIVE)
+        return value, Standing.CONFLICT, TWO_RESULTS
+    why = _doubt_words(chosen)
+    return value, Standing.ALARM if why else Standing.DECISIVE, why
 
 
 def _doubt_words(chosen: Measurement) -> str:
@@ -194,6 +224,7 @@ class History:
     doubtful: tuple[Sample, ...]
     baselines: Mapping[str, Sample]
     cycle_days: tuple[date, ...]
+    withdrawn: tuple[Sample, ...] = ()
 
     @property
     def given(self) -> int:
@@ -226,6 +257,7 @@ def read_history(chart: Chart) -> History:
     return History(
         decisive=tuple(s for s in samples if s.standing is Standing.DECISIVE),
         doubtful=tuple(s for s in samples if s.standing is not Standing.DECISIVE),
+        withdrawn=_withdrawn(m for m in chart.measurements if m.status in WITHDRAWN),
         baselines=_baselines(samples, cycle_days, locked=chart.baseline_locked),
         cycle_days=cycle_days,
     )
@@ -236,20 +268,17 @@ def _baselines(
 ) -> dict[str, Sample]:
     """The newest marked result of each analyte; without a mark, the newest usable one before the first cycle.
 
-    A mark on a result that is unusable, or was collected after the first administration, gives no baseline.
-    Once the baselines are locked, only marks count.
+    A mark on a result that is unusable, or not of a day before that of the first administration, gives no
+    baseline: of an administration only the day is known, so that nobody can tell whether a specimen of the
+    same day was drawn before the infusion or during it. Once the baselines are locked, only marks count.
     """
     first = cycle_days[0] if cycle_days else None
     marked = {s.analyte for s in samples if s.measurement.baseline or locked}
     found: dict[str, Sample] = {}
     for sample in samples:
-        if sample.standing is not Standing.DECISIVE:
-            continue
-        if sample.measurement.baseline:
-            usable = first is None or sample.day <= first
-        else:
-            usable = sample.analyte not in marked and (first is None or sample.day < first)
-        if usable:
+        before = first is None or sample.day < first
+        chosen = sample.measurement.baseline or sample.analyte not in marked
+        if sample.standing is Standing.DECISIVE and before and chosen:
             found[sample.analyte] = _as_baseline(sample)
     return found
 

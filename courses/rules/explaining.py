@@ -21,6 +21,7 @@ from courses.rules.judging import asked_bound, asked_quantity, parts_of
 from courses.rules.manual_grades import manual_grade
 from courses.rules.protocol import CREATININE_CLEARANCE, Bound, Reference, Test, ToxicityCriterion
 from courses.rules.releasing import grade_release, recovery_release, released_by_results
+from courses.rules.sparing import compared_with_baseline
 from courses.rules.toxicity import Episode
 from courses.rules.tracks import leading_bound
 from courses.rules.values import Action, Comparison, Evidence, Occurrence, Purpose, Reason
@@ -30,6 +31,7 @@ from courses.rules.wording import (
     day_words,
     event_evidence,
     lab_evidence,
+    needed_words,
     quantity_words,
     release_words,
     said_evidence,
@@ -87,12 +89,14 @@ def release_of(episode: Episode, case: Case) -> str:
         return f"grade {episode.family.resolved_grade} or milder"
     if episode.criterion is None:
         bounds = resolution_bounds(episode.track, episode.family.resolved_grade, case)
-        return " and ".join(release_words(bound, episode.newest, case) for bound in bounds)
+        words = release_words if len(bounds) == 1 else needed_words
+        return " and also ".join(words(bound, episode.newest, case) for bound in bounds)
     asked = [asked_quantity(name, episode.newest, case) for name, _ in episode.criterion.resolves_by]
     names = " and ".join(case.protocol.names[name] for name in asked)
+    each = "" if len(asked) == 1 else "each "
     return (
-        f"{names} back within the reference range or within {plain(episode.family.tolerance_percent)} % "
-        "of the baseline"
+        f"{names} {each}back within the reference range or within {plain(episode.family.tolerance_percent)} "
+        "% of the baseline"
     )
 
 
@@ -155,12 +159,12 @@ def with_release(reason: Reason, episode: Episode, case: Case) -> Reason:
         return replace(reason, release=text, release_on=case.today)
     if episode.criterion is None:
         quantities = [case.protocol.criteria.by_term[episode.track].quantity]
-        text = grade_release(episode.track, episode.family, episode.newest, case)
+        needs = grade_release(episode.track, episode.family, episode.newest, case)
     else:
         quantities = [name for name, _ in episode.criterion.resolves_by]
         quantities += [bound.quantity for bound in episode.criterion.bounds]
-        text = recovery_release(episode.criterion, episode.family, episode.newest, case)
-    return released_by_results(reason, text, quantities, episode.newest.day, case)
+        needs = recovery_release(episode.criterion, episode.family, episode.newest, case)
+    return released_by_results(reason, needs, quantities, episode.newest.day, case)
 
 
 def comparisons_of(episode: Episode, case: Case) -> Iterator[Comparison]:
@@ -181,6 +185,9 @@ def comparisons_of(episode: Episode, case: Case) -> Iterator[Comparison]:
         excuses = [e for e in episode.family.exemptions if e.term == episode.track]
         for exemption in excuses:
             yield from compared_excuses(exemption.explained_by, episode.newest, case)
+        beside = compared_with_baseline(episode.family, episode.track, episode.newest, case)
+        if beside is not None:
+            yield beside
         return
     yield from _no_longer_together(episode.criterion, episode.newest, case)
     tolerance = Fraction(episode.family.tolerance_percent) / 100

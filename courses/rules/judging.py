@@ -112,10 +112,15 @@ def limit_of(bound: Bound, moment: Moment, case: Case) -> Known:
     """The number a quantity is compared with, whatever it is a multiple of."""
     if bound.reference is None:
         return Known(exactly(bound.exact))
-    if bound.reference is Reference.BASELINE:
-        known = quantity_at_baseline(bound.quantity, case)
-    else:
-        known = normal_limit(bound.quantity, bound.reference, moment)
+    if bound.reference is not Reference.BASELINE:
+        return _scaled(normal_limit(bound.quantity, bound.reference, moment), bound)
+    key = (bound.quantity, bound.limit)  # the baseline is the same at every moment
+    if key not in case.known:
+        case.known[key] = _scaled(quantity_at_baseline(bound.quantity, case), bound)
+    return case.known[key]
+
+
+def _scaled(known: Known, bound: Bound) -> Known:
     return Known(None if known.value is None else known.value.scaled(bound.exact), known.gaps)
 
 

@@ -20,7 +20,7 @@ from courses.rules.occurrences import (
 from courses.rules.protocol import ToxicityFamily
 from courses.rules.required import UNUSABLE, Lack
 from courses.rules.toxicity import Course, Episode, family_of
-from courses.rules.tracks import Track, moments, tracks
+from courses.rules.tracks import Track, moments
 from courses.rules.values import Action, Evidence, MissingEvidence, Reason
 from courses.rules.wording import day_words, said_evidence
 
@@ -28,7 +28,7 @@ from courses.rules.wording import day_words, said_evidence
 def people_notes(case: Case, course: Course) -> Iterator[Reason]:
     """A note for everything people said that changes, or does not change, how a finding counts."""
     for given in sorted(set(case.chart.manual_grades), key=_grade_order):
-        yield from _manual_notes(given, case)
+        yield from _manual_notes(given, case, course)
     for attribution in sorted(set(case.chart.attributions), key=_attribution_order):
         yield from _attribution_notes(attribution, case, course)
     for review in sorted(set(case.chart.occurrence_reviews), key=_review_order):
@@ -58,13 +58,13 @@ def relation_words(episode: Episode, course: Course) -> str:
     return "possibly related until a physician records an attribution"
 
 
-def manual_lacks(case: Case) -> Iterator[Lack]:
+def manual_lacks(case: Case, course: Course) -> Iterator[Lack]:
     """Grades of people that would act, but belong to no result of their day and to no recorded event."""
     for given in sorted(set(case.chart.manual_grades), key=_grade_order):
         family, _ = family_of(given.term, case)
         if family is None or family.never_acts or given.grade < family.trigger_grade:
             continue
-        if not (_has_specimen(given, _track_named(given.term, case), case) or _is_event(given, case)):
+        if not (_has_specimen(given, _track_named(given.term, case, course), case) or _is_event(given, case)):
             yield _unattached(given, family)
 
 
@@ -83,11 +83,11 @@ def _unattached(given: ManualGrade, family: ToxicityFamily) -> Lack:
     )
 
 
-def _track_named(term: str, case: Case) -> Track | None:
+def _track_named(term: str, case: Case, course: Course) -> Track | None:
     """The graded line of a family that follows a term, under any of its accepted names."""
     by_term = case.protocol.criteria.by_term
     return next(
-        (t for t in tracks(case) if t.criterion is None and is_named(by_term[t.name], term)),
+        (t for t in course.tracks if t.criterion is None and is_named(by_term[t.name], term)),
         None,
     )
 
@@ -117,9 +117,9 @@ def _is_event(given: ManualGrade, case: Case) -> bool:
     )
 
 
-def _manual_notes(given: ManualGrade, case: Case) -> Iterator[Reason]:
+def _manual_notes(given: ManualGrade, case: Case, course: Course) -> Iterator[Reason]:
     """A grade that is milder than what the number gives changes nothing, and it is said so."""
-    track = _track_named(given.term, case)
+    track = _track_named(given.term, case, course)
     if track is None:
         return
     criterion = case.protocol.criteria.by_term[track.name]
@@ -142,8 +142,9 @@ def _manual_notes(given: ManualGrade, case: Case) -> Iterator[Reason]:
 
 def _attribution_notes(a: Attribution, case: Case, course: Course) -> Iterator[Reason]:
     """What an attribution excuses, when it ended, and where it excuses nothing."""
-    track = _track_named(a.term, case)
-    family, _ = family_of(a.term, case)
+    track = _track_named(a.term, case, course)
+    # Results of a term may be followed by another row than the one events of its name belong to.
+    family = family_of(a.term, case)[0] if track is None else track.family
     if family is None:
         return
     relation = "related" if a.related else "not related"

@@ -157,7 +157,7 @@ def _not_excluded(check: PregnancyCheck, found: list[Sample], case: Case, dates:
     days = [sample.day for sample in found] + ([] if positive is None else [positive.on])
     settle = f"have the laboratory confirm that this hCG lies below {_bound_words(check, case)}, or"
     if any(_is_low(sample, check) is False for sample in found):
-        settle = "have a physician judge the result, and"
+        settle = "both have a physician judge the result and"
     after = day_words(max(*days, add_days(valid_from, -1)))
     test = f"{settle} record a negative pregnancy test taken after {after}"
     why = f"{told}, and no negative test of a later day is recorded: pregnancy is not excluded"

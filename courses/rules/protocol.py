@@ -256,12 +256,29 @@ Check = PregnancyCheck | ImagingCheck | AnalogueCheck | AllergyCheck | HeartFail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WeightChange:
+    """By how much a body weight may move before that is pointed out."""
+
+    percent: Decimal
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WeightRule:
     """How fresh a body weight must be, and what stands in where none was taken near the baseline."""
 
     validity_days: int
     due_days_before: int
     nearest_for_baseline: bool
+    source: Source
+    change: WeightChange | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adults:
+    """The age in completed years from which a formula was derived; for younger people that is pointed out."""
+
+    from_age: int
     source: Source
 
 
@@ -274,6 +291,7 @@ class CockcroftGault:
     female_factor: Fraction
     umol_per_l_in_mg_per_dl: Fraction
     source: Source
+    adults: Adults | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,10 +314,14 @@ class GradeBound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exemption:
-    """A term that does not count while all these grades hold."""
+    """A term that does not count while all these grades hold, or, with `judged_by`, over a normal baseline.
+
+    `judged_by` names the row whose own bounds then reach all that the trigger grade of the term reaches.
+    """
 
     term: str
-    explained_by: tuple[GradeBound, ...]
+    explained_by: tuple[GradeBound, ...] = ()
+    judged_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from courses.rules.check_reader import read_checks, read_support, read_surrogate
 from courses.rules.data_reader import TableReader
 from courses.rules.order_states import OrderKind
 from courses.rules.protocol import (
+    Adults,
     CalciumCorrection,
     ClockStart,
     CockcroftGault,
@@ -17,6 +18,7 @@ from courses.rules.protocol import (
     Protocol,
     Schedule,
     Use,
+    WeightChange,
     WeightRule,
 )
 from courses.rules.row_reader import RowReader
@@ -145,9 +147,22 @@ def _weight(table: TableReader) -> WeightRule:
         due_days_before=table.whole("due_days_before"),
         nearest_for_baseline=table.flag("nearest_for_baseline"),
         source=table.source(),
+        change=_weight_change(table.table("change")) if table.has("change") else None,
     )
     if found.due_days_before > found.validity_days:
         raise table.fault("due_days_before", "is longer than the validity", "correct one of the two")
+    table.finish()
+    return found
+
+
+def _weight_change(table: TableReader) -> WeightChange:
+    found = WeightChange(percent=table.positive("note_above_percent"), source=table.source())
+    table.finish()
+    return found
+
+
+def _adults(table: TableReader) -> Adults:
+    found = Adults(from_age=table.whole("from_age", least=1), source=table.source())
     table.finish()
     return found
 
@@ -159,6 +174,7 @@ def _clearance(table: TableReader) -> CockcroftGault:
         female_factor=Fraction(table.positive("female_factor")),
         umol_per_l_in_mg_per_dl=Fraction(table.positive("umol_per_l_in_mg_per_dl")),
         source=table.source(),
+        adults=_adults(table.table("adults")) if table.has("adults") else None,
     )
     table.finish()
     return found

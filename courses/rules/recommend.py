@@ -10,7 +10,7 @@ from courses.rules.checks import judge_checks, not_considered
 from courses.rules.comparing import compared_window
 from courses.rules.derived import Case, Moment
 from courses.rules.dosing import Dosing, judge_families, to_confirm
-from courses.rules.doubts import doubtful_lacks, moments_of, recovery_lacks, set_aside_notes
+from courses.rules.doubts import doubtful_lacks, moments_of, recovery_lacks, set_aside_notes, withdrawn_notes
 from courses.rules.eligibility import (
     age_reasons,
     floor_judged,
@@ -20,6 +20,7 @@ from courses.rules.eligibility import (
     newest_moment,
 )
 from courses.rules.evidence import Sample, read_history
+from courses.rules.formula_notes import formula_notes
 from courses.rules.grade_table import differences, grade_lines
 from courses.rules.judging import parts_of
 from courses.rules.limit_warning import limit_warnings
@@ -31,7 +32,7 @@ from courses.rules.schedule import Dates, dates_of, delay_so_far
 from courses.rules.silence import WINDOW_RULE, silent_rules
 from courses.rules.support import mark_supported
 from courses.rules.toxicity import Course, follow, unless_attributed
-from courses.rules.tracks import Track, tracks
+from courses.rules.tracks import Track
 from courses.rules.values import (
     Action,
     ActivityLevel,
@@ -68,15 +69,17 @@ def recommend(*, chart: Chart, protocol: Protocol, today: date) -> Recommendatio
             *recovery_lacks(dosing.current, case),
             *floor_lacks(case=case, dates=dates),
             *checked.lacks,
-            *manual_lacks(case),
+            *manual_lacks(case, course),
         ]
     )
     others = [
         *floor_reasons(case=case, dates=dates),
         *age_reasons(case=case, dates=dates),
+        *formula_notes(case=case, dates=dates),
         *limit_warnings(dosing=dosing, case=case, dates=dates, today=today),
         *checked.reasons,
         *set_aside_notes(case),
+        *withdrawn_notes(case),
         *people_notes(case, course),
         *_window_reasons(dates, dosing, protocol),
         *_lack_reasons(lacks, today),
@@ -122,19 +125,20 @@ def _fault(fault: Exception, *, chart: Chart, protocol: Protocol) -> Recommendat
 
 def _doubts(case: Case, course: Course, dates: Dates) -> Iterator[Lack]:
     """Doubtful results that would act on the rules of the present interval."""
-    followed = tracks(case)
 
     def alarms(sample: Sample, asked: Case) -> bool:
         seen = list(moments_of(sample, asked))
         # What was not read is no finding of its own: it may only be what another finding asks for.
         if sample.value is not None and any(floors_act(moment, sample.analyte, asked) for moment, _ in seen):
             return True
-        looking = [track for track in followed if case.history.given and sample.analyte in track.analytes]
+        looking = [
+            track for track in course.tracks if case.history.given and sample.analyte in track.analytes
+        ]
         concerned = [(t, moment) for t in looking for moment, drawn in seen if t.concerns(moment, drawn)]
         judged = [(t, moment) for t, moment in concerned if moment.samples[t.primary].value is not None]
         return _floors_might_act(asked, case, dates) or any(_might_act(*one, asked, course) for one in judged)
 
-    return doubtful_lacks(alarms=alarms, case=case)
+    return doubtful_lacks(alarms=alarms, followed=course.tracks, case=case)
 
 
 def _floors_might_act(asked: Case, case: Case, dates: Dates) -> bool:

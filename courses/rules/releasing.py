@@ -6,7 +6,7 @@ specimen is still valid on the day of treatment. A specimen under a transfusion 
 recovery, so that its days are waited for as well. No earlier than today can anything be released.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
@@ -17,56 +17,68 @@ from courses.rules.judging import asked_bound, asked_quantity, limit_of, parts_o
 from courses.rules.protocol import Bound, ToxicityCriterion, ToxicityFamily
 from courses.rules.schedule import Dates
 from courses.rules.values import Action, Reason
-from courses.rules.wording import day_words, release_words
+from courses.rules.wording import day_words, needed_words, release_words
 from labs.clinic_days import add_days
 
 _THING = "{thing}"
 STOP_IS_FINAL = "a stop is final unless two physicians rescind it"
 
 
-def grade_release(term: str, family: ToxicityFamily, moment: Moment, case: Case) -> str:
-    """The values at which a graded toxicity counts as resolved: Platelets 75 ×10^9/L or more."""
+def grade_release(term: str, family: ToxicityFamily, moment: Moment, case: Case) -> list[str]:
+    """The values at which a graded toxicity counts as resolved, each of them needed."""
     bounds = resolution_bounds(term, family.resolved_grade, case)
-    return " and ".join(_named(bound, moment, case) for bound in bounds)
+    if len(bounds) == 1:
+        return [f"{case.protocol.names[bounds[0].quantity]} {release_words(bounds[0], moment, case)}"]
+    return [_named(bound, moment, case) for bound in bounds]
 
 
-def recovery_release(criterion: ToxicityCriterion, family: ToxicityFamily, moment: Moment, case: Case) -> str:
-    """The values at which a bounded toxicity counts as resolved: back, and no longer triggering."""
+def recovery_release(
+    criterion: ToxicityCriterion, family: ToxicityFamily, moment: Moment, case: Case
+) -> list[str]:
+    """The values at which a bounded toxicity counts as resolved, each needed: back, and no longer acting."""
     tolerance = Fraction(family.tolerance_percent) / 100
-    back = []
+    needs = []
     for quantity, falls in criterion.resolves_by:
         options = [
-            release_words(opposite(bound), moment, case)
+            needed_words(opposite(bound), moment, case)
             for bound in recovery_bounds(quantity, falls=falls, tolerance=tolerance, moment=moment, case=case)
             if limit_of(bound, moment, case).value is not None
         ]
-        asked = asked_quantity(quantity, moment, case)
-        back.append(f"{case.protocol.names[asked]} {' or '.join(options) or 'back at its baseline'}")
-    ended = bounds_release([asked_bound(bound, moment, case) for bound in criterion.bounds], moment, case)
-    return " and ".join([*back, ended])
+        name = case.protocol.names[asked_quantity(quantity, moment, case)]
+        needs.append(f"{name} {_either(options) or 'back at its baseline'}")
+    bounds = [asked_bound(bound, moment, case) for bound in criterion.bounds]
+    return [*needs, _either([_named(bound, moment, case) for bound in bounds])]
 
 
-def bounds_release(bounds: Iterable[Bound], moment: Moment, case: Case) -> str:
+def bounds_release(bounds: Sequence[Bound], moment: Moment, case: Case) -> list[str]:
     """The values at which bounds that act together no longer do: one of them not met is enough."""
-    return " or ".join(_named(bound, moment, case) for bound in bounds)
+    if len(bounds) == 1:
+        return [f"{case.protocol.names[bounds[0].quantity]} {release_words(bounds[0], moment, case)}"]
+    return [_either([_named(bound, moment, case) for bound in bounds])]
 
 
 def _named(bound: Bound, moment: Moment, case: Case) -> str:
-    return f"{case.protocol.names[bound.quantity]} {release_words(bound, moment, case)}"
+    return f"{case.protocol.names[bound.quantity]} {needed_words(bound, moment, case)}"
+
+
+def _either(options: Sequence[str]) -> str:
+    """One of them is enough: `either A or B`, so that nobody reads it together with what stands beside it."""
+    return f"either {' or '.join(options)}" if len(options) > 1 else "".join(options)
 
 
 def released_by_results(
-    reason: Reason, text: str, quantities: Iterable[str], newest: date, case: Case
+    reason: Reason, needs: Sequence[str], quantities: Iterable[str], newest: date, case: Case
 ) -> Reason:
-    """The reason with what ends it, and the day from which a specimen may show it."""
-    if not text or case.today is None or case.judged_for is None:
+    """The reason with all that ends it together, numbered, and the day from which a specimen may show it."""
+    if not needs or case.today is None or case.judged_for is None:
         return reason
     day = first_collection_day([part for q in quantities for part in parts_of(q)], newest, case)
-    return replace(
-        reason,
-        release=f"{text}, in a final result collected on or after {day_words(day)}",
-        release_on=max(day, case.today),
-    )
+    since = f"collected on or after {day_words(day)}"
+    text = f"{needs[0]}, in a final result {since}"
+    if len(needs) > 1:
+        numbered = "; ".join(f"({place}) {need}" for place, need in enumerate(needs, start=1))
+        text = f"all of these, in final results {since}: {numbered}"
+    return replace(reason, release=text, release_on=max(day, case.today))
 
 
 def first_collection_day(analytes: Iterable[str], newest: date, case: Case) -> date:

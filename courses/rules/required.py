@@ -188,7 +188,7 @@ def _merged(earlier: Lack, last: Lack) -> Lack:
         gap=replace(
             last.gap,
             why=f"{earlier.gap.why}; last draw: {last.gap.why}",
-            resolve=f"{earlier.gap.resolve}; and {last.gap.resolve}",
+            resolve=f"both draws: (1) {earlier.gap.resolve}; (2) {last.gap.resolve}",
             due_on=min(days, default=None),
         ),
         source="; ".join(dict.fromkeys([earlier.source, last.source])),

@@ -98,8 +98,13 @@ class RowReader:
             family = self._family(item)
             if family.id in [other.id for other in found]:
                 raise item.fault("id", f"{family.id} stands twice", "keep one row")
+            shared = {e.term: e.judged_by for e in family.exemptions if e.judged_by}
+            for row in sorted(set(shared.values()) - {other.id for other in found}):
+                raise item.fault("exemption", f"no row {row!r} stands before this one", "correct the id")
             for term in (*family.terms, *family.reported_terms):
                 name = folded(term)
+                if name in owner and shared.get(term) == owner[name]:
+                    continue  # people's word stays with the row that had the name first
                 if name in owner:
                     raise item.fault(
                         "terms", f"overlap: {term!r} already belongs to {owner[name]}", "keep one"
@@ -207,8 +212,12 @@ class RowReader:
         found = []
         for item in table.tables("exemption"):
             term = self._known_term(item, "term", item.text("term"))
-            bounds = tuple(self._grade_bound(bound) for bound in item.tables("explained_by"))
-            found.append(Exemption(term=term, explained_by=bounds))
+            if item.has("judged_over_normal_baseline_by"):
+                row = item.text("judged_over_normal_baseline_by")
+                found.append(Exemption(term=term, judged_by=row))
+            else:
+                bounds = tuple(self._grade_bound(bound) for bound in item.tables("explained_by"))
+                found.append(Exemption(term=term, explained_by=bounds))
             item.finish()
         return tuple(found)
 

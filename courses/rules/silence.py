@@ -1,6 +1,6 @@
 """Every rule that was asked and says nothing, or was not asked, and why: what is absent is told as well."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import date
 
@@ -8,7 +8,6 @@ from courses.rules.comparing import (
     bounds_of_grade,
     compared_age,
     compared_bound,
-    compared_excuses,
     compared_window,
     counted_days,
 )
@@ -16,17 +15,18 @@ from courses.rules.derived import Case, Gap, Moment
 from courses.rules.dosing import LIMIT_RULE
 from courses.rules.eligibility import AGE_RULE, judge_floor, newest_moment
 from courses.rules.judging import Judged, asked_bound, bound_holds, parts_of
-from courses.rules.protocol import Bound, Floor, GradeBound, Test, ToxicityFamily, When
+from courses.rules.protocol import Bound, Floor, Test, ToxicityFamily, When
 from courses.rules.required import STALE, WEIGHT
 from courses.rules.schedule import Dates, clock_start
+from courses.rules.sparing import NotCounted, by_other_counts, left_out, not_counted
 from courses.rules.toxicity import Course
-from courses.rules.tracks import Track, tracks
+from courses.rules.tracks import Track
 from courses.rules.values import Reason, SilentRule
 from courses.rules.wording import bound_words, day_words, quantity_words
 from labs.clinic_days import days_between
 
 WINDOW_RULE = "SCH-WINDOW"
-_EXCUSED = "not counted, because it is explained by other counts or no worse than at the baseline"
+_NOT_COUNTED = "not counted, because "
 _NOT_MEASURED = "no usable result since the last administration"
 _NO_CYCLE = "no cycle has been given yet, so nothing can be a toxicity of this treatment"
 
@@ -38,7 +38,7 @@ def silent_rules(
     spoken = {reason.rule for reason in reasons}
     moment = newest_moment(case, dates)
     followed: dict[str, list[Track]] = {family.id: [] for family in case.protocol.families}
-    for track in tracks(case):
+    for track in course.tracks:
         followed[track.family.id].append(track)
     for family in case.protocol.families:
         yield from _silent_family(
@@ -94,11 +94,11 @@ def _silent_track(track: Track, moment: Moment, case: Case) -> SilentRule:
     judged = track.judge(moment, case).triggered
     if track.criterion is not None:
         bounds = [asked_bound(bound, moment, case) for bound in track.criterion.bounds]
-        return _judged_rule(family.id, name, judged, bounds, moment=moment, case=case)
+        found = _judged_rule(family.id, name, judged, bounds, moment=moment, case=case)
+        return _told(found, lambda: left_out(track.analytes, moment))
     bounds = list(bounds_of_grade(track.name, family.trigger_grade, case))
     found = _judged_rule(family.id, name, judged, bounds, moment=moment, case=case, term=track.name)
-    excuses = [bound for e in family.exemptions if e.term == track.name for bound in e.explained_by]
-    return _with_excuses(found, excuses, moment, case)
+    return _told(found, lambda: not_counted(family, track.name, moment, case))
 
 
 def _silent_floor(floor: Floor, moment: Moment, case: Case) -> SilentRule:
@@ -116,7 +116,7 @@ def _silent_floor(floor: Floor, moment: Moment, case: Case) -> SilentRule:
         return SilentRule(rule=floor.id, name=floor.name, why=f"{names}: {why}")
     bounds = [bound for bound in bounds if bound not in absent]
     found = _judged_rule(floor.id, floor.name, judged, bounds, moment=moment, case=case)
-    return _with_excuses(found, floor.explained_by, moment, case)
+    return _told(found, lambda: by_other_counts(floor.explained_by, moment, case))
 
 
 def _judged_rule(
@@ -134,17 +134,18 @@ def _judged_rule(
     Of those that grade a `term` each acts alone; all others act only together, so that one unmet is enough.
     """
     shown = [bound for bound in bounds if parts_of(bound.quantity)[0] in moment.samples]
-    unmet = [bound for bound in shown if bound_holds(bound, moment, case).holds is False]
+    answers = [(bound, bound_holds(bound, moment, case).holds) for bound in shown]
+    unmet = [bound for bound, holds in answers if holds is False]
     if judged.holds is None:
         needs = ", ".join(sorted({_need_words(g, case) for g in judged.gaps}))
         why = f"{_found_words(shown, moment, case)}: could not be judged without {needs}"
-    elif unmet and (not term or len(unmet) == len(bounds)):
+    elif unmet and (not term or not any(holds for _, holds in answers)):
         why = " and ".join(
             f"{quantity_words(bound, moment, case)}, not {bound_words(bound, moment, case)}"
             for bound in unmet
         )
     elif bounds:
-        why = f"{_found_words(shown, moment, case)}: {_EXCUSED}"
+        why = f"{_found_words(shown, moment, case)}: {_NOT_COUNTED}"
     else:
         why = "no bound of the criteria applies to this patient"
     comparisons = tuple(compared_bound(bound, moment, case, term=term) for bound in shown)
@@ -162,12 +163,12 @@ def _need_words(gap: Gap, case: Case) -> str:
     return gap.kind_word if name is None else f"{gap.kind_word} ({name})"
 
 
-def _with_excuses(found: SilentRule, excuses: Iterable[GradeBound], moment: Moment, case: Case) -> SilentRule:
-    """Where a finding is explained away, the grades that explain it."""
-    if not found.why.endswith(_EXCUSED):
+def _told(found: SilentRule, because: Callable[[], NotCounted]) -> SilentRule:
+    """Where a finding is not counted, why, with the comparisons by which a reader sees it."""
+    if not found.why.endswith(_NOT_COUNTED):
         return found
-    by = tuple(compared_excuses(excuses, moment, case))
-    return replace(found, comparisons=(*found.comparisons, *by))
+    by = because()
+    return replace(found, why=found.why + by.why, comparisons=(*found.comparisons, *by.comparisons))
 
 
 def _silent_window(dates: Dates) -> SilentRule:

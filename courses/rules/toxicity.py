@@ -73,9 +73,11 @@ class Excused:
 class Course:
     """What following every track over the whole chart has shown.
 
-    `spoken` holds the attributions of each track as they stand at last, by the ids of family and track.
+    `tracks` are the lines that were followed. `spoken` holds the attributions of each as they stand at last,
+    by the ids of family and track.
     """
 
+    tracks: tuple[Track, ...] = ()
     episodes: tuple[Episode, ...]
     unknowns: tuple[Unknown, ...]
     excused: tuple[Excused, ...] = ()
@@ -89,7 +91,8 @@ def follow(case: Case) -> Course:
     unknowns: list[Unknown] = []
     excused: list[Excused] = []
     spoken: dict[tuple[str, str], Spoken] = {}
-    for track in tracks(case):
+    followed = tracks(case)
+    for track in followed:
         own = [moment for moment, drawn in seen if track.concerns(moment, drawn)]
         found = _follow_track(track, own, case)
         episodes += found.episodes
@@ -97,6 +100,7 @@ def follow(case: Case) -> Course:
         excused += found.excused
         spoken |= found.spoken
     return Course(
+        tracks=followed,
         episodes=(*_marked(episodes), *reported(case)),
         unknowns=tuple(unknowns),
         excused=tuple(excused),
@@ -305,14 +309,14 @@ def family_of(term: str, case: Case) -> tuple[ToxicityFamily | None, str]:
 
 
 def _terms(case: Case) -> Mapping[str, tuple[ToxicityFamily, str]]:
-    """Each term people may report, folded, with the family and track it belongs to."""
+    """Each term people may report, folded, with the family and track it belongs to; the first row has it."""
     found: dict[str, tuple[ToxicityFamily, str]] = {}
     for family in case.protocol.families:
         for term in family.terms:
             for name in (term, *case.protocol.criteria.by_term[term].also_reported_as):
-                found[folded(name)] = (family, term)
+                found.setdefault(folded(name), (family, term))
         for name in family.reported_terms:
-            found[folded(name)] = (family, name)
+            found.setdefault(folded(name), (family, name))
     return found
 
 

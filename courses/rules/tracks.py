@@ -6,7 +6,13 @@ from datetime import date
 from fractions import Fraction
 from itertools import groupby
 
-from courses.rules.ctcae import GradeRange, grade_of_numbers, raised_by_people
+from courses.rules.ctcae import (
+    GradeRange,
+    condition_holds,
+    grade_at_baseline,
+    grade_of_numbers,
+    raised_by_people,
+)
 from courses.rules.derived import Case, GapKind, Moment, gap
 from courses.rules.evidence import Sample
 from courses.rules.facts import Attribution, ManualGrade
@@ -21,7 +27,14 @@ from courses.rules.judging import (
     stood_in_for,
 )
 from courses.rules.manual_grades import manual_grade
-from courses.rules.protocol import Bound, Criterion, GradeBound, ToxicityCriterion, ToxicityFamily
+from courses.rules.protocol import (
+    Bound,
+    Condition,
+    Criterion,
+    GradeBound,
+    ToxicityCriterion,
+    ToxicityFamily,
+)
 from labs.clinic_days import days_between
 
 _WEIGHTY = (GapKind.BOUNDS,)
@@ -55,6 +68,8 @@ class Track:
     analytes: frozenset[str]
     # Whether other counts may explain a finding away: only those of its own day do.
     is_excusable: bool = False
+    # Whether the protocol always needs what the track is judged by, so that not knowing it holds.
+    is_required: bool = True
 
     def concerns(self, moment: Moment, drawn: frozenset[str]) -> bool:
         """Whether a draw brought anything this track looks at, and its own analyte was measured.
@@ -109,6 +124,7 @@ def without_stale_companions(moment: Moment, primary: str, case: Case) -> Moment
 def tracks(case: Case) -> tuple[Track, ...]:
     """Every line that laboratory results are followed along."""
     found: list[Track] = []
+    required = {row.analyte for row in case.protocol.labs if row.always}
     for family in case.protocol.families:
         for term in family.terms:
             own = _parts_of_term(term, case)
@@ -122,6 +138,7 @@ def tracks(case: Case) -> tuple[Track, ...]:
                     primary=own[0],
                     analytes=frozenset(names),
                     is_excusable=bool(_excuses(family, term)),
+                    is_required=required.issuperset(own),
                 )
             )
         for criterion in family.criteria:
@@ -213,16 +230,15 @@ def _judge_grade(track: Track, moment: Moment, case: Case) -> Finding:
     numbers = grade_of_numbers(criterion, moment, case)
     found = raised_by_people(numbers, criterion, moment, case)
     reached = found.at_least(family.trigger_grade)
-    excuse = Judged(False)
+    excuse = spared = elsewhere = Judged(False)
     if reached.holds is not False:
         excuse = explained(_excuses(family, track.name), track.primary, moment, case)
-    spared = Judged(family.spare_baseline_grade and _no_worse_than_baseline(found, track, case))
-    required = {row.analyte for row in case.protocol.labs if row.always}
-    always = required.issuperset(parts_of(criterion.quantity))
+        spared = Judged(family.spare_baseline_grade and no_worse_than_baseline(found, criterion, case))
+        elsewhere = judged_elsewhere(family, criterion, case)
     return Finding(
-        triggered=both([reached, _not(excuse), _not(spared)]),
-        resolved=either([found.at_most(family.resolved_grade), excuse, spared]),
-        weighty=always or excuse.holds is None or any(g.kind in _WEIGHTY for g in reached.gaps),
+        triggered=both([reached, _not(excuse), _not(spared), _not(elsewhere)]),
+        resolved=either([found.at_most(family.resolved_grade), excuse, spared, elsewhere]),
+        weighty=track.is_required or excuse.holds is None or any(g.kind in _WEIGHTY for g in reached.gaps),
         grade=found.low,
         worst_grade=found.high,
         manual=None if found == numbers else manual_grade(criterion, moment, case),
@@ -233,15 +249,22 @@ def _not(answer: Judged) -> Judged:
     return Judged(None if answer.holds is None else not answer.holds, answer.gaps)
 
 
-def _no_worse_than_baseline(found: GradeRange, track: Track, case: Case) -> bool:
+def judging_row(family: ToxicityFamily, term: str) -> str:
+    """The id of the row that judges a term over a normal baseline by bounds of its own; mostly none does."""
+    return next((e.judged_by for e in family.exemptions if e.term == term), "")
+
+
+def judged_elsewhere(family: ToxicityFamily, criterion: Criterion, case: Case) -> Judged:
+    """Whether another row judges all that this term's trigger grade reaches, for the baseline is normal."""
+    if not judging_row(family, criterion.term):
+        return Judged(False)
+    return condition_holds(Condition.BASELINE_NORMAL, criterion, case)
+
+
+def no_worse_than_baseline(found: GradeRange, criterion: Criterion, case: Case) -> bool:
     """Whether the grade is surely no worse than the baseline's own."""
-    criterion = case.protocol.criteria.by_term[track.name]
-    parts = parts_of(criterion.quantity)
-    samples = {part: case.history.baselines[part] for part in parts if part in case.history.baselines}
-    if len(samples) < len(parts):
-        return False
-    moment = Moment(day=samples[parts[0]].day, interval=0, samples=samples)
-    return found.high <= grade_of_numbers(criterion, moment, case).low
+    baseline = grade_at_baseline(criterion, case)
+    return baseline is not None and found.high <= baseline.low
 
 
 def _judge_bounds(

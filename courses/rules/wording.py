@@ -39,6 +39,12 @@ _OPPOSITE = {
     Test.ABOVE: "{} or less",
     Test.AT_LEAST: "below {}",
 }
+_NEEDED = {
+    Test.BELOW: "at least {}",
+    Test.AT_MOST: "above {}",
+    Test.ABOVE: "at most {}",
+    Test.AT_LEAST: "below {}",
+}
 REFERENCES = {
     Reference.LLN: "the lower limit of normal",
     Reference.ULN: "the upper limit of normal",
@@ -145,6 +151,11 @@ def bound_words(bound: Bound, moment: Moment | None, case: Case) -> str:
 def release_words(bound: Bound, moment: Moment | None, case: Case) -> str:
     """The opposite of a bound: 75 ×10^9/L or more."""
     return _OPPOSITE[bound.test].format(limit_words(bound, moment, case))
+
+
+def needed_words(bound: Bound, moment: Moment | None, case: Case) -> str:
+    """The same where several are told together: at least 75 ×10^9/L, with no "or" of its own."""
+    return _NEEDED[bound.test].format(limit_words(bound, moment, case))
 
 
 def surrogate_words(bounds: Iterable[Bound], moment: Moment, case: Case) -> str:

@@ -211,7 +211,8 @@ def test_a_raised_hcg_is_told_with_its_day_and_what_ends_the_hold() -> None:
     (reason,) = said(answer, PREGNANCY)
     assert reason.sentence == f"Pregnancy test: {RAISED}, {UNANSWERED}."
     assert reason.release == (
-        "have a physician judge the result, and record a negative pregnancy test taken after 29 April 2026"
+        "both have a physician judge the result and record a negative pregnancy test "
+        "taken after 29 April 2026"
     )
     assert [(e.name, e.value, e.unit, e.on, e.ref) for e in reason.evidence] == [
         ("Chorionic gonadotrophin, quantitative", "5000", "[IU]/L", before(5), "lab-1"),
@@ -253,7 +254,8 @@ def test_of_many_results_of_hcg_the_newest_raised_and_the_newest_open_one_are_to
             f"{UNANSWERED}"
         )
         assert gap.resolve == (
-            "have a physician judge the result, and record a negative pregnancy test taken after 1 May 2026"
+            "both have a physician judge the result and record a negative pregnancy test "
+            "taken after 1 May 2026"
         )
 
 
@@ -293,7 +295,7 @@ def test_beside_a_raised_hcg_an_unknown_person_is_asked_for_at_once(
     gap = next(gap for gap in lacking(answer, PREGNANCY) if gap.item == item)
     assert (gap.why, gap.due_on) == (WHY, None)
     assert gap.resolve == (
-        f"record the {name}, or have a physician judge the result, and record a negative pregnancy test "
+        f"record the {name}, or both have a physician judge the result and record a negative pregnancy test "
         "taken after 29 April 2026"
     )
 

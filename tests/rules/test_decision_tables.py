@@ -26,6 +26,7 @@ from courses.rules.protocol import (
     When,
 )
 from courses.rules.recommend import recommend
+from courses.rules.tracks import judging_row
 from courses.rules.values import Action, AdverseEvent, Chart, Measurement, Recommendation, Status, Weight
 from labs.formats.parsed import Act
 from labs.formats.statuses import STATUSES, read_status
@@ -423,7 +424,8 @@ GRADED = [
     for family in protocol.families
     if not family.never_acts
     for term in family.terms
-    if triggering(protocol, family, term)
+    # These charts' baseline is normal: what another row judges then is that row's to delay for.
+    if triggering(protocol, family, term) and not judging_row(family, term)
 ]
 
 

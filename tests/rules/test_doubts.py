@@ -11,6 +11,7 @@ from courses.rules.facts import Attribution, Support, SupportKind
 from courses.rules.protocol import Protocol, When
 from courses.rules.recommend import recommend
 from courses.rules.values import Action, Chart, Measurement, Recommendation, Status
+from courses.rules.wording import day_words
 from tests.strategies import BASELINE_DAY, chart, draw_day, last_day, measurement, panel
 
 PROTOCOL = library.protocol("lutathera_us_2024_04")
@@ -189,10 +190,37 @@ def test_what_a_toxicity_must_be_judged_by_to_end_is_asked_for_with_the_next_dra
     assert gap.resolve == f"collect {PROTOCOL.names['PTR']} with the next draw"
 
 
-def test_a_result_without_a_number_holds_nothing_while_a_usable_one_is_in_time() -> None:
-    empty = replace(measurement("ALT", "1", DAY + timedelta(days=1)), value=None)
-    answer = judge(*panel(DAY), empty)
-    assert (answer.action, answer.missing) == (Action.PROCEED, ())
+def without_number(short: str, day: date) -> Measurement:
+    return replace(measurement(short, "1", day), value=None)
+
+
+def test_a_newest_result_without_a_number_holds_though_an_older_one_is_in_time() -> None:
+    answer = judge(*panel(DAY), without_number("ALT", DAY + timedelta(days=1)))
+    (gap,) = answer.missing
+    assert (answer.action, gap.item, gap.rule, gap.due_on) == (Action.HOLD, "ALT", "EV-UNUSABLE", None)
+    assert gap.why == f"the newest result, of {day_words(DAY + timedelta(days=1))}, holds no number"
+    assert gap.resolve.startswith(f"repeat {PROTOCOL.names['ALT']} so that it gives a number")
+
+
+def test_of_several_results_without_a_number_the_newest_is_named_and_an_older_one_holds_nothing() -> None:
+    first, second = (without_number("ALT", DAY + timedelta(days=days)) for days in (1, 2))
+    for order in ((first, second), (second, first)):
+        (gap,) = judge(*panel(DAY), *order).missing
+        assert day_words(DAY + timedelta(days=2)) in gap.why
+    assert judge(*panel(DAY), without_number("ALT", DAY - timedelta(days=1))).action is Action.PROCEED
+
+
+def test_a_withdrawn_newest_result_is_a_note_until_something_newer_comes() -> None:
+    gone = replace(without_number("ALT", DAY + timedelta(days=1)), status=Status.CANCELLED)
+    told = [r.sentence for r in judge(*panel(DAY), gone).reasons if r.rule == "EV-UNUSABLE"]
+    (words,) = told
+    assert f"a newer result, of {day_words(gone.collected_on)}, was cancelled and nothing has" in words
+    assert words.endswith(f"what counts is {PROTOCOL.names['ALT']} 20 U/L on {day_words(DAY)}.")
+    for later_one in (
+        measurement("ALT", "20", gone.collected_on, code="1743-4"),
+        preliminary("ALT", "20", gone.collected_on + timedelta(days=1)),
+    ):
+        assert "EV-UNUSABLE" not in [r.rule for r in judge(*panel(DAY), gone, later_one).reasons]
 
 
 # ---------------------------------------- read beside a companion that comes later, or is in doubt too
@@ -257,10 +285,16 @@ def test_two_results_in_doubt_that_one_rule_reads_together_hold_together() -> No
 def test_a_result_in_doubt_that_a_later_one_settled_makes_no_other_one_hold() -> None:
     settled = (preliminary("PTR", "60"), measurement("PTR", "90", NEXT))
     assert doubted(chart(draws=(*BEFORE, preliminary("ALB", "28"), *settled))) == []
-    empty = replace(measurement("PTR", "1", DAY), value=None)
-    assert doubted(chart(draws=(*BEFORE, preliminary("ALB", "28"), empty))) == []
+    settled = (without_number("PTR", DAY), measurement("PTR", "90", NEXT))
+    assert doubted(chart(draws=(*BEFORE, preliminary("ALB", "28"), *settled))) == []
     before = preliminary("PTR", "60", last_day() - timedelta(days=1))
     assert doubted(chart(draws=(before, *BEFORE, preliminary("ALB", "28")))) == []
+
+
+def test_a_newest_result_without_a_number_is_read_beside_another_one_in_doubt() -> None:
+    """Albumin 28 acts with a low ratio, and the newest ratio is not known."""
+    draws = (*BEFORE, preliminary("ALB", "28"), without_number("PTR", DAY))
+    assert doubted(chart(draws=draws)) == [("ALB", "EV-UNUSABLE"), ("PTR", "EV-UNUSABLE")]
 
 
 def test_results_in_doubt_that_no_rule_reads_together_change_nothing_of_each_other() -> None:

@@ -144,12 +144,14 @@ def test_a_preliminary_result_beside_a_final_one_of_another_code_stays_by_itself
     }
 
 
-def test_the_baseline_of_the_first_cycles_day_counts_only_where_it_is_marked() -> None:
+def test_a_result_of_the_first_cycles_day_is_no_baseline_even_where_it_is_marked() -> None:
     same_day = measurement("PLT", "150", FIRST)
     unmarked = replace(chart(), measurements=(measurement("PLT", "200", BASELINE_DAY), same_day))
     assert read_history(unmarked).baselines["PLT"].value == exactly(Decimal(200))
     marked = replace(unmarked, measurements=(unmarked.measurements[0], replace(same_day, baseline=True)))
-    assert read_history(marked).baselines["PLT"].value == exactly(Decimal(150))
+    assert "PLT" not in read_history(marked).baselines
+    planned = replace(marked, cycles=())
+    assert read_history(planned).baselines["PLT"].value == exactly(Decimal(150))
 
 
 def test_a_doubtful_result_before_the_first_cycle_hides_no_baseline() -> None:

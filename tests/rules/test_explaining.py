@@ -83,10 +83,10 @@ def test_an_inr_under_anticoagulants_must_be_below_both_of_its_bounds_again() ->
     assert reason.threshold == (
         "International normalised ratio above 2.5 × the baseline (2.75) (CTCAE 5.0 grade 3 or worse)"
     )
-    assert "delay until 2.5 or less and 2.5 × the baseline (2.75) or less." in reason.sentence
-    assert reason.release.startswith(
-        "International normalised ratio 2.5 or less and International normalised ratio 2.5 × the baseline "
-        "(2.75) or less, in a final result collected on or after "
+    assert "delay until at most 2.5 and also at most 2.5 × the baseline (2.75)." in reason.sentence
+    assert reason.release == (
+        "all of these, in final results collected on or after 28 April 2026: (1) International normalised "
+        "ratio at most 2.5; (2) International normalised ratio at most 2.5 × the baseline (2.75)"
     )
 
 
@@ -103,7 +103,7 @@ def test_the_day_of_release_heeds_the_quantity_that_shows_the_recovery_as_well()
     protocol = replace(PROTOCOL, labs=labs, families=families)
     reasons = recommend(chart=found, protocol=protocol, today=TODAY).reasons
     (reason,) = [reason for reason in reasons if reason.rule == "DM-HEP"]
-    assert reason.release.endswith("in a final result collected on or after 1 May 2026")
+    assert reason.release.startswith("all of these, in final results collected on or after 1 May 2026: ")
 
 
 def test_a_finding_that_a_person_graded_worse_says_its_bound_and_the_persons_grade() -> None:

@@ -6,6 +6,7 @@ activity.
 """
 
 import json
+import re
 from bisect import bisect_left, bisect_right
 from datetime import timedelta
 from decimal import Decimal
@@ -26,6 +27,8 @@ from tests.case_reader import EXTRA_PROTOCOLS, read_cases, situation
 from tests.strategies import charts, draw_day, full_charts
 
 Json = dict[str, Any]
+# A value with its unit where it has one, and its day.
+BASELINE = re.compile(r"baseline\W.*\d\S*( \S+)? on \d+ \w+ \d{4}|weighed on \d+ \w+ \d{4}")
 SEVERITY = ["proceed", "reduce", "hold", "delay", "stop"]
 # A case that is refused has no answer to explain.
 CASES = [case for case in read_cases() if "error" not in case["expect"]]
@@ -186,11 +189,29 @@ def check(found: Json, protocol: Protocol) -> None:
         assert silent["why"]
         if triggers and all(c["met"] for c in triggers):
             assert "not counted" in silent["why"] or "could not be judged" in silent["why"], silent
+        if "not counted" in silent["why"]:
+            apart = "collected on different days and are not read together" in silent["why"]
+            assert apart or is_explained(silent, found), silent
+    check_baselines_are_told(found)
     if action in ("hold", "delay"):
         assert found["release"]
     if action == "stop":
         assert found["release"] == ["a stop is final unless two physicians rescind it"]
     assert (found["release"] == []) == (action in ("proceed", "reduce"))
+
+
+def check_baselines_are_told(found: Json) -> None:
+    """Whoever reads of a baseline finds its value and its day beside it, or that it is not known."""
+    for block in (*found["reasons"], *found["silent"]):
+        comparisons = block.get("comparisons", [])
+        for comparison in comparisons:
+            origin = comparison.get("limit_from", "")
+            if "baseline" in origin and comparison["limit"] != "not known":
+                assert BASELINE.search(origin), comparison
+        if "no worse than grade" in block.get("why", ""):
+            assert BASELINE.search(block["why"]), block
+        if "of the baseline" in block.get("sentence", "") and "%" in block["sentence"]:
+            assert any("baseline" in c.get("limit_from", "") for c in comparisons), block
 
 
 def rule_ids(protocol: Protocol) -> set[str]:

@@ -285,11 +285,28 @@ def test_a_protocol_finds_its_terms_in_either_version_of_the_criteria() -> None:
     data["toxicity"][4]["exemption"][0]["explained_by"][0]["term"] = "Lymphopenia"
     found = {family.id: family for family in read(data).families}
     assert found["DM-PLT"].terms == ("Thrombocytopenia",)
-    assert found["DM-OTH"].terms[-1] == "Hyperglycemia"
+    newer = ("Hyperglycemia", "Blood bilirubin increased")
+    assert found["DM-OTH"].terms[-2:] == newer
     assert found["DM-OTH"].exemptions[0].explained_by[0].term == "Lymphocyte count decreased"
     older = {family.id: family for family in read(copy.deepcopy(PROTOCOL)).families}
-    assert "Hyperglycemia" not in older["DM-OTH"].terms
-    assert len(found["DM-OTH"].terms) == len(older["DM-OTH"].terms) + 1
+    assert not set(newer) & set(older["DM-OTH"].terms)
+    assert len(found["DM-OTH"].terms) == len(older["DM-OTH"].terms) + 2
+
+
+def test_a_term_that_another_row_judges_over_a_normal_baseline_may_stand_in_both() -> None:
+    data = copy.deepcopy(PROTOCOL) | {"ctcae": "6.0"}
+    (shared,) = (e for e in read(copy.deepcopy(data)).families[4].exemptions if e.judged_by)
+    assert (shared.term, shared.judged_by, shared.explained_by) == ("Blood bilirubin increased", "DM-HEP", ())
+    unnamed = copy.deepcopy(data)
+    del unnamed["toxicity"][4]["exemption"][1]
+    with pytest.raises(DataError, match="overlap: 'Blood bilirubin increased' already belongs to DM-HEP"):
+        read(unnamed)
+    data["toxicity"][4]["exemption"][1]["judged_over_normal_baseline_by"] = "DM-HPE"
+    with pytest.raises(DataError) as caught:
+        read(data)
+    assert str(caught.value) == (
+        "toxicity[4].exemption: no row 'DM-HPE' stands before this one; correct the id"
+    )
 
 
 def test_a_term_of_one_version_only_must_be_a_term_of_it() -> None:
@@ -358,5 +375,5 @@ def test_terms_of_one_version_stand_beside_the_terms_of_every_version() -> None:
         for name in ("lutathera_us_2024_04", "lutathera_us_2024_04_ctcae_6_0")
     )
     assert older.terms == shared
-    assert newer.terms[-1] == "Hyperglycemia"
-    assert len(newer.terms) == len(shared) + 1
+    assert newer.terms[-2:] == ("Hyperglycemia", "Blood bilirubin increased")
+    assert len(newer.terms) == len(shared) + 2

@@ -34,8 +34,11 @@ from courses.rules.values import (
     Recommendation,
     Weight,
 )
+from courses.situation import assess
+from tests.case_reader import EXTRA_PROTOCOLS, read_cases, situation
 from tests.strategies import FIRST, chart, draw_day, last_day, measurement, panel
 
+CASES = [case for case in read_cases() if "error" not in case["expect"]]
 PROTOCOL = library.protocol("lutathera_us_2024_04")
 EMA = library.protocol("lutathera_ema_2024")
 TODAY = draw_day() + timedelta(days=2)
@@ -220,7 +223,7 @@ def test_without_a_day_of_judging_no_day_is_told() -> None:
     (episode,) = follow(case).episodes
     reason = Reason(rule="DM-PLT", action=Action.DELAY, sentence="", threshold="", source="")
     assert with_release(reason, episode, case) == reason
-    assert released_by_results(reason, "", [], TODAY, case) == reason
+    assert released_by_results(reason, [], [], TODAY, case) == reason
 
 
 @pytest.mark.parametrize(
@@ -243,14 +246,42 @@ def test_without_a_text_or_a_day_no_release_by_results_is_told() -> None:
     found = chart(draws=panel(draw_day()))
     dated = Case(chart=found, history=read_history(found), protocol=PROTOCOL, today=TODAY, judged_for=PLANNED)
     reason = Reason(rule="DM-PLT", action=Action.DELAY, sentence="", threshold="", source="")
-    told = released_by_results(reason, "Platelets 75 or more", ["PLT"], draw_day(), dated)
+    told = released_by_results(reason, ["Platelets 75 or more"], ["PLT"], draw_day(), dated)
     assert told.release == "Platelets 75 or more, in a final result collected on or after 28 April 2026"
-    for text, case in [
-        ("", dated),
-        ("Platelets 75 or more", replace(dated, today=None)),
-        ("Platelets 75 or more", replace(dated, judged_for=None)),
+    for needs, case in [
+        ([], dated),
+        (["Platelets 75 or more"], replace(dated, today=None)),
+        (["Platelets 75 or more"], replace(dated, judged_for=None)),
     ]:
-        assert released_by_results(reason, text, ["PLT"], draw_day(), case) == reason
+        assert released_by_results(reason, needs, ["PLT"], draw_day(), case) == reason
+
+
+def test_what_is_needed_together_is_numbered_and_what_is_enough_alone_stands_behind_either() -> None:
+    low = {"ALB": "28", "PTR": "60"}
+    draws = (*panel(draw_day(), **low), measurement("PTR", "60", draw_day()))
+    assert delaying(judge(chart(draws=draws))).release == (
+        "all of these, in final results collected on or after 28 April 2026: "
+        "(1) Albumin either at least the lower limit of normal (35 g/L) or at least 0.9 × the baseline "
+        "(37.8 g/L); (2) Prothrombin ratio at least the lower limit of normal (70 %); "
+        "(3) either Albumin at least 30 g/L or Prothrombin ratio at least 70 %"
+    )
+    before = replace(chart(given=0, draws=draws), planned_on=None)
+    floor = recommend(chart=before, protocol=PROTOCOL, today=TODAY)
+    assert delaying(floor).release.startswith(
+        "either Albumin at least 30 g/L or Prothrombin ratio at least 70 %, in a final result"
+    )
+
+
+AND, OR = re.compile(r"\band\b"), re.compile(r"\bor\b(?! (more|less|after|milder)\b)")
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case['file']}: {case['name']}" for case in CASES])
+def test_no_line_of_release_joins_by_and_beside_or_without_saying_what_belongs_together(case) -> None:
+    """Where both words stand in one part of a line, `either` or `both` says how far each reaches."""
+    for line in assess(situation(case), extra=EXTRA_PROTOCOLS)["release"]:
+        for part in re.split(r"; |: |\(\d\) ", line):
+            if AND.search(part) and OR.search(part):
+                assert re.search(r"\b(either|both)\b", part), line
 
 
 def test_things_that_need_the_same_act_are_named_together_once() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from courses import library
-from courses.rules.facts import DiseaseFlags, Facts
+from courses.rules.facts import Attribution, DiseaseFlags, Facts
 from courses.rules.protocol import Bound, Protocol, Surrogate, Test, When
 from courses.rules.recommend import recommend
 from courses.rules.values import AdverseEvent, Chart, Measurement, SilentRule, Status
@@ -257,9 +257,46 @@ def test_a_grade_like_the_one_at_the_baseline_is_not_counted_though_one_of_its_b
     draws = (measurement("INR", "3", BASELINE_DAY), *panel(draw_day()), measurement("INR", "3", draw_day()))
     line = silent(chart(draws=draws, facts=Facts(disease_flags=flags)), "DM-OTH", about="INR")
     assert line.why.endswith(
-        ": not counted, because it is explained by other counts or no worse than at the baseline"
+        ": not counted, because grade 3 is no worse than grade 3 of the baseline, "
+        "International normalised ratio 3 on 5 January 2026"
     )
-    assert [(c.limit, c.met) for c in line.comparisons] == [("2.5", True), ("7.5", False)]
+    assert [(c.limit, c.met) for c in line.comparisons] == [("2.5", True), ("7.5", False), ("3", True)]
+    assert line.comparisons[-1].limit_from == (
+        "the grade of the baseline: International normalised ratio 3 on 5 January 2026"
+    )
+
+
+def test_a_bilirubin_over_a_normal_baseline_names_the_row_that_judges_it_and_that_baseline() -> None:
+    newer = library.protocol("lutathera_us_2024_04_ctcae_6_0")
+    line = silent(chart(draws=panel(draw_day(), BILI="64")), "DM-OTH", about="bilirubin", protocol=newer)
+    assert line.why == (
+        "Bilirubin, total 64 µmol/L on 27 April 2026: not counted, because it is judged by DM-HEP where the "
+        "baseline is normal, which it was: Bilirubin, total 10 µmol/L on 5 January 2026"
+    )
+    (beside,) = [c for c in line.comparisons if c.purpose == "exception"]
+    assert (beside.quantity, beside.value, beside.test, beside.limit, beside.met) == (
+        "Bilirubin, total at the baseline",
+        "10",
+        "at_most",
+        "21",
+        True,
+    )
+
+
+def test_a_finding_that_a_physician_attributed_to_another_cause_is_told_as_said_by_a_person() -> None:
+    said = Attribution(
+        term="Alanine aminotransferase increased",
+        grade=3,
+        on=draw_day(),
+        related=False,
+        by="Dr. Weber",
+        reason="hepatitis A",
+    )
+    found = replace(chart(draws=panel(draw_day(), ALT="200")), attributions=(said,))
+    line = silent(found, "DM-OTH", about="Alanine")
+    assert line.why.endswith(
+        "not counted, because of what a person recorded of it, which stands among the reasons"
+    )
 
 
 def test_a_term_whose_grades_stay_below_those_that_act_says_that_no_bound_applies() -> None:
@@ -269,3 +306,24 @@ def test_a_term_whose_grades_stay_below_those_that_act_says_that_no_bound_applie
     line = silent(chart(draws=draws), "DM-OTH", about="Alkaline", protocol=newer)
     assert line.why == "no bound of the criteria applies to this patient"
     assert line.comparisons == ()
+
+
+def test_a_normal_result_whose_baseline_is_not_known_is_told_as_normal() -> None:
+    """The multiple of the baseline is not known, and five times the upper limit of normal is not reached."""
+    draws = tuple(m for m in chart(draws=panel(draw_day())).measurements if m.analyte != "ALT")
+    found = replace(chart(), measurements=(*draws, measurement("ALT", "20", draw_day())))
+    line = silent(found, "DM-OTH", about="Alanine")
+    assert line.why == (
+        "Alanine aminotransferase (ALT) 20 U/L on 27 April 2026, not above 5 × the upper limit of normal "
+        "(175 U/L)"
+    )
+
+
+def test_a_calcium_and_an_albumin_of_a_later_day_are_told_as_not_read_together() -> None:
+    later = draw_day() + timedelta(days=1)
+    drawn = tuple(m for m in panel(draw_day()) if m.analyte != "ALB")
+    draws = (*drawn, measurement("CA", "1.4", draw_day()), measurement("ALB", "40", later))
+    line = silent(chart(draws=draws), "DM-OTH", about="Hypocalcemia")
+    assert line.why.endswith(
+        "not counted, because its parts were collected on different days and are not read together"
+    )

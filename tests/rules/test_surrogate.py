@@ -90,6 +90,6 @@ def test_what_stands_in_is_what_the_delay_waits_for() -> None:
     reason = judge(*panel(DAY, ALB="28"), inr("1.8")).strongest
     assert reason is not None
     assert (
-        "delay until Albumin and International normalised ratio back within the reference range or within "
-        "10 % of the baseline"
+        "delay until Albumin and International normalised ratio each back within the reference range or "
+        "within 10 % of the baseline"
     ) in reason.sentence
