@@ -78,8 +78,8 @@ def _faults_of_baseline_day(key: str, day: date, course: Course) -> Iterator[str
         .values_list("administered_on", flat=True)
         .first()
     )
-    if first is not None and day > first:
-        yield f"{key}: {day} lies after the first administration, {first}: a baseline is from before it"
+    if first is not None and day >= first:
+        yield f"{key}: {day} does not lie before the first administration, {first}: a baseline does"
 
 
 def _faults_of_result(

@@ -193,10 +193,15 @@ def test_an_amended_baseline_changes_later_decisions_and_no_earlier_one(
 def test_a_baseline_from_after_the_first_administration_is_refused(course: Course, physician: User) -> None:
     after = add_days(FIRST, 7)
     draw(course.patient, after, only=("CREAT",))
-    with pytest.raises(BadFact, match="lies after the first administration"):
+    with pytest.raises(BadFact, match="does not lie before the first administration"):
         amend(course, after, by=physician, second=None)
-    with pytest.raises(BadFact, match=r"on: .* lies after the first administration"):
+    with pytest.raises(BadFact, match=r"on: .* does not lie before the first administration"):
         judge(course, "declared_baseline", at=AT, analyte="CREAT", value="70", unit="umol/L", on=after)
+
+
+def test_a_baseline_of_the_first_administrations_own_day_is_refused(course: Course) -> None:
+    with pytest.raises(BadFact, match=r"on: .* does not lie before the first administration"):
+        judge(course, "declared_baseline", at=AT, analyte="CREAT", value="70", unit="umol/L", on=FIRST)
 
 
 def test_a_result_of_another_analyte_is_no_baseline(course: Course) -> None:
