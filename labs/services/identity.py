@@ -26,7 +26,7 @@ def match_patients(
     """Each named person's row, or the reason there is none; two queries, one more where numbers merged."""
     wanted = set(parsed)
     merged = merged or read_people()
-    ids = {id_ for person in wanted if (id_ := _id_in(person.reference))}
+    ids = {id_ for person in wanted if (id_ := id_in(person.reference))}
     rows = patients_with({number.number for person in wanted for number in person.numbers}, ids=ids)
     known = {row.pk: row for row in rows}
     survivors = {merged.survivor_of(pk) for pk in known} - known.keys()
@@ -67,7 +67,7 @@ def fold_name(name: str) -> str:
     return letters
 
 
-def _id_in(reference: str) -> UUID | None:
+def id_in(reference: str) -> UUID | None:
     """Our own id of a patient in a FHIR reference; none in every other reference."""
     kind, _slash, id_ = reference.partition("/")
     try:
@@ -92,7 +92,7 @@ def _match(
         if is_number_of(number, row, bare_number_ok=bare_number_ok)
     }
     if person.reference:
-        referred = [row for row in rows if row.public_id == _id_in(person.reference)]
+        referred = [row for row in rows if row.public_id == id_in(person.reference)]
         if not referred:
             return Problem(code="unknown-patient", reason="The reference names no patient of ours.")
         found |= {row.pk: row for row in referred}

@@ -21,6 +21,7 @@ from labs.services.measure import Context, Measure, fits, measure_of
 from labs.units import Analyte, convert, is_plausible
 
 _DELETION = ParsedStatus(word="entered-in-error", act=Act.WITHDRAW)
+_CORRECTIONS = frozenset({"corrected", "amended"})
 # The mark of a value that two people, or one asked twice, took for true although it is unlikely.
 IMPLAUSIBLE = "implausible"
 
@@ -106,6 +107,14 @@ def _effective(status: ParsedStatus, sent: ParsedObservation) -> ParsedStatus:
     if status.act is Act.CONFIRM:
         return replace(status, act=Act.PROMOTE if code == "no-value" else Act.STORE)
     return status
+
+
+def change_in(sent: ParsedObservation) -> str:
+    """The status that an observation gives a result stored before, where it corrects it or takes it back."""
+    if sent.status is None:
+        return ""
+    status = _effective(sent.status, sent)
+    return status.word if status.act is Act.WITHDRAW or status.word in _CORRECTIONS else ""
 
 
 def is_attachment(sent: ParsedObservation) -> bool:
