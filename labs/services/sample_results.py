@@ -16,7 +16,7 @@ from labs.formats.parsed import (
     Problem,
 )
 from labs.models import Patient
-from labs.services.identity import match_patients
+from labs.services.identity import Trust, match_patients
 from labs.services.meaning import Understood, implausible, time_fault, understand
 from labs.services.measure import Context, local_codes_of, name_analyte, unit_of, unit_spellings_of
 from labs.services.opening import Opened
@@ -72,7 +72,7 @@ def explain_reports(opened: Opened, *, look_up_patients: bool, now: datetime) ->
     people: dict[ParsedPatient, Patient | Problem] = {}
     if look_up_patients:
         named = (report.patient for report in opened.parsed.reports)
-        people = dict(match_patients(named, bare_number_ok=opened.bare_number_ok))
+        people = dict(match_patients(named, trust=Trust(opened.bare_number_ok)))
     codes, units = local_codes_of(opened.codes), unit_spellings_of(opened.sender)
     found = []
     for report in opened.parsed.reports:

@@ -1,6 +1,7 @@
 """A correction or withdrawal that waits for its patient leaves the stored result it may mean in doubt."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -94,7 +95,7 @@ CANNOT_MEAN_IT = [
 
 
 @pytest.mark.parametrize(("fields", "why"), CANNOT_MEAN_IT)
-def test_what_it_cannot_mean_is_not_in_doubt(fields: dict[str, str], why: str, patient: Patient) -> None:
+def test_what_it_cannot_mean_is_not_in_doubt(fields: dict[str, Any], why: str, patient: Patient) -> None:
     stated()
     change(pid(born="19610203"), **fields)
     assert not doubted(), why

@@ -20,4 +20,14 @@ class Migration(migrations.Migration):
             name='named',
             field=models.ManyToManyField(editable=False, related_name='named_in_doubt', to='labs.patient', verbose_name='whose number it carries'),
         ),
+        migrations.AddField(
+            model_name='historicalsender',
+            name='fhir_demographics',
+            field=models.BooleanField(default=False, verbose_name='a FHIR resource must state birth date and family name beside the number'),
+        ),
+        migrations.AddField(
+            model_name='sender',
+            name='fhir_demographics',
+            field=models.BooleanField(default=False, verbose_name='a FHIR resource must state birth date and family name beside the number'),
+        ),
     ]
