@@ -17,11 +17,11 @@ from labs.formats.parsed import (
 )
 from labs.models import Patient
 from labs.services.identity import Trust, match_patients
-from labs.services.meaning import Understood, implausible, time_fault, understand
+from labs.services.meaning import Understood, time_fault, understand, unlikely
 from labs.services.measure import Context, local_codes_of, name_analyte, unit_of, unit_spellings_of
 from labs.services.opening import Opened
 from labs.services.record import too_long
-from labs.units import Analyte, convert, fold_unit, is_plausible
+from labs.units import Analyte, convert, fold_unit
 
 _ACTS = {
     Act.STORE: "stored",
@@ -146,7 +146,7 @@ def _problems(sent: ParsedObservation, context: Context, analyte: Analyte | None
     if isinstance(unit, Problem):
         if isinstance(sent.number, ParsedNumber) or act is Act.STORE:
             yield unit
-    elif isinstance(sent.number, ParsedNumber):
-        value = convert(analyte=analyte, value=sent.number.value, unit=unit)
-        if not is_plausible(analyte=analyte, value=value):
-            yield implausible(analyte, value)
+    elif isinstance(sent.number, ParsedNumber) and (
+        doubt := unlikely(sent, sent.number, analyte=analyte, unit=unit)
+    ):
+        yield doubt
