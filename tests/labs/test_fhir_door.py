@@ -704,3 +704,22 @@ def test_a_sender_may_be_held_to_state_birth_date_and_name(client: Client, patie
     again = observation("A", status="corrected", valueQuantity=quantity("50"))
     assert send(client, again).status_code == 202
     assert [row["usable"] for row in results()] == [False]
+
+
+def test_a_request_that_lost_its_web_server_and_was_sent_again_is_not_done_twice(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = observation("R1", subject=subject("9999"))
+    assert send(client, asked).status_code == 202
+    twin = LabMessage.objects.get()
+    # The first try of the same request, kept before it by a web server that died then.
+    lost = keep_request(body=bytes(twin.body), sender=twin.sender, peer=twin.peer, request=twin.request)
+    assert send(client, asked).status_code == 202
+    waiting = QuarantinedResult.objects.count()
+    later = database_now() + timedelta(minutes=5)
+    monkeypatch.setattr("labs.services.read.database_now", lambda: later)
+    assert read_waiting_messages() == 1
+    outcome = MessageOutcome.objects.get(message_id=lost)
+    assert (outcome.state, outcome.stored, outcome.held) == ("duplicate", 0, 0)
+    assert "sent the same request again" in outcome.notes[0]
+    assert QuarantinedResult.objects.count() == waiting
