@@ -174,4 +174,5 @@ def test_a_file_of_twenty_thousand_rows_beside_copy() -> None:
         f"Of the door's time {min(own):.2f} s are this process's own; on a busy machine the rest is waiting."
     )
     assert Observation.objects.count() == ROUNDS * count
-    hold(Floor("a file through the door beside COPY of its rows", best / min(door), at_least=0.3))
+    # The door's rows go into tables with foreign keys, so COPY with them is what it is held to.
+    hold(Floor("a file through the door beside COPY of its rows", min(bound) / min(door), at_least=0.3))
