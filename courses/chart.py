@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -16,8 +16,7 @@ from labs.clinic_days import clinic_day
 from labs.library import analytes
 from labs.models import BodyWeight, Observation, QuarantinedResult
 from labs.models.result import WITHDRAWN
-from labs.near_times import CHANGED_NEARBY
-from labs.result_marks import changes_nearby, jumps_among, results_of
+from labs.result_marks import marked_results
 from labs.same_person import numbers_of
 from labs.unit_jumps import UNIT_JUMP
 from labs.zones import clinic_zone
@@ -30,7 +29,7 @@ DISEASE = {PeritonealDisease.YES: True, PeritonealDisease.NO: False, PeritonealD
 def read_chart(*, course: Course, planned_on: date, today: date) -> Chart:
     """Everything the rules may know of one course on one day, in a fixed order.
 
-    Eight queries, nine with a disputed result, whatever the length of the history. What lies after `today`
+    Nine queries, ten with a disputed result, whatever the length of the history. What lies after `today`
     is not yet known and left out. What is filed under another number of the same person belongs to the chart.
     """
     patient = course.patient
@@ -66,19 +65,20 @@ def _measurements(
     The laboratory's life cycle has been applied already: a withdrawn result is left out, and no result can
     take the place of another. Of a result whose versions contradict each other each one is shown, marked.
     Marked too is a result that two people call not representative, in all its versions, a baseline, a value
-    that lies from the one before it as another unit would, and one that a change close to it may mean.
+    that lies from the one before it as another unit would, and one that a change close to it may mean, be
+    that stored or waiting for its patient. Beside what a waiting correction may mean stands a result unread.
     """
-    results = list(results_of(numbers))
-    jumps, nearby = jumps_among(results), changes_nearby(results)
     found: list[Measurement] = []
     disputed: list[int] = []
-    for result in results:
+    for marked in marked_results(numbers):
+        result = marked.result
+        if marked.correction is not None:
+            # What it says instead of this result is nobody's yet: nothing is known here.
+            found.append(_unread(marked.correction, collected_at=result.collected_at, zone=zone))
         if result.in_conflict:
             disputed.append(result.pk)
         elif result.current is not None and result.current.status not in WITHDRAWN:
-            measurement = _measurement(result.current, zone=zone, recorded=recorded)
-            measurement = _marked(measurement, UNIT_JUMP) if result.pk in jumps else measurement
-            found.append(_marked(measurement, CHANGED_NEARBY) if result.pk in nearby else measurement)
+            found.append(_marked(_measurement(result.current, zone=zone, recorded=recorded), *marked.codes))
     if disputed:
         versions = Observation.objects.filter(result_id__in=disputed).exclude(status__in=WITHDRAWN)
         found.extend(_disputed(_measurement(each, zone=zone, recorded=recorded)) for each in versions)
@@ -94,21 +94,25 @@ def _quarantined(*, numbers: frozenset[int], zone: ZoneInfo, today: date) -> Ite
     """Results of this patient that came and could not be read: no number, but nobody may act past them."""
     rows = QuarantinedResult.objects.unread_of(numbers).filter(analyte__in=list(analytes()))
     for row in rows.order_by("pk"):
-        collected_at = row.collected_at or row.opened_at
-        collected_on = clinic_day(collected_at, zone)
-        if collected_on <= today:
-            analyte = analytes()[row.analyte]
-            yield Measurement(
-                analyte=analyte.short,
-                code=analyte.loinc,
-                value=None,
-                unit=analyte.unit,
-                collected_at=collected_at,
-                collected_on=collected_on,
-                quality=(QUARANTINED,),
-                result=f"quarantine-{row.pk}",
-                ref=str(row.public_id),
-            )
+        measurement = _unread(row, collected_at=row.collected_at or row.opened_at, zone=zone)
+        if measurement.collected_on <= today:
+            yield measurement
+
+
+def _unread(row: QuarantinedResult, *, collected_at: datetime, zone: ZoneInfo) -> Measurement:
+    """That a result came, of this test and time, which waits for a person: without its number."""
+    analyte = analytes()[row.analyte]
+    return Measurement(
+        analyte=analyte.short,
+        code=analyte.loinc,
+        value=None,
+        unit=analyte.unit,
+        collected_at=collected_at,
+        collected_on=clinic_day(collected_at, zone),
+        quality=(QUARANTINED,),
+        result=f"quarantine-{row.pk}",
+        ref=str(row.public_id),
+    )
 
 
 def _disputed(measurement: Measurement) -> Measurement:
@@ -117,8 +121,8 @@ def _disputed(measurement: Measurement) -> Measurement:
     return marked if measurement.status is Status.PRELIMINARY else replace(marked, status=Status.FINAL)
 
 
-def _marked(measurement: Measurement, mark: str) -> Measurement:
-    return replace(measurement, quality=(*measurement.quality, mark))
+def _marked(measurement: Measurement, *marks: str) -> Measurement:
+    return replace(measurement, quality=(*measurement.quality, *marks)) if marks else measurement
 
 
 def as_stated(chart: Chart) -> Chart:

@@ -23,10 +23,8 @@ from courses.services.baseline import baselines_of
 from labs.library import analytes
 from labs.models import BodyWeight, Observation, Result
 from labs.models.result import VERIFIED
-from labs.near_times import CHANGED_NEARBY
-from labs.result_marks import changes_nearby, jump_words, jumps_among, results_of
+from labs.result_marks import marked_results
 from labs.same_person import numbers_of
-from labs.unit_jumps import UNIT_JUMP
 
 HISTORY = 50  # decisions shown below a course; older ones stand on the full list
 
@@ -134,18 +132,15 @@ def latest_labs(course: Course) -> list[LabLine]:
         patient__in=numbers, current__isnull=False, pk=Subquery(newest.values("pk")[:1])
     ).select_related("current")
     found = {result.analyte: result for result in results}
-    grades, every = _grades(course.current_decision), list(results_of(numbers))
-    jumps, nearby = jumps_among(every), changes_nearby(every)
+    grades = _grades(course.current_decision)
+    marks = {each.result.pk: each.marks for each in marked_results(numbers)}
     lines = []
     for short, analyte in analytes().items():
         result = found.get(short)
         if result is None or result.current is None:
             continue
         grade, term = grades.get(short, ("", ""))
-        doubt = nearby.get(result.pk, "")
-        mark = CHANGED_NEARBY if doubt else ""
-        if jump := jumps.get(result.pk):
-            mark, doubt = UNIT_JUMP, jump_words(jump, unit=analyte.unit)
+        mark, doubt = next(iter(marks.get(result.pk, ())), ("", ""))
         lines.append(
             LabLine(
                 analyte=short,

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from labs.failpoints import reach
 from labs.models import CsvFeed, LabMessage, MessageOutcome
 from labs.report import message_report, refusal_report, report_csv
 from labs.services import keep_message, keep_refused, read_waiting_messages
@@ -136,7 +137,9 @@ def _move(name: str, folder: int, to: str, report: dict[str, Any], *, digest: st
     target = f"{stem}.{digest}{_SUFFIX}" if digest else _free_name(name, folder, to)
     with _target_folder(to, folder) as place:
         _write(f"{target}.report.csv", place, report_csv(report))
+        reach("drop.reported")
         os.rename(name, target, src_dir_fd=folder, dst_dir_fd=place)
+    reach("drop.moved")
     for marker in _markers(name):
         with suppress(FileNotFoundError):
             os.unlink(marker, dir_fd=folder)

@@ -6,7 +6,8 @@ import signal
 
 from django.conf import settings
 
-# In the order in which a message passes them: the listener's, then the reading worker's.
+# In the order in which a message passes them: the listener's, the reading worker's, then those of files that
+# people hand in and of the drop folder. Every door passes the `keep.` and `read.` points as well.
 POINTS = (
     "listener.framed",
     "keep.before-insert",
@@ -16,6 +17,10 @@ POINTS = (
     "read.recorded",
     "read.finished",
     "read.committed",
+    "upload.kept",
+    "upload.ended",
+    "drop.reported",
+    "drop.moved",
 )
 # Looked at once, at the start: `PRRT_FAILPOINT=keep.committed:3` dies on the third passing.
 _ARMED, _, _PASS = os.environ.get("PRRT_FAILPOINT", "").partition(":") if settings.TESTING else ("", "", "")

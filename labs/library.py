@@ -34,6 +34,7 @@ _LIMITS = {
 }
 _JUMPS = {"tolerance_percent", "least_ratio", "close_percent", "closely_for", "source", "confidence"}
 _GROUP = {"factor", "source", "spellings"}
+_GROUP_OPTIONAL = {"also_meant"}
 _REQUIRED = {"name", "loinc", "unit", "unit_table", "plausible", "source", "confidence"}
 _OPTIONAL = {"loinc_also", "loinc_never"}
 _CONFIDENCE = {"verified", "general knowledge"}
@@ -138,6 +139,8 @@ class _Reader:
     def __init__(self, file: str) -> None:
         self.file = file
         self.sources: set[str] = set()
+        # By table and folded spelling: the other factor that a spelling has elsewhere.
+        self.also_meant: dict[str, dict[str, Decimal]] = {}
 
     def refuse(self, key: str, reason: str) -> LibraryError:
         return LibraryError(file=self.file, key=key, reason=reason)
@@ -221,17 +224,28 @@ class _Reader:
         factors: dict[str, Decimal] = {}
         for position, group in enumerate(groups):
             where = f"unit_tables.{name}[{position}]"
-            self.keys(where, group, required=_GROUP, optional=set())
+            self.keys(where, group, required=_GROUP, optional=_GROUP_OPTIONAL)
             self.source(where, group["source"])
             factor = self.number(f"{where}.factor", group["factor"])
             if factor <= 0:
                 raise self.refuse(f"{where}.factor", "must be above zero")
+            also = self.other_factor(f"{where}.also_meant", group.get("also_meant"), factor)
             for spelling in group["spellings"]:
                 folded = fold_unit(spelling)
                 if folded in factors:
                     raise self.refuse(f"{where}.spellings", f"{spelling!r} stands twice in this table")
                 factors[folded] = factor
+                if also is not None:
+                    self.also_meant.setdefault(name, {})[folded] = also
         return MappingProxyType(factors)
+
+    def other_factor(self, where: str, value: object, factor: Decimal) -> Decimal | None:
+        if value is None:
+            return None
+        also = self.number(where, value)
+        if also <= 0 or also == factor:
+            raise self.refuse(where, "must be above zero, and another number than the factor")
+        return also
 
     def codes(self, where: str, codes: object) -> tuple[str, ...]:
         if not isinstance(codes, list):
@@ -263,6 +277,7 @@ class _Reader:
             loinc_never=self.codes(f"{where}.loinc_never", body.get("loinc_never", [])),
             unit=body["unit"],
             units=tables[body["unit_table"]],
+            also_meant=MappingProxyType(self.also_meant.get(body["unit_table"], {})),
             plausible_low=low,
             plausible_high=high,
             source=self.source(where, body["source"]),

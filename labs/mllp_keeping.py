@@ -74,20 +74,30 @@ def keep_broken(*, frame: BrokenFrame, peer: str) -> Answer:
 
 
 def _keep_batch(batch: Batch, frame: Arrival) -> Answer:
-    """Each message on its own; one frame holds all acknowledgements. A count that is wrong is an incident."""
+    """Each message on its own; one frame holds all acknowledgements. A count that is wrong is an incident.
+
+    Where something is neither kept nor answered, nothing is answered and the connection ends: a sender that
+    counts the answer to its batch would not send that again. What was kept is known when it comes again.
+    """
     acks: list[bytes] = []
     new: list[int] = []
+    is_whole = True
     for body in batch.messages:
-        answer = _answer(frame, _keep(frame._replace(body=body)))
+        one = frame._replace(body=body)
+        answer = _answer(one, _keep(one))
         acks += answer.acks
         new += answer.kept
+        is_whole = is_whole and answer.go_on
     if batch.fault:
         logger.warning("Batch from %s does not add up", frame.peer)
-        _keep_incident(frame.body, frame.peer, "batch-count", batch.fault)
+        is_kept = _keep_incident(frame.body, frame.peer, "batch-count", batch.fault)
+        is_whole = is_whole and is_kept
+    if not is_whole:
+        return Answer(acks=(), kept=tuple(new), go_on=False)
     if not acks:
         return Answer(acks=(), kept=tuple(new))
-    one = batch_of_acks(acks, header=batch.header, control_id=uuid4().hex[:20], at=datetime.now(UTC))
-    return Answer(acks=(one,), kept=tuple(new))
+    answers = batch_of_acks(acks, header=batch.header, control_id=uuid4().hex[:20], at=datetime.now(UTC))
+    return Answer(acks=(answers,), kept=tuple(new))
 
 
 def _keep_together(frames: Sequence[Arrival]) -> list[KeptMessage | None]:

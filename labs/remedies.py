@@ -45,6 +45,7 @@ REMEDIES: Mapping[str, str] = MappingProxyType(
         "unknown-unit": _UNIT,
         "unit-conflict": _UNIT,
         "implausible": "Check value and unit against the laboratory's own report.",
+        "ambiguous-unit": _UNIT,
         "too-many-digits": _ASK,
         "unknown-status": _STATUS,
         "nothing-to-promote": _STATUS,

@@ -11,11 +11,9 @@ from labs.formats.csv_write import write_table
 from labs.formats.manual_form import UNVERIFIED
 from labs.models import FileRows, MessageOutcome, Observation, Patient, QuarantinedResult, Result
 from labs.models.result import WITHDRAWN
-from labs.near_times import CHANGED_NEARBY
 from labs.remedies import remedy
-from labs.result_marks import changes_nearby, jump_words, jumps_among, results_of
+from labs.result_marks import Marked, marked_results
 from labs.same_person import numbers_of
-from labs.unit_jumps import UNIT_JUMP, UnitJump
 
 ROW_COLUMNS = ("row", "column", "state", "analyte", "reason_code", "reason", "remedy")
 Row = dict[str, Any]
@@ -84,8 +82,7 @@ def patient_results(*, patient: Patient, history: bool = False) -> list[dict[str
     Results filed under another number of the same person are among them.
     """
     numbers = numbers_of(patient.pk)
-    results = list(results_of(numbers).prefetch_related("versions"))
-    jumps, nearby = jumps_among(results), changes_nearby(results)
+    results = marked_results(numbers, with_versions=True)
     waiting = QuarantinedResult.objects.unread_of(numbers).select_related("message")
     unread = {
         (row.message.sender, row.order_number, row.analyte, row.sub_id, row.collected_at): row.reason
@@ -93,11 +90,9 @@ def patient_results(*, patient: Patient, history: bool = False) -> list[dict[str
     }
     found = [
         row
-        for result in results
+        for each in results
         for row in _versions(
-            result,
-            history=history,
-            beside=Beside(unread.get(_identity(result), ""), jumps.get(result.pk), nearby.get(result.pk, "")),
+            each.result, history=history, beside=Beside(unread.get(_identity(each.result), ""), each)
         )
     ]
     if history:
@@ -113,19 +108,19 @@ class Beside(NamedTuple):
     """Why a result that is fit by itself may not clear a treatment, seen beside what else is known."""
 
     unread: str
-    jump: UnitJump | None
-    nearby: str
+    marked: Marked
 
     @property
     def marks(self) -> list[str]:
         """The marks beside those of the specimen."""
-        return [UNIT_JUMP] * (self.jump is not None) + [CHANGED_NEARBY] * bool(self.nearby)
+        return list(self.marked.codes)
 
-    def words(self, unit: str) -> str:
+    @property
+    def words(self) -> str:
         """The same in words; nothing where it may clear one."""
         if self.unread:
             return f"The laboratory stated it anew, and that waits for a person: {self.unread}"
-        return self.nearby or (jump_words(self.jump, unit=unit) if self.jump else "")
+        return next((mark.words for mark in self.marked.marks), "")
 
 
 def _versions(result: Result, *, history: bool, beside: Beside) -> Iterator[dict[str, Any]]:
@@ -148,7 +143,7 @@ def _versions(result: Result, *, history: bool, beside: Beside) -> Iterator[dict
             "quality": [*row.quality, *beside.marks] if is_current else row.quality,
             "ref_low": _number(row.ref_low),
             "ref_high": _number(row.ref_high),
-            "usable": is_current and result.is_usable and not any(beside),
+            "usable": is_current and result.is_usable and not beside.words,
             "version": row.version,
             "state": state,
             "reason": _reason(result, row, beside),
@@ -173,7 +168,7 @@ def _reason(result: Result, row: Observation, beside: Beside) -> str:
         return _quality_words(row.quality)
     if not row.is_usable:
         return f"The result is {row.status}, not final."
-    return beside.words(row.unit)
+    return beside.words
 
 
 def _quality_words(quality: list[str]) -> str:

@@ -6,20 +6,68 @@ A mark kept with the version would depend on what had arrived before it; read fr
 from collections.abc import Collection, Iterable
 from datetime import timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.db.models import BooleanField, Case, Exists, F, OuterRef, QuerySet, Value, When
 
 from labs import library
-from labs.models import LabMessage, Observation, Result
+from labs.changes_of_nobody import changes_waiting
+from labs.models import LabMessage, Observation, QuarantinedResult, Result
 from labs.models.result import WITHDRAWN, ObservationStatus
-from labs.near_times import Timed, changed_nearby
-from labs.unit_jumps import Reported, UnitJump, unit_jumps
+from labs.near_times import CHANGED_NEARBY, Timed, changed_nearby
+from labs.unit_jumps import UNIT_JUMP, Reported, UnitJump, unit_jumps
 
 _CORRECTED = frozenset({ObservationStatus.CORRECTED, ObservationStatus.AMENDED})
 
 
-def results_of(numbers: Collection[int]) -> QuerySet[Result]:
-    """All results under these numbers with the version that stands, as `jumps_among` reads them."""
+class Mark(NamedTuple):
+    """Why a result that is fit by itself may not clear a treatment: the mark, and the same in words."""
+
+    code: str
+    words: str
+
+
+class Marked(NamedTuple):
+    """A result with the version that stands, and its marks; what casts doubt on the value itself first."""
+
+    result: Result
+    marks: tuple[Mark, ...]
+    # A correction that may mean it and waits for its patient: what the result is then, nobody may say.
+    correction: QuarantinedResult | None = None
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Each mark once."""
+        return tuple(dict.fromkeys(mark.code for mark in self.marks))
+
+
+def marked_results(numbers: Collection[int], *, with_versions: bool = False) -> list[Marked]:
+    """All results of one person, who has these numbers, with every mark; newest first, in two queries.
+
+    `with_versions` costs one more and brings all versions of each result.
+    """
+    rows = _results_of(numbers)
+    results = list(rows.prefetch_related("versions") if with_versions else rows)
+    jumps, nearby = _jumps_among(results), _changes_nearby(results)
+    waiting = changes_waiting(results, numbers=numbers)
+    found: list[Marked] = []
+    for result in results:
+        marks: list[Mark] = []
+        row = waiting.get(result.pk)
+        if row is not None:
+            marks.append(Mark(CHANGED_NEARBY, _waiting_words(row)))
+        if words := nearby.get(result.pk):
+            marks.append(Mark(CHANGED_NEARBY, words))
+        if jump := jumps.get(result.pk):
+            unit = result.current.unit if result.current else ""
+            marks.append(Mark(UNIT_JUMP, _jump_words(jump, unit=unit)))
+        correction = row if row is not None and row.change not in WITHDRAWN else None
+        found.append(Marked(result, tuple(marks), correction))
+    return found
+
+
+def _results_of(numbers: Collection[int]) -> QuerySet[Result]:
+    """All results under these numbers with the version that stands, and what their marks depend on."""
     rows = Result.objects.filter(patient__in=numbers, current__isnull=False).select_related("current")
     of_it = Observation.objects.filter(result=OuterRef("pk"))
     # A withdrawal takes back whatever was stated, a correction replaces what was no correction.
@@ -32,13 +80,8 @@ def results_of(numbers: Collection[int]) -> QuerySet[Result]:
     return rows.annotate(came_by=F("current__message__door"), is_change_alone=alone)
 
 
-def jumps_of(numbers: Collection[int]) -> dict[int, UnitJump]:
-    """The unit jumps among all results of one person, by the results' row ids, in one query."""
-    return jumps_among(results_of(numbers))
-
-
-def jumps_among(results: Iterable[Result]) -> dict[int, UnitJump]:
-    """The same of results that were read with `results_of`; it takes all of the person's.
+def _jumps_among(results: Iterable[Result]) -> dict[int, UnitJump]:
+    """The unit jumps among all results of one person, by the results' row ids.
 
     A bound such as `<10` is no number that could have jumped, and what contradicts itself is held anyway.
     """
@@ -46,8 +89,8 @@ def jumps_among(results: Iterable[Result]) -> dict[int, UnitJump]:
     return unit_jumps(reported, analytes=library.analytes(), limits=library.jump_limits())
 
 
-def changes_nearby(results: Iterable[Result]) -> dict[int, str]:
-    """Of results read with `results_of`: why some are in doubt, because one close to them was changed."""
+def _changes_nearby(results: Iterable[Result]) -> dict[int, str]:
+    """Why some of a person's results are in doubt, because one close to them was changed."""
     within = timedelta(hours=library.limits().near_hours)
     timed = [
         Timed(
@@ -84,7 +127,17 @@ def _reported(result: Result) -> Reported | None:
     )
 
 
-def jump_words(jump: UnitJump, *, unit: str) -> str:
+def _waiting_words(row: QuarantinedResult) -> str:
+    """That a change waits which may mean this result, and what ends the doubt."""
+    what = "withdrawal" if row.change in WITHDRAWN else "correction"
+    return (
+        f"A {what} of this order and test came on {row.opened_at:%Y-%m-%d %H:%M} UTC and waits for a person,"
+        f" because it is not certain whose result it means: {row.reason} Until that is resolved among the"
+        " results kept apart, this one may hold and delay, and clears nothing."
+    )
+
+
+def _jump_words(jump: UnitJump, *, unit: str) -> str:
     """Why a marked result clears nothing, and what ends the mark."""
     times = jump.ratio if jump.ratio > 1 else 1 / jump.ratio
     number = f"{Decimal(f'{Decimal(times.numerator) / times.denominator:.4g}').normalize():f}"

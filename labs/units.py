@@ -1,7 +1,7 @@
 """Convert a value to its analyte's canonical unit by a closed table; refuse every unit that is not in it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, Inexact
 from functools import lru_cache
@@ -28,6 +28,8 @@ class Analyte:
     loinc_never: tuple[str, ...] = ()
     unit: str
     units: Mapping[str, Decimal] = field(hash=False)
+    # Of a spelling that means another unit elsewhere: the factor of that one.
+    also_meant: Mapping[str, Decimal] = field(hash=False, default_factory=dict)
     plausible_low: Decimal
     plausible_high: Decimal
     source: str
@@ -63,3 +65,17 @@ def convert(*, analyte: Analyte, value: Decimal, unit: str) -> Decimal:
 def is_plausible(*, analyte: Analyte, value: Decimal) -> bool:
     """Whether a canonical value can have been measured in a living patient."""
     return analyte.plausible_low <= value <= analyte.plausible_high
+
+
+def may_mean_another(
+    *, analyte: Analyte, value: Decimal, unit: str, bounds: Iterable[Decimal | None] = ()
+) -> bool:
+    """Whether a sent value, with its sent reference range, is plausible too as the unit is meant elsewhere.
+
+    A bound that nobody could have decides it: then the laboratory counts as this table says.
+    """
+    factor = analyte.also_meant.get(fold_unit(unit))
+    if factor is None:
+        return False
+    other = (_EXACT.multiply(each, factor) for each in (value, *bounds) if each is not None)
+    return all(is_plausible(analyte=analyte, value=each) for each in other)

@@ -1,13 +1,17 @@
-"""Find results that were corrected or taken back after somebody had signed a decision on them."""
+"""Find results that were corrected or taken back after somebody had signed a decision on them.
 
-from collections.abc import Iterator
+Or may have been: a correction or withdrawal that waits for its patient may mean what somebody signed on.
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from courses.models import Course, Decision
-from labs.models import LabMessage, Observation, Result
+from labs.changes_of_nobody import results_meant
+from labs.models import LabMessage, Observation, QuarantinedResult, Result
 from labs.models.result import WITHDRAWN
 from labs.same_person import numbers_of_all
 
@@ -22,6 +26,8 @@ class ChangedResult:
     now: Observation
     cycles: tuple[int, ...]
     given: tuple[int, ...]
+    # The correction or withdrawal that may mean it, and that waits because nobody knows whose it is.
+    waiting: QuarantinedResult | None = None
 
     @property
     def is_withdrawn(self) -> bool:
@@ -34,6 +40,11 @@ class ChangedResult:
         return self.is_withdrawn and self.now.status_sent == "W"
 
     @property
+    def waiting_word(self) -> str:
+        """What it is that waits."""
+        return "withdrawal" if self.waiting and self.waiting.change in WITHDRAWN else "correction"
+
+    @property
     def is_contested(self) -> bool:
         """Whether the laboratory says two things, and nobody can tell which counts."""
         return self.result.in_conflict
@@ -42,11 +53,14 @@ class ChangedResult:
 def changed_results(message: LabMessage, *, decision: Decision | None = None) -> tuple[ChangedResult, ...]:
     """The results this message has changed since somebody signed on them; one for each course and result.
 
-    A course's newest signed decision of each cycle counts, with those that confirm it; with `decision` that
-    one alone, also when another was signed since. Six queries at most.
+    Those too that it may mean while it waits for its patient. A course's newest signed decision of each cycle
+    counts, with those that confirm it; with `decision` that one alone, also when another was signed since.
+    Ten queries at most.
     """
+    waiting = _waiting(message)
+    changed = Q(versions__message=message, versions__version__gt=1)
     results = list(
-        Result.objects.filter(versions__message=message, versions__version__gt=1)
+        Result.objects.filter(changed | Q(pk__in=list(waiting)))
         .select_related("current")
         .distinct()
         .order_by("pk")
@@ -61,7 +75,14 @@ def changed_results(message: LabMessage, *, decision: Decision | None = None) ->
     signed = _signed(rows)
     versions = Observation.objects.filter(result__in=results)
     by_ref = {str(version.public_id): version for version in versions}
-    return tuple(_changes(results, signed, by_ref))
+    return tuple(_changes(results, signed, by_ref, waiting))
+
+
+def _waiting(message: LabMessage) -> dict[int, QuarantinedResult]:
+    """By row id of the stored results that they may mean: the changes of this message that wait."""
+    rows = QuarantinedResult.objects.changes_of_nobody().filter(message=message)
+    meant = results_meant(rows.select_related("message").defer("message__body"))
+    return {result.pk: row for result, row in meant}
 
 
 def _signed(rows: QuerySet[Decision]) -> dict[int, list[list[Decision]]]:
@@ -83,7 +104,10 @@ def _signed(rows: QuerySet[Decision]) -> dict[int, list[list[Decision]]]:
 
 
 def _changes(
-    results: list[Result], signed: dict[int, list[list[Decision]]], by_ref: dict[str, Observation]
+    results: list[Result],
+    signed: dict[int, list[list[Decision]]],
+    by_ref: dict[str, Observation],
+    waiting: Mapping[int, QuarantinedResult],
 ) -> Iterator[ChangedResult]:
     for cycles in signed.values():
         for result in results:
@@ -91,7 +115,7 @@ def _changes(
                 (decision, used)
                 for decisions in cycles
                 for decision in decisions[:1]
-                for used in _used(decisions, by_ref, result)
+                for used in _used(decisions, by_ref, result, in_doubt=result.pk in waiting)
             ]
             if users and result.current is not None:
                 decision, used = users[-1]
@@ -104,14 +128,17 @@ def _changes(
                     given=tuple(
                         each.cycle.number for each, _ in users if hasattr(each.cycle, "administration")
                     ),
+                    waiting=waiting.get(result.pk),
                 )
 
 
-def _used(decisions: list[Decision], by_ref: dict[str, Observation], result: Result) -> Iterator[Observation]:
-    """The version of a result that these decisions used last, if something else stands by now."""
+def _used(
+    decisions: list[Decision], by_ref: dict[str, Observation], result: Result, *, in_doubt: bool
+) -> Iterator[Observation]:
+    """The version of a result that these decisions used last, if something else stands by now, or may."""
     refs = [str(lab.get("ref", "")) for decision in decisions for lab in _labs(decision)]
     used = [by_ref[ref] for ref in refs if ref in by_ref and by_ref[ref].result_id == result.pk]
-    changed = [each for each in used if _says_another(each, result)]
+    changed = [each for each in used if in_doubt or _says_another(each, result)]
     yield from changed[-1:]
 
 

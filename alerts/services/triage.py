@@ -17,7 +17,7 @@ from alerts.services.raising import Subject, clear_others, raise_alert, withdraw
 from courses.models import Course, CourseStatus, Decision
 from labs.clinic_days import add_days, clinic_day, start_of_day
 from labs.clock import database_now
-from labs.models import LabMessage, MessageOutcome, Observation, QuarantinedResult
+from labs.models import LabMessage, MessageOutcome, MessageReplay, Observation, QuarantinedResult
 from labs.services.canary_lab import CANARY_SENDER
 
 log = logging.getLogger(__name__)
@@ -76,17 +76,26 @@ def triage_quarantine(
 ) -> int:
     """Triage messages of which something waits for a person, or that changed a result; return how many.
 
-    Raises TriageFailed.
+    What waited and changes a result once it is read again is told then. Raises TriageFailed.
     """
     now = now or database_now()
     before = now - (older_than or timedelta(0))
+    read_since = MessageReplay.objects.filter(
+        message=OuterRef("message"), stored__gt=0, at__gt=OuterRef("triage__triaged_at"), at__lte=before
+    )
     changing = Observation.objects.filter(message=OuterRef("message"), version__gt=1)
     waiting = MessageOutcome.objects.filter(triage__isnull=True, at__lte=before).filter(
         Q(state__in=[MessageOutcome.State.QUARANTINED, MessageOutcome.State.REJECTED])
         | Q(held__gt=0)
         | Exists(changing)
     )
-    return _each(waiting.order_by("pk").values_list("pk", flat=True)[:limit], _triage_message, now=now)
+    again = MessageOutcome.objects.filter(Exists(read_since), Exists(changing))
+    triaged = retold = 0
+    try:
+        triaged = _each(waiting.order_by("pk").values_list("pk", flat=True)[:limit], _triage_message, now=now)
+    finally:
+        retold = _each(again.order_by("pk").values_list("pk", flat=True)[:limit], _tell_again, now=now)
+    return triaged + retold
 
 
 def _each(ids: Iterable[int], consider: Callable[..., bool], *, now: datetime) -> int:
@@ -203,6 +212,21 @@ def _triage_message(outcome_id: int, *, now: datetime) -> bool:
         )
         take_due_step(alert, now=now)
     Triage.objects.create(message_outcome=outcome, **_columns(found, alert=alert, now=now))
+    return True
+
+
+def _tell_again(outcome_id: int, *, now: datetime) -> bool:
+    """A message that was considered, and of which people have had more read since."""
+    outcome = (
+        MessageOutcome.objects.select_for_update(skip_locked=True, of=("self",))
+        .select_related("message")
+        .filter(pk=outcome_id, triage__triaged_at__lt=now)
+        .first()
+    )
+    if outcome is None:
+        return False
+    _tell_of_changes(outcome.message, now=now)
+    Triage.objects.filter(message_outcome=outcome).update(triaged_at=now)
     return True
 
 

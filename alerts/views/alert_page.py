@@ -65,10 +65,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "with the laboratory: ask for a corrected message.",
     ),
     Kind.RESULT_CHANGED: (
-        "A result that somebody signed on was corrected or withdrawn.",
+        "A result that somebody signed on was corrected or withdrawn, or may have been.",
         "Compare the value that was used with what the laboratory says now. The course has been judged anew: "
         "open its decision, and tell whoever acted on the old value. If it was another patient's, ask "
-        "the laboratory whose.",
+        "the laboratory whose. If the change still waits for its patient, settle that first.",
     ),
     Kind.NOBODY_ON_CALL: (
         "There was nobody to tell.",

@@ -89,6 +89,7 @@ def read_subject(resource: Node, around: Around) -> ParsedPatient:
         sex=read.sex,
         reference=around.local(reference) if person is None else "",
         partial=True,
+        shown=subject.text("display"),
     )
 
 

@@ -1,5 +1,6 @@
 """Read a well-formed ORU^R01 of HL7 v2.3 to 2.5.1 into plain values, or say exactly why not."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from labs.formats.hl7_ack import Header, read_header
@@ -8,6 +9,7 @@ from labs.formats.hl7_observation import Group, read_observations
 from labs.formats.hl7_patient import read_patient
 from labs.formats.hl7_sequence import continued, out_of_sequence
 from labs.formats.hl7_syntax import Segment, read_syntax
+from labs.formats.numbers import shown
 from labs.formats.parsed import (
     ParsedMessage,
     ParsedPatient,
@@ -49,7 +51,8 @@ def parse(body: bytes, *, profile: SenderProfile, most: int | None = None) -> Pa
     exact = sent.instant if sent and sent.precision in {"minute", "second"} else None
     several = (_TWO_CHARSETS,) if header.msh.separators.repetition in header.msh.raw(18) else ()
     receiver = (header.msh.component(5), header.msh.component(6))
-    return ParsedMessage(reports=reports, sent_at=exact, receiver=receiver, notes=syntax.notes + several)
+    notes = (*syntax.notes, *several, *_other_orders(groups))
+    return ParsedMessage(reports=reports, sent_at=exact, receiver=receiver, notes=notes)
 
 
 def _groups(segments: tuple[Segment, ...], *, most: int | None) -> tuple[Group, ...] | Rejected:
@@ -126,6 +129,30 @@ def _order_number(segment: Segment, number: int) -> str:
         return raw
     order, namespace = segment.component(number), segment.component(number, 2)
     return f"{order}^{namespace}" if namespace else order
+
+
+def _other_orders(groups: tuple[Group, ...]) -> Iterator[str]:
+    """That an order's two segments, which name one number each, name two: the result's own segment counts."""
+    for group in groups:
+        orc, obr = group.orc, group.obr
+        if orc is None:
+            continue
+        for field, whose in ((3, "laboratory's"), (2, "clinic's")):
+            if orc.raw(field) == obr.raw(field) or not (orc.component(field) and obr.component(field)):
+                continue
+            theirs, ours = _order_number(orc, field), _order_number(obr, field)
+            if theirs == ours or _is_shorter(theirs, ours):
+                continue
+            yield (
+                f"Line {obr.position}: the {whose} order number is {shown(theirs)} in ORC-{field} and"
+                f" {shown(ours)} in OBR-{field}; that in OBR counts. Ask the laboratory which it means."
+            )
+
+
+def _is_shorter(one: str, other: str) -> bool:
+    """Whether two order numbers differ only in that one of them names no namespace."""
+    (number, space), (its_number, its_space) = one.partition("^")[::2], other.partition("^")[::2]
+    return number == its_number and not (space and its_space)
 
 
 def _ordered(group: Group, profile: SenderProfile, sent: ParsedTime | None) -> tuple[datetime | None, str]:

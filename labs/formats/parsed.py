@@ -119,6 +119,8 @@ class ParsedPatient(NamedTuple):
     # name a patient by our own number alone.
     reference: str = ""
     partial: bool = False
+    # How the reference calls the person, in the sender's own words.
+    shown: str = ""
 
 
 class ParsedObservation(NamedTuple):

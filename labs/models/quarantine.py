@@ -37,6 +37,11 @@ class QuarantinedResultQuerySet(models.QuerySet["QuarantinedResult"]):
         waiting = self.filter(patient__in=patient_ids, state=QuarantinedResult.State.OPEN)
         return waiting.exclude(reason_code__in=STORED_ALL_THE_SAME).exclude(Exists(again))
 
+    def changes_of_nobody(self) -> "QuarantinedResultQuerySet":
+        """Corrections and withdrawals that wait because it is not certain whose result they mean."""
+        waiting = self.filter(patient__isnull=True, state=QuarantinedResult.State.OPEN)
+        return waiting.exclude(change="").exclude(analyte="")
+
 
 class QuarantinedResult(models.Model):
     """One result that could not be taken in without guessing. It never reaches a chart from here."""
@@ -61,6 +66,13 @@ class QuarantinedResult(models.Model):
     ordered_at = models.DateTimeField("when the laboratory gave it this status", null=True, blank=True)
     order_number = models.CharField(max_length=200, blank=True, default="")
     sub_id = models.CharField(max_length=64, blank=True, default="")
+    # Of what waits because nobody knows whose it is: a stored result that it may mean is in doubt meanwhile.
+    change = models.CharField(
+        "status it would give a stored result", max_length=16, blank=True, default="", editable=False
+    )
+    named = models.ManyToManyField(
+        Patient, verbose_name="whose number it carries", related_name="named_in_doubt", editable=False
+    )
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
     opened_at = models.DateTimeField()
     owner = models.ForeignKey(

@@ -17,6 +17,9 @@ class Sender(models.Model):
     blank_status_from_report = models.BooleanField(
         "a blank result status (OBX-11) is the report's (OBR-25)", default=False
     )
+    fhir_demographics = models.BooleanField(
+        "a FHIR resource must state birth date and family name beside the number", default=False
+    )
     certificate = models.CharField(
         "name in its client certificate (subject or alternative name), lower case",
         max_length=255,

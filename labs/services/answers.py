@@ -33,6 +33,7 @@ ANSWERS: Mapping[str, ResolutionKind] = {
     "unmapped-code": ResolutionKind.MAP_CODE,
     "unknown-unit": ResolutionKind.MAP_UNIT,
     "implausible": ResolutionKind.CONFIRM_VALUE,
+    "ambiguous-unit": ResolutionKind.CONFIRM_VALUE,
 }
 
 

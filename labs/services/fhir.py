@@ -28,7 +28,7 @@ from labs.services.again import Again
 from labs.services.fhir_gather import Gathered
 from labs.services.fhir_plan import Planned, Stored, plan, stored_for
 from labs.services.fhir_store import link_results, note_in_error, save_resources
-from labs.services.identity import match_patients
+from labs.services.identity import match_patients, trust_in
 from labs.services.record import Recorder, Tally
 from labs.services.site import Site
 from labs.services.storing import store_all
@@ -148,7 +148,7 @@ class _Work:
         if self.refused and self.request.bundle != "batch":
             raise _RefusedWhole([each.fault for each in self.refused])
         named = people_named(self._active, self.request)
-        self.people = dict(match_patients(named, bare_number_ok=False, merged=self.merged))
+        self.people = dict(match_patients(named, trust=trust_in(self.message.sender), merged=self.merged))
         save_resources(
             self._active,
             stored=self.stored,

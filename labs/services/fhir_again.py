@@ -20,7 +20,7 @@ from labs.services.fhir_changes import MOVED, REPORT_IN_ERROR, Old, has_moved, w
 from labs.services.fhir_gather import IN_ERROR, Gathered
 from labs.services.fhir_plan import Planned, Stored, add_parts
 from labs.services.fhir_store import link_results
-from labs.services.identity import match_patients
+from labs.services.identity import match_patients, trust_in
 from labs.services.measure import name_analyte
 from labs.services.record import Tally
 from labs.services.site import Site
@@ -81,7 +81,8 @@ def record_again(message: LabMessage, now: datetime, again: Again) -> Tally:
     planned = _planned(message, request, stored)
     site = Site()
     merged = site.people
-    by_name = match_patients(people_named(planned, request), bare_number_ok=False, merged=merged)
+    trust = trust_in(message.sender)
+    by_name = match_patients(people_named(planned, request), trust=trust, merged=merged)
     recorder = recorder_of(message, now, site=site, again=again)
     gathered = _GatheredAgain(
         message=message,

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from labs.clock import database_now
+from labs.failpoints import reach
 from labs.models import CsvFeed, CsvPreview, CsvUpload, CsvUploadEnd, LabMessage, MessageOutcome
 from labs.services.preview import TakenFile, take_file, try_file
 
@@ -50,6 +51,7 @@ def submit_file(*, feed: str, file_name: str, body: bytes, by: User, most_bytes:
             uploaded_at=database_now(),
         )
         _store_preview(upload, taken)
+    reach("upload.kept")
     return upload
 
 
@@ -87,6 +89,7 @@ def commit_file(
         raise StalePreview(before=latest, after=_store_preview(upload, differs.taken)) from None
     except IntegrityError as error:
         raise FileRefused("Somebody else has just ended this upload. Open the page again.") from error
+    reach("upload.ended")
     return end, taken
 
 

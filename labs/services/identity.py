@@ -3,13 +3,14 @@
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Q
 
 from labs.formats.parsed import ParsedPatient, PatientNumber, Problem
-from labs.models import Patient
+from labs.models import Patient, Sender
 from labs.models.patient import Sex
 from labs.prepared import rows_prepared
 from labs.same_person import People, read_people
@@ -17,22 +18,37 @@ from labs.same_person import People, read_people
 _RECORD_NUMBER_TYPES = frozenset({"", "MR", "PI"})
 _BETWEEN_NAMES = re.compile(r"[\s,.\-]+")
 _LETTERS = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
+_NO_NAMES = frozenset({"patient", "patientin"})
 _TWO_LETTER_VOWELS = (("ae", "a"), ("oe", "o"), ("ue", "u"))
 
 
+class Trust(NamedTuple):
+    """How far a sender's way of naming patients is believed: what its row in senders.csv says."""
+
+    bare_number_ok: bool = False
+    # Whether a FHIR resource, too, must state birth date and family name beside the number.
+    needs_demographics: bool = False
+
+
+def trust_in(sender: str) -> Trust:
+    """The trust in a sender known by its name alone, as at the FHIR door; none in one that is not set up."""
+    row = Sender.objects.filter(name=sender).first()
+    return Trust() if row is None else Trust(row.bare_mrn_ok, row.fhir_demographics)
+
+
 def match_patients(
-    parsed: Iterable[ParsedPatient], *, bare_number_ok: bool, merged: People | None = None
+    parsed: Iterable[ParsedPatient], *, trust: Trust, merged: People | None = None
 ) -> Mapping[ParsedPatient, Patient | Problem]:
     """Each named person's row, or the reason there is none; two queries, one more where numbers merged."""
     wanted = set(parsed)
     merged = merged or read_people()
-    ids = {id_ for person in wanted if (id_ := _id_in(person.reference))}
+    ids = {id_ for person in wanted if (id_ := id_in(person.reference))}
     rows = patients_with({number.number for person in wanted for number in person.numbers}, ids=ids)
     known = {row.pk: row for row in rows}
     survivors = {merged.survivor_of(pk) for pk in known} - known.keys()
     if survivors:
         known |= {row.pk: row for row in Patient.objects.filter(pk__in=survivors)}
-    return {person: _match(person, rows, known, bare_number_ok, merged) for person in wanted}
+    return {person: _match(person, rows, known, trust, merged) for person in wanted}
 
 
 _WITH = "mrn = ANY(%s::text[]) OR alt_id = ANY(%s::text[]) OR public_id = ANY(%s::uuid[])"
@@ -67,7 +83,7 @@ def fold_name(name: str) -> str:
     return letters
 
 
-def _id_in(reference: str) -> UUID | None:
+def id_in(reference: str) -> UUID | None:
     """Our own id of a patient in a FHIR reference; none in every other reference."""
     kind, _slash, id_ = reference.partition("/")
     try:
@@ -80,7 +96,7 @@ def _match(
     person: ParsedPatient,
     rows: list[Patient],
     known: Mapping[int, Patient],
-    bare_number_ok: bool,
+    trust: Trust,
     merged: People,
 ) -> Patient | Problem:
     if not person.numbers and not person.reference:
@@ -89,10 +105,14 @@ def _match(
         row.pk: row
         for row in rows
         for number in person.numbers
-        if is_number_of(number, row, bare_number_ok=bare_number_ok)
+        if is_number_of(number, row, bare_number_ok=trust.bare_number_ok)
     }
+    # Digits of which nobody says who gave them are no number of ours by themselves.
+    is_bare = not person.reference and not any(number.authorities for number in person.numbers)
+    if trust.needs_demographics or is_bare:
+        person = person._replace(partial=False)
     if person.reference:
-        referred = [row for row in rows if row.public_id == _id_in(person.reference)]
+        referred = [row for row in rows if row.public_id == id_in(person.reference)]
         if not referred:
             return Problem(code="unknown-patient", reason="The reference names no patient of ours.")
         found |= {row.pk: row for row in referred}
@@ -166,6 +186,13 @@ def _given_names_agree(theirs: str, ours: str) -> bool:
     return not pairs or any(one.startswith(other) or other.startswith(one) for one, other in [*pairs, joined])
 
 
+def _is_called(shown: str, row: Patient) -> bool:
+    """Whether the words beside a reference name this family; words that name nobody contradict nobody."""
+    words = [word for word in _BETWEEN_NAMES.split(shown) if any(char.isalpha() for char in word)]
+    is_name = any(fold_name(word) not in _NO_NAMES for word in words)
+    return not is_name or fold_name(row.family) in fold_name(shown)
+
+
 def _same_authority(number: PatientNumber, ours: str) -> bool:
     """Compared by name or by universal id, whichever of the two each side states."""
     return not {part.strip() for part in ours.split("&")[:2] if part.strip()}.isdisjoint(number.authorities)
@@ -184,7 +211,8 @@ def _nobody(person: ParsedPatient, rows: list[Patient]) -> Problem:
 def _agree(person: ParsedPatient, row: Patient) -> Patient | Problem:
     """Birth date and family name must agree, given name and sex not contradict; else a person decides.
 
-    A FHIR resource may name a patient by our own number or id alone; what it states beside must agree.
+    A FHIR resource may name a patient by our own number or id alone; what it states beside must agree, the
+    words beside its reference too.
     """
     if person.birth_date is None and not person.partial:
         return Problem(code="no-birth-date", reason="The message carries no readable birth date.")
@@ -193,7 +221,8 @@ def _agree(person: ParsedPatient, row: Patient) -> Patient | Problem:
             code="birth-date-differs", reason="The number is ours, but the birth date is another one."
         )
     family = fold_name(person.family)
-    if (not family and not person.partial) or (family and family != fold_name(row.family)):
+    is_named = family == fold_name(row.family) if family else person.partial
+    if not is_named or not _is_called(person.shown, row):
         return Problem(code="name-differs", reason="The number is ours, but the family name is another one.")
     if not _given_names_agree(person.given, row.given):
         return Problem(

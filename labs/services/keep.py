@@ -90,6 +90,7 @@ def keep_refused(*, body: bytes, door: str, peer: str, code: str, reason: str) -
 def keep_request(*, body: bytes, sender: str, peer: str, request: dict[str, str]) -> int:
     """Keep one FHIR request before it is read; it is read at once, by whoever keeps it."""
     now = database_now()
+    reach("keep.before-insert")
     # Every request is kept, were it the same bytes again: what it asks depends on what is stored by then.
     message = LabMessage.objects.create(
         door=LabMessage.Door.FHIR,
@@ -103,6 +104,7 @@ def keep_request(*, body: bytes, sender: str, peer: str, request: dict[str, str]
         request=request,
         received_at=now,
     )
+    reach("keep.committed")
     return message.pk
 
 

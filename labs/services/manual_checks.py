@@ -25,6 +25,7 @@ _FIELDS = {
     "not-a-number": "value",
     "too-many-digits": "value",
     "implausible": "value",
+    "ambiguous-unit": "unit",
     "no-unit": "unit",
     "unknown-unit": "unit",
     "future-time": "collected",
@@ -148,11 +149,11 @@ def checked_value(content: dict[str, Any], *, patient: Patient, confirmed: bool,
         return ""
     if not isinstance(judged, Problem):
         raise BadEntry("entry: nothing is said that could be stored")
-    if judged.code != "implausible":
+    if judged.code not in {"implausible", "ambiguous-unit"}:
         raise BadEntry(f"{_FIELDS.get(judged.code, 'entry')}: {_words(judged, content)}")
     if not confirmed:
         words = f"{judged.reason} Check it against the source, then confirm below"
-        raise BadEntry(f"value: {words}", asks_confirmation=True)
+        raise BadEntry(f"{_FIELDS[judged.code]}: {words}", asks_confirmation=True)
     analyte = library.analytes()[content["analyte"]]
     return plain(convert(analyte=analyte, value=Decimal(content["value"]), unit=content["unit"]))
 

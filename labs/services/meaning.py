@@ -8,8 +8,10 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from labs import library
+from labs.formats.numbers import shown
 from labs.formats.parsed import (
     Act,
+    ParsedNumber,
     ParsedObservation,
     ParsedRange,
     ParsedStatus,
@@ -18,9 +20,10 @@ from labs.formats.parsed import (
 )
 from labs.life_cycle import DATED
 from labs.services.measure import Context, Measure, fits, measure_of
-from labs.units import Analyte, convert, is_plausible
+from labs.units import Analyte, convert, fold_unit, is_plausible, may_mean_another
 
 _DELETION = ParsedStatus(word="entered-in-error", act=Act.WITHDRAW)
+_CORRECTIONS = frozenset({"corrected", "amended"})
 # The mark of a value that two people, or one asked twice, took for true although it is unlikely.
 IMPLAUSIBLE = "implausible"
 
@@ -108,6 +111,14 @@ def _effective(status: ParsedStatus, sent: ParsedObservation) -> ParsedStatus:
     return status
 
 
+def change_in(sent: ParsedObservation) -> str:
+    """The status that an observation gives a result stored before, where it corrects it or takes it back."""
+    if sent.status is None:
+        return ""
+    status = _effective(sent.status, sent)
+    return status.word if status.act is Act.WITHDRAW or status.word in _CORRECTIONS else ""
+
+
 def is_attachment(sent: ParsedObservation) -> bool:
     """Whether it is a file beside the results: kept with its message, unread."""
     return isinstance(sent.number, Problem) and sent.number.code == "attachment"
@@ -136,9 +147,9 @@ def _with_value(understood: Understood, measure: Measure, context: Context) -> U
     if isinstance(unit, Problem):
         return unit
     value = convert(analyte=analyte, value=number.value, unit=unit)
-    if not is_plausible(analyte=analyte, value=value):
+    if problem := unlikely(sent, number, analyte=analyte, unit=unit):
         if plain(value) != context.confirmed_value:
-            return implausible(analyte, value)
+            return problem
         # Taken for true, it may hold and alert at once; it clears nothing.
         sent = sent._replace(quality=tuple(sorted({*sent.quality, IMPLAUSIBLE})))
     if not fits(value):
@@ -154,7 +165,17 @@ def _with_value(understood: Understood, measure: Measure, context: Context) -> U
     )
 
 
-def implausible(analyte: Analyte, value: Decimal) -> Problem:
-    """Why a value waits that no living patient is expected to have."""
-    reason = f"{plain(value)} {analyte.unit} is outside what is plausible for {analyte.name}."
-    return Problem(code="implausible", reason=reason)
+def unlikely(sent: ParsedObservation, number: ParsedNumber, *, analyte: Analyte, unit: str) -> Problem | None:
+    """Why a value waits that no living patient is expected to have, or that may be meant in two units."""
+    value = convert(analyte=analyte, value=number.value, unit=unit)
+    if not is_plausible(analyte=analyte, value=value):
+        reason = f"{plain(value)} {analyte.unit} is outside what is plausible for {analyte.name}."
+        return Problem(code="implausible", reason=reason)
+    if may_mean_another(analyte=analyte, value=number.value, unit=unit, bounds=sent.range):
+        other = number.value * analyte.also_meant[fold_unit(unit)]
+        reason = (
+            f"{plain(number.value)} {shown(unit)} may be {plain(value)} or {plain(other)} {analyte.unit}:"
+            " laboratories count it in two ways, and no reference range tells which. Ask the laboratory."
+        )
+        return Problem(code="ambiguous-unit", reason=reason)
+    return None

@@ -17,6 +17,7 @@ from labs.library import limits
 from labs.models import CsvFeed, LabMessage, Patient
 from labs.services.again import Place
 from labs.services.fhir_again import open_kept
+from labs.services.identity import trust_in
 from labs.services.site import Site
 
 # Named, so that only a process that meets a file loads pandas: the listener does without its 40 MB.
@@ -55,7 +56,8 @@ def _open_fhir(message: LabMessage) -> Opened | Rejected:
     parsed = open_kept(message)
     if isinstance(parsed, Rejected):
         return parsed
-    return Opened(parsed=parsed, sender=message.sender, codes=message.sender, bare_number_ok=False)
+    is_bare_ok = trust_in(message.sender).bare_number_ok
+    return Opened(parsed=parsed, sender=message.sender, codes=message.sender, bare_number_ok=is_bare_ok)
 
 
 def _open_hl7(message: LabMessage, site: Site) -> Opened | Rejected:

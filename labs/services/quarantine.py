@@ -18,6 +18,7 @@ from labs.models import (
 from labs.models.resolution import MAPPINGS, ResolutionKind
 from labs.services.answers import BadResolution, checked_answer
 from labs.services.authority import NotAllowed, check_fresh, check_right, printed_name, stated
+from labs.services.doubted import patients_concerned
 from labs.services.mapping import add_mapping, cure_others
 from labs.services.record import Tally
 from labs.services.replay import RESOLVE, Replayed, end, follow, lock_outcome, replay, save, tell
@@ -235,4 +236,4 @@ def _reject(row: QuarantinedResult, *, by: User, words: str, now: datetime) -> N
     end(row, by=by, words=words, now=now)
     save([row])
     follow(outcome, Tally(), is_read=False)
-    tell({row.patient_id} if row.patient_id is not None else set())
+    tell(patients_concerned([row]) if row.patient_id is None else {row.patient_id})

@@ -116,8 +116,10 @@ def take_request(*, message_id: int) -> FhirReading | None:
         claimed = _claim([message_id])
         if not claimed:
             return None
+        reach("read.claimed")
         reading = read_fhir(claimed[0], this.now)
         finish([(claimed[0], _as_told(reading))], now=this.now, news=this.news)
+        reach("read.finished")
     this.news.tell()
     return reading
 
@@ -222,10 +224,21 @@ def _answers(messages: Sequence[LabMessage], this: _Pass) -> list[tuple[LabMessa
 def _opened(message: LabMessage, this: _Pass) -> Opened | Answer:
     """A message parsed, ready to be recorded; or the answer to one that is not recorded that way."""
     if message.door == LabMessage.Door.FHIR:
-        return _as_told(read_fhir(message, this.now))
+        return _sent_again(message) or _as_told(read_fhir(message, this.now))
     if is_merge(message) and (sender := this.site.sender(message.msh3, message.msh4)) is not None:
         return read_merge_message(message, sender=sender, now=this.now)
     return open_message(message, site=this.site)
+
+
+def _sent_again(message: LabMessage) -> tuple[Tally, list[str]] | None:
+    """The answer to a request that lost its web server, where its sender sent it again and was answered."""
+    same = LabMessage.objects.filter(door=message.door, sender=message.sender, sha256=message.sha256)
+    later = same.filter(pk__gt=message.pk, outcome__isnull=False).select_related("outcome").defer("body")
+    twin = next((each for each in later.order_by("pk") if each.request == message.request), None)
+    if twin is None:
+        return None
+    known = twin.outcome.stored + twin.outcome.unchanged + twin.outcome.held
+    return Tally(unchanged=known), ["Its sender sent the same request again and was answered then."]
 
 
 def _as_told(reading: FhirReading) -> tuple[Tally, list[str]] | Rejected:

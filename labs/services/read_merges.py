@@ -7,7 +7,7 @@ from labs.formats.hl7_merge import ParsedMerge, parse_merges
 from labs.formats.parsed import ParsedPatient, Problem, Rejected, SenderProfile
 from labs.models import LabMessage, Patient, QuarantinedResult, Sender
 from labs.same_person import People, read_people
-from labs.services.identity import is_number_of, match_patients, patients_with
+from labs.services.identity import Trust, is_number_of, match_patients, patients_with
 from labs.services.merges import WAITS, MergeRefused, propose_merge
 from labs.services.record import Tally
 
@@ -53,7 +53,7 @@ def _propose(
         birth_date=merge.survivor.birth_date,
         sex=merge.survivor.sex,
     )
-    survivor = match_patients([asked], bare_number_ok=sender.bare_mrn_ok, merged=people)[asked]
+    survivor = match_patients([asked], trust=Trust(sender.bare_mrn_ok), merged=people)[asked]
     if isinstance(survivor, Problem):
         return [survivor]
     problems = []

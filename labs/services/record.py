@@ -20,7 +20,7 @@ from labs.models import LabMessage, LocalCode, Patient, QuarantinedResult
 from labs.models.result import WITHDRAWN
 from labs.services.again import Again, Place
 from labs.services.history import History, Identity
-from labs.services.meaning import Understood, is_attachment, plain, understand
+from labs.services.meaning import Understood, change_in, is_attachment, plain, understand
 from labs.services.measure import Context, Known, name_analyte
 from labs.services.remarks import remark_on_attachment, remarks_on
 from labs.services.site import Site
@@ -99,6 +99,8 @@ class Recorder:
         self.tally = Tally()
         self.entries: list[Entry] = []
         self.quarantined: list[QuarantinedResult] = []
+        # Of what is kept apart without a patient: whom its message names.
+        self.named: list[tuple[QuarantinedResult, ParsedPatient]] = []
         # The row id of the result each observation of the message spoke of, by its place and part.
         self.landed: dict[tuple[int, str], int] = {}
 
@@ -184,9 +186,10 @@ class Recorder:
             self.tally.patient_ids.add(patient.pk)  # nobody may act past a result that was not read
         if self._waits_already(sent, problem, patient=patient):
             return
+        change = change_in(sent) if patient is None else ""
         self.quarantined.append(
             QuarantinedResult(
-                message_id=self.message.pk,
+                message=self.message,
                 position=sent.position,
                 part=sent.part[:64],
                 patient=patient,
@@ -199,9 +202,12 @@ class Recorder:
                 ordered_at=(report.ordered_at if report else None) or self.message.received_at,
                 order_number=order_of(report)[:LONGEST_ORDER],
                 sub_id=sent.sub_id[:_LONGEST_SUB_ID],
+                change=change,
                 opened_at=self.now,
             )
         )
+        if change and report is not None:
+            self.named.append((self.quarantined[-1], report.patient))
 
     def _hold_entry(self, entry: Entry, problem: Problem) -> None:
         self.hold(entry.understood.sent, problem, report=entry.report, patient=entry.patient)

@@ -8,7 +8,7 @@ from datetime import datetime
 from labs.formats.parsed import ParsedPatient, Problem
 from labs.models import LabMessage, Patient
 from labs.services.again import Again
-from labs.services.identity import match_patients
+from labs.services.identity import Trust, match_patients
 from labs.services.measure import Known
 from labs.services.opening import Opened
 from labs.services.record import Recorder, Tally
@@ -80,5 +80,5 @@ def _persons(messages: Sequence[Parsed], site: Site) -> dict[bool, Persons]:
             if each.opened.bare_number_ok is bare_number_ok
             for report in each.opened.parsed.reports
         }
-        found[bare_number_ok] = match_patients(named, bare_number_ok=bare_number_ok, merged=site.people)
+        found[bare_number_ok] = match_patients(named, trust=Trust(bare_number_ok), merged=site.people)
     return found

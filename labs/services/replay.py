@@ -20,6 +20,7 @@ from labs.models import (
 )
 from labs.services.again import what_people_said
 from labs.services.authority import check_right, printed_name
+from labs.services.doubted import patients_concerned
 from labs.services.fhir_again import record_again
 from labs.services.opening import open_message
 from labs.services.record import Tally
@@ -105,6 +106,7 @@ def _replay(
         is_fhir = message.door == LabMessage.Door.FHIR
         tally = record_again(message, now, again) if is_fhir else record(message, opened, now, again=again)
     cured = again.cured
+    tally.patient_ids |= patients_concerned(row for row in cured if row.patient_id is None)
     for row in cured:
         end(row, by=by, words=words, now=now)
         if row.patient_id is not None:

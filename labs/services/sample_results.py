@@ -16,12 +16,12 @@ from labs.formats.parsed import (
     Problem,
 )
 from labs.models import Patient
-from labs.services.identity import match_patients
-from labs.services.meaning import Understood, implausible, time_fault, understand
+from labs.services.identity import Trust, match_patients
+from labs.services.meaning import Understood, time_fault, understand, unlikely
 from labs.services.measure import Context, local_codes_of, name_analyte, unit_of, unit_spellings_of
 from labs.services.opening import Opened
 from labs.services.record import too_long
-from labs.units import Analyte, convert, fold_unit, is_plausible
+from labs.units import Analyte, convert, fold_unit
 
 _ACTS = {
     Act.STORE: "stored",
@@ -72,7 +72,7 @@ def explain_reports(opened: Opened, *, look_up_patients: bool, now: datetime) ->
     people: dict[ParsedPatient, Patient | Problem] = {}
     if look_up_patients:
         named = (report.patient for report in opened.parsed.reports)
-        people = dict(match_patients(named, bare_number_ok=opened.bare_number_ok))
+        people = dict(match_patients(named, trust=Trust(opened.bare_number_ok)))
     codes, units = local_codes_of(opened.codes), unit_spellings_of(opened.sender)
     found = []
     for report in opened.parsed.reports:
@@ -146,7 +146,7 @@ def _problems(sent: ParsedObservation, context: Context, analyte: Analyte | None
     if isinstance(unit, Problem):
         if isinstance(sent.number, ParsedNumber) or act is Act.STORE:
             yield unit
-    elif isinstance(sent.number, ParsedNumber):
-        value = convert(analyte=analyte, value=sent.number.value, unit=unit)
-        if not is_plausible(analyte=analyte, value=value):
-            yield implausible(analyte, value)
+    elif isinstance(sent.number, ParsedNumber) and (
+        doubt := unlikely(sent, sent.number, analyte=analyte, unit=unit)
+    ):
+        yield doubt

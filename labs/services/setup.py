@@ -192,7 +192,7 @@ def _patient(cells: dict[str, str]) -> dict[str, Any]:
 
 
 def _sender(cells: dict[str, str]) -> dict[str, Any]:
-    column, field = "status_from_report", "blank_status_from_report"
+    column, field, asks = "status_from_report", "blank_status_from_report", "fhir_demographics"
     return {
         "name": cells["sender"],
         "msh3": cells["msh3"],
@@ -202,6 +202,7 @@ def _sender(cells: dict[str, str]) -> dict[str, Any]:
         "bare_mrn_ok": _flag(cells, "bare_mrn_ok"),
         # A file without a column says nothing of it, and changes nothing.
         **({field: _flag(cells, column)} if column in cells else {}),
+        **({asks: _flag(cells, asks)} if asks in cells else {}),
         **({"certificate": cells["certificate"].lower()} if "certificate" in cells else {}),
     }
 
@@ -305,7 +306,7 @@ KINDS: Mapping[str, _Kind] = {
     "senders.csv": _Kind(
         model=Sender,
         columns=("sender", "msh3", "msh4", "tz", "default_charset", "bare_mrn_ok"),
-        optional=("status_from_report", "certificate", *EXPECTATION_COLUMNS),
+        optional=("status_from_report", "fhir_demographics", "certificate", *EXPECTATION_COLUMNS),
         key=("name",),
         read=_sender,
     ),

@@ -7,6 +7,7 @@ from typing import Any
 from labs.formats.parsed import Act
 from labs.models import LabMessage, LabReport, Observation, Result
 from labs.services.bulk import insert_rows, insert_tables, reserve_keys, update_values
+from labs.services.doubted import note_changes_of_nobody
 from labs.services.history import History, lock_histories
 from labs.services.record import Entry, Recorder, Tally
 from labs.services.stored_rows import report_columns
@@ -21,6 +22,7 @@ def store_all(recorders: Sequence[Recorder]) -> list[Tally]:
     for together in _rounds(recorders):
         _store(together)
     insert_rows([row for recorder in recorders for row in recorder.quarantined])
+    note_changes_of_nobody(recorders)
     return [recorder.told() for recorder in recorders]
 
 

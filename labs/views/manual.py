@@ -13,12 +13,13 @@ from django.views.decorators.http import require_http_methods
 from labs.forms.manual import ResultForm
 from labs.forms.quarantine import ReasonForm
 from labs.models import Patient
-from labs.result_marks import jump_words, jumps_of
+from labs.result_marks import marked_results
 from labs.same_person import numbers_of
 from labs.services.authority import NotAllowed
 from labs.services.manual import ENTER, enter_result, verify_result, withdraw_result
 from labs.services.manual_checks import BadEntry
 from labs.services.manual_list import Entry, entries_of, entry_of
+from labs.unit_jumps import UNIT_JUMP
 from labs.views.frame import (
     METHODS,
     SEES_NAMES,
@@ -158,7 +159,8 @@ def _entry_page(
     status: int = 200,
 ) -> HttpResponse:
     observation = found.observation
-    jump = jumps_of(numbers_of(patient.pk)).get(observation.result_id)
+    marked = marked_results(numbers_of(patient.pk))
+    marks = next((each.marks for each in marked if each.result.pk == observation.result_id), ())
     context = {
         "title": "A typed result",
         "patient": patient,
@@ -167,7 +169,7 @@ def _entry_page(
         "is_mine": found.first.by_id == signed_in(request).pk,
         "form": form or ReasonForm(),
         "faults": faults or [],
-        "jump": jump_words(jump, unit=observation.unit) if jump else "",
+        "jump": next((mark.words for mark in marks if mark.code == UNIT_JUMP), ""),
     }
     return render_page(request, "labs/result_entry.html", context, status=status)
 

@@ -33,6 +33,7 @@ from labs.formats.parsed import SenderProfile
 from labs.models import Observation, Result
 from labs.services import keep_message, read_waiting_messages
 from tests.benchmarks.floor_server import TABLE as FLOOR_SERVER_TABLE
+from tests.benchmarks.floors import Floor, hold
 from tests.benchmarks.lock_step import Senders, senders
 from tests.benchmarks.panel import PATIENTS, RESULTS, START, mrn, panel
 from tests.builders_labs import make_patient, make_sender
@@ -124,6 +125,18 @@ def test_acknowledged_messages_beside_a_minimal_server(real_commits: str, privat
     Console().print(table)
     for connections, (best, median, tail) in ratios.items():
         print(f"{connections} sender(s): best/best {best:.2f}, median of rounds {median:.2f}, p99 {tail:.2f}")
+    hold(
+        *(
+            floor
+            for connections, (_best, median, tail) in ratios.items()
+            for floor in (
+                Floor(
+                    f"acknowledged beside the minimal server, {connections} sender(s)", median, at_least=0.6
+                ),
+                Floor(f"p99 beside the minimal server, {connections} sender(s)", tail, at_most=2),
+            )
+        )
+    )
 
 
 def make_people() -> None:
@@ -196,6 +209,7 @@ def test_fully_recorded_messages_beside_a_one_statement_insert(real_commits: str
         f"recorded: {max(rates):.0f} messages/s a worker beside {max(floor_rates):.0f} of one JSON insert;"
         f" best/best {max(rates) / max(floor_rates):.2f}, median of rounds {ratio:.2f}; {queries} queries"
     )
+    hold(Floor("fully recorded beside one JSON insert", ratio, at_least=0.1))
 
 
 def test_queries_of_a_message_do_not_grow_with_what_is_stored(real_commits: str) -> None:
@@ -290,6 +304,11 @@ def test_the_strict_parser_beside_a_split_and_python_hl7() -> None:
         us = min(times)
         table.add_row(name, f"{us:.1f}", f"{us / floor:.1f}", f"{theirs / us:.1f} x")
     Console(width=120).print(table)
+    strict = min(list(costs.values())[1])
+    hold(
+        Floor("the strict parser, times the split", strict / floor, at_most=8),
+        Floor("python-hl7, times the strict parser", theirs / strict, at_least=15),
+    )
 
 
 def memory(pid: int, what: str) -> float:

@@ -16,7 +16,7 @@ from labs.failpoints import POINTS
 from tests.faults.ledger import Ledger, compare, make_clinic, run_until_read, supervised, under_load, wait
 
 LONG = os.environ.get("PRRT_LONG") == "1"
-LISTENING = [point for point in POINTS if not point.startswith("read.")]
+LISTENING = [point for point in POINTS if point.startswith(("listener.", "keep."))]
 READING = [point for point in POINTS if point.startswith("read.")]
 CONNECTIONS, EACH = 3, 40 if LONG else 15
 

@@ -192,6 +192,13 @@ CASES = [
     held("another birth date", about(birthDate="1961-03-03"), "birth-date-differs"),
     held("another name", about(name=[{"family": "Schmidt"}]), "name-differs"),
     held("another sex", about(gender="male"), "sex-contradicts"),
+    Case("a reference that calls her by her name", one(subject=subject() | {"display": "MUELLER, M."})),
+    Case("words that name nobody", one(subject=subject() | {"display": "Patient 1001"})),
+    held(
+        "a reference that calls her otherwise",
+        one(subject=subject() | {"display": "Meier, Maria"}),
+        "name-differs",
+    ),
     held("demographics alone", about(identifier=None), "no-patient-number"),
     refused("a contained patient that is not there", one(subject={"reference": "#x"}), 422, "not-found"),
     # identifier

@@ -27,11 +27,13 @@ from labs.models import (
     Result,
 )
 from labs.services import keep_request, read_waiting_messages, take_request
+from labs.services.setup import load_setup
 from labs.signals import evidence_changed
 from tests.builders import colleague
 from tests.builders_fhir import (
     FHIR,
     LAB_IDS,
+    OURS,
     WHOLE,
     bundle,
     changed_at,
@@ -651,3 +653,73 @@ def test_the_number_of_queries_does_not_depend_on_what_is_stored(client: Client)
 
 def _bytes(body: dict[str, Any]) -> bytes:
     return dump(body).encode()
+
+
+PERSON = {
+    "resourceType": "Patient",
+    "id": "p",
+    "identifier": [{"value": "1001"}],
+    "name": [{"family": "Müller", "given": ["Maria"]}],
+    "birthDate": "1961-03-02",
+}
+
+
+@pytest.mark.parametrize(
+    ("bare_ok", "person", "status"),
+    [
+        (True, PERSON, 201),
+        (False, PERSON, 202),
+        (True, PERSON | {"birthDate": "1961-03-03"}, 202),
+        (True, {name: part for name, part in PERSON.items() if name != "birthDate"}, 202),
+    ],
+)
+def test_a_number_without_system_is_ours_only_where_the_sender_is_trusted_and_the_person_agrees(
+    bare_ok: bool, person: dict[str, Any], status: int, client: Client
+) -> None:
+    make_sender(bare_mrn_ok=bare_ok)
+    sent = observation("R1", contained=[person], subject={"reference": "#p"})
+    assert send(client, sent).status_code == status
+    # The number alone, under no system, says nothing whatever the sender's row says.
+    assert send(client, observation("R2", subject={"identifier": {"value": "1001"}})).status_code == 202
+
+
+def test_a_sender_may_be_held_to_state_birth_date_and_name(client: Client, patient: Patient) -> None:
+    head = "sender,msh3,msh4,tz,default_charset,bare_mrn_ok,fhir_demographics"
+    row = "central-lab,LAB,HOSPITAL,Europe/Berlin,UTF-8,false,true"
+    load_setup(files={"senders.csv": f"{head}\n{row}\n".encode()})
+    ours = PERSON | {"identifier": [{"system": OURS, "value": "1001"}]}
+    whole = observation("A", contained=[ours], subject={"reference": "#p"})
+    assert send(client, whole).status_code == 201
+    assert values() == [("PLT", "60", "final")]
+    nameless = {name: part for name, part in ours.items() if name != "name"}
+    cases: dict[str, dict[str, Any]] = {
+        "B": {},
+        "C": {"subject": {"reference": f"Patient/{patient.public_id}"}},
+        "D": {"contained": [nameless], "subject": {"reference": "#p"}},
+    }
+    for key, parts in cases.items():
+        assert send(client, observation(key, **parts)).status_code == 202
+    assert {row.reason_code for row in QuarantinedResult.objects.all()} == {"no-birth-date", "name-differs"}
+    # A known resource that is corrected so leaves its result in doubt.
+    again = observation("A", status="corrected", valueQuantity=quantity("50"))
+    assert send(client, again).status_code == 202
+    assert [row["usable"] for row in results()] == [False]
+
+
+def test_a_request_that_lost_its_web_server_and_was_sent_again_is_not_done_twice(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = observation("R1", subject=subject("9999"))
+    assert send(client, asked).status_code == 202
+    twin = LabMessage.objects.get()
+    # The first try of the same request, kept before it by a web server that died then.
+    lost = keep_request(body=bytes(twin.body), sender=twin.sender, peer=twin.peer, request=twin.request)
+    assert send(client, asked).status_code == 202
+    waiting = QuarantinedResult.objects.count()
+    later = database_now() + timedelta(minutes=5)
+    monkeypatch.setattr("labs.services.read.database_now", lambda: later)
+    assert read_waiting_messages() == 1
+    outcome = MessageOutcome.objects.get(message_id=lost)
+    assert (outcome.state, outcome.stored, outcome.held) == ("duplicate", 0, 0)
+    assert "sent the same request again" in outcome.notes[0]
+    assert QuarantinedResult.objects.count() == waiting

@@ -106,6 +106,30 @@ def test_a_message_that_cannot_be_stored_is_never_accepted(tmp_path: Path) -> No
         assert acks(line, 1) == []
 
 
+def batch(*bodies: bytes, count: int) -> bytes:
+    return b"".join([b"BHS|^~\\&|LAB|HOSPITAL\r", *bodies, f"BTS|{count}\r".encode()])
+
+
+UNANSWERABLE = [
+    # Who asks for no acknowledgement would otherwise never learn that it was not taken.
+    ("a message that asks for none", batch(message(), message(msh("M2", f15="NE", f16="NE")), count=2)),
+    ("a message without a readable header", batch(message(), b"MSH\r", count=2)),
+    ("a count that is wrong, which is an incident", batch(message(), count=3)),
+]
+
+
+@pytest.mark.parametrize(("what", "body"), UNANSWERABLE)
+def test_a_batch_of_which_anything_can_be_neither_stored_nor_answered_ends_the_connection(
+    what: str, body: bytes, tmp_path: Path
+) -> None:
+    with listening(f"sqlite:///{tmp_path / 'empty.sqlite3'}") as (port, _process), connect(port) as line:
+        line.sendall(framed(batch(message(), count=1)))
+        assert acks(line, 1) == ["AE M1"]
+        line.sendall(framed(body))
+        assert acks(line, 1) == [], what
+        assert line.recv(100) == b""
+
+
 def test_only_allowed_networks_may_connect(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'empty.sqlite3'}"
     with listening(url, "--allow", "10.0.0.0/8") as (port, _process), connect(port) as line:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from labs.formats.parsed import ParsedPatient, PatientNumber, Problem
 from labs.models import Patient
 from labs.same_person import People
-from labs.services.identity import fold_name, match_patients
+from labs.services.identity import Trust, fold_name, match_patients
 from tests.builders_labs import make_patient
 
 pytestmark = pytest.mark.django_db
@@ -150,7 +150,7 @@ def test_no_link_is_made_with_one_discordant_identifier_and_none_is_missed(
         ).pk: each
         for each in people
     }
-    found = match_patients([sent], bare_number_ok=False, merged=People())[sent]
+    found = match_patients([sent], trust=Trust(), merged=People())[sent]
     [number] = sent.numbers
     agreeing = [
         each
@@ -183,7 +183,7 @@ def test_two_of_our_numbers_in_one_message_are_linked_to_nobody(one: Someone, ot
         )
     numbers = (*one.parsed().numbers, *replace(other, mrn=other.mrn + "9").parsed().numbers)
     sent = one.parsed()._replace(numbers=numbers)
-    found = match_patients([sent], bare_number_ok=True, merged=People())[sent]
+    found = match_patients([sent], trust=Trust(bare_number_ok=True), merged=People())[sent]
     assert isinstance(found, Problem)
     assert found.code in {"two-patients", "two-numbers"}
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -11,13 +12,16 @@ from django.test import Client
 
 from alerts.models import Alert, Notification, Triage
 from alerts.rules import Kind
+from alerts.services.acknowledging import acknowledge
 from alerts.services.corrections import changed_results
 from alerts.services.triage import triage_decisions, triage_quarantine
 from courses.models import Course, Decision, Order, Signature
 from courses.services.assess import assess_course, sweep_courses
 from courses.services.course import record_administration
-from labs.models import LabMessage
+from labs.clock import database_now
+from labs.models import LabMessage, QuarantinedResult
 from labs.services.patients import record_weight
+from labs.services.quarantine import confirm_resolution, state_resolution
 from tests.builders import (
     clinic_time,
     colleague,
@@ -113,7 +117,7 @@ def test_a_correction_after_the_signature_judges_anew_suspends_and_tells_both_va
     assert {mail.person for mail in Notification.objects.filter(alert=alert)} >= {doctor}
     client.force_login(doctor)
     page = client.get(f"/alerts/{alert.public_id}").content.decode()
-    assert "A result that somebody signed on was corrected or withdrawn." in page
+    assert "A result that somebody signed on was corrected or withdrawn, or may have been." in page
     assert re.search(r"Value that was used</dt><dd><strong>228", page)
     assert re.search(r"Now</dt><dd><strong>60", page)
     assert "cycle 1" in page
@@ -227,3 +231,83 @@ def test_looking_for_what_was_signed_on_takes_the_same_queries_for_one_result_an
     with django_assert_max_num_queries(6):  # type: ignore[attr-defined]
         found = changed_results(message)
     assert sorted(change.result.analyte for change in found) == ["HGB", "PLT"]
+
+
+# Whom the message of the change names: no patient of ours, another birth date, a name that is no alias.
+NOT_CERTAIN = [("T-1^^^TEST", "T-9^^^TEST"), ("19610302", "19610203"), ("Ahorn^Testa", "Birke^Testa")]
+
+
+def unplaced(body: bytes, *, of: tuple[str, str], **how: Any) -> bytes:
+    """The same report later, of somebody who is not certainly our patient."""
+    old, new = of
+    return again(body, **how).replace(old.encode(), new.encode())
+
+
+@pytest.mark.parametrize("of", NOT_CERTAIN)
+@pytest.mark.parametrize("status", ["W", "X", "C"])
+def test_a_change_that_waits_for_its_patient_holds_and_tells_those_who_signed_on_the_value(
+    of: tuple[str, str], status: str, course: Course, doctor: User, client: Client
+) -> None:
+    body, _, _ = signed(course, doctor)
+    new, word = ("60", "correction") if status == "C" else ("", "withdrawal")
+    receive(unplaced(body, of=of, control_id="W1", status=status, hours=4, PLT=("228", new)))
+    sweep_courses(now=SIGNED + timedelta(hours=1))
+    course.refresh_from_db()
+    assert course.current_decision is not None
+    assert course.current_decision.action == "hold"
+    [alert] = told()
+    assert (alert.course, alert.severity) == (course, 2)
+    client.force_login(doctor)
+    page = client.get(f"/alerts/{alert.public_id}").content.decode()
+    assert "<strong>228" in page
+    assert f"in doubt: a {word} waits, which may mean it" in page
+    # The value of somebody else is not shown as this patient's.
+    assert "<strong>60" not in page
+
+
+def test_what_two_people_reject_lets_the_cycle_go_again(course: Course, doctor: User) -> None:
+    body, _, _ = signed(course, doctor)
+    receive(unplaced(body, of=NOT_CERTAIN[0], control_id="W1", status="W", hours=4, PLT=("228", "")))
+    assert assessed(course) == "hold"
+    judge_waiting("reject")
+    assert assessed(course) == "proceed"
+
+
+def test_what_two_people_match_is_told_once_more_as_what_it_is(
+    course: Course, doctor: User, client: Client
+) -> None:
+    body, _, _ = signed(course, doctor)
+    receive(unplaced(body, of=NOT_CERTAIN[2], control_id="W1", status="W", hours=4, PLT=("228", "")))
+    triage_quarantine()
+    [alert] = Alert.objects.filter(kind=Kind.RESULT_CHANGED)
+    seen = alert.events.latest("pk").pk
+    acknowledge(alert=alert, person=doctor, seen_severity=2, seen_event=seen)
+    judge_waiting("match", mrn="T-1", birth_date="1961-03-02")
+    triage_quarantine()
+    alert.refresh_from_db()
+    assert alert.state == "open"
+    client.force_login(doctor)
+    page = client.get(f"/alerts/{alert.public_id}").content.decode()
+    assert "no value: the laboratory withdrew the result as another patient’s" in page
+    assert "in doubt" not in page
+    assert triage_quarantine() == 0
+
+
+def assessed(course: Course) -> str:
+    decision = assess_course(course_id=course.pk, now=SIGNED + timedelta(hours=1))
+    assert decision is not None
+    return decision.action
+
+
+def judge_waiting(kind: str, **data: str) -> None:
+    nurse, physician = colleague("nora", "nurse"), colleague("pia", "physician")
+    [waiting] = QuarantinedResult.objects.filter(state="open")
+    said = state_resolution(
+        item=waiting,
+        kind=kind,
+        data=data,
+        reason="As the report says.",
+        by=nurse,
+        authenticated_at=database_now(),
+    )
+    confirm_resolution(resolution=said, by=physician, authenticated_at=database_now())

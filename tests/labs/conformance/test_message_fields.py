@@ -199,6 +199,28 @@ def test_versions_are_ordered_by_obr_22_else_orc_9_else_the_messages_time(patien
     assert only()["value"] == "50"
 
 
+OTHER_ORDERS = [
+    ("ORC|RE|P1|F9", "the laboratory's order number is “F9” in ORC-3 and “F1” in OBR-3; that in OBR counts"),
+    ("ORC|RE|P9|F1", "the clinic's order number is “P9” in ORC-2 and “P1” in OBR-2; that in OBR counts"),
+]
+
+
+@pytest.mark.parametrize(("orc", "remark"), OTHER_ORDERS)
+def test_an_order_that_is_numbered_twice_is_known_by_obr_and_remarked_on(
+    orc: str, remark: str, patient: Patient
+) -> None:
+    taken = send_segments(orc, obr("F1"), obx("60"))
+    assert (taken.state, only()["value"]) == ("read", "60")
+    assert remark in taken.remarks
+    send_segments(obr("F1"), obx("50", status="C"), control_id="M2", at="20260504093000+0200")
+    assert only()["value"] == "50"
+
+
+@pytest.mark.parametrize("orc", ["ORC|RE|P1|F1", "ORC|RE|P1|F1^LAB", "ORC|RE", "ORC|RE||"])
+def test_an_order_that_is_numbered_alike_or_once_needs_no_remark(orc: str, patient: Patient) -> None:
+    assert send_segments(orc, obr("F1"), obx("60")).remarks == ""
+
+
 def test_z_segments_unknown_segments_and_further_fields_are_passed_over(patient: Patient) -> None:
     send_segments(pid(), "ZPI|1|x", obr(), "TQ1|1", obx() + "|||||||||extra|more", "ZZZ|777-3|19")
     assert only()["value"] == "60"

@@ -6,7 +6,7 @@ import pytest
 
 from labs.models import Patient
 from tests.builders_labs import obr, obx
-from tests.labs.conformance.doors import results, send_segments
+from tests.labs.conformance.doors import held, only, results, send_result, send_segments
 
 # factor to the canonical unit: spellings
 COUNTS = {
@@ -170,3 +170,34 @@ def test_a_scale_error_is_implausible_and_never_stored(patient: Patient) -> None
         taken = send_segments(obr(f"F{number}"), obx(value, unit=unit), control_id=f"M{number}")
         assert taken.why == "implausible"
     assert results() == []
+
+
+# Haemoglobin in mmol/L: monomers (times 16.114) nearly everywhere, tetramers (times 64.456) in places.
+COUNTED = [
+    # value, unit, reference range, the canonical value or why it waits
+    ("8.4", "mmol/L", "", "135.3576"),
+    ("8.4", "mmol/L", "7.4-9.9", "135.3576"),
+    ("4.1", "mmol/L", "", "66.0674"),
+    ("4", "mmol/L", "", "ambiguous-unit"),
+    ("2.1", "mmol/L", "", "ambiguous-unit"),
+    ("2.1", "mM", "", "ambiguous-unit"),
+    ("2.1", "mmol/L", "1.9-2.5", "ambiguous-unit"),
+    ("3.5", "mmol/L", "7.4-9.9", "56.399"),
+    ("3.5", "mmol/L", ">7.4", "56.399"),
+    ("3.5", "mmol/L{Fe}", "", "56.399"),
+    ("1.3", "mmol/L", "", "ambiguous-unit"),
+    ("1.2", "mmol/L", "", "implausible"),
+    ("0.2", "mmol/L", "", "implausible"),
+    ("56", "g/L", "", "56"),
+]
+
+
+@pytest.mark.parametrize(("value", "unit", "limits", "expected"), COUNTED)
+def test_a_haemoglobin_that_is_plausible_as_monomer_and_as_tetramer_waits(
+    value: str, unit: str, limits: str, expected: str, patient: Patient
+) -> None:
+    taken = send_result(value, code="718-7^Haemoglobin^LN", unit=unit, limits=limits)
+    if expected.replace(".", "").isdigit():
+        assert only()["value"] == expected
+    else:
+        assert (results(), held(), taken.ack) == ([], [expected], "AA")

@@ -640,3 +640,14 @@ def test_a_resolved_result_is_nobodys(patient: Patient, nurse: User, physician: 
     assert (row.owner, row.state, row.resolved_by) == (None, "resolved", "pia")
     with pytest.raises(BadResolution, match="resolved before"):
         take(item=row, by=nurse, seen_owner_id=None)
+
+
+def test_a_haemoglobin_counted_in_either_way_is_taken_as_two_people_read_it_and_clears_nothing(
+    patient: Patient, nurse: User, physician: User
+) -> None:
+    code = "718-7^Haemoglobin^LN"
+    receive(message(obr(), obx("2.1", code=code, unit="mmol/L", limits="")))
+    item = held(reason_code="ambiguous-unit")
+    confirm(say(item, "confirm-value", nurse, value="33.8394"), physician)
+    [row] = patient_results(patient=patient)
+    assert (row["value"], row["usable"], row["quality"]) == ("33.8394", False, ["implausible"])
