@@ -64,7 +64,7 @@ def ledger_of(patient_id: int) -> Ledger:
 
 
 def entries_by_person() -> dict[int, list[Entry]]:
-    """The entries of everybody, by the number that stands for the person at last; a fixed number of queries."""
+    """The entries of everybody, by the number that stands for the person; a fixed number of queries."""
     people: People = read_people()
     found: dict[int, list[Entry]] = defaultdict(list)
     for patient_id, entry in _entries(None):

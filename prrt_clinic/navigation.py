@@ -13,6 +13,8 @@ _COURSES = ("Courses", "event_repeat", "admin:courses_course_changelist", "cours
 _ORDERS = ("Orders", "assignment", "admin:courses_order_changelist", "courses.view_order")
 _PATIENTS = ("Patients", "person", "admin:labs_patient_changelist", "labs.view_patient")
 _DECISIONS = ("Decisions", "balance", "admin:courses_decision_changelist", "courses.view_decision")
+_DOSIMETRY = ("Absorbed doses", "monitor_heart", "courses:dosimetry", "courses.view_absorbeddose")
+_INCIDENTS = ("Incidents", "emergency_home", "courses:incidents", "courses.view_incident")
 _LABORATORY = (
     ("Results", "labs", "admin:labs_result_changelist", "labs.view_result"),
     ("Quarantine", "report", "labs:quarantine", "labs.view_quarantinedresult"),
@@ -43,9 +45,11 @@ def environment(request: HttpRequest) -> list[str] | None:
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups of the sidebar for this person; empty groups are left out."""
-    patients = (_COURSES, _PATIENTS, _DECISIONS, _ORDERS)
+    patients = (_COURSES, _PATIENTS, _DECISIONS, _ORDERS, _INCIDENTS)
     if request.user.has_perm("courses.handle_order"):
         patients = (_ORDERS, _COURSES, _PATIENTS, _DECISIONS)
+    if request.user.has_perm("courses.enter_absorbed_dose"):
+        patients = (_DOSIMETRY, *patients)
     today: Item = {"title": "Today", "icon": "today", "link": reverse("admin:index")}
     groups = [
         {"title": "", "items": [today]},
