@@ -112,7 +112,7 @@ class LedgerShape(serializers.Serializer[Ledger]):
     def get_entries(self, ledger: Ledger) -> Any:
         """Every line, the oldest first."""
         context = {"doubles": ledger.totals.doubles}
-        return EntryShape(ledger.entries, many=True, context=context).data
+        return [EntryShape(entry, context=context).data for entry in ledger.entries]
 
     @extend_schema_field(OrganShape(many=True, allow_null=True))
     def get_organs(self, ledger: Ledger) -> list[dict[str, Any]] | None:

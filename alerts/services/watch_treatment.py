@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef
 
 from alerts.library import policy
 from alerts.models import Acknowledgement, Alert
 from alerts.rules import Kind
 from alerts.services.raising import Subject
 from alerts.services.settling import Condition, key_of, settle
+from courses.covered import is_covered
 from courses.incidents import IncidentLine, open_incidents
-from courses.models import Administration, Incident, Infusion, Order, Recall
-from courses.rules.order_states import OrderKind, OrderState
+from courses.models import Administration, Incident, Infusion, Recall
 from labs.clinic_days import clinic_day
 from labs.zones import clinic_zone
 
@@ -58,16 +58,11 @@ def watch_deviations(*, now: datetime) -> int:
 
 
 def _deviating_infusions() -> Iterator[Condition]:
-    rows = (
-        Infusion.objects.effective()
-        .exclude(deviation="")
-        .exclude(corrects__deviation=F("deviation"))
-        .select_related("cycle__course")
-        .annotate(has_incident=Exists(Incident.objects.filter(infusion=OuterRef("pk"))))
-    )
-    for row in rows:
+    under_review = set(Incident.objects.filter(infusion__isnull=False).values_list("infusion", flat=True))
+    rows = Infusion.objects.effective().exclude(deviation="").exclude(corrects__deviation=F("deviation"))
+    for row in rows.select_related("cycle__course"):
         authorised = row.authorisation_id is not None
-        yield _deviation(row, "infusion", authorised=authorised, worse=row.has_incident)
+        yield _deviation(row, "infusion", authorised=authorised, worse=row.pk in under_review)
 
 
 def _deviating_administrations() -> Iterator[Condition]:
@@ -79,27 +74,11 @@ def _deviating_administrations() -> Iterator[Condition]:
         .select_related("cycle__course")
         .annotate(
             has_incident=Exists(Incident.objects.filter(administration=OuterRef("pk"))),
-            is_covered=Exists(_valid_orders()) | Exists(_authorised_parts()),
+            covered=ExpressionWrapper(is_covered(), output_field=BooleanField()),
         )
     )
     for row in rows:
-        yield _deviation(row, "administration", authorised=row.is_covered, worse=row.has_incident)
-
-
-def _valid_orders() -> QuerySet[Order]:
-    """Of the administration's cycle: an order that was carried out under a directive that held then."""
-    held = Q(directive__voided__isnull=True) | Q(directive__voided__at__gt=OuterRef("recorded_at"))
-    return Order.objects.filter(
-        held,
-        cycle=OuterRef("cycle"),
-        kind=OrderKind.RADIOPHARMACEUTICAL.value,
-        state=OrderState.DONE.value,
-        directive__isnull=False,
-    )
-
-
-def _authorised_parts() -> QuerySet[Infusion]:
-    return Infusion.objects.effective().filter(cycle=OuterRef("cycle"), authorisation__isnull=False)
+        yield _deviation(row, "administration", authorised=row.covered, worse=row.has_incident)
 
 
 def _deviation(row: Infusion | Administration, what: str, *, authorised: bool, worse: bool) -> Condition:
