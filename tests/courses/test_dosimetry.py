@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.django_db
 DAY = date(2026, 1, 12)
 NOW = clinic_time(date(2026, 1, 20))
 FRESH = NOW - timedelta(seconds=10)
-HOW = {"method": "SPECT at 24 and 168 h", "software": "QDose 2.1"}
+HOW: dict[str, Any] = {"method": "SPECT at 24 and 168 h", "software": "QDose 2.1"}
 
 
 @pytest.fixture

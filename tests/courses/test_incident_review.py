@@ -1,6 +1,7 @@
 """Incidents: the regulator's days in words, what may be recorded when, and who may record it."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -40,7 +41,11 @@ def an_incident(*, mrn: str = "T-1", kind: str = "activity", **days) -> Incident
 
 
 def acted(incident: Incident, kind: str, text: str = "called the authority", **about) -> IncidentAct:
-    facts = {"by": colleague("reviewer", "physician"), "authenticated_at": FRESH, "now": NOW} | about
+    facts: dict[str, Any] = {
+        "by": colleague("reviewer", "physician"),
+        "authenticated_at": FRESH,
+        "now": NOW,
+    } | about
     return act_on_incident(incident=incident, kind=kind, text=text, **facts)
 
 

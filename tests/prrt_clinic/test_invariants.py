@@ -183,7 +183,7 @@ def started(clinic: Clinic, **about: Any) -> StartAuthorisation:
 def overtaken(clinic: Clinic) -> None:
     start = started(clinic)
     newer = standing(clinic.signed)
-    newer.pk, newer.public_id = None, "00000000-0000-4000-8000-000000000001"  # type: ignore[assignment]
+    newer.pk, newer.public_id = None, "00000000-0000-4000-8000-000000000001"
     newer.confirms = start.decision
     newer.made_at = start.authorised_at - timedelta(seconds=1)
     newer.save(force_insert=True)
@@ -389,7 +389,7 @@ def test_i08_a_course_that_was_treated_before_its_baselines_were_locked(clinic: 
 def test_i08_a_baseline_that_was_collected_after_the_first_treatment(clinic: Clinic) -> None:
     Course.objects.filter(pk=clinic.signed.pk).update(status="completed")
     lock = BaselineLock.objects.get(analyte="PLT")
-    Result.objects.filter(pk=lock.result_id).update(collected_at=database_now())
+    Result.objects.filter(baseline_locks=lock).update(collected_at=database_now())
     assert found(clinic.now) == ["I-08 has a baseline of PLT that was collected after its first treatment"]
 
 
@@ -480,7 +480,7 @@ def test_i12_an_earlier_version_that_counts_again(clinic: Clinic) -> None:
 
 
 def test_i14_a_version_filed_under_another_person(clinic: Clinic) -> None:
-    tamper(Observation.objects.filter(patient=clinic.visitor).first(), patient=make_patient(mrn="T-4"))
+    tamper(Observation.objects.filter(patient=clinic.visitor)[0], patient=make_patient(mrn="T-4"))
     assert found(clinic.now) == ["I-14 is filed under two people at once"]
 
 

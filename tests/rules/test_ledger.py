@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from courses.rules.ledger import Absorbed, Entry, EntryKind, add_doses, add_up, 
 
 
 def entry(ref: str, gbq: str | None, **about) -> Entry:
-    facts = {"kind": EntryKind.ADMINISTRATION, "on": date(2026, 1, 12), "course": "a"} | about
+    facts: dict[str, Any] = {"kind": EntryKind.ADMINISTRATION, "on": date(2026, 1, 12), "course": "a"} | about
     return Entry(ref=ref, activity_gbq=None if gbq is None else Decimal(gbq), **facts)
 
 

@@ -68,7 +68,7 @@ def test_the_quick_look_says_what_it_leaves_out(demonstration: Path) -> None:
 def test_a_violation_is_one_line_by_ids_and_ends_with_status_one(demonstration: Path) -> None:
     stopped = Course.objects.filter(status="stopped").first()
     assert stopped is not None
-    order = Order.objects.filter(cycle__course=stopped, kind="radiopharmaceutical").last()
+    order = Order.objects.filter(cycle__course=stopped, kind="amino_acids").last()
     assert order is not None
     Order.objects.filter(pk=order.pk).update(state="suspended", reason_code="planted", directive=None)
     status, text = verified("--quick")
