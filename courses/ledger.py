@@ -29,7 +29,7 @@ from labs.zones import clinic_zone
 
 # The answer people give of treatment before the first course here.
 PRIOR_TREATMENT = "prior_treatment"
-_GIVEN = "given"
+_NONE, _UNKNOWN = "none", "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,7 @@ def _entries(numbers: Collection[int] | None) -> Iterator[tuple[int, Entry]]:
         for part in parts:
             yield part.cycle.course.patient_id, _of_infusion(part, note="the cycle is not completed")
     for fact in _prior_treatments(numbers):
-        if fact.data and fact.data.get("answer", _GIVEN) == _GIVEN:
+        if fact.data and fact.data.get("answer") != _NONE:
             yield fact.patient_id, _of_prior(fact)
 
 
@@ -220,25 +220,26 @@ def _of_prior(fact: ChartFact) -> Entry:
         product=str(data.get("product", "")),
         number=_number(fact.patient),
         hospital=str(data.get("hospital", "")),
+        note="nobody knows whether there was treatment before" if data.get("answer") == _UNKNOWN else "",
         provenance=f"{recorded} Known from: {said}." if said else recorded,
     )
 
 
 def _day(data: Mapping[str, Any]) -> tuple[date | None, str]:
-    """The day, or what is known instead of it: a month, or nothing."""
-    for key in ("on", "day"):
-        try:
-            return date.fromisoformat(str(data.get(key, ""))), ""
-        except ValueError:
-            continue
-    known = next((str(data[key]) for key in ("month", "on", "day") if data.get(key)), "")
-    return None, known or "day not known"
+    """The day of the treatment, or what is known instead of it: a month, or nothing.
+
+    `on` is not asked: of an answer it is the day on which it was given.
+    """
+    try:
+        return date.fromisoformat(str(data.get("day", ""))), ""
+    except ValueError:
+        return None, str(data.get("month", "")) or "day not known"
 
 
 def _activity(data: Mapping[str, Any]) -> Decimal | None:
     """The activity in GBq; none where it is not known."""
     try:
-        found = Decimal(str(data.get("administered_gbq", data.get("activity_gbq", ""))))
+        found = Decimal(str(data.get("administered_gbq", "")))
     except InvalidOperation:
         return None
     return found if found.is_finite() and found > 0 else None

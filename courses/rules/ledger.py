@@ -60,7 +60,7 @@ class Totals:
 
     @property
     def is_least(self) -> bool:
-        """Whether more was given than the total says."""
+        """Whether more may have been given than the total says."""
         return self.unknown > 0
 
 

@@ -146,14 +146,17 @@ def test_what_was_recorded_of_earlier_treatment_counts_once_the_kind_is_there(mo
     rows = [
         {
             "answer": "given",
+            "on": "2026-01-12",  # the day of the answer, not of the treatment
             "administered_gbq": "7.4",
-            "on": "2021-03-01",
+            "day": "2021-03-01",
             "hospital": "North",
             "product": "Lu",
             "provenance": "letter of 2021.",
         },
-        {"answer": "given", "month": "2020-11", "hospital": "North", "product": "Y-90"},
-        {"answer": "none"},
+        {"answer": "given", "on": "2026-01-12", "month": "2020-11", "hospital": "North", "product": "Y-90"},
+        {"answer": "given", "on": "2026-01-12"},
+        {"answer": "unknown", "on": "2026-01-12"},
+        {"answer": "none", "on": "2026-01-12"},
     ]
     facts = [
         ChartFact(
@@ -168,9 +171,10 @@ def test_what_was_recorded_of_earlier_treatment_counts_once_the_kind_is_there(mo
     monkeypatch.setattr("courses.ledger._prior_treatments", lambda numbers: facts)
     ledger = ledger_of(patient.pk)
     assert ledger.totals.total_gbq == Decimal("7.4")
-    assert (ledger.totals.unknown, ledger.totals.elsewhere_gbq) == (1, Decimal("7.4"))
-    month, known = ledger.entries
-    assert (month.when, month.on, month.activity_gbq) == ("2020-11", None, None)
+    assert (ledger.totals.unknown, ledger.totals.elsewhere_gbq) == (3, Decimal("7.4"))
+    assert {entry.when for entry in ledger.entries if entry.on is None} == {"2020-11", "day not known"}
+    known = ledger.entries[-1]
+    assert known.on == date(2021, 3, 1)
     assert known.provenance == "Recorded on 12 January 2026 by A Nurse. Known from: letter of 2021."
 
 
