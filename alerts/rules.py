@@ -28,6 +28,9 @@ class Kind(StrEnum):
     PANEL_INCOMPLETE = "panel-incomplete"
     QUARANTINE_AGEING = "quarantine-ageing"
     UPLOAD_AGEING = "upload-ageing"
+    RECALL_UNANSWERED = "recall-unanswered"
+    DEVIATION = "deviation"
+    INCIDENT_DUE = "incident-due"
     CANARY = "canary"
     CANARY_BROKEN = "canary-broken"
 
@@ -50,8 +53,14 @@ WATCH_KINDS = (
     Kind.PANEL_INCOMPLETE,
     Kind.QUARANTINE_AGEING,
     Kind.UPLOAD_AGEING,
+    Kind.RECALL_UNANSWERED,
+    Kind.DEVIATION,
+    Kind.INCIDENT_DUE,
     Kind.CANARY_BROKEN,
 )
+# What pharmacy answers for, and what a medical physicist does, beside those who take over any alert.
+RECALL_KINDS = (Kind.RECALL_UNANSWERED,)
+DOSE_KINDS = (Kind.DEVIATION, Kind.INCIDENT_DUE)
 
 
 class Outcome(StrEnum):

@@ -29,6 +29,8 @@ class WatchLimits:
     shift_least_ratio: int
     shift_memory: int
     results_every_minutes: int
+    recall_answer_minutes: int
+    incident_near_days: int
     canary_every_minutes: int
     canary_limit_minutes: int
     canary_silent_minutes: int

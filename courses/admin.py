@@ -14,6 +14,7 @@ from unfold.decorators import display
 from courses.basis import JUDGE, basis_of
 from courses.fact_list import kinds_for_page
 from courses.json_table import Fault
+from courses.ledger import ledger_of
 from courses.models import Course, Decision, Order
 from courses.overview import (
     baseline_lines,
@@ -32,6 +33,7 @@ from labs.record_admin import NAMES, RecordAdmin
 from labs.templatetags.clinic_text import day, instant, visible
 from labs.zones import clinic_zone
 
+_LEDGER = (NAMES, "courses.view_administration", "courses.view_infusion")
 # unfold's colours for a state; the word stands beside the colour.
 _TONES = {
     "proceed": "success",
@@ -117,6 +119,7 @@ class CourseAdmin(RecordAdmin):
             "may_judge": may(JUDGE) and may(NAMES),
             "basis": basis_of(decision, may=may) if decision else None,
             "kinds": kinds_for_page(course, may=may) if may("courses.view_chartfact") and may(NAMES) else [],
+            "ledger": ledger_of(course.patient_id) if all(may(right) for right in _LEDGER) else None,
             **_baselines(course, may),
         }
         return TemplateResponse(request, "admin/courses/course/page.html", context)

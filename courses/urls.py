@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from courses.views import decisions, facts, moving, protocols
+from courses.views import decisions, facts, incidents, ledger, moving, protocols
 
 app_name = "courses"
 _COURSE = "courses/<uuid:public_id>"
+_LEDGER = "patients/<uuid:public_id>/ledger"
 urlpatterns = [
     path("courses/decisions/<uuid:public_id>/", decisions.decision_page, name="decision"),
     path("courses/decisions/<uuid:public_id>/sign", decisions.sign, name="sign"),
@@ -13,6 +14,13 @@ urlpatterns = [
     path(f"{_COURSE}/facts/<uuid:fact_id>/withdraw/", facts.withdraw, name="withdraw_fact"),
     path(f"{_COURSE}/facts/<uuid:fact_id>/confirm/", facts.confirm, name="confirm_fact"),
     path(f"{_COURSE}/protocol/", moving.move, name="move"),
+    path("dosimetry/", ledger.dosimetry, name="dosimetry"),
+    path(f"{_LEDGER}/", ledger.ledger, name="ledger"),
+    path(f"{_LEDGER}/doses/", ledger.enter_dose, name="enter_dose"),
+    path(f"{_LEDGER}/doses/<uuid:dose_id>/", ledger.correct_dose, name="correct_dose"),
+    path(f"{_LEDGER}/sign-off/<str:organ>/", ledger.sign_off, name="sign_off_doses"),
+    path("incidents/", incidents.incidents, name="incidents"),
+    path("incidents/<uuid:public_id>/", incidents.incident, name="incident"),
     path("protocols/", protocols.shelf, name="protocols"),
     path("protocols/<str:protocol_id>/", protocols.version, name="protocol"),
 ]

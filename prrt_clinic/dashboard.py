@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from alerts.models import Alert
+from courses.incidents import open_incidents
 from courses.worklist import SHOWN, pharmacy_orders, worklist
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
@@ -44,6 +45,8 @@ def first_page(request: HttpRequest, context: Context) -> Context:
     }
     if context["has_worklist"]:
         context["work"] = worklist(today=today)
+    if may("courses.view_incident"):
+        context["incidents"] = [(line, line.words(today)) for line in open_incidents()[:SHOWN]]
     if context["orders_first"] and may("courses.view_order"):
         context["orders"] = pharmacy_orders()[:SHOWN]
     if may("alerts.view_alert"):

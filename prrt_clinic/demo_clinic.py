@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from alerts.models import Alert
 from alerts.rules import State
 from alerts.services.acknowledging import acknowledge
+from alerts.services.escalation import run_due_steps
 from alerts.services.triage import triage_decisions, triage_quarantine
 from courses.library import protocol
 from courses.models import Course, Cycle, Decision, PeritonealDisease
@@ -67,6 +68,8 @@ class DemoClinic:
         self._keep_one_result_apart()
         triage_decisions()
         triage_quarantine()
+        # The alerts of the past reach today's step, as the runner would have brought them there.
+        run_due_steps(now=self.now)
         return number
 
     def _play(self, story: Story, *, number: int) -> None:

@@ -7,12 +7,15 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 Item = dict[str, Any]
+Entry = tuple[str, str, str, str]
 
 # Title, icon, address, and the right without which the entry does not exist.
 _COURSES = ("Courses", "event_repeat", "admin:courses_course_changelist", "courses.view_course")
 _ORDERS = ("Orders", "assignment", "admin:courses_order_changelist", "courses.view_order")
 _PATIENTS = ("Patients", "person", "admin:labs_patient_changelist", "labs.view_patient")
 _DECISIONS = ("Decisions", "balance", "admin:courses_decision_changelist", "courses.view_decision")
+_DOSIMETRY = ("Absorbed doses", "monitor_heart", "courses:dosimetry", "courses.view_absorbeddose")
+_INCIDENTS = ("Incidents", "emergency_home", "courses:incidents", "courses.view_incident")
 _LABORATORY = (
     ("Results", "labs", "admin:labs_result_changelist", "labs.view_result"),
     ("Quarantine", "report", "labs:quarantine", "labs.view_quarantinedresult"),
@@ -43,9 +46,11 @@ def environment(request: HttpRequest) -> list[str] | None:
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups of the sidebar for this person; empty groups are left out."""
-    patients = (_COURSES, _PATIENTS, _DECISIONS, _ORDERS)
+    patients: tuple[Entry, ...] = (_COURSES, _PATIENTS, _DECISIONS, _ORDERS, _INCIDENTS)
     if request.user.has_perm("courses.handle_order"):
         patients = (_ORDERS, _COURSES, _PATIENTS, _DECISIONS)
+    if request.user.has_perm("courses.enter_absorbed_dose"):
+        patients = (_DOSIMETRY, *patients)
     today: Item = {"title": "Today", "icon": "today", "link": reverse("admin:index")}
     groups = [
         {"title": "", "items": [today]},
@@ -58,14 +63,14 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     return [group for group in groups if group["items"]]
 
 
-def _mail() -> tuple[tuple[str, str, str, str], ...]:
+def _mail() -> tuple[Entry, ...]:
     """Where no mail server is named, what would have been sent is read in the browser."""
     if settings.EMAIL_BACKEND != "prrt_clinic.maildir.EmailBackend":
         return ()
     return (("Sent mail", "drafts", "alerts:mail_list", "alerts.view_alert"),)
 
 
-def _allowed(request: HttpRequest, entries: tuple[tuple[str, str, str, str], ...]) -> list[Item]:
+def _allowed(request: HttpRequest, entries: tuple[Entry, ...]) -> list[Item]:
     return [
         {"title": title, "icon": icon, "link": reverse(address)}
         for title, icon, address, right in entries

@@ -132,6 +132,8 @@ class Alert(models.Model):
         permissions = [
             ("acknowledge_alert", "Can acknowledge alerts"),
             ("acknowledge_technical_alert", "Can acknowledge technical alerts"),
+            ("acknowledge_recall_alert", "Can acknowledge alerts of recalls"),
+            ("acknowledge_dose_alert", "Can acknowledge alerts of deviations and incidents"),
         ]
 
     def __str__(self) -> str:

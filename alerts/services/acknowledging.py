@@ -9,7 +9,7 @@ from django.db import transaction
 from alerts.library import plan_from_data
 from alerts.models import Acknowledgement, Alert
 from alerts.models.alert import MUST_BE_SEEN, EventKind
-from alerts.rules import State
+from alerts.rules import DOSE_KINDS, RECALL_KINDS, State
 from alerts.services.raising import move, note, withdraw_mails
 from labs.clock import database_now
 
@@ -36,8 +36,12 @@ def may_read(person: User | AnonymousUser, alert: Alert) -> bool:
 
 
 def may_acknowledge(person: User | AnonymousUser, alert: Alert) -> bool:
-    """Whether somebody may take an alert over; a technical one also with the technical right."""
+    """Whether somebody may take an alert over; some kinds also with the right of those they concern."""
     if person.has_perm("alerts.acknowledge_alert"):
+        return True
+    if alert.kind in RECALL_KINDS and person.has_perm("alerts.acknowledge_recall_alert"):
+        return True
+    if alert.kind in DOSE_KINDS and person.has_perm("alerts.acknowledge_dose_alert"):
         return True
     return alert.technical and person.has_perm("alerts.acknowledge_technical_alert")
 

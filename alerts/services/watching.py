@@ -1,4 +1,4 @@
-"""Look at the state of things, not at what arrived: silence, age, drift and the hourly trial."""
+"""Look at the state of things, not at what arrived: silence, age, drift, treatment, the hourly trial."""
 
 import logging
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from alerts.services.canary import run_canary
 from alerts.services.watch_canary import watch_canary
 from alerts.services.watch_feeds import watch_codes, watch_quarantine, watch_silence, watch_uploads
 from alerts.services.watch_panels import watch_panels
+from alerts.services.watch_treatment import watch_deviations, watch_incidents, watch_recalls
 from alerts.services.watch_units import watch_units
 from labs.clock import database_now
 
@@ -22,6 +23,9 @@ EVERY_TIME: tuple[Look, ...] = (
     watch_codes,
     watch_quarantine,
     watch_uploads,
+    watch_recalls,
+    watch_deviations,
+    watch_incidents,
     run_canary,
     watch_canary,
 )

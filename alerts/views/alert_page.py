@@ -26,7 +26,7 @@ from alerts.services.acknowledging import (
 )
 from alerts.services.corrections import ChangedResult, changed_results
 from alerts.views.watch_words import WATCH_WORDS, about_sentences
-from courses.models import Decision, OrderEvent
+from courses.models import Administration, Decision, Infusion, OrderEvent
 from labs.models import QuarantinedResult
 
 HELD_SHOWN = 50
@@ -159,6 +159,8 @@ def _context(alert: Alert, person: User) -> dict[str, Any]:
         "cleared": alert.state == State.CLEARED_UNACKED,
         "was_decided": alert.kind not in WATCH_KINDS,
         "patient": patient if person.has_perm("labs.view_patient") else None,
+        "incident": alert.about.get("incident", "") if person.has_perm("courses.view_incident") else "",
+        "departed": _departed(alert, person),
         "reasons": _reasons(alert.decision),
         "missing": alert.decision.answer.get("missing", []) if alert.decision else [],
         "orders": _orders(alert.decision),
@@ -171,6 +173,14 @@ def _context(alert: Alert, person: User) -> dict[str, Any]:
         "acknowledgement": alert.acknowledgements.select_related("person").last(),
         "may_acknowledge": alert.needs_somebody and may_acknowledge(person, alert),
     }
+
+
+def _departed(alert: Alert, person: User) -> str:
+    """What departed from the directive, from the row itself, for those who read such rows."""
+    for name, rows in (("infusion", Infusion.objects), ("administration", Administration.objects)):
+        if name in alert.about and person.has_perm(f"courses.view_{name}"):
+            return str(rows.values_list("deviation", flat=True).get(pk=alert.about[name]))
+    return ""
 
 
 def _reasons(decision: Decision | None) -> list[dict[str, Any]]:

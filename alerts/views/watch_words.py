@@ -45,6 +45,22 @@ WATCH_WORDS: Mapping[str, tuple[str, str]] = {
         "and commit or discard it; whoever handed it in may only discard it. The alert ends by itself when "
         "none is overdue.",
     ),
+    Kind.RECALL_UNANSWERED: (
+        "A unit that was dispensed must not be given, and pharmacy has not answered the recall.",
+        "Do not give it. Find the unit, secure it or return it to pharmacy, and acknowledge the recall on "
+        "the order's page in pharmacy: acknowledging this alert does not answer the recall. If it was given "
+        "already, say so there and record the infusion. The alert ends by itself with that answer.",
+    ),
+    Kind.DEVIATION: (
+        "Something was given otherwise than directed.",
+        "See to the patient first. Read what departed from the directive, acknowledge, and review "
+        "whether it is a medical event. It counts in every total as it was given.",
+    ),
+    Kind.INCIDENT_DUE: (
+        "The regulator waits for word of an incident.",
+        "Open the incident and record what was done: notified, reported, or reviewed and found no medical "
+        "event. The alert ends by itself once that is recorded.",
+    ),
     Kind.CANARY: (
         "A synthetic result of the hourly trial arrived.",
         "Nothing is to be done: no patient is concerned.",
@@ -127,6 +143,20 @@ def _broken(about: Mapping[str, Any]) -> Iterator[str]:
     yield visible(about["reason"])
 
 
+def _recall(about: Mapping[str, Any]) -> Iterator[str]:
+    yield f"Recalled on {instant(about['since'])} (reason {visible(about['reason'])}), not answered since."
+
+
+def _deviation(about: Mapping[str, Any]) -> Iterator[str]:
+    yield f"Recorded on {instant(about['since'])}."
+    if not about["authorised"]:
+        yield "It was given without a valid authorisation."
+
+
+def _incident(about: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{about['what']} by {day(about['by'])}. The incident was opened on {instant(about['since'])}."
+
+
 _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.FEED_SILENT: _silent,
     Kind.UNMAPPED_CODE: _unmapped,
@@ -134,5 +164,8 @@ _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.PANEL_INCOMPLETE: _panel,
     Kind.QUARANTINE_AGEING: _ageing,
     Kind.UPLOAD_AGEING: _ageing,
+    Kind.RECALL_UNANSWERED: _recall,
+    Kind.DEVIATION: _deviation,
+    Kind.INCIDENT_DUE: _incident,
     Kind.CANARY_BROKEN: _broken,
 }

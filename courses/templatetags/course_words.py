@@ -67,6 +67,12 @@ def activity(gbq: Decimal | str | None) -> str:
 
 
 @register.filter
+def activity_or_none(gbq: Decimal) -> str:
+    """An activity in both units, also where it is none: `0 GBq`."""
+    return both_units(gbq) if gbq else "0 GBq"
+
+
+@register.filter
 def words(code: str) -> str:
     """A code as words: `steroid_cover` becomes `steroid cover`."""
     return str(code).replace("_", " ").replace("-", " ").replace("sstr", "SSTR")

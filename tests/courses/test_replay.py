@@ -7,8 +7,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
-from courses.management.commands.replay_decisions import differences
 from courses.models import Course, Decision
+from courses.replay import differences
 from courses.services.assess import AssessmentFailed, assess_course, assess_courses
 from tests.builders import clinic_time, draw, give_cycle, make_course, make_patient
 

@@ -1,4 +1,4 @@
-"""Check every protocol and criteria file and print the table a clinician can sign; needs no database."""
+"""Check every protocol, criteria and day file and print the tables a clinician can sign; no database."""
 
 import io
 import sys
@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from courses import library
+from courses.day_library import NoDayRules, PinnedRules, all_day_rules
+from courses.day_table import day_rows
 from courses.protocol_table import Row, protocol_rows, versions_words
 from courses.rules.data_reader import CONFIDENCES
 from courses.rules.protocol import Criteria, Protocol, Use
@@ -26,37 +28,62 @@ _USES = {
 class Command(BaseCommand):
     """Exit status 2 when a file is not whole."""
 
-    help = "Check the protocol and criteria files and print them as a table to be signed."
+    help = "Check the protocol, criteria and day of therapy files and print them as tables to be signed."
     requires_system_checks: list[str] = []  # a check may ask the database; this command must not need one
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Load everything, then print it with sources and confidence."""
         try:
             shelf = library.shelf()
+            days = all_day_rules()
         except library.LibraryError as error:
             self.stderr.write(str(error))
+            sys.exit(2)
+        lacking = [
+            each.id for each in shelf.protocols.values() if each.use is Use.LABEL and each.id not in days
+        ]
+        if lacking:
+            for protocol_id in lacking:
+                self.stderr.write(str(NoDayRules(protocol_id)))
             sys.exit(2)
         text = io.StringIO()
         console = Console(file=text, width=_WIDTH, highlight=False)
         for criteria in shelf.criteria.values():
-            console.print(
-                _table(f"CTCAE {criteria.version}: {criteria.title}", list(_criteria_rows(criteria)))
-            )
+            title = f"CTCAE {criteria.version}: {criteria.title}"
+            console.print(_table(title, list(_criteria_rows(criteria))))
         for protocol in shelf.protocols.values():
-            rows = list(protocol_rows(protocol))
-            console.print(_table(f"{protocol.id}: {protocol.title}", rows))
-            console.print(
-                f"In force from {protocol.in_force_from}. {_USES[protocol.use]}.{_base(shelf, protocol)}"
-            )
-            console.print(f"{versions_words(protocol)}.")
-            console.print(f"SHA-256 {shelf.sha256[protocol.id]} (file, base and criteria)")
-            open_rows = sum(source.to_be_confirmed for _, _, source in rows)
-            console.print(
-                f"{open_rows} of {len(rows)} rows are to be confirmed by the clinic before real use."
-            )
-            console.print(f"Checked by: {_LINE}  Date: {_LINE}  Second reader: {_LINE}\n")
+            _print_protocol(console, shelf, protocol)
+        for pinned in {each.rules.id: each for each in days.values()}.values():
+            _print_day(console, pinned)
         console.print("Confidence: " + "; ".join(f"{word} {words}" for word, words in CONFIDENCES.items()))
         self.stdout.write(text.getvalue())
+
+
+def _print_protocol(console: Console, shelf: library.Shelf, protocol: Protocol) -> None:
+    """One protocol version."""
+    rows = list(protocol_rows(protocol))
+    console.print(_table(f"{protocol.id}: {protocol.title}", rows))
+    console.print(f"In force from {protocol.in_force_from}. {_USES[protocol.use]}.{_base(shelf, protocol)}")
+    console.print(f"{versions_words(protocol)}.")
+    console.print(f"SHA-256 {shelf.sha256[protocol.id]} (file, base and criteria)")
+    _print_signing(console, rows)
+
+
+def _print_day(console: Console, pinned: PinnedRules) -> None:
+    """One file of the day of therapy, with the protocols it is for."""
+    rules = pinned.rules
+    rows = list(day_rows(rules))
+    console.print(_table(f"{rules.id}: {rules.title}", rows))
+    console.print(f"For the protocols {', '.join(rules.protocols)}.")
+    console.print(f"SHA-256 {pinned.sha256} (file)")
+    _print_signing(console, rows)
+
+
+def _print_signing(console: Console, rows: list[Row]) -> None:
+    """What is still to be confirmed, and the place to sign."""
+    open_rows = sum(source.to_be_confirmed for _, _, source in rows)
+    console.print(f"{open_rows} of {len(rows)} rows are to be confirmed by the clinic before real use.")
+    console.print(f"Checked by: {_LINE}  Date: {_LINE}  Second reader: {_LINE}\n")
 
 
 def _table(title: str, rows: list[Row]) -> Table:

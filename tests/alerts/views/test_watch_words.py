@@ -49,6 +49,18 @@ ABOUT: dict[Kind, tuple[dict[str, Any], list[str]]] = {
         {"items": 1, "since": SINCE},
         ["Overdue when this was noticed: 1; the oldest has waited since 4 May 2026"],
     ),
+    Kind.RECALL_UNANSWERED: (
+        {"since": SINCE, "reason": "DM-PLT"},
+        ["Recalled on 4 May 2026 10:00 CEST (reason DM-PLT), not answered since."],
+    ),
+    Kind.DEVIATION: (
+        {"since": SINCE, "authorised": False},
+        ["Recorded on 4 May 2026 10:00 CEST.", "It was given without a valid authorisation."],
+    ),
+    Kind.INCIDENT_DUE: (
+        {"since": SINCE, "what": "Notify the regulator", "by": "2026-05-05"},
+        ["Notify the regulator by Tue 5 May 2026. The incident was opened on 4 May 2026"],
+    ),
     Kind.CANARY_BROKEN: (
         {"stage": "read", "reason": "It was not reached in time.", "since": SINCE},
         ["Stage not reached: read. Noticed on 4 May 2026", "It was not reached in time."],
@@ -72,7 +84,7 @@ def test_every_kind_that_a_look_begins_has_its_words_and_its_sentences() -> None
 def test_the_page_says_what_it_is_about_and_the_mail_does_not(
     kind: Kind, client: Client, smtp: SmtpServer
 ) -> None:
-    person = make_person("all", "administrator", "nurse", "on-call", "physician")
+    person = make_person("all", "administrator", "nurse", "on-call", "pharmacist", "physician", "physicist")
     about, sentences = ABOUT[kind]
     alert = raised(kind, about)
     client.force_login(person)

@@ -1,0 +1,88 @@
+"""What must hold of alerts at every moment: people are told in time, and again until somebody answers."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from alerts.library import plan_from_data
+from alerts.models import Alert
+from alerts.rules import Kind
+from courses.covered import is_covered
+from courses.models import Administration, Infusion
+from labs.invariants import GRACE, Invariant, Seen, Violation
+
+_PAST_DUE = timedelta(seconds=90)
+_CRITICAL = 1
+_NEXT_WITHIN = timedelta(minutes=15)
+_LAST_WITHIN = timedelta(minutes=30)
+
+
+def untold_deviations(now: datetime, seen: Seen) -> Iterator[Violation]:
+    """Infusions and administrations without authorisation of which nobody was told within a minute."""
+    told = set(Alert.objects.filter(kind=Kind.DEVIATION.value).values_list("condition_key", flat=True))
+    before = now - GRACE
+    parts = Infusion.objects.effective().filter(
+        authorisation__isnull=True, corrects__isnull=True, recorded_at__lt=before
+    )
+    for part in parts.exclude(deviation="").order_by("pk"):
+        if f"{Kind.DEVIATION.value}:infusion-{part.pk}" not in told:
+            yield _untold(f"infusion {part.public_id}")
+    with_parts = Infusion.objects.values("cycle")
+    given = Administration.objects.filter(elsewhere="", recorded_at__lt=before).exclude(is_covered())
+    rows = given.exclude(deviation="").exclude(cycle__in=with_parts).select_related("cycle__course")
+    for row in rows.order_by("pk"):
+        if f"{Kind.DEVIATION.value}:administration-{row.pk}" not in told:
+            yield _untold(
+                f"administration of cycle {row.cycle.number} of course {row.cycle.course.public_id}"
+            )
+
+
+def _untold(about: str) -> Violation:
+    return Violation(
+        about=about, words="went without authorisation, and no alert told anybody within a minute"
+    )
+
+
+def steps_past_due(now: datetime, seen: Seen) -> Iterator[Violation]:
+    """Alerts nobody has acknowledged whose next step was due more than 90 seconds ago."""
+    late = Alert.objects.needing_somebody().filter(next_step_at__lt=now - _PAST_DUE)
+    for alert in late.order_by("pk"):
+        yield Violation(
+            about=f"alert {alert.ref}",
+            words=f"should have told the next people on {alert.next_step_at:%Y-%m-%d %H:%M:%S} UTC",
+        )
+
+
+def critical_alerts_that_wait(now: datetime, seen: Seen) -> Iterator[Violation]:
+    """Critical alerts nobody has acknowledged whose next step lies further ahead than is allowed."""
+    for alert in Alert.objects.needing_somebody().filter(severity=_CRITICAL).order_by("pk"):
+        is_last = alert.step >= len(plan_from_data(alert.plan).steps)
+        most = _LAST_WITHIN if is_last else _NEXT_WITHIN
+        if alert.next_step_at is not None and alert.next_step_at - now > most:
+            minutes = int(most.total_seconds() // 60)
+            words = f"is critical, and nobody else is told within {minutes} minutes"
+            yield Violation(about=f"alert {alert.ref}", words=words)
+
+
+INVARIANTS = (
+    Invariant(
+        id="I-05",
+        sentence="whatever was given without authorisation was told within a minute",
+        of="infusions and administrations",
+        count=lambda: Infusion.objects.count() + Administration.objects.count(),
+        find=untold_deviations,
+    ),
+    Invariant(
+        id="I-17",
+        sentence="no alert that nobody acknowledged is late with its next step",
+        of="alerts",
+        count=Alert.objects.count,
+        find=steps_past_due,
+    ),
+    Invariant(
+        id="I-17",
+        sentence="a critical alert that nobody acknowledged tells the next people soon",
+        of="alerts",
+        count=Alert.objects.count,
+        find=critical_alerts_that_wait,
+    ),
+)

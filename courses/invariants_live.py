@@ -1,0 +1,86 @@
+"""What must hold of open courses now: their decision is that of the live chart."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from courses.library import UnknownProtocol
+from courses.models import Administration, ChartFact, Course, FactConfirmation
+from courses.rules.values import Recommendation
+from courses.services.assess import evidence_sha256, follows_its_file, recommend_for
+from courses.services.locking import next_cycle
+from labs.clinic_days import clinic_day, start_of_day
+from labs.invariants import GRACE, Seen, Violation
+from labs.models import BodyWeight, Observation, QuarantinedResult
+from labs.same_person import numbers_of
+from labs.zones import clinic_zone
+
+Judged = tuple[Course, Recommendation, str]
+
+
+def evidence_not_judged(now: datetime, seen: Seen) -> Iterator[Violation]:
+    """Open courses whose evidence has been another for a minute than the one their decision rests on."""
+    for course, _recommendation, evidence in _judged_anew(now, seen):
+        decision = course.current_decision
+        if decision is None or decision.evidence_sha256 != evidence:
+            yield Violation(
+                about=f"course {course.public_id}",
+                words="has evidence that no decision rests on, for more than a minute",
+            )
+
+
+def verdict_not_current(now: datetime, seen: Seen) -> Iterator[Violation]:
+    """Open courses of which the live chart says something else than the decision that stands."""
+    for course, recommendation, _evidence in _judged_anew(now, seen):
+        decision = course.current_decision
+        if decision is not None and decision.verdict != recommendation.verdict.key:
+            words = (
+                f"stands at {decision.action}; its chart now says {recommendation.action.word}, "
+                "or the same for other reasons"
+            )
+            yield Violation(about=f"course {course.public_id}", words=words)
+
+
+def _judged_anew(now: datetime, seen: Seen) -> Iterator[Judged]:
+    """Each open course with what its protocol says of its present chart.
+
+    Left out is a course whose evidence arrived within the last minute, or whose file is missing or changed:
+    it is held for that by a rule of its own.
+    """
+    today = clinic_day(now, clinic_zone())
+    if now - start_of_day(today, clinic_zone()) < GRACE:
+        return
+    courses = Course.objects.open().real().select_related("current_decision").order_by("pk")
+    for course in courses:
+        seen()
+        cycle = next_cycle(course)
+        if cycle is None or _is_fresh(course, now=now):
+            continue
+        try:
+            if not follows_its_file(course):
+                continue
+        except UnknownProtocol:
+            continue
+        chart, recommendation = recommend_for(
+            course=course, cycle=cycle, protocol_id=course.protocol_id, today=today
+        )
+        yield course, recommendation, evidence_sha256(chart=chart, protocol_id=course.protocol_id)
+
+
+def _is_fresh(course: Course, *, now: datetime) -> bool:
+    """Whether something about this person was written down within the last minute."""
+    since, numbers = now - GRACE, numbers_of(course.patient_id)
+    arrivals: tuple[tuple[QuerySet[Any], str, str], ...] = (
+        (Observation.objects.all(), "received_at", "patient"),
+        (QuarantinedResult.objects.all(), "opened_at", "patient"),
+        (QuarantinedResult.objects.all(), "resolved_at", "patient"),
+        (BodyWeight.objects.all(), "recorded_at", "patient"),
+        (ChartFact.objects.all(), "recorded_at", "patient"),
+        (FactConfirmation.objects.all(), "confirmed_at", "fact__patient"),
+        (Administration.objects.all(), "recorded_at", "cycle__course__patient"),
+    )
+    return course.started_at > since or any(
+        rows.filter(**{f"{at}__gt": since, f"{of}__in": numbers}).exists() for rows, at, of in arrivals
+    )

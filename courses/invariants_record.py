@@ -1,0 +1,204 @@
+"""What must hold of plans, baselines, sums, stored answers and signatures: searches in the record."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db.models import F, Max, Min, Sum
+
+from courses.ledger import entries_by_person
+from courses.library import UnknownProtocol, protocol
+from courses.models import (
+    Administration,
+    BaselineLock,
+    Course,
+    Cycle,
+    Decision,
+    FactConfirmation,
+    Infusion,
+    Signature,
+)
+from courses.replay import differences, has_present_bytes
+from labs.clinic_days import clinic_day, days_between
+from labs.invariants import CHUNK, Seen, Violation
+from labs.same_person import read_people
+from labs.zones import clinic_zone
+
+_CLOCKS_DIFFER = timedelta(minutes=1)
+
+
+def plans_beyond_protocol(now: datetime, seen: Seen) -> Iterator[Violation]:
+    """Cycles numbered beyond their protocol, and people with two open courses.
+
+    That a cycle has one administration and one live order of each kind the database itself enforces.
+    """
+    people, open_of = read_people(), defaultdict(list)
+    for course in Course.objects.open().order_by("pk"):
+        open_of[people.survivor_of(course.patient_id)].append(course)
+    for courses in open_of.values():
+        for course in courses[1:]:
+            words = f"is open beside course {courses[0].public_id} of the same person"
+            yield Violation(about=f"course {course.public_id}", words=words)
+    most = Cycle.objects.values_list("course__public_id", "course__protocol_id").annotate(last=Max("number"))
+    for public_id, protocol_id, last in most.order_by("course"):
+        try:
+            cycles = protocol(protocol_id).schedule.cycles
+        except UnknownProtocol:
+            continue
+        if last > cycles:
+            words = f"has a cycle {last}; its protocol knows {cycles}"
+            yield Violation(about=f"course {public_id}", words=words)
+
+
+class _Treatment(NamedTuple):
+    """One treatment that took place or is planned, and whether its distance is exempt."""
+
+    on: date
+    course: Course
+    number: int
+    is_exempt: bool
+
+
+def treatments_too_close(now: datetime, seen: Seen) -> Iterator[Violation]:
+    """Treatments of one person closer than the protocol's shortest interval.
+
+    Recorded deviations and treatment elsewhere are exempt (rulings 3.7).
+    """
+    people = read_people()
+    by_person: dict[int, list[_Treatment]] = defaultdict(list)
+    cycles = Cycle.objects.filter(course__patient__is_canary=False).select_related("course", "administration")
+    open_ids = set(Course.objects.open().values_list("pk", flat=True))
+    for cycle in cycles.order_by("pk"):
+        given = getattr(cycle, "administration", None)
+        if given is None and cycle.course_id not in open_ids:
+            continue
+        on = given.administered_on if given else cycle.planned_on
+        exempt = given is not None and bool(given.deviation or given.elsewhere)
+        person = people.survivor_of(cycle.course.patient_id)
+        by_person[person].append(_Treatment(on, cycle.course, cycle.number, exempt))
+    for treatments in by_person.values():
+        yield from _too_close(sorted(treatments, key=lambda each: each.on))
+
+
+def _too_close(treatments: list[_Treatment]) -> Iterator[Violation]:
+    for before, after in pairwise(treatments):
+        try:
+            least = protocol(after.course.protocol_id).schedule.window_first_day
+        except UnknownProtocol:
+            continue
+        apart = days_between(before.on, after.on)
+        if apart < least and not (before.is_exempt or after.is_exempt):
+            yield Violation(
+                about=f"cycle {after.number} of course {after.course.public_id}",
+                words=f"lies {apart} days after the treatment before it; at least {least} are needed",
+            )
+
+
+def sums_that_differ(now: datetime, seen: Seen) -> Iterator[Violation]:
+    """Cycles whose administration is not the sum of its infusions, and rows that no ledger counts.
+
+    An infusion corrected after the administration was written down counts in its place.
+    """
+    cycles = (
+        Infusion.objects.effective()
+        .filter(cycle__administration__isnull=False)
+        .values("cycle")
+        .annotate(parts=Sum("delivered_gbq"), newest=Max("recorded_at"))
+        .order_by("cycle")
+    )
+    given = {row.cycle_id: row for row in Administration.objects.select_related("cycle__course")}
+    told = {entry.ref for entries in entries_by_person().values() for entry in entries}
+    overtaken = set()
+    for row in cycles:
+        administration = given[row["cycle"]]
+        if row["newest"] > administration.recorded_at:
+            overtaken.add(administration.pk)
+        elif Decimal(row["parts"]) != administration.administered_gbq:
+            words = (
+                f"says {_gbq(administration.administered_gbq)}; its infusions come to {_gbq(row['parts'])}"
+            )
+            yield Violation(about=_administration(administration), words=words)
+    for administration in given.values():
+        if f"administration-{administration.pk}" not in told and administration.pk not in overtaken:
+            yield Violation(about=_administration(administration), words="stands in no ledger")
+
+
+def _administration(row: Administration) -> str:
+    return f"administration of cycle {row.cycle.number} of course {row.cycle.course.public_id}"
+
+
+def _gbq(activity_gbq: Decimal) -> str:
+    return f"{activity_gbq.normalize():f} GBq"
+
+
+def late_baselines(now: datetime, seen: Seen) -> Iterator[Violation]:
+    """Courses treated without locked baselines, and locked baselines collected after the first treatment."""
+    treated = Course.objects.annotate(first=Min("cycles__administration__recorded_at"))
+    late = treated.filter(first__isnull=False).exclude(baseline_locked_at__lte=F("first"))
+    for public_id in late.order_by("pk").values_list("public_id", flat=True):
+        words = "was treated before its baselines were locked"
+        yield Violation(about=f"course {public_id}", words=words)
+    locks = BaselineLock.objects.filter(result__isnull=False, amendment__isnull=True).annotate(
+        first_on=Min("course__cycles__administration__administered_on")
+    )
+    columns = ("course__public_id", "analyte", "result__collected_at", "first_on")
+    for public_id, analyte, collected_at, first_on in locks.order_by("pk").values_list(*columns):
+        if first_on is not None and clinic_day(collected_at, clinic_zone()) > first_on:
+            words = f"has a baseline of {analyte} that was collected after its first treatment"
+            yield Violation(about=f"course {public_id}", words=words)
+
+
+def answers_that_differ(now: datetime, seen: Seen) -> Iterator[Violation]:
+    """Decisions whose stored evidence no longer gives their stored answer.
+
+    A decision for a fault rests on no evidence; one made under other bytes of its file is replayed by
+    `replay_decisions` and proves nothing here.
+    """
+    for decision in Decision.objects.order_by("pk").iterator(chunk_size=CHUNK):
+        seen()
+        if decision.situation and has_present_bytes(decision):
+            for line in differences(decision):
+                yield Violation(about=f"decision {decision.public_id}", words=line)
+
+
+def broken_signatures(now: datetime, seen: Seen) -> Iterator[Violation]:
+    """Signatures whose manifest is not that of their record, or whose password was not fresh."""
+    limit = timedelta(seconds=settings.ACCOUNT_REAUTHENTICATION_TIMEOUT)
+    rows = Signature.objects.select_related("decision").defer("decision__situation", "decision__answer")
+    for row in rows.order_by("pk").iterator(chunk_size=CHUNK):
+        seen()
+        about = f"signature {row.pk} on decision {row.decision.public_id}"
+        if row.record_sha256 not in manifests_of(row):
+            yield Violation(about=about, words="does not fit the record it was put under")
+        if not -_CLOCKS_DIFFER <= row.signed_at - row.authenticated_at <= limit:
+            yield Violation(about=about, words="was given without a fresh password")
+    alone = FactConfirmation.objects.filter(confirmed_by=F("fact__recorded_by")).select_related("fact")
+    for each in alone.order_by("pk"):
+        words = "was confirmed by the one who recorded it"
+        yield Violation(about=f"fact {each.fact.public_id}", words=words)
+
+
+def manifests_of(row: Signature) -> set[str]:
+    """The digests that bind a signature to its record, worked out anew from the rows.
+
+    Two, for the instant may have been written in the zone of the clinic or in UTC when it was signed.
+    """
+    return {_manifest(row, signed_at=row.signed_at.astimezone(zone)) for zone in (UTC, clinic_zone())}
+
+
+def _manifest(row: Signature, *, signed_at: datetime) -> str:
+    record = {
+        "decision": str(row.decision.public_id),
+        "evidence": row.decision.evidence_sha256,
+        "verdict": row.decision.verdict,
+        "meaning": row.meaning,
+        "printed_name": row.printed_name,
+        "signed_at": signed_at.isoformat(),
+    }
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()

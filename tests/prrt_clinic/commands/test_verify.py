@@ -1,0 +1,81 @@
+"""`manage.py verify`: a line for each violation and status 1, or what was looked at and nothing found."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import transaction
+
+from courses.models import Course, Order
+from labs.models import Patient
+from prrt_clinic.append_only import APPEND_ONLY
+from prrt_clinic.invariants import INVARIANTS
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def demonstration(
+    django_db_setup: None, django_db_blocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """The demonstration clinic, built once for this module and taken back at its end."""
+    folder = tmp_path_factory.mktemp("demo")
+    usual = settings.VAR_DIR
+    with django_db_blocker.unblock(), transaction.atomic():
+        settings.VAR_DIR = folder
+        call_command("demo")
+        yield folder
+        settings.VAR_DIR = usual
+        transaction.set_rollback(True)
+
+
+def verified(*options: str) -> tuple[int, str]:
+    out = io.StringIO()
+    try:
+        call_command("verify", *options, stdout=out)
+    except SystemExit as ended:
+        return int(str(ended.code)), out.getvalue()
+    return 0, out.getvalue()
+
+
+def test_the_demonstration_clinic_breaks_no_rule(demonstration: Path) -> None:
+    status, text = verified()
+    assert "VIOLATED" not in text
+    assert status == 0
+    assert text.count(" nothing found (") == len(INVARIANTS)
+    assert "I-03 nothing found (40 courses): " in text
+    assert f"{len(INVARIANTS)} rules looked at, 0 violations found." in text
+
+
+def test_it_says_what_it_does_not_prove_and_which_tables_triggers_keep(demonstration: Path) -> None:
+    _, text = verified("--quick")
+    assert "there is no chain of digests over the record yet (I-21)" in text
+    for label in APPEND_ONLY:
+        assert label in text
+
+
+def test_the_quick_look_says_what_it_leaves_out(demonstration: Path) -> None:
+    status, text = verified("--quick")
+    assert status == 0
+    left_out = [invariant for invariant in INVARIANTS if invariant.reads_every_row]
+    assert text.count(" left out (--quick): ") == len(left_out)
+    assert "I-09 left out (--quick): the stored evidence of every decision" in text
+
+
+def test_a_violation_is_one_line_by_ids_and_ends_with_status_one(demonstration: Path) -> None:
+    stopped = Course.objects.filter(status="stopped").first()
+    assert stopped is not None
+    order = Order.objects.filter(cycle__course=stopped, kind="amino_acids").last()
+    assert order is not None
+    Order.objects.filter(pk=order.pk).update(state="suspended", reason_code="planted", directive=None)
+    status, text = verified("--quick")
+    assert status == 1
+    lines = [line for line in text.splitlines() if "VIOLATED" in line]
+    assert lines == [f"I-02 VIOLATED order {order.public_id}: is suspended although its course is stopped"]
+    assert "1 violation found." in text
+    for patient in Patient.objects.all():
+        assert patient.mrn not in text
+        assert patient.family not in text
