@@ -72,7 +72,7 @@ INVARIANTS = (
     ),
     Invariant(
         id="I-08",
-        sentence="baselines were locked with the first treatment, and none was collected after it",
+        sentence="baselines were locked with the first treatment, and all were collected before its day",
         of="courses",
         count=Course.objects.count,
         find=record.late_baselines,

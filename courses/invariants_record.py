@@ -138,7 +138,7 @@ def _gbq(activity_gbq: Decimal) -> str:
 
 
 def late_baselines(now: datetime, seen: Seen) -> Iterator[Violation]:
-    """Courses treated without locked baselines, and locked baselines collected after the first treatment."""
+    """Courses treated without locked baselines, and locked baselines of its day or after it."""
     treated = Course.objects.annotate(first=Min("cycles__administration__recorded_at"))
     late = treated.filter(first__isnull=False).exclude(baseline_locked_at__lte=F("first"))
     for public_id in late.order_by("pk").values_list("public_id", flat=True):
@@ -149,8 +149,10 @@ def late_baselines(now: datetime, seen: Seen) -> Iterator[Violation]:
     )
     columns = ("course__public_id", "analyte", "result__collected_at", "first_on")
     for public_id, analyte, collected_at, first_on in locks.order_by("pk").values_list(*columns):
-        if first_on is not None and clinic_day(collected_at, clinic_zone()) > first_on:
-            words = f"has a baseline of {analyte} that was collected after its first treatment"
+        if first_on is not None and clinic_day(collected_at, clinic_zone()) >= first_on:
+            words = (
+                f"has a baseline of {analyte} that is not from before the day of its first treatment"
+            )
             yield Violation(about=f"course {public_id}", words=words)
 
 

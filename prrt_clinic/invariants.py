@@ -9,6 +9,8 @@ from alerts.invariants import INVARIANTS as OF_ALERTS
 from courses.invariants import INVARIANTS as OF_COURSES
 from labs.invariants import INVARIANTS as OF_LABS
 from labs.invariants import Invariant, Seen, Violation
+from labs.models import Seal
+from labs.services.seals import broken_seals
 from prrt_clinic.append_only import APPEND_ONLY, ONE_FINISH, missing_triggers
 
 
@@ -18,6 +20,12 @@ def missing_append_only(now: datetime, seen: Seen) -> Iterator[Violation]:
         yield Violation(about=f"trigger {name}", words="is missing or is not as it was made")
 
 
+def broken_links(now: datetime, seen: Seen) -> Iterator[Violation]:
+    """Rows of the record, and links of its chain, that are no longer as they were sealed."""
+    for broken in broken_seals(seen=seen):
+        yield Violation(about=broken.about, words=broken.words)
+
+
 _OF_THE_DATABASE = (
     Invariant(
         id="I-20",
@@ -25,6 +33,14 @@ _OF_THE_DATABASE = (
         of="append-only tables",
         count=lambda: len(APPEND_ONLY) + len(ONE_FINISH),
         find=missing_append_only,
+    ),
+    Invariant(
+        id="I-21",
+        sentence="the record is as it was sealed, link by link",
+        of="links",
+        count=Seal.objects.count,
+        find=broken_links,
+        reads_every_row=True,
     ),
 )
 

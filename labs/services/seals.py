@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -127,52 +128,57 @@ def sealed_head() -> Seal | None:
     return Seal.objects.order_by("-position").first()
 
 
-def broken_seals(*, head: str = "", progress: Callable[[int, int], None] | None = None) -> Iterator[str]:
-    """Every place where the record is no longer as it was sealed, one sentence each.
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """One place where the record is no longer as it was sealed: what it is about, and what is wrong."""
 
-    `head` is the hash of a link noted earlier: a chain without it was cut or made anew. `progress` is told
-    how many links of how many were looked at.
+    about: str
+    words: str
+
+
+def broken_seals(*, head: str = "", seen: Callable[[], object] | None = None) -> Iterator[Broken]:
+    """Every place where the record is no longer as it was sealed.
+
+    `head` is the hash of a link noted earlier: a chain without it was cut or made anew. `seen` is called
+    after each link.
     """
     by_table = {apps.get_model(label)._meta.db_table: apps.get_model(label) for label in _sealed}
     links = Seal.objects.order_by("position")
-    total, before, noted = links.count(), "", not head
+    before, noted = "", not head
     for place, link in enumerate(links.iterator(chunk_size=100)):
         noted = noted or link.sha256 == head
         if link.position != place or link.previous_sha256 != before or link.sha256 != link_sha256(link):
-            yield f"seal {link.position}: the link does not follow the one before it, or was changed"
+            yield Broken(f"seal {link.position}", "does not follow the one before it, or was changed")
         before = link.sha256
         yield from _changed_rows(link, by_table.get(link.table))
-        if progress is not None:
-            progress(place + 1, total)
+        if seen is not None:
+            seen()
     if not noted:
-        yield f"seals: the chain does not hold the head {head}: it was cut, or made anew"
+        yield Broken("seals", f"the chain does not hold the head {head}: it was cut, or made anew")
 
 
-def _changed_rows(link: Seal, model: type[models.Model] | None) -> Iterator[str]:
+def _changed_rows(link: Seal, model: type[models.Model] | None) -> Iterator[Broken]:
     """The rows of one link that were changed, taken out or put in since."""
     columns = {field.attname for field in model._meta.concrete_fields} if model else set()
     gone = [column for column in link.columns if column not in columns]
     if model is None or gone:
         what = f"column {gone[0]} of {link.table}" if model else f"table {link.table}"
-        yield f"seal {link.position}: {what} is no longer there, so its rows cannot be compared"
+        yield Broken(f"seal {link.position}", f"{what} is no longer there, so its rows cannot be compared")
         return
     now = list(_row_hashes(model, link.columns, first=link.first_key, last=link.last_key))
     then = [link.row_hashes[at : at + DIGITS] for at in range(0, len(link.row_hashes), DIGITS)]
     if [each for _, each in now] == then:
         return
+    sealed = f"sealed on {link.made_at:%Y-%m-%d %H:%M} UTC"
     if len(now) == len(then):
         for (key, each), was in zip(now, then, strict=True):
             if each != was:
-                yield f"{link.table} row {key}: not as it was sealed on {link.made_at:%Y-%m-%d %H:%M} UTC"
+                yield Broken(f"{link.table} row {key}", f"is not as it was {sealed}")
         return
-    known = set(then)
     for key, each in now:
-        if each not in known:
-            yield f"{link.table} row {key}: put in or changed after it was sealed"
+        if each not in then:
+            yield Broken(f"{link.table} row {key}", "was put in or changed after it was sealed")
     here = {each for _, each in now}
-    lost = sum(each not in here for each in then)
-    if lost:
-        yield (
-            f"{link.table}: {lost} of the rows {link.first_key} to {link.last_key} sealed on "
-            f"{link.made_at:%Y-%m-%d %H:%M} UTC were taken out or changed"
-        )
+    if lost := sum(each not in here for each in then):
+        words = f"{lost} of the rows {link.first_key} to {link.last_key} {sealed} were taken out or changed"
+        yield Broken(link.table, words)

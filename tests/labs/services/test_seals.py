@@ -38,6 +38,10 @@ def seal_all(at=NOON):
     return seal_ripe_rows(now=at + RIPE)
 
 
+def said_of(**how):
+    return [f"{each.about}: {each.words}" for each in broken_seals(**how)]
+
+
 @contextmanager
 def without_triggers(table):
     """What somebody with the database's own rights can do."""
@@ -56,7 +60,7 @@ def test_nothing_is_sealed_before_it_is_old_enough(weights):
     assert seal_ripe_rows(now=NOON + RIPE) > 0
     assert Seal.objects.filter(table="labs_bodyweight").count() == 1
     assert seal_ripe_rows(now=NOON + RIPE * 2) == 0
-    assert list(broken_seals()) == []
+    assert said_of() == []
 
 
 def test_what_comes_later_is_sealed_in_a_further_link(weights):
@@ -69,7 +73,7 @@ def test_what_comes_later_is_sealed_in_a_further_link(weights):
     assert links[1].first_key == links[0].last_key + 1
     assert links[1].last_key == BodyWeight.objects.latest("pk").pk
     assert [seal.position for seal in Seal.objects.order_by("position")] == list(range(Seal.objects.count()))
-    assert list(broken_seals()) == []
+    assert said_of() == []
 
 
 @pytest.mark.hazard("HZ-88")
@@ -77,8 +81,8 @@ def test_a_changed_row_is_named(weights):
     seal_all()
     with without_triggers("labs_bodyweight") as cursor:
         cursor.execute("UPDATE labs_bodyweight SET kg = 99 WHERE id = %s", [weights[1].pk])
-    assert list(broken_seals()) == [
-        f"labs_bodyweight row {weights[1].pk}: not as it was sealed on 2026-05-04 12:15 UTC"
+    assert said_of() == [
+        f"labs_bodyweight row {weights[1].pk}: is not as it was sealed on 2026-05-04 12:15 UTC"
     ]
 
 
@@ -87,7 +91,7 @@ def test_a_row_that_was_taken_out_is_missed(weights):
     seal_all()
     with without_triggers("labs_bodyweight") as cursor:
         cursor.execute("DELETE FROM labs_bodyweight WHERE id = %s", [weights[1].pk])
-    (said,) = broken_seals()
+    (said,) = said_of()
     assert said.startswith("labs_bodyweight: 1 of the rows")
     assert "were taken out or changed" in said
 
@@ -106,9 +110,7 @@ def test_a_row_that_was_put_in_is_named(weights):
         recorded_at=first.recorded_at,
         recorded_by=first.recorded_by,
     )
-    assert list(broken_seals()) == [
-        f"labs_bodyweight row {weights[1].pk}: put in or changed after it was sealed"
-    ]
+    assert said_of() == [f"labs_bodyweight row {weights[1].pk}: was put in or changed after it was sealed"]
 
 
 @pytest.mark.hazard("HZ-88")
@@ -118,7 +120,7 @@ def test_two_rows_that_changed_places_are_named(weights):
     with without_triggers("labs_bodyweight") as cursor:
         for weight, kg in ((one, two.kg), (two, one.kg)):
             cursor.execute("UPDATE labs_bodyweight SET kg = %s WHERE id = %s", [str(kg), weight.pk])
-    assert [said.split(":")[0] for said in broken_seals()] == [
+    assert [said.split(":")[0] for said in said_of()] == [
         f"labs_bodyweight row {one.pk}",
         f"labs_bodyweight row {two.pk}",
     ]
@@ -129,18 +131,18 @@ def test_a_changed_link_breaks_the_chain(weights):
     seal_all()
     with without_triggers("labs_seal") as cursor:
         cursor.execute("UPDATE labs_seal SET last_key = last_key + 1 WHERE position = 0")
-    assert "seal 0: the link does not follow the one before it, or was changed" in list(broken_seals())
+    assert "seal 0: does not follow the one before it, or was changed" in said_of()
 
 
 @pytest.mark.hazard("HZ-88")
 def test_a_chain_that_was_cut_lacks_the_head_noted_elsewhere(weights):
     seal_all()
     head = sealed_head().sha256
-    assert list(broken_seals(head=head)) == []
+    assert said_of(head=head) == []
     with without_triggers("labs_seal") as cursor:
         cursor.execute("DELETE FROM labs_seal WHERE position = (SELECT MAX(position) FROM labs_seal)")
-    assert list(broken_seals()) == []
-    (said,) = broken_seals(head=head)
+    assert said_of() == []
+    (said,) = said_of(head=head)
     assert said == f"seals: the chain does not hold the head {head}: it was cut, or made anew"
 
 
@@ -148,7 +150,7 @@ def test_a_link_out_of_the_middle_is_missed(weights):
     seal_all()
     with without_triggers("labs_seal") as cursor:
         cursor.execute("DELETE FROM labs_seal WHERE position = 1")
-    assert any("does not follow" in said for said in broken_seals())
+    assert any("does not follow" in said for said in said_of())
 
 
 def test_a_column_that_is_gone_cannot_be_compared_and_says_so(weights):
@@ -157,7 +159,7 @@ def test_a_column_that_is_gone_cannot_be_compared_and_says_so(weights):
         link = Seal.objects.get(table="labs_bodyweight")
         link.columns = [*link.columns, "stones"]
         link.save()
-    said = list(broken_seals())
+    said = said_of()
     assert any("column stones of labs_bodyweight is no longer there" in each for each in said)
 
 
@@ -168,7 +170,7 @@ def test_many_rows_make_several_links_and_none_overlap(weights, monkeypatch):
     assert len(links) == 2
     assert links[1].first_key == links[0].last_key + 1
     assert len(links[0].row_hashes) == 2 * seals.DIGITS
-    assert list(broken_seals()) == []
+    assert said_of() == []
 
 
 def test_a_second_sealer_adds_nothing(weights, monkeypatch):
@@ -199,14 +201,14 @@ def test_a_limit_leaves_the_rest_for_the_next_time(weights):
     seal_ripe_rows(now=NOON)
     assert seal_ripe_rows(now=NOON + RIPE, limit=1) == 1
     assert seal_ripe_rows(now=NOON + RIPE) > 0
-    assert list(broken_seals()) == []
+    assert said_of() == []
 
 
 def test_progress_is_told_link_by_link(weights):
     seal_all()
     told = []
-    assert list(broken_seals(progress=lambda done, total: told.append((done, total)))) == []
-    assert told[-1] == (Seal.objects.count(), Seal.objects.count())
+    assert said_of(seen=lambda: told.append(1)) == []
+    assert len(told) == Seal.objects.count()
 
 
 def test_every_append_only_table_is_sealed():

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from django.core.management import call_command
 from django.db import transaction
 
 from courses.models import Course, Order
-from labs.models import Patient
+from labs.models import Patient, Seal
+from labs.services.seals import RIPE, seal_ripe_rows, sealed_head
 from prrt_clinic.append_only import APPEND_ONLY
 from prrt_clinic.invariants import INVARIANTS
 
@@ -52,7 +54,7 @@ def test_the_demonstration_clinic_breaks_no_rule(demonstration: Path) -> None:
 
 def test_it_says_what_it_does_not_prove_and_which_tables_triggers_keep(demonstration: Path) -> None:
     _, text = verified("--quick")
-    assert "there is no chain of digests over the record yet (I-21)" in text
+    assert "rows of the last minutes are not sealed yet" in text
     for label in APPEND_ONLY:
         assert label in text
 
@@ -79,3 +81,18 @@ def test_a_violation_is_one_line_by_ids_and_ends_with_status_one(demonstration: 
     for patient in Patient.objects.all():
         assert patient.mrn not in text
         assert patient.family not in text
+
+
+def test_the_chain_of_seals_is_checked_and_its_head_printed(demonstration: Path) -> None:
+    noon = datetime(2027, 1, 1, 12, tzinfo=UTC)
+    seal_ripe_rows(now=noon)
+    seal_ripe_rows(now=noon + RIPE)
+    head = sealed_head()
+    assert head is not None
+    status, text = verified("--head", head.sha256)
+    assert status == 0
+    assert f"Head of the chain: {head.sha256} (link {head.position})." in text
+    assert f"I-21 nothing found ({Seal.objects.count()} links): " in text
+    status, text = verified("--quick", "--head", "f" * 64)
+    assert status == 1
+    assert f"I-21 VIOLATED seals: the chain does not hold the head {'f' * 64}" in text
