@@ -438,6 +438,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    # Two things have a state of their own: each keeps its name in the document.
+    "ENUM_NAME_OVERRIDES": {
+        "OrderStateEnum": "courses.models.order.ORDER_STATES",
+        "BookingStateEnum": "courses.models.vial.BookingState",
+    },
 }
 
 # --- Language, time, files -------------------------------------------------------------------

@@ -174,7 +174,8 @@ def _finish(claim: Claim, *, is_answered: bool, said: str, now: datetime) -> Non
 
 def pause_after(attempts: int) -> timedelta:
     """How long to wait after so many attempts: twice as long each time, up to the longest."""
-    return min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempts - 1, _MOST_DOUBLINGS))
+    doubled: int = 2 ** min(attempts - 1, _MOST_DOUBLINGS)
+    return min(LONGEST_PAUSE, FIRST_PAUSE * doubled)
 
 
 def owed_to(webhook: Webhook) -> int:
