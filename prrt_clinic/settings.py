@@ -197,8 +197,8 @@ WEBHOOK_HOSTS = [text.strip() for text in env.list("WEBHOOK_HOSTS", default=[])]
 for _host in WEBHOOK_HOSTS:
     if not re.fullmatch(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?", _host):
         raise ImproperlyConfigured(
-            f"WEBHOOK_HOSTS holds {_host!r}; name hosts such as pharmacy.example.org, or host:port, with commas "
-            "between."
+            f"WEBHOOK_HOSTS holds {_host!r}; name hosts such as pharmacy.example.org, or host:port, with "
+            "commas between."
         )
 # How often one account may call the REST doors, reading and changing.
 API_READ_RATE = env.str("API_READ_RATE", default="1200/min")
@@ -214,7 +214,9 @@ def _therapy_start() -> time:
     try:
         return datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007  (a time of the clinic's clock)
     except ValueError as error:
-        raise ImproperlyConfigured(f"THERAPY_START is {text!r}; write hour and minute, such as 10:00.") from error
+        raise ImproperlyConfigured(
+            f"THERAPY_START is {text!r}; write hour and minute, such as 10:00."
+        ) from error
 
 
 THERAPY_START = _therapy_start()
@@ -326,7 +328,7 @@ CACHES = {
         # Far above what one address may cause: guessing at many names must not push out the count of one.
         "OPTIONS": {"MAX_ENTRIES": 10_000},
     },
-    # Reading through the API is counted in each process: a count in the database would cost more than the read.
+    # Reading through the API is counted in each process: in the database a count would cost more than a read.
     "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "reads"},
 }
 
