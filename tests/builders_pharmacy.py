@@ -28,7 +28,7 @@ def physician() -> User:
 
 def pharmacist() -> User:
     """Who handles orders."""
-    return colleague("pharmacist", "pharmacist")
+    return colleague("dispensing-pharmacist", "pharmacist")
 
 
 def signed_course(*, mrn: str = "T-1") -> Course:
