@@ -262,6 +262,7 @@ def done(data: Any, *, status: HTTPStatus = HTTPStatus.OK, etag: str = "") -> St
 
 def read_body(shape: type[StrictShape], request: Request) -> dict[str, Any]:
     """The request's fields. Raises ValidationError with every fault at its field."""
+    _ = request.body  # kept by Django before it is parsed: an Idempotency-Key stands for these bytes
     body = shape(data=request.data)
     body.is_valid(raise_exception=True)
     return dict(body.validated_data)

@@ -18,6 +18,8 @@ urlpatterns = [
         name="acknowledge-recall",
     ),
     path("vials/", api_vials.VialsView.as_view(), name="vials"),
+    path("vials/<uuid:public_id>/", api_vials.VialView.as_view(), name="vial"),
+    path("vials/<uuid:public_id>/correct/", api_vials.VialCorrectView.as_view(), name="vial-correct"),
     path("vials/<uuid:public_id>/fate/", api_vials.VialFateView.as_view(), name="vial-fate"),
     path("bookings/", api_vials.BookingsView.as_view(), name="bookings"),
     path("bookings/<uuid:public_id>/", api_vials.BookingView.as_view(), name="booking"),

@@ -37,6 +37,7 @@ from courses.pharmacy_shapes import (
     BookingShape,
     CallOffSent,
     ConfirmSent,
+    CorrectionSent,
     FateSent,
     MoveSent,
     VialSent,
@@ -52,7 +53,15 @@ from courses.services.bookings import (
     place_booking,
 )
 from courses.services.handling import HANDLE
-from courses.services.vials import VialLabel, predicted, receive_vial, record_vial_fate
+from courses.services.vials import (
+    StaleVial,
+    VialLabel,
+    correct_vial,
+    predicted,
+    receive_vial,
+    record_vial_fate,
+    version_of,
+)
 from labs.services.answered import StoredAnswer
 
 _LABEL = {
@@ -187,15 +196,55 @@ class VialsView(APIView):
 def told_vial(vial: Vial, *, status: HTTPStatus = HTTPStatus.OK) -> StoredAnswer:
     """A vial as it stands."""
     found = VialsView.queryset.get(pk=vial.pk)
-    return done(VialShape(found, context={"predict": _predict_with([found])}).data, status=status)
+    etag = etag_of(public_id=found.public_id, version=version_of(found))
+    return done(VialShape(found, context={"predict": _predict_with([found])}).data, status=status, etag=etag)
 
 
-class VialFateView(APIView):
-    """What became of a vial; each word is another row, and none is taken back."""
+class VialView(APIView):
+    """One vial; its ETag is what a change must present as If-Match."""
+
+    queryset = VialsView.queryset
+    throttle_classes = [ApiRate]
+
+    @extend_schema(operation_id="vials_read", responses={200: VialShape, **problems(401, 403, 404, 429)})
+    def get(self, request: Request, public_id: UUID) -> Response:
+        """Read one vial."""
+        vial = get_object_or_404(self.queryset.all(), public_id=public_id)
+        etag = etag_of(public_id=vial.public_id, version=version_of(vial))
+        shape = VialShape(vial, context={"predict": _predict_with([vial])})
+        return Response(shape.data, headers={"ETag": etag})
+
+
+_ASKED_OF_VIAL: dict[str, Any] = {
+    "parameters": [KEY, IF_MATCH],
+    "responses": {200: VialShape, **problems(*CHANGES)},
+}
+
+
+class VialAct(APIView):
+    """One act on one vial."""
 
     queryset = VialsView.queryset
     permission_classes = [holds(HANDLE)]
     throttle_classes = [ApiRate]
+
+    def act(self, request: Request, public_id: UUID, act: Callable[[Vial, User, int], Vial]) -> HttpResponse:
+        """Act on the version that the caller read, once."""
+
+        def work() -> StoredAnswer:
+            vial = get_object_or_404(self.queryset.all(), public_id=public_id)
+            version = check_if_match(request, public_id=public_id, version=version_of(vial))
+            assert isinstance(request.user, User)
+            try:
+                return told_vial(act(vial, request.user, version))
+            except StaleVial as other:
+                raise stale(public_id=public_id, version=version_of(other.vial)) from other
+
+        return take(request, work)
+
+
+class VialFateView(VialAct):
+    """What became of a vial; each word is another row, and none is taken back."""
 
     @extend_schema(
         operation_id="vials_fate",
@@ -205,20 +254,49 @@ class VialFateView(APIView):
                 "spilled", value={"fate": "spilled", "reason": "The stopper leaked."}, request_only=True
             )
         ],
-        parameters=[KEY],
-        responses={200: VialShape, **problems(*CREATES)},
+        **_ASKED_OF_VIAL,
     )
     def post(self, request: Request, public_id: UUID) -> HttpResponse:
         """Say that a vial was wasted, damaged or spilled, came late or is kept."""
         body = read_body(FateSent, request)
-        vial = get_object_or_404(self.queryset.all(), public_id=public_id)
+        return self.act(
+            request,
+            public_id,
+            lambda vial, by, version: record_vial_fate(vial=vial, by=by, version=version, **body).vial,
+        )
 
-        def work() -> StoredAnswer:
-            assert isinstance(request.user, User)
-            record_vial_fate(vial=vial, by=request.user, **body)
-            return told_vial(vial)
 
-        return take(request, work)
+class VialCorrectView(VialAct):
+    """A label written anew; the row before stays on record."""
+
+    @extend_schema(
+        operation_id="vials_correct",
+        request=CorrectionSent,
+        examples=[
+            OpenApiExample(
+                "another lot",
+                value={
+                    **{name: text for name, text in _LABEL.items() if name not in ("course", "cycle")},
+                    "lot": "L-2612",
+                    "reason": "The lot was misread.",
+                },
+                request_only=True,
+            )
+        ],
+        **_ASKED_OF_VIAL,
+    )
+    def post(self, request: Request, public_id: UUID) -> HttpResponse:
+        """Correct what was written of a vial; the answer is the vial that counts from now on."""
+        body = read_body(CorrectionSent, request)
+        reason = body.pop("reason")
+        label = VialLabel(calibrated=body.pop("calibrated_activity"), **body)
+        return self.act(
+            request,
+            public_id,
+            lambda vial, by, version: correct_vial(
+                vial=vial, label=label, reason=reason, by=by, version=version
+            ),
+        )
 
 
 class BookingsView(APIView):

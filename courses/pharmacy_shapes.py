@@ -226,8 +226,8 @@ class CycleSent(StrictShape):
     cycle = serializers.IntegerField(min_value=1, max_value=100)
 
 
-class VialSent(CycleSent):
-    """A vial by its label."""
+class LabelSent(StrictShape):
+    """What stands on a vial."""
 
     product = serializers.CharField(max_length=120)
     product_code = serializers.CharField(max_length=40)
@@ -237,6 +237,16 @@ class VialSent(CycleSent):
     volume_ml = serializers.DecimalField(max_digits=6, decimal_places=2)
     expires_at = InstantField(help_text="with its offset")
     received_at = InstantField(help_text="with its offset")
+
+
+class VialSent(CycleSent, LabelSent):
+    """A vial by its label."""
+
+
+class CorrectionSent(LabelSent):
+    """A label written anew."""
+
+    reason = serializers.CharField(max_length=1000, help_text="what was wrong")
 
 
 class FateSent(StrictShape):

@@ -28,6 +28,14 @@ _HOUR_SECONDS = 3600
 _MAY_NOT = "Only pharmacy takes vials in. Ask the pharmacist on duty."
 
 
+class StaleVial(Exception):
+    """Something was recorded of the vial since the caller read it; `vial` is what it is now."""
+
+    def __init__(self, vial: Vial) -> None:
+        super().__init__("The vial has changed since you read it: read it again, then decide.")
+        self.vial = vial
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VialLabel:
     """What stands on a vial; the activity as printed, with its unit."""
@@ -57,15 +65,30 @@ def receive_vial(*, cycle: Cycle, label: VialLabel, by: User, now: datetime | No
         return _write(cycle=cycle, label=label, gbq=gbq, by=by, now=now, booking=booking)
 
 
-def correct_vial(*, vial: Vial, label: VialLabel, reason: str, by: User, now: datetime | None = None) -> Vial:
+def version_of(vial: Vial) -> int:
+    """Which version of a vial somebody reads: each word on what became of it makes another."""
+    return 1 + vial.fates.count()
+
+
+def correct_vial(
+    *,
+    vial: Vial,
+    label: VialLabel,
+    reason: str,
+    by: User,
+    version: int | None = None,
+    now: datetime | None = None,
+) -> Vial:
     """Write a vial's label anew, with a reason; the row before stays and counts no longer.
 
-    Refused while a unit of it is out: its own label would no longer be true. Raises NotAllowed, OrderRefused.
+    Refused while a unit of it is out: its own label would no longer be true. Raises NotAllowed, OrderRefused,
+    StaleVial.
     """
     check_right(by, HANDLE, else_say=_MAY_NOT)
     with transaction.atomic():
         course = Course.objects.select_for_update().get(pk=vial.cycle.course_id)
         now = now or database_now()
+        _check_version(vial, version)
         if not stated(reason):
             raise OrderRefused(
                 fault("reason-missing", "Say in a few words what was wrong.", "reason"), is_unreadable=True
@@ -95,9 +118,15 @@ def correct_vial(*, vial: Vial, label: VialLabel, reason: str, by: User, now: da
 
 
 def record_vial_fate(
-    *, vial: Vial, fate: str, reason: str, by: User, now: datetime | None = None
+    *,
+    vial: Vial,
+    fate: str,
+    reason: str,
+    by: User,
+    version: int | None = None,
+    now: datetime | None = None,
 ) -> VialEvent:
-    """Write down what became of a vial, with a reason. Raises NotAllowed, OrderRefused."""
+    """Write down what became of a vial, with a reason. Raises NotAllowed, OrderRefused, StaleVial."""
     if not (by.has_perm(HANDLE) or by.has_perm("courses.run_therapy_day")):
         raise NotAllowed("Only pharmacy, nurses and physicians say what became of a vial.")
     faults = []
@@ -109,9 +138,16 @@ def record_vial_fate(
         raise OrderRefused(*faults, is_unreadable=True)
     with transaction.atomic():
         Course.objects.select_for_update().get(cycles__pk=vial.cycle_id)
+        _check_version(vial, version)
         return VialEvent.objects.create(
             vial=vial, fate=fate, reason=stated(reason), actor=by, at=now or database_now()
         )
+
+
+def _check_version(vial: Vial, version: int | None) -> None:
+    """Under the course's lock. Raises StaleVial."""
+    if version is not None and version != version_of(vial):
+        raise StaleVial(vial)
 
 
 def predicted(

@@ -366,8 +366,36 @@ def test_a_vial_is_told_with_what_it_holds_at_the_planned_start(course: Course, 
     assert answer.json()["predicted"]["fit"] == "fits"
     (listed,) = pharmacy.get("/api/v1/vials/", {"course": str(course.public_id)}).json()["results"]
     assert listed == answer.json()
-    fate = send(pharmacy, f"/api/v1/vials/{listed['id']}/fate/", {"fate": "spilled", "reason": "dropped"})
+    address = f"/api/v1/vials/{listed['id']}/"
+    read = pharmacy.get(address)
+    assert (read.json(), read.headers["ETag"]) == (listed, answer.headers["ETag"])
+    said = {"fate": "spilled", "reason": "dropped"}
+    assert send(pharmacy, f"{address}fate/", said).status_code == 428
+    fate = send(pharmacy, f"{address}fate/", said, **{"If-Match": read.headers["ETag"]})
     assert fate.json()["fate"] == "spilled"
+    again = send(pharmacy, f"{address}fate/", said, **{"If-Match": read.headers["ETag"]})
+    assert (again.status_code, again.headers["ETag"]) == (412, fate.headers["ETag"])
+
+
+def test_a_label_is_corrected_by_another_row_and_not_while_its_unit_is_out(
+    course: Course, pharmacy: Client
+) -> None:
+    vial = receive(course)
+    body = vial_body(course, lot="L-2612", reason="misread")
+    del body["course"], body["cycle"]
+
+    def correct(of: Vial) -> Any:
+        address = f"/api/v1/vials/{of.public_id}/"
+        tag = pharmacy.get(address).headers.get("ETag", '"none"')
+        return send(pharmacy, f"{address}correct/", body, **{"If-Match": tag})
+
+    told = correct(vial)
+    assert (told.status_code, told.json()["lot"]) == (200, "L-2612")
+    assert correct(vial).status_code == 404  # what was corrected counts no longer
+    newest = Vial.objects.get(public_id=told.json()["id"])
+    order = prepared(course)
+    assert act(pharmacy, order, "dispense", unit_body(newest)).json()["state"] == "dispensed"
+    assert correct(newest).json()["code"] == "vial-out"
 
 
 @pytest.mark.parametrize(
@@ -381,7 +409,8 @@ def test_a_vial_is_told_with_what_it_holds_at_the_planned_start(course: Course, 
         ({"received_at": "2026-03-09T23:00:00+01:00"}, 400, "received-in-future"),
     ],
 )
-@pytest.mark.hazard("HZ-51", "HZ-52")
+@pytest.mark.hazard("HZ-51")
+@pytest.mark.hazard("HZ-52")
 def test_a_label_that_cannot_be_is_refused(
     course: Course, pharmacy: Client, changes: dict[str, Any], status: int, code: str
 ) -> None:

@@ -245,7 +245,8 @@ def test_while_a_part_that_was_given_is_not_judged_nothing_is_handed_out(course:
         ({"activity": "5.919999 GBq"}, "assay-refused", "activity"),
     ],
 )
-@pytest.mark.hazard("HZ-50", "HZ-51")
+@pytest.mark.hazard("HZ-50")
+@pytest.mark.hazard("HZ-51")
 def test_a_unit_that_cannot_be_right_is_refused_at_its_field(
     course: Course, changes: dict[str, Any], code: str, field: str
 ) -> None:
@@ -358,9 +359,9 @@ def test_beyond_twenty_percent_an_authorised_user_directs_exactly_one_measuremen
             "assay-refused"
         ]
     dispense_order(order=order, by=pharmacist(), made=unit(vial, activity="9000 MBq"), now=NOW)
-    made = DispensedUnit.objects.get()
-    assert made.direction == said
-    assert "directed in writing" in made.warning
+    out = DispensedUnit.objects.get()
+    assert out.direction == said
+    assert "directed in writing" in out.warning
 
 
 def test_only_an_authorised_user_with_a_fresh_password_directs(course: Course, person: Person) -> None:

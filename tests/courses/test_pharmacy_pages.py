@@ -126,7 +126,7 @@ def test_pharmacy_plays_its_day_in_the_browser(
 def test_dispensing_without_the_password_hands_nothing_out(course: Course, enter: Enter) -> None:
     browser = enter("pharmacist")
     order, vial = prepared(course, now=database_now()), received(browser, course)
-    answer = browser.post(address(order, "dispense"), unit_form(vial, order))
+    answer: Any = browser.post(address(order, "dispense"), unit_form(vial, order))
     assert answer.url.startswith(reverse("account_reauthenticate"))
     assert not DispensedUnit.objects.exists()
 

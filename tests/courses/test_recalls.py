@@ -11,6 +11,7 @@ from courses import library
 from courses.models import Course, Cycle, Decision, DirectiveVoid, Order, Recall, RecallAnswer, RecallOutcome
 from courses.rules.order_states import OrderKind, OrderState
 from courses.rules.orders import ChangeKind, OpenOrder, plan_orders
+from courses.rules.recommend import recommend_or_hold
 from courses.services import assess as assessing
 from courses.services.assess import AssessmentFailed, assess_course, assess_courses
 from courses.services.authority import NotAllowed
@@ -150,7 +151,7 @@ def test_a_protocol_file_that_changed_calls_back_what_is_out(course: Course) -> 
 def test_while_labs_are_awaited_again_what_is_out_is_called_back_and_nothing_else_moves(
     kind: OrderKind, state: OrderState, found: list[ChangeKind]
 ) -> None:
-    recommendation = assessing.recommend_or_hold(
+    recommendation = recommend_or_hold(
         chart=chart(draws=()), protocol=library.protocol("lutathera_us_2024_04"), today=date(2026, 3, 20)
     )
     assert recommendation.awaiting_labs
@@ -180,10 +181,8 @@ def test_while_a_recall_is_unanswered_nothing_of_the_cycle_goes_on(course: Cours
     order = dispensed(course)
     low_platelets(course)
     bag = order_of(course, "amino_acids")
-    for each in (order, bag):
-        assert codes(lambda each=each: accept_order(order=each, by=pharmacist(), now=LATER)) == [
-            "recall-open"
-        ]  # type: ignore[misc]
+    assert codes(lambda: accept_order(order=order, by=pharmacist(), now=LATER)) == ["recall-open"]
+    assert codes(lambda: accept_order(order=bag, by=pharmacist(), now=LATER)) == ["recall-open"]
     assert codes(lambda: cancel_order(order=order, by=pharmacist(), reason="back", now=LATER)) == [
         "recall-open"
     ]
