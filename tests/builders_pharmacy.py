@@ -1,9 +1,11 @@
 """A signed cycle with its orders, and a vial for it, made through the services; fixed times of March 2026."""
 
+import sys
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from django.contrib.auth.models import User
 
 from courses.models import Course, Cycle, Order, Vial
@@ -19,6 +21,13 @@ SIGNED_AT = clinic_time(date(2026, 3, 6))
 MORNING = clinic_time(PLANNED, 7)
 MEASURED_AT = clinic_time(PLANNED, 8)
 NOW = clinic_time(PLANNED, 9)
+
+
+def stand_at(monkeypatch: pytest.MonkeyPatch, instant: datetime) -> None:
+    """Every service's clock stands at an instant, on either database."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(("labs.", "courses.", "alerts.")) and hasattr(module, "database_now"):
+            monkeypatch.setattr(module, "database_now", lambda: instant)
 
 
 def physician() -> User:

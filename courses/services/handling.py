@@ -7,13 +7,14 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from courses.models import Course, Decision, Infusion, Order
+from courses.models import Course, Decision, Infusion, Order, WebhookEvent
 from courses.rules.order_states import OrderKind, OrderState, is_legal
 from courses.services.assess import assess_at_gate
 from courses.services.authority import Refused, check_right
 from courses.services.open_recalls import has_open_recall
 from courses.services.orders import move_order
 from courses.services.sign import GO, current_signature
+from courses.services.webhooks import owe_calls
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
 from labs.zones import clinic_zone
@@ -82,6 +83,7 @@ class Handled:
         self.order.version += 1
         self.order.updated_at = self.now
         self.order.save(update_fields=["version", "updated_at"])
+        owe_calls(order=self.order, event=WebhookEvent.CHANGED, now=self.now)
 
 
 def handle_order(

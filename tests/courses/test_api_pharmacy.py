@@ -13,7 +13,6 @@ from django.test import Client
 
 from courses.models import AminoAcidBag, Course, DispensedUnit, Order, OrderEvent, Vial, VialBooking
 from courses.services.assess import assess_course
-from labs import clock
 from labs.models import AnsweredRequest
 from tests.builders import clinic_time, draw
 from tests.builders_pharmacy import (
@@ -29,6 +28,7 @@ from tests.builders_pharmacy import (
     prepared,
     receive,
     signed_course,
+    stand_at,
 )
 
 pytestmark = pytest.mark.django_db
@@ -38,17 +38,9 @@ Person = Callable[..., User]
 @pytest.fixture(autouse=True)
 def at_nine_on_the_planned_day(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every service's clock stands at 9 o'clock of 9 March 2026; no request was counted before."""
-    monkeypatch.setattr(clock, "datetime", StandingClock)
+    stand_at(monkeypatch, NOW)
     for cache in ("default", "process"):
         caches[cache].clear()
-
-
-class StandingClock:
-    """In the place of the host's clock."""
-
-    @staticmethod
-    def now(_zone: Any) -> Any:
-        return NOW
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from courses.services.assess import assess_course
 from courses.services.handling import OrderRefused, StaleOrder
 from courses.services.pharmacy import cancel_order, dispense_order
 from courses.services.recalls import acknowledge_recall
-from labs import clock
 from tests.builders import draw
 from tests.builders_pharmacy import (
     MORNING,
@@ -29,6 +28,7 @@ from tests.builders_pharmacy import (
     prepared,
     receive,
     signed_course,
+    stand_at,
     unit,
 )
 
@@ -97,9 +97,7 @@ def test_the_same_request_with_one_key_and_with_many_is_done_once(
 ) -> None:
     settings.API_WRITE_RATE = settings.API_READ_RATE = "1000000/min"
     caches["default"].clear()
-    monkeypatch.setattr(clock, "database_now", lambda: MORNING)
-    for module in ("courses.services.handling", "courses.services.assess", "labs.services.answered"):
-        monkeypatch.setattr(f"{module}.database_now", lambda: MORNING)
+    stand_at(monkeypatch, MORNING)
     call_command("token", role="pharmacy", name="test")
     token = capsys.readouterr().out.split()[-1]
     order = order_of(course)
