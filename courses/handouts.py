@@ -1,17 +1,15 @@
-"""Read what was handed out for orders and what is called back, in two queries for a whole page of them."""
+"""Read what was handed out for orders and what is called back, in one query for a whole page of them."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import CharField, DateTimeField, DecimalField, F, IntegerField, Value
-
 from courses.day_library import NoDayRules, day_rules
-from courses.models import AminoAcidBag, DispensedUnit, Order, Recall
+from courses.models import Order, RecallOutcome
 from courses.rules.activity import Measured, decayed
 from courses.rules.order_states import OrderState
 from courses.services.planned_start import planned_start
@@ -26,11 +24,23 @@ _BEFORE = (
     OrderState.ACCEPTED,
     OrderState.PREPARED,
 )
-_COLUMNS = (
-    "order_id", "public_id", "label", "lot", "volume_ml", "expires_at", "prepared_name", "verified_name",
-    "dispensed_at", "a_form", "a_product", "a_code", "a_gbq", "a_measured_at", "a_revision", "a_warning",
-    "a_lysine", "a_arginine",
+_OF_BOTH = (
+    "public_id", "label", "lot", "volume_ml", "expires_at", "prepared_name", "verified_name", "dispensed_at",
 )  # fmt: skip
+_OF_A_UNIT = (
+    "form", "product", "product_code", "measured_gbq", "measured_at", "directive__revision", "warning",
+)  # fmt: skip
+_OF_A_BAG = ("lysine_g", "arginine_g")
+_OF_A_RECALL = (
+    "public_id", "reason_code", "opened_at", "answer__outcome", "answer__note", "answer__printed_name",
+    "answer__answered_at",
+)  # fmt: skip
+_COLUMNS = (
+    "pk",
+    *(f"units__{name}" for name in (*_OF_BOTH, *_OF_A_UNIT)),
+    *(f"bags__{name}" for name in (*_OF_BOTH, *_OF_A_BAG)),
+    *(f"recalls__{name}" for name in _OF_A_RECALL),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +67,24 @@ class HandedOut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalledBack:
+    """A recall, and pharmacy's answer; its outcome is empty until there is one."""
+
+    public_id: UUID
+    reason_code: str
+    opened_at: datetime
+    outcome: str | None
+    note: str
+    answered_by: str
+    answered_at: datetime | None
+
+    @property
+    def outcome_words(self) -> str:
+        """Where the unit was, in words."""
+        return str(RecallOutcome(self.outcome).label) if self.outcome else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PredictedUnit:
     """What a unit holds at the planned start."""
 
@@ -69,12 +97,12 @@ class Handouts:
     """Everything that hangs on one order."""
 
     units: list[HandedOut] = field(default_factory=list)
-    recalls: list[Recall] = field(default_factory=list)
+    recalls: list[CalledBack] = field(default_factory=list)
 
     @property
-    def recall(self) -> Recall | None:
+    def recall(self) -> CalledBack | None:
         """The recall that counts: an open one before those that are answered, else the newest."""
-        found = [each for each in self.recalls if not hasattr(each, "answer")] or self.recalls
+        found = [each for each in self.recalls if not each.outcome] or self.recalls
         return found[-1] if found else None
 
 
@@ -85,48 +113,48 @@ def handouts_of(orders: Sequence[Order]) -> dict[int, Handouts]:
     found: dict[int, Handouts] = defaultdict(Handouts)
     if not ids:
         return found
-    for order_id, *columns in _units(ids).union(_bags(ids), all=True).order_by("dispensed_at", "label"):
-        found[order_id].units.append(HandedOut(**dict(zip(HandedOut.__slots__, columns, strict=True))))
-    for recall in Recall.objects.filter(order__in=ids).select_related("answer").order_by("pk"):
-        found[recall.order_id].recalls.append(recall)
+    # An order has a unit or a bag and few recalls, so their product is small; each is taken once.
+    rows = Order.objects.filter(pk__in=ids).order_by("pk", "units__pk", "bags__pk", "recalls__pk")
+    for row in rows.values(*_COLUMNS):
+        hung = found[row["pk"]]
+        for kind, made, kept in (("units", _unit, hung.units), ("bags", _bag, hung.units)):
+            key = row[f"{kind}__public_id"]
+            if key is not None and key not in {each.public_id for each in kept}:
+                kept.append(made(row))
+        key = row["recalls__public_id"]
+        if key is not None and key not in {each.public_id for each in hung.recalls}:
+            hung.recalls.append(_recall(row))
     return found
 
 
-def _units(ids: list[int]) -> Any:
-    return (
-        DispensedUnit.objects.filter(order__in=ids)
-        .annotate(
-            a_form=F("form"),
-            a_product=F("product"),
-            a_code=F("product_code"),
-            a_gbq=F("measured_gbq"),
-            a_measured_at=F("measured_at"),
-            a_revision=F("directive__revision"),
-            a_warning=F("warning"),
-            a_lysine=Value(None, output_field=DecimalField(max_digits=5, decimal_places=2)),
-            a_arginine=Value(None, output_field=DecimalField(max_digits=5, decimal_places=2)),
-        )
-        .order_by()
-        .values_list(*_COLUMNS)
+def _unit(row: Mapping[str, Any]) -> HandedOut:
+    said = {name: row[f"units__{name}"] for name in (*_OF_BOTH, *_OF_A_UNIT)}
+    return HandedOut(revision=said.pop("directive__revision"), lysine_g=None, arginine_g=None, **said)
+
+
+def _bag(row: Mapping[str, Any]) -> HandedOut:
+    said = {name: row[f"bags__{name}"] for name in (*_OF_BOTH, *_OF_A_BAG)}
+    return HandedOut(
+        form=BAG,
+        product="amino acids",
+        product_code="",
+        measured_gbq=None,
+        measured_at=None,
+        revision=None,
+        warning="",
+        **said,
     )
 
 
-def _bags(ids: list[int]) -> Any:
-    return (
-        AminoAcidBag.objects.filter(order__in=ids)
-        .annotate(
-            a_form=Value(BAG),
-            a_product=Value("amino acids"),
-            a_code=Value("", output_field=CharField()),
-            a_gbq=Value(None, output_field=DecimalField(max_digits=11, decimal_places=6)),
-            a_measured_at=Value(None, output_field=DateTimeField()),
-            a_revision=Value(None, output_field=IntegerField()),
-            a_warning=Value("", output_field=CharField()),
-            a_lysine=F("lysine_g"),
-            a_arginine=F("arginine_g"),
-        )
-        .order_by()
-        .values_list(*_COLUMNS)
+def _recall(row: Mapping[str, Any]) -> CalledBack:
+    return CalledBack(
+        public_id=row["recalls__public_id"],
+        reason_code=row["recalls__reason_code"],
+        opened_at=row["recalls__opened_at"],
+        outcome=row["recalls__answer__outcome"],
+        note=row["recalls__answer__note"] or "",
+        answered_by=row["recalls__answer__printed_name"] or "",
+        answered_at=row["recalls__answer__answered_at"],
     )
 
 

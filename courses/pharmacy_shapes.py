@@ -82,8 +82,8 @@ class RecallShape(serializers.Serializer[Any]):
     id = serializers.UUIDField(source="public_id")
     reason_code = serializers.CharField()
     opened_at = serializers.DateTimeField()
-    outcome = serializers.CharField(source="answer.outcome", default=None, help_text="null until answered")
-    answered_at = serializers.DateTimeField(source="answer.answered_at", default=None)
+    outcome = serializers.CharField(allow_null=True, help_text="null until answered")
+    answered_at = serializers.DateTimeField(allow_null=True)
 
 
 class PredictedShape(serializers.Serializer[Any]):

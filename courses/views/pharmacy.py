@@ -229,7 +229,7 @@ def _page(
     request: HttpRequest, order: Order, *, sent: Offer | None = None, status: int = 200
 ) -> HttpResponse:
     handouts = handouts_of([order])[order.pk]
-    is_recalled = handouts.recall is not None and not hasattr(handouts.recall, "answer")
+    is_recalled = handouts.recall is not None and not handouts.recall.outcome
     offers = [
         Offer(act=act, form=_form(act, order))
         for act in ACTS.values()

@@ -450,8 +450,8 @@ def test_a_list_of_fifty_orders_costs_as_many_queries_as_one(
     dispensed(course)
     dispensed(signed_course(mrn="T-2"))
     dispensed(signed_course(mrn="T-3"))
-    # Four to know the token and its rights; the page, what was handed out, what is called back.
-    with django_assert_max_num_queries(7):
+    # Four to know the token and its rights; the page, and what hangs on its orders.
+    with django_assert_max_num_queries(6):
         answer = pharmacy.get("/api/v1/orders/", {"state": "dispensed"})
     assert len(answer.json()["results"]) == 3
     assert cycle_of(course).number == 2
