@@ -1,6 +1,5 @@
 """The REST doors of this app: orders for pharmacy, schedules, and decisions with their reasons."""
 
-import hashlib
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,6 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from courses.api_actions import ApiRate, etag_of
+from courses.handouts import handouts_of
 from courses.models import Course, Decision, Order
 from courses.rules.order_states import OrderState
 from courses.serializers import DecisionShape, OrderShape, ScheduleShape
@@ -65,11 +66,6 @@ def _is_a_place(cursor: Any) -> bool:
     return at is not None and at.tzinfo is not None and at.year > EARLIEST.year
 
 
-def etag_of(*, public_id: UUID, version: int) -> str:
-    """The entity tag of one version of one resource."""
-    return f'"{hashlib.sha256(f"{public_id}:{version}".encode()).hexdigest()[:24]}"'
-
-
 def names_for(request: Request) -> dict[str, bool]:
     """Whether this caller may know whose order it is: who reads patients, or handles orders for them."""
     user = request.user
@@ -79,6 +75,7 @@ def names_for(request: Request) -> dict[str, bool]:
 class OrderList(APIView):
     """Orders, oldest change first; follow `next`, then poll with `updated_since`."""
 
+    throttle_classes = [ApiRate]
     queryset = Order.objects.filter(cycle__course__patient__is_canary=False).select_related(
         "cycle__course__patient", "directive__signature", "directive__voided"
     )
@@ -111,8 +108,9 @@ class OrderList(APIView):
         """List orders."""
         orders = _filtered(self.queryset.all(), request)
         pages = OrderPages()
-        page = pages.paginate_queryset(orders, request, view=self)
-        return pages.get_paginated_response(OrderShape(page, many=True, context=names_for(request)).data)
+        page = pages.paginate_queryset(orders, request, view=self) or []
+        context = {**names_for(request), "handouts": handouts_of(page)}
+        return pages.get_paginated_response(OrderShape(page, many=True, context=context).data)
 
 
 def _filtered(orders: QuerySet[Order], request: Request) -> QuerySet[Order]:
@@ -159,6 +157,7 @@ def _instant(text: str) -> datetime:
 class OrderDetail(APIView):
     """One order; its ETag is what a later change must present as If-Match."""
 
+    throttle_classes = [ApiRate]
     queryset = Order.objects.filter(cycle__course__patient__is_canary=False).select_related(
         "cycle__course__patient", "directive__signature", "directive__voided"
     )
@@ -168,12 +167,14 @@ class OrderDetail(APIView):
         """Read one order."""
         order = get_object_or_404(self.queryset.all(), public_id=public_id)
         tag = etag_of(public_id=order.public_id, version=order.version)
-        return Response(OrderShape(order, context=names_for(request)).data, headers={"ETag": tag})
+        context = {**names_for(request), "handouts": handouts_of([order])}
+        return Response(OrderShape(order, context=context).data, headers={"ETag": tag})
 
 
 class CourseSchedule(APIView):
     """A course's planned and given cycles."""
 
+    throttle_classes = [ApiRate]
     queryset = (
         Course.objects.real()
         .select_related("patient", "current_decision")
@@ -190,6 +191,7 @@ class CourseSchedule(APIView):
 class DecisionDetail(APIView):
     """One decision with its reasons."""
 
+    throttle_classes = [ApiRate]
     queryset = Decision.objects.filter(course__patient__is_canary=False).select_related(
         "course", "cycle", "confirms"
     )
@@ -204,6 +206,7 @@ class DecisionDetail(APIView):
 class CourseDecision(APIView):
     """The decision that stands for a course now."""
 
+    throttle_classes = [ApiRate]
     queryset = Decision.objects.filter(course__patient__is_canary=False).select_related(
         "course", "cycle", "confirms"
     )

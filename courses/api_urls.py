@@ -2,12 +2,30 @@
 
 from django.urls import path, re_path
 
-from courses import api, api_ledger
+from courses import api, api_ledger, api_orders, api_vials
 
 app_name = "courses_api"
 urlpatterns = [
     re_path(r"^orders/?$", api.OrderList.as_view(), name="orders"),
     path("orders/<uuid:public_id>/", api.OrderDetail.as_view(), name="order"),
+    path("orders/<uuid:public_id>/accept/", api_orders.AcceptOrder.as_view(), name="accept"),
+    path("orders/<uuid:public_id>/prepare/", api_orders.PrepareOrder.as_view(), name="prepare"),
+    path("orders/<uuid:public_id>/dispense/", api_orders.DispenseOrder.as_view(), name="dispense"),
+    path("orders/<uuid:public_id>/cancel/", api_orders.CancelOrder.as_view(), name="cancel"),
+    path(
+        "orders/<uuid:public_id>/acknowledge-recall/",
+        api_orders.AcknowledgeRecall.as_view(),
+        name="acknowledge-recall",
+    ),
+    path("vials/", api_vials.VialsView.as_view(), name="vials"),
+    path("vials/<uuid:public_id>/", api_vials.VialView.as_view(), name="vial"),
+    path("vials/<uuid:public_id>/correct/", api_vials.VialCorrectView.as_view(), name="vial-correct"),
+    path("vials/<uuid:public_id>/fate/", api_vials.VialFateView.as_view(), name="vial-fate"),
+    path("bookings/", api_vials.BookingsView.as_view(), name="bookings"),
+    path("bookings/<uuid:public_id>/", api_vials.BookingView.as_view(), name="booking"),
+    path("bookings/<uuid:public_id>/confirm/", api_vials.ConfirmBooking.as_view(), name="confirm-booking"),
+    path("bookings/<uuid:public_id>/move/", api_vials.MoveBooking.as_view(), name="move-booking"),
+    path("bookings/<uuid:public_id>/cancel/", api_vials.CancelBooking.as_view(), name="cancel-booking"),
     path("courses/<uuid:public_id>/schedule/", api.CourseSchedule.as_view(), name="schedule"),
     path("courses/<uuid:public_id>/decision/", api.CourseDecision.as_view(), name="course-decision"),
     path("courses/<uuid:public_id>/ledger/", api_ledger.CourseLedger.as_view(), name="ledger"),

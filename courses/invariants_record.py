@@ -150,9 +150,7 @@ def late_baselines(now: datetime, seen: Seen) -> Iterator[Violation]:
     columns = ("course__public_id", "analyte", "result__collected_at", "first_on")
     for public_id, analyte, collected_at, first_on in locks.order_by("pk").values_list(*columns):
         if first_on is not None and clinic_day(collected_at, clinic_zone()) >= first_on:
-            words = (
-                f"has a baseline of {analyte} that is not from before the day of its first treatment"
-            )
+            words = f"has a baseline of {analyte} that is not from before the day of its first treatment"
             yield Violation(about=f"course {public_id}", words=words)
 
 

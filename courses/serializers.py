@@ -5,14 +5,10 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from courses.handouts import Handouts, predicted_of
 from courses.models import Course, Cycle, Decision, Order
+from courses.pharmacy_shapes import ActivityShape, PredictedShape, RecallShape, UnitShape, gigabecquerel
 from labs.models import Patient
-
-
-def gigabecquerel(value: Any) -> str:
-    """An activity as people read it: no trailing zero, never an exponent."""
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 class PatientShape(serializers.ModelSerializer[Patient]):
@@ -21,13 +17,6 @@ class PatientShape(serializers.ModelSerializer[Patient]):
     class Meta:
         model = Patient
         fields = ["mrn", "family", "given", "birth_date"]
-
-
-class ActivityShape(serializers.Serializer[Any]):
-    """An activity with its unit; a bare number would be refused anywhere in this service."""
-
-    value = serializers.CharField(help_text="decimal text, for example 7.4")
-    unit = serializers.ChoiceField(choices=["GBq"])
 
 
 class DirectiveShape(serializers.Serializer[Any]):
@@ -59,6 +48,13 @@ class OrderShape(serializers.ModelSerializer[Order]):
     planned_on = serializers.DateField(source="cycle.planned_on")
     directive = DirectiveShape(allow_null=True)
     items = serializers.ListField(child=serializers.DictField())
+    units = serializers.SerializerMethodField(help_text="what was handed out for it")
+    recall = serializers.SerializerMethodField(
+        help_text="the recall that counts; null when nothing was called back"
+    )
+    predicted = serializers.SerializerMethodField(
+        help_text="what the newest unit holds at the planned start; null before it is dispensed"
+    )
 
     class Meta:
         model = Order
@@ -76,6 +72,9 @@ class OrderShape(serializers.ModelSerializer[Order]):
             "planned_on",
             "directive",
             "items",
+            "units",
+            "recall",
+            "predicted",
             "updated_at",
         ]
 
@@ -95,6 +94,42 @@ class OrderShape(serializers.ModelSerializer[Order]):
         if order.directive is None:
             return None
         return {"value": gigabecquerel(order.directive.activity_gbq), "unit": "GBq"}
+
+    def _handouts(self, order: Order) -> Handouts:
+        """What the view read for all orders of its page."""
+        found: dict[int, Handouts] = self.context["handouts"]
+        return found.get(order.pk) or Handouts()
+
+    @extend_schema_field(UnitShape(many=True))
+    def get_units(self, order: Order) -> Any:
+        """Units and bags, the oldest first."""
+        return UnitShape(self._handouts(order).units, many=True).data
+
+    @extend_schema_field(RecallShape(allow_null=True))
+    def get_recall(self, order: Order) -> Any:
+        """An open recall before those that are answered."""
+        recall = self._handouts(order).recall
+        return None if recall is None else RecallShape(recall).data
+
+    @extend_schema_field(PredictedShape(allow_null=True))
+    def get_predicted(self, order: Order) -> Any:
+        """Decayed from the unit's own assay."""
+        predicted = predicted_of(order, self._handouts(order).units)
+        return None if predicted is None else PredictedShape(predicted).data
+
+
+class ActedOrderShape(OrderShape):
+    """An order after an act on it, with what people are warned of."""
+
+    warnings = serializers.SerializerMethodField(help_text="what was warned of; empty when nothing was")
+
+    class Meta(OrderShape.Meta):
+        fields = [*OrderShape.Meta.fields, "warnings"]
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_warnings(self, order: Order) -> list[str]:
+        """Those of its units."""
+        return [unit.warning for unit in self._handouts(order).units if unit.warning]
 
 
 class CycleShape(serializers.ModelSerializer[Cycle]):

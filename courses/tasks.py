@@ -1,8 +1,8 @@
-"""Celery's thin doors to the assessment services."""
+"""Celery's thin doors to the services: assess courses, tell webhooks."""
 
 from celery import shared_task
 
-from courses.services import assess
+from courses.services import assess, webhooks
 
 
 @shared_task(acks_late=True, ignore_result=True)
@@ -15,3 +15,9 @@ def assess_courses(course_ids: list[int]) -> None:
 def sweep_courses() -> None:
     """Assess every open course: the cure for anything a nudge has missed."""
     assess.sweep_courses()
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def send_webhooks() -> None:
+    """Make every call that is due."""
+    webhooks.send_webhooks()

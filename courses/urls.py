@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from courses.views import decisions, facts, incidents, ledger, moving, protocols
+from courses.views import (
+    decisions,
+    facts,
+    incidents,
+    ledger,
+    moving,
+    pharmacy,
+    pharmacy_vials,
+    protocols,
+)
 
 app_name = "courses"
 _COURSE = "courses/<uuid:public_id>"
@@ -21,6 +30,24 @@ urlpatterns = [
     path(f"{_LEDGER}/sign-off/<str:organ>/", ledger.sign_off, name="sign_off_doses"),
     path("incidents/", incidents.incidents, name="incidents"),
     path("incidents/<uuid:public_id>/", incidents.incident, name="incident"),
+    path("pharmacy/", pharmacy.pharmacy, name="pharmacy"),
+    path("pharmacy/orders/<uuid:public_id>/", pharmacy.order_page, name="pharmacy_order"),
+    path("pharmacy/orders/<uuid:public_id>/<str:name>/", pharmacy.act_on, name="pharmacy_act"),
+    path(
+        "pharmacy/vials/receive/<uuid:public_id>/<int:number>/",
+        pharmacy_vials.receive,
+        name="pharmacy_receive",
+    ),
+    path("pharmacy/vials/<uuid:public_id>/", pharmacy_vials.vial_page, name="pharmacy_vial"),
+    path("pharmacy/vials/<uuid:public_id>/correct/", pharmacy_vials.correct, name="pharmacy_correct"),
+    path("pharmacy/vials/<uuid:public_id>/fate/", pharmacy_vials.fate, name="pharmacy_fate"),
+    path("pharmacy/bookings/place/<uuid:public_id>/<int:number>/", pharmacy_vials.book, name="pharmacy_book"),
+    path("pharmacy/bookings/<uuid:public_id>/", pharmacy_vials.booking_page, name="pharmacy_booking"),
+    path(
+        "pharmacy/bookings/<uuid:public_id>/<str:name>/",
+        pharmacy_vials.act_on_booking,
+        name="pharmacy_booking_act",
+    ),
     path("protocols/", protocols.shelf, name="protocols"),
     path("protocols/<str:protocol_id>/", protocols.version, name="protocol"),
 ]

@@ -19,6 +19,7 @@ TICK_SECONDS = {
     "labs.tasks.forget_old_answers": 30,
     "labs.tasks.seal_record": 30,
     "courses.tasks.sweep_courses": 20,
+    "courses.tasks.send_webhooks": 10,
     "alerts.tasks.triage_decisions": 10,
     "alerts.tasks.watch": 20,
     "alerts.tasks.run_due_steps": 10,
@@ -70,7 +71,11 @@ app.conf.update(
         Queue(name, Exchange(name), routing_key=name) for name in ("critical-mail", "mail", "default")
     ],
     # Waking people comes before everything else.
-    task_routes={"alerts.tasks.*": {"queue": "critical-mail"}},
+    # Other systems may answer slowly: whoever waits for them must not keep an assessment waiting.
+    task_routes={
+        "alerts.tasks.*": {"queue": "critical-mail"},
+        "courses.tasks.send_webhooks": {"queue": "mail"},
+    },
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,
     worker_enable_remote_control=bool(settings.REDIS_URL),  # over files, each ping would leave files behind

@@ -12,6 +12,7 @@ Entry = tuple[str, str, str, str]
 # Title, icon, address, and the right without which the entry does not exist.
 _COURSES = ("Courses", "event_repeat", "admin:courses_course_changelist", "courses.view_course")
 _ORDERS = ("Orders", "assignment", "admin:courses_order_changelist", "courses.view_order")
+_PHARMACY = ("Pharmacy", "local_pharmacy", "courses:pharmacy", "courses.handle_order")
 _PATIENTS = ("Patients", "person", "admin:labs_patient_changelist", "labs.view_patient")
 _DECISIONS = ("Decisions", "balance", "admin:courses_decision_changelist", "courses.view_decision")
 _DOSIMETRY = ("Absorbed doses", "monitor_heart", "courses:dosimetry", "courses.view_absorbeddose")
@@ -48,7 +49,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups of the sidebar for this person; empty groups are left out."""
     patients: tuple[Entry, ...] = (_COURSES, _PATIENTS, _DECISIONS, _ORDERS, _INCIDENTS)
     if request.user.has_perm("courses.handle_order"):
-        patients = (_ORDERS, _COURSES, _PATIENTS, _DECISIONS)
+        patients = (_PHARMACY, _ORDERS, _COURSES, _PATIENTS, _DECISIONS)
     if request.user.has_perm("courses.enter_absorbed_dose"):
         patients = (_DOSIMETRY, *patients)
     today: Item = {"title": "Today", "icon": "today", "link": reverse("admin:index")}

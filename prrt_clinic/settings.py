@@ -3,7 +3,7 @@
 import os
 import re
 import secrets
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -192,6 +192,35 @@ CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # How many reverse proxies of our own stand before the web server; their headers are believed, no others.
 TRUSTED_PROXY_COUNT = _whole_number("TRUSTED_PROXY_COUNT", 1 if PRODUCTION else 0)
 
+# Who may be told of orders by a signed call: host names, or host:port for one in a network of our own.
+WEBHOOK_HOSTS = [text.strip() for text in env.list("WEBHOOK_HOSTS", default=[])]
+for _host in WEBHOOK_HOSTS:
+    if not re.fullmatch(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?", _host):
+        raise ImproperlyConfigured(
+            f"WEBHOOK_HOSTS holds {_host!r}; name hosts such as pharmacy.example.org, or host:port, with "
+            "commas between."
+        )
+# How often one account may call the REST doors, reading and changing.
+API_READ_RATE = env.str("API_READ_RATE", default="1200/min")
+API_WRITE_RATE = env.str("API_WRITE_RATE", default="120/min")
+for _name, _rate in (("API_READ_RATE", API_READ_RATE), ("API_WRITE_RATE", API_WRITE_RATE)):
+    if not re.fullmatch(r"[0-9]{1,6}/(?:sec|min|hour|day)", _rate):
+        raise ImproperlyConfigured(f"{_name} is {_rate!r}; write a number and a time, such as 120/min.")
+
+
+def _therapy_start() -> time:
+    """The hour at which an infusion usually starts; what a vial will hold is told for it."""
+    text = env.str("THERAPY_START", default="") or "10:00"
+    try:
+        return datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007  (a time of the clinic's clock)
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"THERAPY_START is {text!r}; write hour and minute, such as 10:00."
+        ) from error
+
+
+THERAPY_START = _therapy_start()
+
 # --- Applications ----------------------------------------------------------------------------
 
 INSTALLED_APPS = [
@@ -290,7 +319,7 @@ DATABASES = {"default": _database()}
 EMBEDDED = DATABASES["default"]["ENGINE"].endswith("sqlite3")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Only the log-in rate limits live here. In the database, so that nobody is locked out, and no limit is
+# Only rate limits live here. In the database, so that nobody is locked out, and no limit is
 # lost, when Redis is down; the table is made after migrate.
 CACHES = {
     "default": {
@@ -298,7 +327,9 @@ CACHES = {
         "LOCATION": "rate_limit",
         # Far above what one address may cause: guessing at many names must not push out the count of one.
         "OPTIONS": {"MAX_ENTRIES": 10_000},
-    }
+    },
+    # Reading through the API is counted in each process: in the database a count would cost more than a read.
+    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "reads"},
 }
 
 REDIS_URL = env.str("REDIS_URL", default="")  # the broker; absent: files under var/
@@ -409,6 +440,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    # Two things have a state of their own: each keeps its name in the document.
+    "ENUM_NAME_OVERRIDES": {
+        "OrderStateEnum": "courses.models.order.ORDER_STATES",
+        "BookingStateEnum": "courses.models.vial.BookingState",
+    },
 }
 
 # --- Language, time, files -------------------------------------------------------------------

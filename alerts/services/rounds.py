@@ -12,6 +12,7 @@ from alerts.services.heartbeat import CELERY, RUNNER, beat, is_fresh
 from alerts.services.triage import triage_decisions, triage_quarantine
 from alerts.services.watching import watch
 from courses.services.assess import AssessmentFailed, sweep_courses
+from courses.services.webhooks import send_webhooks
 from labs.clock import database_now
 from labs.drop_folder import FolderWatch
 from labs.services.answered import forget_old_answers
@@ -120,6 +121,11 @@ STAGES = (
     Stage(
         name="mails sent",
         work=lambda turn: dispatch_due(limit=BATCH, older_than=turn.older_than),
+    ),
+    # After the mails, which wake people: another system may be slow to answer.
+    Stage(
+        name="webhooks answered",
+        work=lambda turn: send_webhooks(limit=BATCH, older_than=turn.older_than),
     ),
     # Last: they keep the house, and nobody waits for them.
     Stage(name="links of the record sealed", work=lambda turn: seal_ripe_rows(), in_batches=False),

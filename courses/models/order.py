@@ -84,6 +84,8 @@ class OrderEvent(models.Model):
     from_state = models.CharField(max_length=12, blank=True)
     to_state = models.CharField(max_length=12)
     reason_code = models.CharField(max_length=40)
+    # What a person gave as the reason, in words.
+    note = models.TextField(blank=True, default="")
     decision = models.ForeignKey(Decision, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"

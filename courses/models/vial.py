@@ -73,6 +73,14 @@ class VialBookingEvent(models.Model):
         return f"event {self.pk} of booking {self.booking_id}"
 
 
+class VialQuerySet(models.QuerySet["Vial"]):
+    """The questions asked about vials."""
+
+    def effective(self) -> "VialQuerySet":
+        """Vials as they stand: corrected versions left out."""
+        return self.filter(corrected_by__isnull=True)
+
+
 class Vial(models.Model):
     """A vial as received, by its label; append-only, a correction is a new row."""
 
@@ -95,6 +103,8 @@ class Vial(models.Model):
     reason = models.TextField("reason of a correction", blank=True)
     recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     recorded_at = models.DateTimeField()
+
+    objects = VialQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["pk"]
@@ -161,7 +171,8 @@ class AssayDirection(models.Model):
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="assay_directions")
     directive = models.ForeignKey(Directive, on_delete=models.PROTECT, related_name="assay_directions")
-    measured_gbq = models.DecimalField(max_digits=9, decimal_places=4)
+    # To six places: readings in millicuries come to them, and a bound must not be judged on a rounded value.
+    measured_gbq = models.DecimalField(max_digits=11, decimal_places=6)
     measured_at = models.DateTimeField()
     reason = models.TextField()
     signer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -200,12 +211,14 @@ class DispensedUnit(models.Model):
     product = models.CharField(max_length=120)
     product_code = models.CharField(max_length=40)
     lot = models.CharField(max_length=60)
-    measured_gbq = models.DecimalField(max_digits=9, decimal_places=4)
+    measured_gbq = models.DecimalField(max_digits=11, decimal_places=6)
     measured_at = models.DateTimeField()
     volume_ml = models.DecimalField(max_digits=6, decimal_places=2)
     expires_at = models.DateTimeField()
     prepared_name = models.CharField(max_length=200)
     verified_name = models.CharField(max_length=200)
+    # What was warned of as it was handed out: its deviation from the directive; empty when nothing was.
+    warning = models.TextField(blank=True, default="")
     dispensed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     dispensed_at = models.DateTimeField()
 

@@ -68,6 +68,15 @@ LEGAL_TRANSITIONS: dict[OrderState, tuple[OrderState, ...]] = {
 }
 
 
+# What has left pharmacy is called off only by somebody who says why.
+_SAID_WHY = ((OrderState.DISPENSED, OrderState.CANCELLED), (OrderState.DISPENSED, OrderState.VOID))
+
+
+def needs_reason(*, before: OrderState, after: OrderState) -> bool:
+    """Whether this transition is legal only with a reason."""
+    return (before, after) in _SAID_WHY
+
+
 def is_legal(*, before: OrderState, after: OrderState) -> bool:
     """Whether an order may go from one state to the other."""
     return after in LEGAL_TRANSITIONS[before]

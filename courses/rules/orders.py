@@ -54,18 +54,25 @@ class OrderChange:
 def plan_orders(
     *, recommendation: Recommendation, open_orders: tuple[OpenOrder, ...]
 ) -> tuple[OrderChange, ...]:
-    """The changes the recommendation asks for; while labs are awaited, only a moved day ends an order."""
+    """The changes the recommendation asks for.
+
+    While labs are awaited a moved day ends an order, and what has left pharmacy is called back: it was
+    dispensed on evidence that no longer stands. Everything else waits as it is.
+    """
     live = [order for order in open_orders if order.state in LIVE_STATES]
     if recommendation.action.is_go:
         return _for_go(recommendation, live)
     moved = [order for order in live if _day_changed(order, recommendation)]
     changes = [_end(order, DATE_CHANGED) for order in moved]
-    if not recommendation.awaiting_labs:
-        code = recommendation.strongest.rule if recommendation.strongest else recommendation.action.word
-        stop = recommendation.action is Action.STOP
-        found = [_withdraw(order, stop=stop, code=code) for order in live if order not in moved]
-        changes += [change for change in found if change is not None]
-    return tuple(changes)
+    code = recommendation.strongest.rule if recommendation.strongest else recommendation.action.word
+    stop = recommendation.action is Action.STOP
+    touched = [
+        order
+        for order in live
+        if order not in moved and (order.state is OrderState.DISPENSED or not recommendation.awaiting_labs)
+    ]
+    found = [_withdraw(order, stop=stop, code=code) for order in touched]
+    return (*changes, *(change for change in found if change is not None))
 
 
 def _end(order: OpenOrder, code: str) -> OrderChange:

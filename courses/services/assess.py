@@ -18,7 +18,7 @@ from courses.models import ChartFact, Course, Cycle, Decision, FactConfirmation
 from courses.rules.recommend import recommend_or_hold
 from courses.rules.values import Chart, Recommendation
 from courses.services.faults import hold_changed_protocol, try_to_hold
-from courses.services.locking import locked_open_course, next_cycle
+from courses.services.locking import locked_open_course, next_cycle, void_origin
 from courses.services.order_plan import follow_with_orders
 from courses.signals import decision_recorded
 from courses.situation import situation_of
@@ -201,13 +201,24 @@ def _severity(recommendation: Recommendation) -> tuple[int, ...]:
 def _is_news(
     decision: Decision | None, *, cycle: Cycle, recommendation: Recommendation, evidence: str
 ) -> bool:
-    """Same evidence and same verdict: nothing to write."""
+    """Same evidence and same verdict: nothing to write, unless what was signed on it holds no longer."""
     return (
         decision is None
         or decision.cycle_id != cycle.pk
         or decision.verdict != recommendation.verdict.key
         or decision.evidence_sha256 != evidence
+        or _is_signed_out(decision, cycle=cycle)
     )
+
+
+def _is_signed_out(decision: Decision, *, cycle: Cycle) -> bool:
+    """Whether the directive signed on this verdict is void: going ahead once more takes a new signature.
+
+    Pharmacy cancelled its order, or answered a recall; a decision that is signed already cannot be signed.
+    """
+    if decision.activity_gbq is None or decision.cycle_id != cycle.pk:
+        return False
+    return void_origin(cycle) == decision.verdict_origin_id
 
 
 def evidence_sha256(*, chart: Chart, protocol_id: str) -> str:
@@ -234,6 +245,7 @@ def _record(
         before is not None
         and before.cycle_id == cycle.pk
         and before.verdict == recommendation.verdict.key
+        and not _is_signed_out(before, cycle=cycle)
         # What has still to be confirmed cannot rest on a signature: it is signed anew once it is.
         and not recommendation.to_confirm
         and (before.protocol_id, before.protocol_sha256) == (course.protocol_id, course.protocol_sha256)

@@ -10,10 +10,10 @@ from django.db import transaction
 
 from courses.library import engine
 from courses.models import Course, Cycle, Decision, Order
-from courses.rules.order_states import OrderState, is_legal
+from courses.rules.order_states import OrderKind, OrderState, is_legal
 from courses.rules.recommend import FAULT_RULE
 from courses.services.locking import locked_open_course, next_cycle
-from courses.services.orders import move_order
+from courses.services.orders import move_order, recall_order
 from courses.signals import decision_recorded
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
@@ -77,7 +77,7 @@ def hold_changed_protocol(*, course: Course, cycle: Cycle, now: datetime) -> Dec
 
 
 def _hold(*, course: Course, cycle: Cycle, trouble: Trouble, now: datetime) -> Decision:
-    """Record one hold for the trouble, suspend what is open, and let triage find it. Twice is harmless."""
+    """Record one hold for the trouble, suspend what is open, call back what is out. Twice is harmless."""
     decision = course.current_decision
     if decision is None or decision.verdict != trouble.verdict or decision.cycle_id != cycle.pk:
         decision = _record(course=course, cycle=cycle, trouble=trouble, now=now)
@@ -91,6 +91,10 @@ def _hold(*, course: Course, cycle: Cycle, trouble: Trouble, now: datetime) -> D
                 decision=decision,
                 now=now,
             )
+        elif order.state == OrderState.DISPENSED.value and (
+            order.kind == OrderKind.RADIOPHARMACEUTICAL.value
+        ):
+            recall_order(order=order, reason_code=trouble.rule, decision=decision, now=now)
     return decision
 
 

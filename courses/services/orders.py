@@ -1,4 +1,4 @@
-"""Write orders: place them, move them between states along the legal table, void their directives."""
+"""Write orders: place them, move them along the legal table, call back what is out, void directives."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -6,8 +6,26 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from courses.models import Cycle, Decision, DirectiveVoid, Order, OrderEvent
-from courses.rules.order_states import OrderKind, OrderState, is_legal
+from courses.models import (
+    Cycle,
+    Decision,
+    DirectiveVoid,
+    Order,
+    OrderEvent,
+    Recall,
+    RecallOutcome,
+    WebhookEvent,
+)
+from courses.rules.order_states import OrderKind, OrderState, is_legal, needs_reason
+from courses.services.webhooks import owe_calls
+
+# Moving an order there ends its directive: whatever takes its place is signed anew.
+_ENDS_DIRECTIVE = (OrderState.VOID, OrderState.CANCELLED)
+_TOLD_AS = {
+    OrderState.ACTIVE: WebhookEvent.RELEASED,
+    OrderState.VOID: WebhookEvent.VOIDED,
+    OrderState.CANCELLED: WebhookEvent.VOIDED,
+}
 
 
 class IllegalTransition(Exception):
@@ -46,14 +64,18 @@ def move_order(
     actor: User | None,
     decision: Decision | None,
     now: datetime,
+    note: str = "",
 ) -> None:
-    """Move an order to another state and write down who did so and why.
+    """Move an order to another state, write down who did so and why, and owe the news to whoever is told.
 
-    The caller holds the course's row lock. Raises IllegalTransition.
+    The caller holds the course's row lock. Raises IllegalTransition, also for a dispensed order that is
+    called off without a reason.
     """
     before = OrderState(order.state)
     if not is_legal(before=before, after=to):
         raise IllegalTransition(f"An order that is {before.value} cannot become {to.value}.")
+    if needs_reason(before=before, after=to) and not (reason_code or note):
+        raise IllegalTransition(f"An order that is {before.value} becomes {to.value} only with a reason.")
     order.state = to.value
     order.reason_code = reason_code
     order.version += 1
@@ -64,21 +86,30 @@ def move_order(
         from_state=before.value,
         to_state=to.value,
         reason_code=reason_code,
+        note=note,
         decision=decision,
         actor=actor,
         at=now,
     )
-    if to is OrderState.VOID and order.directive_id is not None:
-        void_directive(directive_id=order.directive_id, reason_code=reason_code, decision=decision, now=now)
+    if to in _ENDS_DIRECTIVE and order.directive_id is not None:
+        void_directive(
+            directive_id=order.directive_id, reason_code=reason_code or to.value, decision=decision, now=now
+        )
+    owe_calls(order=order, event=_TOLD_AS.get(to, WebhookEvent.CHANGED), now=now)
 
 
-def recall_order(*, order: Order, reason_code: str, decision: Decision, now: datetime) -> None:
-    """Call back what was dispensed: the order keeps its state and carries the reason until pharmacy answers.
+def recall_order(*, order: Order, reason_code: str, decision: Decision | None, now: datetime) -> None:
+    """Call back what was dispensed: open a recall, and end the directive that the unit was dispensed under.
 
-    Calling back twice for the same reason changes nothing.
+    The order keeps its state and carries the reason until pharmacy answers. While a recall for the same
+    reason is unanswered, and once pharmacy has said that the unit was given, calling back changes nothing.
     """
-    if order.reason_code == reason_code:
+    earlier = Recall.objects.filter(order=order)
+    if earlier.unanswered().filter(reason_code=reason_code).exists():
         return
+    if earlier.filter(answer__outcome=RecallOutcome.ALREADY_GIVEN).exists():
+        return
+    Recall.objects.create(order=order, reason_code=reason_code, decision=decision, opened_at=now)
     order.reason_code = reason_code
     order.version += 1
     order.updated_at = now
@@ -88,9 +119,13 @@ def recall_order(*, order: Order, reason_code: str, decision: Decision, now: dat
         from_state=order.state,
         to_state=order.state,
         reason_code=reason_code,
+        note="called back",
         decision=decision,
         at=now,
     )
+    if order.directive_id is not None:
+        void_directive(directive_id=order.directive_id, reason_code=reason_code, decision=decision, now=now)
+    owe_calls(order=order, event=WebhookEvent.RECALL, now=now)
 
 
 def void_directive(*, directive_id: int, reason_code: str, decision: Decision | None, now: datetime) -> None:

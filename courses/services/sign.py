@@ -13,6 +13,7 @@ from courses.models import Course, CourseStatus, Cycle, Decision, Directive, Ord
 from courses.rules.order_states import OrderKind, OrderState
 from courses.services.assess import assess_at_gate
 from courses.services.authority import NotAllowed, check_fresh, check_right, printed_name
+from courses.services.open_recalls import is_out_and_recalled
 from courses.services.orders import move_order, void_directive
 from labs.clock import database_now
 
@@ -109,6 +110,11 @@ def _check_decision(decision: Decision, *, meaning: str) -> None:
         what = " ".join(item["sentence"] for item in decision.answer["to_confirm"])
         raise NotAllowed(
             f"Before this can be signed a physician confirms or dismisses what it rests on alone: {what}"
+        )
+    if meaning in GO and is_out_and_recalled(decision.cycle):
+        raise NotAllowed(
+            "What was dispensed for this cycle is called back and not yet accounted for: pharmacy answers "
+            "the recall, or what was given is recorded. Then this can be signed."
         )
     signed = current_signature(decision)
     if signed is not None:

@@ -54,7 +54,7 @@ def test_pharmacy_sees_the_suspended_order_and_the_reason_code(course: Course, p
     assert order["directive"]["signed_by"] == "physician-authorised-user"
     assert set(order) == {
         "id", "version", "kind", "state", "reason_code", "course", "cycle", "patient", "product",
-        "activity", "planned_on", "directive", "items", "updated_at",
+        "activity", "planned_on", "directive", "items", "units", "recall", "predicted", "updated_at",
     }  # fmt: skip
 
 
@@ -205,7 +205,7 @@ def test_an_unknown_order_is_a_problem_in_json(pharmacy: Client) -> None:
 def test_the_list_costs_the_same_queries_for_one_order_and_for_many(
     course: Course, pharmacy: Client, django_assert_max_num_queries: Callable[..., object]
 ) -> None:
-    # Three to know the token and its rights, one for the page.
+    # Four to know the token and its rights, one for the page, one for what hangs on its orders.
     with django_assert_max_num_queries(6):  # type: ignore[attr-defined]
         pharmacy.get("/api/v1/orders")
 

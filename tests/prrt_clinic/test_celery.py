@@ -57,6 +57,7 @@ def test_waking_people_has_a_queue_of_its_own():
     for task in ("alerts.tasks.dispatch_due", "alerts.tasks.run_due_steps", "alerts.tasks.triage_decisions"):
         assert app.amqp.router.route({}, task)["queue"].name == "critical-mail"
     assert app.amqp.router.route({}, "labs.tasks.read_messages")["queue"].name == "default"
+    assert app.amqp.router.route({}, "courses.tasks.send_webhooks")["queue"].name == "mail"
 
 
 @pytest.mark.parametrize("task", ["alerts.tasks.dispatch_due", "labs.tasks.read_messages"])

@@ -390,7 +390,9 @@ def test_i08_a_baseline_that_was_collected_after_the_first_treatment(clinic: Cli
     Course.objects.filter(pk=clinic.signed.pk).update(status="completed")
     lock = BaselineLock.objects.get(analyte="PLT")
     Result.objects.filter(baseline_locks=lock).update(collected_at=database_now())
-    assert found(clinic.now) == ["I-08 has a baseline of PLT that is not from before the day of its first treatment"]
+    assert found(clinic.now) == [
+        "I-08 has a baseline of PLT that is not from before the day of its first treatment"
+    ]
 
 
 def test_i09_an_answer_that_its_evidence_does_not_give(clinic: Clinic) -> None:

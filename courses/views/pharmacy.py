@@ -1,0 +1,263 @@
+"""Pharmacy's board, and the page of one order with everything that may be done to it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from courses.forms.pharmacy import (
+    ActForm,
+    BagForm,
+    CancelForm,
+    DirectionForm,
+    MeasuredForm,
+    PlainForm,
+    RecallForm,
+)
+from courses.handouts import handouts_of, predicted_of
+from courses.models import AssayDirection, Order
+from courses.pharmacy_board import board, vials_for
+from courses.rules.order_states import OrderKind, OrderState
+from courses.services.assay_direction import DIRECT, direct_assay
+from courses.services.authority import NotAllowed
+from courses.services.handling import HANDLE, OrderRefused, StaleOrder
+from courses.services.pharmacy import accept_order, cancel_order, dispense_order, prepare_order
+from courses.services.recalls import acknowledge_recall
+from courses.views.frame import SEES_NAMES, authenticated_at, banner, render_page, signed_in
+from labs.clinic_days import clinic_day
+from labs.clock import database_now
+from labs.views.frame import with_fresh_password
+from labs.zones import clinic_zone
+
+READ = [SEES_NAMES, "courses.view_order", "courses.view_directive"]
+_CANCELLABLE = (
+    OrderState.PROPOSED, OrderState.ACTIVE, OrderState.SUSPENDED, OrderState.ACCEPTED, OrderState.PREPARED,
+    OrderState.DISPENSED,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """One thing that may be done to an order: its words, its right, and the states it begins in."""
+
+    name: str
+    title: str
+    button: str
+    right: str
+    states: tuple[OrderState, ...]
+    with_password: bool = False
+
+
+ACTS = {
+    act.name: act
+    for act in (
+        Act(
+            name="recall",
+            title="Answer the recall",
+            button="Record where the unit is",
+            right=HANDLE,
+            states=tuple(OrderState),
+        ),
+        Act(
+            name="accept",
+            title="Accept",
+            button="Accept this order",
+            right=HANDLE,
+            states=(OrderState.ACTIVE,),
+        ),
+        Act(
+            name="prepare",
+            title="Prepare",
+            button="It is prepared",
+            right=HANDLE,
+            states=(OrderState.ACCEPTED,),
+        ),
+        Act(
+            name="dispense",
+            title="Dispense",
+            button="Dispense with your password",
+            right=HANDLE,
+            states=(OrderState.PREPARED,),
+            with_password=True,
+        ),
+        Act(
+            name="direct",
+            title="Direct an activity beyond the limit",
+            button="Direct it with your password",
+            right=DIRECT,
+            states=(OrderState.PREPARED,),
+            with_password=True,
+        ),
+        Act(
+            name="cancel",
+            title="Cancel",
+            button="Cancel this order",
+            right=HANDLE,
+            states=_CANCELLABLE,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """An act as the page offers it."""
+
+    act: Act
+    form: ActForm
+
+
+@require_safe
+@never_cache
+@login_required
+@permission_required([*READ, HANDLE], raise_exception=True)
+def pharmacy(request: HttpRequest) -> HttpResponse:
+    """Recalls, what is to be done, vials in hand and orders with the supplier."""
+    today = clinic_day(database_now(), clinic_zone())
+    context = {"title": "Pharmacy", "board": board(today=today), "may_see_patient": True}
+    return render_page(request, "courses/pharmacy.html", context)
+
+
+@require_safe
+@never_cache
+@login_required
+@permission_required(READ, raise_exception=True)
+def order_page(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """One order: what it says, what is handed out, and what may be done."""
+    return _page(request, _found(public_id))
+
+
+@require_POST
+@never_cache
+@login_required
+@permission_required(READ, raise_exception=True)
+def act_on(request: HttpRequest, public_id: UUID, name: str) -> HttpResponse:
+    """Do one thing to an order; what leaves pharmacy, and a direction, ask for the password."""
+    act = ACTS.get(name)
+    order = _found(public_id)
+    if act is None:
+        raise Http404("There is no such act.")
+    if not request.user.has_perm(act.right):
+        raise PermissionDenied
+    form = _form(act, order, request)
+    if not form.is_valid():
+        return _page(request, order, sent=Offer(act=act, form=form), status=400)
+    view: Callable[..., HttpResponse] = with_fresh_password(_act) if act.with_password else _act
+    return view(request, order, Offer(act=act, form=form))
+
+
+def _act(request: HttpRequest, order: Order, offer: Offer) -> HttpResponse:
+    """Call the service; a refusal keeps what was typed."""
+    form = offer.form
+    try:
+        _call(request, order, offer)
+    except OrderRefused as refused:
+        form.refuse(refused.faults)
+        return _page(request, _found(order.public_id), sent=offer, status=409)
+    except (NotAllowed, StaleOrder) as refused:
+        form.add_error(None, str(refused))
+        status = 409 if isinstance(refused, StaleOrder) else 403
+        return _page(request, _found(order.public_id), sent=offer, status=status)
+    messages.success(request, f"{offer.act.title}: done.")
+    return HttpResponseRedirect(reverse("courses:pharmacy_order", args=[order.public_id]))
+
+
+def _call(request: HttpRequest, order: Order, offer: Offer) -> None:
+    form, by = offer.form, signed_in(request)
+    asked: dict[str, Any] = {"order": order, "by": by, "version": form.cleaned_data["version"]}
+    match offer.act.name:
+        case "accept":
+            accept_order(**asked)
+        case "prepare":
+            prepare_order(**asked)
+        case "dispense":
+            made = form.made() if isinstance(form, MeasuredForm | BagForm) else None
+            dispense_order(made=made, **asked)
+        case "direct":
+            direct_assay(authenticated_at=authenticated_at(request), **asked, **form.said())
+        case "recall":
+            acknowledge_recall(**asked, **form.said())
+        case _:
+            cancel_order(**asked, **form.said())
+
+
+def _form(act: Act, order: Order, request: HttpRequest | None = None) -> ActForm:
+    """The form of an act: as it was sent, or to be filled in."""
+    kind = _kind_of_form(act, order)
+    extra: dict[str, Any] = {}
+    if kind is MeasuredForm:
+        extra["vials"] = [(str(line.vial.public_id), f"lot {line.vial.lot}") for line in vials_for(order)]
+    sent = request.POST if request is not None else None
+    return kind(sent, auto_id=f"{act.name}-%s", initial={"version": order.version}, **extra)
+
+
+def _kind_of_form(act: Act, order: Order) -> type[ActForm]:
+    match act.name:
+        case "dispense" if order.kind == OrderKind.RADIOPHARMACEUTICAL.value:
+            return MeasuredForm
+        case "dispense" if order.kind == OrderKind.AMINO_ACIDS.value:
+            return BagForm
+        case "direct":
+            return DirectionForm
+        case "recall":
+            return RecallForm
+        case "cancel":
+            return CancelForm
+    return PlainForm
+
+
+def _found(public_id: UUID) -> Order:
+    found = (
+        Order.objects.filter(public_id=public_id, cycle__course__patient__is_canary=False)
+        .select_related("cycle__course__patient", "directive__signature", "directive__voided")
+        .first()
+    )
+    if found is None:
+        raise Http404("There is no such order.")
+    return found
+
+
+def _page(
+    request: HttpRequest, order: Order, *, sent: Offer | None = None, status: int = 200
+) -> HttpResponse:
+    handouts = handouts_of([order])[order.pk]
+    is_recalled = handouts.recall is not None and not handouts.recall.outcome
+    offers = [
+        Offer(act=act, form=_form(act, order))
+        for act in ACTS.values()
+        if _is_offered(act, order, is_recalled=is_recalled) and request.user.has_perm(act.right)
+    ]
+    if sent is not None:
+        offers = [sent, *(each for each in offers if each.act is not sent.act)]
+    context = {
+        "title": f"{order.get_kind_display().capitalize()}, cycle {order.cycle.number}",
+        "order": order,
+        "units": handouts.units,
+        "recalls": handouts.recalls,
+        "predicted": predicted_of(order, handouts.units),
+        "vials": vials_for(order),
+        "directions": AssayDirection.objects.filter(order=order),
+        "events": order.events.select_related("actor").order_by("-pk"),
+        "offers": offers,
+        "form": sent.form if sent else None,
+        "may_handle": request.user.has_perm(HANDLE),
+        **banner(request, order.cycle.course),
+    }
+    return render_page(request, "courses/pharmacy_order.html", context, status=status)
+
+
+def _is_offered(act: Act, order: Order, *, is_recalled: bool) -> bool:
+    """While it is called back an order has one thing to be done to it."""
+    if is_recalled or act.name == "recall":
+        return is_recalled and act.name == "recall"
+    if act.name == "direct" and order.kind != OrderKind.RADIOPHARMACEUTICAL.value:
+        return False
+    return OrderState(order.state) in act.states

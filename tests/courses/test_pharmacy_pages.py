@@ -1,0 +1,332 @@
+"""Pharmacy's pages: the board, one order with its acts, vials and orders with the supplier."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from courses.models import (
+    AminoAcidBag,
+    AssayDirection,
+    Course,
+    DispensedUnit,
+    Order,
+    Vial,
+    VialBooking,
+    VialEvent,
+)
+from courses.services.assess import assess_course
+from courses.services.bookings import place_booking
+from labs.clinic_days import add_days, clinic_day
+from labs.clock import database_now
+from labs.zones import clinic_zone
+from tests.builders import draw, give_cycle, make_course, make_patient, sign
+from tests.builders_pharmacy import CODE, PRODUCT, order_of, pharmacist, physician, prepared
+
+pytestmark = pytest.mark.django_db
+Send = Callable[..., Any]
+Enter = Callable[..., Client]
+
+
+@pytest.fixture
+def course() -> Course:
+    """Cycle 1 given eight weeks ago; cycle 2 is signed for today, the day on which these pages are used."""
+    today = clinic_day(database_now(), clinic_zone())
+    by = physician()
+    first = add_days(today, -56)
+    course = make_course(make_patient(), first_on=first, by=by)
+    give_cycle(course.cycles.get(number=1), by=by)
+    draw(course.patient, add_days(today, -4))
+    decision = assess_course(course_id=course.pk)
+    assert decision is not None
+    sign(decision, by=by, now=database_now())
+    return course
+
+
+def page(browser: Client, name: str, *args: Any) -> str:
+    answer = browser.get(reverse(f"courses:{name}", args=args))
+    assert answer.status_code == 200, answer.content
+    return answer.content.decode()
+
+
+def typed(minutes_ago: int) -> str:
+    """A moment on the clinic's clock, as a browser sends it."""
+    return f"{timezone.localtime(database_now() - timedelta(minutes=minutes_ago)):%Y-%m-%dT%H:%M:%S}"
+
+
+def address(order: Order, act: str) -> str:
+    return reverse("courses:pharmacy_act", args=[order.public_id, act])
+
+
+def version_of(order: Order) -> dict[str, Any]:
+    return {"version": Order.objects.get(pk=order.pk).version}
+
+
+def label_form(**changes: Any) -> dict[str, Any]:
+    return {
+        "product": PRODUCT,
+        "product_code": CODE,
+        "lot": "L-2611",
+        "calibrated_activity": "8.2 GBq",
+        "calibrated_at": typed(24 * 60),
+        "volume_ml": "22.5",
+        "expires_at": typed(-24 * 60),
+        "received_at": typed(30),
+        **changes,
+    }
+
+
+def unit_form(vial: Vial, order: Order, **changes: Any) -> dict[str, Any]:
+    return {
+        "vial": str(vial.public_id),
+        "form": "vial",
+        "product_code": CODE,
+        "lot": "L-2611",
+        "activity": "7.42 GBq",
+        "measured_at": typed(5),
+        "volume_ml": "22.5",
+        "prepared_by": "P. Pharma",
+        "verified_by": "Q. Control",
+        **version_of(order),
+        **changes,
+    }
+
+
+def received(browser: Client, course: Course) -> Vial:
+    answer = browser.post(reverse("courses:pharmacy_receive", args=[course.public_id, 2]), label_form())
+    assert answer.status_code == 302, answer.content.decode()[-3000:]
+    return Vial.objects.latest("pk")
+
+
+def test_pharmacy_plays_its_day_in_the_browser(
+    course: Course, enter: Enter, send_with_password: Send
+) -> None:
+    browser, order = enter("pharmacist"), order_of(course)
+    board = page(browser, "pharmacy")
+    assert "To accept" in board
+    assert reverse("courses:pharmacy_order", args=[order.public_id]) in board
+    for act in ("accept", "prepare"):
+        assert browser.post(address(order, act), version_of(order)).status_code == 302
+    vial = received(browser, course)
+    assert "7.4 GBq (200 mCi)" in page(browser, "pharmacy_order", order.public_id)
+    send_with_password(browser, address(order, "dispense"), unit_form(vial, order))
+    made = DispensedUnit.objects.get()
+    told = page(browser, "pharmacy_order", order.public_id)
+    assert made.label in told
+    assert "7.42 GBq" in told
+    assert "7.420" not in told
+    assert "At the planned start" in told
+    assert "Handed out, not yet given" in page(browser, "pharmacy")
+
+
+def test_dispensing_without_the_password_hands_nothing_out(course: Course, enter: Enter) -> None:
+    browser = enter("pharmacist")
+    order, vial = prepared(course, now=database_now()), received(browser, course)
+    answer: Any = browser.post(address(order, "dispense"), unit_form(vial, order))
+    assert answer.url.startswith(reverse("account_reauthenticate"))
+    assert not DispensedUnit.objects.exists()
+
+
+def test_a_refusal_keeps_what_was_typed_and_stands_at_its_field(
+    course: Course, enter: Enter, send_with_password: Send
+) -> None:
+    browser = enter("pharmacist")
+    order, vial = prepared(course, now=database_now()), received(browser, course)
+    form = unit_form(vial, order, activity="7400", lot="L-9999")
+    unread = send_with_password(browser, address(order, "dispense"), form)
+    assert unread.status_code == 409
+    text = unread.content.decode()
+    assert "has no unit" in text
+    assert 'value="L-9999"' in text
+    assert 'id="dispense-activity_error"' in text
+    wrong = browser.post(address(order, "dispense"), {**form, "activity": "7.42 GBq"})
+    assert "received as lot L-2611" in wrong.content.decode()
+    empty = browser.post(address(order, "dispense"), {**form, "volume_ml": ""})
+    assert (empty.status_code, "Fill this in." in empty.content.decode()) == (400, True)
+    assert not DispensedUnit.objects.exists()
+
+
+def test_a_page_that_is_stale_changes_nothing(course: Course, enter: Enter) -> None:
+    browser, order = enter("pharmacist"), order_of(course)
+    answer = browser.post(address(order, "accept"), {"version": order.version - 1})
+    assert (answer.status_code, "has changed since" in answer.content.decode()) == (409, True)
+    assert order_of(course).state == "active"
+
+
+def test_a_bag_and_a_tablet_are_handed_out(course: Course, enter: Enter, send_with_password: Send) -> None:
+    browser, now = enter("pharmacist"), database_now()
+    bag, tablet = prepared(course, "amino_acids", now=now), prepared(course, "antiemetic", now=now)
+    form = {
+        "lot": "AA-77",
+        "lysine_g": "25",
+        "arginine_g": "25",
+        "volume_ml": "1000",
+        "expires_at": typed(-60),
+        "prepared_by": "P. Pharma",
+        "verified_by": "Q. Control",
+        **version_of(bag),
+    }
+    send_with_password(browser, address(bag, "dispense"), form)
+    assert AminoAcidBag.objects.get().label in page(browser, "pharmacy_order", bag.public_id)
+    browser.post(address(tablet, "dispense"), version_of(tablet))
+    assert order_of(course, "antiemetic").state == "dispensed"
+
+
+@pytest.mark.hazard("HZ-46")
+def test_a_recall_stands_first_and_is_the_one_thing_to_be_done(
+    course: Course, enter: Enter, send_with_password: Send
+) -> None:
+    browser = enter("pharmacist")
+    order, vial = prepared(course, now=database_now()), received(browser, course)
+    send_with_password(browser, address(order, "dispense"), unit_form(vial, order))
+    draw(course.patient, add_days(clinic_day(database_now(), clinic_zone()), -1), PLT="60")
+    assess_course(course_id=course.pk)
+    board = page(browser, "pharmacy")
+    assert board.index("Called back: answer these first") < board.index("To dispense")
+    told = page(browser, "pharmacy_order", order.public_id)
+    assert "It must not be given" in told
+    assert address(order, "recall") in told
+    assert address(order, "cancel") not in told
+    unsaid = browser.post(address(order, "recall"), version_of(order))
+    assert unsaid.status_code == 400
+    form = {**version_of(order), "outcome": "secured", "note": "in the safe"}
+    assert browser.post(address(order, "recall"), form).status_code == 302
+    assert order_of_key(order).state == "void"
+    assert "secured, not given" in page(browser, "pharmacy_order", order.public_id)
+
+
+def order_of_key(order: Order) -> Order:
+    order.refresh_from_db()
+    return order
+
+
+def test_an_authorised_user_directs_on_the_order_s_page(
+    course: Course, enter: Enter, send_with_password: Send
+) -> None:
+    order = prepared(course, now=database_now())
+    pharmacy, other = enter("pharmacist"), enter("physician")
+    assert address(order, "direct") not in page(pharmacy, "pharmacy_order", order.public_id)
+    assert address(order, "direct") not in page(other, "pharmacy_order", order.public_id)
+    browser = enter("physician", "authorised-user")
+    assert address(order, "direct") in page(browser, "pharmacy_order", order.public_id)
+    form = {**version_of(order), "activity": "9 GBq", "measured_at": typed(5), "reason": "the only vial"}
+    assert pharmacy.post(address(order, "direct"), form).status_code == 403
+    send_with_password(browser, address(order, "direct"), form)
+    assert AssayDirection.objects.get().reason == "the only vial"
+    assert "the only vial" in page(pharmacy, "pharmacy_order", order.public_id)
+
+
+def test_who_handles_no_orders_sees_no_board_and_changes_none(course: Course, enter: Enter) -> None:
+    order = order_of(course)
+    nurse = enter("nurse")
+    assert nurse.get(reverse("courses:pharmacy")).status_code == 403
+    told = page(nurse, "pharmacy_order", order.public_id)
+    assert "<form" not in told.partition('class="prrt"')[2].partition("</section>")[2].partition("events")[0]
+    for act in ("accept", "prepare", "dispense", "cancel", "recall"):
+        assert nurse.post(address(order, act), version_of(order)).status_code == 403
+    assert nurse.get(address(order, "accept")).status_code == 405
+    assert (
+        enter("administrator").get(reverse("courses:pharmacy_order", args=[order.public_id])).status_code
+        == 403
+    )
+    assert nurse.post(address(order, "explode"), version_of(order)).status_code == 404
+    assert order_of(course).state == "active"
+
+
+def test_a_get_changes_nothing(course: Course, enter: Enter) -> None:
+    browser, vial = enter("pharmacist"), received(enter("pharmacist", username="another"), course)
+    booking = place_booking(cycle=course.cycles.get(number=2), supplier="x", by=pharmacist())
+    before = [(each.pk, each.version) for each in Order.objects.order_by("pk")]
+    page(browser, "pharmacy")
+    page(browser, "pharmacy_order", order_of(course).public_id)
+    page(browser, "pharmacy_vial", vial.public_id)
+    page(browser, "pharmacy_correct", vial.public_id)
+    page(browser, "pharmacy_receive", course.public_id, 2)
+    page(browser, "pharmacy_book", course.public_id, 3)
+    page(browser, "pharmacy_booking", booking.public_id)
+    assert [(each.pk, each.version) for each in Order.objects.order_by("pk")] == before
+
+
+def test_a_vial_s_page_shows_its_decay_and_takes_its_fate_and_its_correction(
+    course: Course, enter: Enter
+) -> None:
+    browser = enter("pharmacist")
+    vial = received(browser, course)
+    told = page(browser, "pharmacy_vial", vial.public_id)
+    assert "8.2 GBq (221.6 mCi)" in told
+    # 24 hours later: 8.2 × 0.90097 (dossier, 7.2).
+    assert "7.388 GBq" in told
+    fate = reverse("courses:pharmacy_fate", args=[vial.public_id])
+    assert browser.post(fate, {"fate": "late"}).status_code == 400
+    assert browser.post(fate, {"fate": "late", "reason": "traffic"}).status_code == 302
+    assert VialEvent.objects.get().fate == "late"
+    correct = reverse("courses:pharmacy_correct", args=[vial.public_id])
+    assert 'value="L-2611"' in browser.get(correct).content.decode()
+    assert browser.post(correct, label_form(lot="L-2612")).status_code == 400
+    assert browser.post(correct, label_form(lot="L-2612", reason="misread")).status_code == 302
+    newest = Vial.objects.latest("pk")
+    assert (newest.lot, newest.corrects) == ("L-2612", vial)
+    assert "This label was written anew" in page(browser, "pharmacy_vial", vial.public_id)
+    assert [each.lot for each in Vial.objects.effective()] == ["L-2612"]
+
+
+def test_a_label_that_cannot_be_is_shown_at_its_field(course: Course, enter: Enter) -> None:
+    browser = enter("pharmacist")
+    where = reverse("courses:pharmacy_receive", args=[course.public_id, 2])
+    answer = browser.post(where, label_form(product_code="69488-010-61"))
+    assert answer.status_code == 400
+    assert "is not the product of this protocol" in answer.content.decode()
+    assert 'value="69488-010-61"' in answer.content.decode()
+    assert not Vial.objects.exists()
+
+
+def test_a_nurse_orders_moves_and_calls_off_a_vial(course: Course, enter: Enter) -> None:
+    browser = enter("nurse")
+    where = reverse("courses:pharmacy_book", args=[course.public_id, 3])
+    third = course.cycles.get(number=3)
+    assert f'value="{third.planned_on.isoformat()}"' in browser.get(where).content.decode()
+    form = {"supplier": "the manufacturer", "needed_on": third.planned_on.isoformat()}
+    assert browser.post(where, form).status_code == 302
+    booking = VialBooking.objects.get()
+    assert "ordered for this cycle already" in browser.post(where, form).content.decode()
+
+    def act(name: str, **said: Any) -> int:
+        booking.refresh_from_db()
+        url = reverse("courses:pharmacy_booking_act", args=[booking.public_id, name])
+        return int(browser.post(url, {"version": booking.version, **said}).status_code)
+
+    assert act("confirm", reference="R-1", cut_off_at=typed(60)) == 302
+    later = add_days(third.planned_on, 1).isoformat()
+    assert act("move", needed_on=later) == 409  # the cut-off has passed
+    assert act("move", needed_on=later, supplier_agreed="on") == 302
+    assert act("cancel") == 409
+    assert act("cancel", reason="not needed") == 302
+    assert act("cancel", reason="not needed") == 409
+    booking.refresh_from_db()
+    assert (booking.state, booking.events.count()) == ("cancelled", 4)
+    assert "not needed" in page(browser, "pharmacy_booking", booking.public_id)
+
+
+def test_the_pharmacist_finds_the_board_in_the_sidebar(enter: Enter) -> None:
+    assert reverse("courses:pharmacy") in enter("pharmacist").get(reverse("admin:index")).content.decode()
+    assert reverse("courses:pharmacy") not in enter("nurse").get(reverse("admin:index")).content.decode()
+
+
+def test_a_time_that_the_clocks_leave_out_is_refused(course: Course, enter: Enter) -> None:
+    browser = enter("pharmacist")
+    where = reverse("courses:pharmacy_receive", args=[course.public_id, 2])
+    answer = browser.post(where, label_form(calibrated_at="2026-03-29T02:30"))
+    assert "clocks jump over" in answer.content.decode()
+
+
+def test_the_board_costs_the_same_for_one_order_and_for_many(
+    course: Course, enter: Enter, django_assert_max_num_queries: Callable[..., Any]
+) -> None:
+    browser = enter("pharmacist")
+    page(browser, "pharmacy")
+    with django_assert_max_num_queries(16):
+        page(browser, "pharmacy")
