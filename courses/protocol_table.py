@@ -82,6 +82,9 @@ def _evidence_rows(protocol: Protocol) -> Iterator[Row]:
     nearest = "; the nearest weight stands in at the baseline" if weight.nearest_for_baseline else ""
     valid = f"valid {weight.validity_days} days, due {weight.due_days_before} days before{nearest}"
     yield "EV-WEIGHT", valid, weight.source
+    if protocol.waiver is not None:
+        days = f"with a physician's reason a usable result may be up to {protocol.waiver.days} days older"
+        yield "waiver", days, protocol.waiver.source
     mg_per_dl = _number(formula.umol_per_l_in_mg_per_dl)
     text = (
         f"({formula.age_constant} - age) × kg / ({formula.divisor} × creatinine mg/dL), × "

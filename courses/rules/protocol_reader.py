@@ -17,6 +17,7 @@ from courses.rules.protocol import (
     Protocol,
     Schedule,
     Use,
+    WaiverRule,
     WeightRule,
 )
 from courses.rules.row_reader import RowReader
@@ -81,6 +82,7 @@ def read_protocol(
         other_criteria=None if other is None else criteria[other],
         names={**names, **_DERIVED_NAMES},
         units=units,
+        waiver=_waiver(table.table("waiver")) if table.has("waiver") else None,
     )
     for part in (patient, interim, derived, table):
         part.finish()
@@ -148,6 +150,12 @@ def _weight(table: TableReader) -> WeightRule:
     )
     if found.due_days_before > found.validity_days:
         raise table.fault("due_days_before", "is longer than the validity", "correct one of the two")
+    table.finish()
+    return found
+
+
+def _waiver(table: TableReader) -> WaiverRule:
+    found = WaiverRule(days=table.whole("waiver_days", least=1), source=table.source())
     table.finish()
     return found
 
