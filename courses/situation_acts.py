@@ -5,6 +5,7 @@ from typing import Any
 
 from courses.json_table import JsonTable
 from courses.rules.facts import (
+    SHORTEST_OVERRIDE,
     Override,
     OverrideCode,
     PrecautionaryHold,
@@ -15,7 +16,6 @@ from courses.rules.facts import (
     Waiver,
 )
 
-SHORTEST_OVERRIDE = 20  # letters of the reason of an override
 _LONGEST_WORDS = 1000
 _MONTH = re.compile(r"(19|20)\d\d-(0[1-9]|1[0-2])")
 _ACTIONS = ("reduce", "delay", "stop")

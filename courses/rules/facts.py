@@ -5,6 +5,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+SHORTEST_OVERRIDE = 20  # letters that can be seen in the reason of an override
+
 
 class PregnancyFinding(StrEnum):
     """What is known of a pregnancy; `not_possible` is a lasting answer."""

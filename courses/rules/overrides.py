@@ -91,8 +91,8 @@ def _covered(reason: Reason, covered: dict[str, Override]) -> Reason:
         action=Action.PROCEED,
         sentence=f"Overridden for cycle {override.cycle} by {people_of(override)} because "
         f"{CODE_WORDS[override.code]} ({_bare(override.reason)}); void when a value it rests on worsens, "
-        f"is corrected or is withdrawn, or when the rule asks for more than to {override.action}. The rule says: "
-        f"{reason.sentence}",
+        f"is corrected or is withdrawn, or when the rule asks for more than to {override.action}. The "
+        f"rule says: {reason.sentence}",
         release="",
         release_on=None,
     )
