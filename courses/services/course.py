@@ -41,8 +41,8 @@ __all__ = ["GivenElsewhere", "Refused", "record_administration", "start_course"]
 
 
 _STOPPED = (
-    "A physician signed that this patient's treatment is stopped. A stop is lifted only by two physicians: "
-    "open the stopped course, choose “Rescind the stop”, and have a second physician confirm it there."
+    "A physician signed that this patient's treatment is stopped. A stop is lifted only by a rescission of "
+    "two physicians: open the stopped course, choose “Rescind the stop”, and have a second one confirm it."
 )
 
 
@@ -74,7 +74,8 @@ def start_course(
     `first_planned_on` is the day of the first cycle given here; with cycles of another hospital (`earlier`,
     oldest first) it may be None: then the next one hangs on the last of them. Of the lasting facts None says
     that nobody knows yet. `prior_treatment` answers whether the patient was treated so before: each as the
-    fact's JSON without its day; without an answer the course holds before cycle 1. Research protocols are started only where `allow_research` says so.
+    fact's JSON without its day; without an answer the course holds before cycle 1. Research protocols are
+    started only where `allow_research` says so.
 
     Raises NotAllowed without the right; Refused when the patient has an open course or a signed stop, the
     protocol is not approved or says another thing; BadFact when an answer cannot be.

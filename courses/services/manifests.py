@@ -17,7 +17,7 @@ def digest(record: Mapping[str, Any]) -> str:
 
 @singledispatch
 def record_of(row: Any) -> dict[str, Any]:
-    """What a signed row says, in plain values; each kind of signed row registers its own. Raises TypeError."""
+    """What a signed row says, in plain values; each kind of row registers its own. Raises TypeError."""
     raise TypeError(f"{type(row).__name__} is no kind of row that is signed")
 
 

@@ -105,8 +105,8 @@ def _check_decision(decision: Decision, *, meaning: str) -> None:
         raise NotAllowed(f"{meaning!r} cannot be signed; it is one of: {', '.join(MEANINGS)}.")
     if decision.action != meaning:
         raise NotAllowed(
-            f"This decision says {decision.action}, so {meaning} cannot be signed on it. If you would rather not "
-            "go ahead, hold the course; if you would rather go ahead, override the rule with your reason."
+            f"This decision says {decision.action}, so {meaning} cannot be signed on it. If you would rather "
+            "not go ahead, hold the course; if you would rather go ahead, override the rule with your reason."
         )
     if decision.answer.get("to_confirm"):
         what = " ".join(item["sentence"] for item in decision.answer["to_confirm"])
