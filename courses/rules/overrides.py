@@ -145,14 +145,14 @@ def _void(override: Override, reasons: list[Reason], case: Case, dates: Dates) -
 
 def _gone(values: Iterable[UsedValue], case: Case) -> Iterator[str]:
     """Values that were corrected or withdrawn since."""
-    chart = case.chart
-    labs = {(m.ref, m.code, m.collected_at): m for m in chart.measurements}
+    chart, samples = case.chart, (*case.history.decisive, *case.history.doubtful)
+    shown = [lab_evidence(sample, case.protocol) for sample in samples]
+    labs = {(item.ref, item.code, item.collected_at, _exact(item.value)) for item in shown}
     weights = {weight.ref for weight in chart.weights}
     events = {(event.term, event.began_on) for event in chart.adverse_events}
     for used in values:
         if used.kind == EvidenceKind.LAB.value:
-            found = labs.get((used.ref, used.code, used.at)) if used.at else None
-            stands = found is not None and _number(f"{found.comparator}{found.value}") == _number(used.value)
+            stands = (used.ref, used.code, used.at, _exact(used.value)) in labs
         elif used.kind == EvidenceKind.WEIGHT.value:
             stands = used.ref in weights
         elif used.kind == EvidenceKind.ADVERSE_EVENT.value:
@@ -286,6 +286,12 @@ def _number(text: str) -> Decimal | None:
         return Decimal(text.lstrip("<>="))
     except InvalidOperation:
         return None
+
+
+def _exact(text: str) -> str:
+    """A value in one spelling, its comparator kept."""
+    number = _number(text)
+    return text if number is None else f"{text.rstrip('0123456789.')}{number.normalize():f}"
 
 
 def _words(used: UsedValue) -> str:

@@ -218,7 +218,8 @@ def confirm_fact(
             authenticated_at=authenticated_at,
             confirmed_at=now,
         )
-        amend_baseline(fact=waiting, second=by, now=now)
+        if kind in _BASELINES:
+            amend_baseline(fact=waiting, second=by, now=now)
         _nudge(patient)
         _judge_again(waiting, now=now)
     return confirmation
