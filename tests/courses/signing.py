@@ -1,6 +1,7 @@
 """What the tests of holds, overrides, waivers and rescissions share: a course before its third cycle."""
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.contrib.auth.models import User
 
@@ -29,7 +30,7 @@ def other_doctor() -> User:
     return colleague("dr-chen", "physician")
 
 
-def before_third(**values: str) -> Course:
+def before_third(**values: Any) -> Course:
     """Two cycles given, the third planned for 4 May, and bloods of 27 April with these values."""
     course = make_course(make_patient(), first_on=FIRST, by=doctor(), disease="yes")
     for number in (1, 2):

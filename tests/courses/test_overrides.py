@@ -1,6 +1,7 @@
 """Overrides through the services and pages: coded reason and words, one rule, one cycle, two physicians."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -137,6 +138,7 @@ def test_the_caller_cannot_say_what_is_overridden(delayed):
 
 def test_the_row_holds_rule_cycle_action_and_the_values_as_they_stood(delayed):
     data = override(delayed).data
+    assert data is not None
     assert (data["rule"], data["cycle"], data["action"]) == ("DM-PLT", 3, "delay")
     used = data["values"][0]
     assert (used["name"], used["value"], used["unit"]) == ("Platelets", "60", "10*9/L")
@@ -214,11 +216,12 @@ def _first_order(course: Course) -> bytes:
 def test_it_is_void_for_the_next_cycle(reduced):
     override(reduced, code="explained_by_another_cause", reason="Heparin, stopped; antibodies found.")
     sign(standing(reduced), by=doctor(), now=LATER)
-    cycle = reduced.cycles.get(number=3)
+    cycle, activity = reduced.cycles.get(number=3), standing(reduced).activity_gbq
+    assert activity is not None
     record_administration(
         cycle=cycle,
         administered_on=cycle.planned_on,
-        administered_gbq=standing(reduced).activity_gbq,
+        administered_gbq=activity,
         by=doctor(),
         now=clinic_time(cycle.planned_on, 16),
     )
@@ -249,7 +252,10 @@ def test_taking_it_back_brings_the_rule_back_at_once(delayed):
 
 @pytest.mark.hazard("HZ-41")
 def test_the_second_override_of_a_rule_in_a_course_takes_a_second_physician(reduced):
-    words = {"code": "explained_by_another_cause", "reason": "Heparin, stopped; antibodies found."}
+    words: dict[str, Any] = {
+        "code": "explained_by_another_cause",
+        "reason": "Heparin, stopped; antibodies found.",
+    }
     first = override(reduced, **words)
     withdraw_fact(fact=first, by=doctor(), reason="typed too soon", authenticated_at=fresh(LATER), now=LATER)
     again = override(reduced, at=LATER + timedelta(minutes=5), **words)

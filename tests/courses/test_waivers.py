@@ -1,6 +1,7 @@
 """Waivers through the services: by a physician with a reason, and only where a usable result exists."""
 
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from django.urls import reverse
@@ -100,7 +101,7 @@ def test_taken_back_it_holds_again_at_once(stale):
 
 
 def test_a_weight_is_no_laboratory_result_and_stays_asked_for(stale):
-    record_weight(patient=stale.patient, measured_on=date(2026, 4, 27), kg=72, recorded_by="nurse")
+    record_weight(patient=stale.patient, measured_on=date(2026, 4, 27), kg=Decimal(72), recorded_by="nurse")
     with pytest.raises(BadFact, match="always asks for"):
         waive(stale, analyte="weight")
 
