@@ -25,6 +25,7 @@ from courses.overview import (
     latest_weight,
     signatures_on_verdict,
 )
+from courses.stops import stop_of_page
 from courses.templatetags.course_words import activity, item_words, words
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
@@ -117,6 +118,8 @@ class CourseAdmin(RecordAdmin):
             "may_see_versions": may("courses.view_protocolapproval") and may("courses.view_decision"),
             "may_see_moves": may("courses.view_protocolmove") and may(NAMES),
             "may_judge": may(JUDGE) and may(NAMES),
+            "stop": stop_of_page(course) if may("courses.view_chartfact") and may(NAMES) else None,
+            "may_hold": course.is_open and may("courses.hold_course") and may(NAMES),
             "basis": basis_of(decision, may=may) if decision else None,
             "kinds": kinds_for_page(course, may=may) if may("courses.view_chartfact") and may(NAMES) else [],
             "ledger": ledger_of(course.patient_id) if all(may(right) for right in _LEDGER) else None,

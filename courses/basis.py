@@ -10,12 +10,16 @@ from django.urls import reverse
 from courses.fact_words import RESOLVED_BY
 from courses.library import UnknownProtocol, protocol
 from courses.models import Decision, RecordKind
+from courses.rules.overrides import OVERRIDABLE, overridable
+from courses.rules.required import MISSING, STALE
 from labs.clinic_days import clinic_day
 from labs.library import by_loinc
 from labs.zones import clinic_zone
 
 RECORD, JUDGE = "courses.record_fact", "courses.judge_fact"
 WEIGH = ("labs.view_patient", "labs.add_bodyweight")
+_OVERRIDABLE = frozenset(action.word for action in OVERRIDABLE)
+_WAIVABLE = (MISSING, STALE)
 _BY_SYMPTOMS = "symptoms"  # in the words for a grade that numbers alone leave open
 Line = Mapping[str, Any]
 
@@ -69,7 +73,16 @@ class _Ways:
         sees = self.is_current and may("courses.view_chartfact") and may("labs.view_patient")
         self.may_record, self.may_judge = sees and may(RECORD), sees and may(JUDGE)
         self.may_weigh = self.is_current and all(may(right) for right in WEIGH)
+        self.may_override = self.may_judge and may("courses.sign_directive")
         self.attributed = self._trigger_grades()
+        self.overridable = self._overridable_rules()
+
+    def _overridable_rules(self) -> frozenset[str]:
+        """The rules that a physician may override, where the protocol's file is there."""
+        try:
+            return overridable(protocol(self.decision.protocol_id))
+        except UnknownProtocol:
+            return frozenset()
 
     def _trigger_grades(self) -> dict[str, int]:
         """The rules of other findings, whose cause a physician states, and from which grade they act."""
@@ -80,7 +93,9 @@ class _Ways:
         return {family.id: family.trigger_grade for family in families if family.other_events}
 
     def of_reason(self, reason: Line) -> Iterator[Way]:
-        """Beside a laboratory finding of another kind: its attribution."""
+        """Beside what speaks against the cycle: to override it; beside another finding: its attribution."""
+        if self.may_override and reason["rule"] in self.overridable and reason["action"] in _OVERRIDABLE:
+            yield self._record(RecordKind.OVERRIDE, "Override this rule", rule=reason["rule"])
         evidence = reason.get("evidence") or []
         found = by_loinc(evidence[0].get("code", "")) if evidence else None
         least = self.attributed.get(reason["rule"])
@@ -100,6 +115,9 @@ class _Ways:
     def of_gap(self, gap: Line) -> Iterator[Way]:
         """Beside something that people record: the page to record it."""
         code = gap.get("code", "")
+        found = by_loinc(code)
+        if self.may_judge and found is not None and gap.get("rule") in _WAIVABLE:
+            yield self._record(RecordKind.WAIVER, "Waive with a reason", analyte=found.short)
         kind = RESOLVED_BY.get(code)
         if kind is RecordKind.DISEASE_FLAGS and self.may_record:
             flag = {"anticoagulation": "anticoagulated"}.get(code, code)

@@ -49,7 +49,7 @@ def read_chart(*, course: Course, planned_on: date, today: date) -> Chart:
         adverse_events=recorded.adverse_events,
         delays=recorded.delays,
         planned_on=planned_on,
-        prior_activity_gbq=_prior_activity(course=course, numbers=numbers),
+        prior_activity_gbq=_prior_activity(course=course, numbers=numbers, recorded=recorded),
         baseline_locked=course.baseline_locked_at is not None,
         peritoneal_or_mesenteric_disease=DISEASE[PeritonealDisease(course.peritoneal_disease)],
         facts=recorded.facts,
@@ -192,11 +192,12 @@ def _given(*, course: Course, today: date) -> tuple[GivenCycle, ...]:
     )
 
 
-def _prior_activity(*, course: Course, numbers: frozenset[int]) -> Decimal:
-    """What other courses of the same person administered, in GBq."""
+def _prior_activity(*, course: Course, numbers: frozenset[int], recorded: Recorded) -> Decimal:
+    """What other courses of the same person administered, and what was given before, in GBq."""
     total = (
         Administration.objects.filter(cycle__course__patient_id__in=numbers)
         .exclude(cycle__course=course)
         .aggregate(total=Sum("administered_gbq"))["total"]
     )
-    return _plain(total) or Decimal(0)
+    before = (record.administered_gbq for record in recorded.facts.prior_treatment or ())
+    return _plain((total or Decimal(0)) + sum(filter(None, before), Decimal(0))) or Decimal(0)

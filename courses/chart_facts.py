@@ -49,7 +49,12 @@ def read_recorded(*, course: Course, today: date, numbers: frozenset[int] | None
     Two queries, whatever their number. Raises Fault where stored data can no longer be read.
     """
     by_kind: dict[str, list[ReadFact]] = {kind: [] for kind in RecordKind.values}
-    rows = ChartFact.objects.counting().seen_from(course, numbers=numbers).order_by("pk")
+    rows = (
+        ChartFact.objects.counting()
+        .seen_from(course, numbers=numbers)
+        .select_related("confirmation")
+        .order_by("pk")
+    )
     for fact in map(read_fact, rows):
         if _known_by(fact, today):
             by_kind[fact.row.kind].append(fact)
@@ -69,8 +74,14 @@ def read_recorded(*, course: Course, today: date, numbers: frozenset[int] | None
 def read_fact(row: ChartFact) -> ReadFact:
     """A stored fact as the rules' value. Raises Fault naming the row, the key and what is wrong."""
     kind = KINDS[RecordKind(row.kind)]
+    confirmation = getattr(row, "confirmation", None)
     value = kind.value(
-        row.data or {}, by=row.printed_name, reason=row.reason, ref=row.ref, path=f"fact {row.public_id}"
+        row.data or {},
+        by=row.printed_name,
+        reason=row.reason,
+        ref=row.ref,
+        second=confirmation.printed_name if confirmation else "",
+        path=f"fact {row.public_id}",
     )
     return ReadFact(row=row, value=value)
 
@@ -104,6 +115,7 @@ def _facts(by_kind: dict[str, list[ReadFact]]) -> Facts:
         allergy_review=_values(by_kind[RecordKind.ALLERGY_REVIEW], "on"),
         interruptions=_values(by_kind[RecordKind.INTERRUPTIONS], "began_on"),
         disease_flags=DiseaseFlags(**flags),
+        prior_treatment=_values(by_kind[RecordKind.PRIOR_TREATMENT], "on"),
     )
 
 

@@ -22,7 +22,8 @@ from labs.library import analytes
 from labs.units import UnknownUnit, convert, is_plausible
 
 # The service fills these in itself: who said so, why, and how evidence names it.
-FILLED_IN = ("by", "reason", "ref")
+SAID = ("by", "reason", "ref")
+FILLED_IN = (*SAID, "second")
 # PostgreSQL stores neither a null character nor half of a surrogate pair; SQLite would, and break later.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -71,6 +72,13 @@ class DeclaredBaseline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StopRescission:
+    """The signed decision to stop that two physicians lift."""
+
+    decision: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KindRow:
     """How the JSON of a kind is read, which keys the service adds, and which days may not lie ahead."""
 
@@ -78,18 +86,30 @@ class KindRow:
     filled_in: tuple[str, ...] = ()
     days: tuple[str, ...] = ("on",)
 
-    def value(self, data: Mapping[str, Any], *, by: str, reason: str, ref: str, path: str = "") -> Any:
+    def value(
+        self,
+        data: Mapping[str, Any],
+        *,
+        by: str,
+        reason: str,
+        ref: str,
+        second: str = "",
+        path: str = "",
+    ) -> Any:
         """The rules' value of stored data. Raises Fault naming the key and what is wrong with it."""
-        filled = {"by": by, "reason": reason, "ref": ref}
+        filled = {"by": by, "reason": reason, "ref": ref, "second": second}
         return self.read({**data, **{key: filled[key] for key in self.filled_in}}, path)
 
 
 def faults_of_texts(data: Mapping[str, Any]) -> Iterator[str]:
     """Texts that no database keeps or nobody reads to the end; asked as a fact is recorded, not later.
 
-    Facts hold no nested objects.
+    Nested objects are asked as well.
     """
     for key, value in data.items():
+        for item in value if isinstance(value, list) else ():
+            if isinstance(item, Mapping):
+                yield from faults_of_texts(item)
         if _UNSTORABLE.search(str(key)):
             yield f"{key!a}: is no key of a fact"
         elif isinstance(value, str) and _UNSTORABLE.search(value):
@@ -136,6 +156,15 @@ def _choice(data: object, path: str) -> BaselineChoice:
     return BaselineChoice(analyte=_analyte(table), result=_result(table))
 
 
+def _rescission(data: object, path: str) -> StopRescission:
+    table = JsonTable(data, path=path, required={"decision"}, optional=set())
+    text = table.text("decision")
+    try:
+        return StopRescission(decision=UUID(text))
+    except ValueError as error:
+        raise table.fault("decision", f"{text!r} names no decision") from error
+
+
 def _declared(data: object, path: str) -> DeclaredBaseline:
     table = JsonTable(data, path=path, required={"analyte", "value", "unit", "on"}, optional={"low", "high"})
     analyte = _analyte(table)
@@ -166,7 +195,7 @@ def _canonical(table: JsonTable, key: str, analyte: str) -> Decimal | None:
 
 def _judged(name: str, *days: str) -> KindRow:
     """A kind that carries its author and reason into the chart."""
-    return KindRow(read=RECORD_KINDS[name].read, filled_in=FILLED_IN, days=days or ("on",))
+    return KindRow(read=RECORD_KINDS[name].read, filled_in=SAID, days=days or ("on",))
 
 
 KINDS: Mapping[RecordKind, KindRow] = {
@@ -191,4 +220,11 @@ KINDS: Mapping[RecordKind, KindRow] = {
     RecordKind.NOT_REPRESENTATIVE: KindRow(read=_mark, days=()),
     RecordKind.DECLARED_BASELINE: KindRow(read=_declared),
     RecordKind.BASELINE_AMENDMENT: KindRow(read=_choice, days=()),
+    RecordKind.PRIOR_TREATMENT: KindRow(
+        read=FACT_KINDS["prior_treatment"].read, filled_in=("ref",), days=("on", "day")
+    ),
+    RecordKind.PRECAUTIONARY_HOLD: _judged("precautionary_holds"),
+    RecordKind.OVERRIDE: KindRow(read=RECORD_KINDS["overrides"].read, filled_in=FILLED_IN),
+    RecordKind.WAIVER: _judged("waivers"),
+    RecordKind.STOP_RESCISSION: KindRow(read=_rescission, days=()),
 }

@@ -6,12 +6,17 @@ from typing import Any
 
 from courses.fact_words import RESOLVED_BY, fact_words
 from courses.models import ChartFact, Course, RecordKind
-from courses.models.fact import OF_PHYSICIANS, OF_TWO_PEOPLE
+from courses.models.fact import OF_PHYSICIANS
 
 SHOWN = 3  # newest facts of a kind on the course's page; its own page shows all
 _DAYS = ("on", "onset", "from")
 # The kinds of facts that last until somebody records their end.
-WITH_END = (RecordKind.INTERRUPTIONS, RecordKind.ADVERSE_EVENT, RecordKind.DELAY)
+WITH_END = (
+    RecordKind.INTERRUPTIONS,
+    RecordKind.ADVERSE_EVENT,
+    RecordKind.DELAY,
+    RecordKind.PRIOR_TREATMENT,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +56,8 @@ def kinds_for_page(course: Course, *, may: Callable[[str], bool]) -> list[KindLi
 
 def right_to_record(kind: RecordKind) -> str:
     """The right of the role matrix without which nobody records this kind."""
+    if kind is RecordKind.PRECAUTIONARY_HOLD:
+        return "courses.hold_course"
     return "courses.judge_fact" if kind in OF_PHYSICIANS else "courses.record_fact"
 
 
@@ -85,7 +92,7 @@ def _lines(rows: Iterable[ChartFact]) -> Iterator[FactLine]:
         yield FactLine(
             fact=row,
             words=fact_words(row),
-            waits=standing and kind in OF_TWO_PEOPLE and not confirmed,
+            waits=standing and row.needs_two and not confirmed,
             withdrawn=withdrawn,
             may_end=standing and kind in WITH_END and not (row.data or {}).get("to"),
         )

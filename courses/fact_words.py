@@ -1,19 +1,25 @@
 """Say a recorded fact in words: what each choice is called, and one line for each fact."""
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from courses.fact_kinds import LastingFlag
 from courses.models import ChartFact, RecordKind
+from courses.rules.activity import both_units
 from courses.rules.facts import (
     AllergyFinding,
     AnalogueKind,
     ImagingModality,
     InterruptionKind,
+    OverrideCode,
     PregnancyFinding,
+    PriorAnswer,
     SupportKind,
+    WaivedThing,
 )
+from courses.rules.overrides import CODE_WORDS
 from courses.rules.values import DelayCause
 from labs.models import Result
 from labs.templatetags.clinic_text import analyte_name, day, instant, number, unit, visible
@@ -61,6 +67,19 @@ FLAG: Mapping[StrEnum, str] = {
     LastingFlag.DIALYSIS: "Dialysis",
     LastingFlag.ANTICOAGULATED: "Takes anticoagulants",
 }
+PRIOR: Mapping[StrEnum, str] = {
+    PriorAnswer.NONE: "No, never",
+    PriorAnswer.GIVEN: "Yes: this treatment",
+    PriorAnswer.UNKNOWN: "Nobody knows",
+}
+OVERRIDE_CODE: Mapping[StrEnum, str] = {
+    **{code: f"{words[:1].upper()}{words[1:]}" for code, words in CODE_WORDS.items()},
+    OverrideCode.OTHER: "Another reason, told below",
+}
+WAIVED: Mapping[StrEnum, str] = {
+    WaivedThing.EARLIER_DRAW: "The earlier draw that was missed",
+    WaivedThing.WINDOW: "The age of the newest result",
+}
 # What a missing item of a decision is called there, and the kind of fact that resolves it.
 RESOLVED_BY: Mapping[str, RecordKind] = {
     "pregnancy": RecordKind.PREGNANCY,
@@ -70,6 +89,7 @@ RESOLVED_BY: Mapping[str, RecordKind] = {
     "nyha_class": RecordKind.DISEASE_FLAGS,
     "dialysis": RecordKind.DISEASE_FLAGS,
     "anticoagulation": RecordKind.DISEASE_FLAGS,
+    "prior_treatment": RecordKind.PRIOR_TREATMENT,
 }
 
 
@@ -147,6 +167,32 @@ def _declared(data: Data) -> str:
     return f"Baseline of {analyte_name(data['analyte'])}: {value}, {day(data['on'])}"
 
 
+def _prior(data: Data) -> str:
+    if data["answer"] != PriorAnswer.GIVEN.value:
+        told = {PriorAnswer.NONE.value: "Never treated so before"}.get(
+            data["answer"], "Nobody knows whether the patient was treated so before"
+        )
+        return f"{told}, asked {day(data['on'])}"
+    when = day(data["day"]) if data.get("day") else data["month"]
+    activity = both_units(Decimal(str(data["administered_gbq"])))
+    return f"{activity} of {data['product']} at {data['hospital']}, {when} ({data['provenance']})"
+
+
+def _override(data: Data) -> str:
+    on = "; ".join(f"{each['name']} {each['value']}" for each in data["values"])
+    why = _chosen(OVERRIDE_CODE, data["code"])
+    return (
+        f"Cycle {data['cycle']}: {data['rule']} asks to {data['action']}, overridden. {why}. It rests on {on}"
+    )
+
+
+def _waiver(data: Data) -> str:
+    name = analyte_name(data["analyte"])
+    if data["what"] == WaivedThing.WINDOW.value:
+        return f"Cycle {data['cycle']}: the result of {name} may be {data['days']} days older"
+    return f"Cycle {data['cycle']}: the missed earlier draw of {name} is waived"
+
+
 _WORDS: Mapping[RecordKind, Callable[[Data], str]] = {
     RecordKind.PREGNANCY: _simple("finding", PREGNANCY),
     RecordKind.SSTR_IMAGING: _imaging,
@@ -161,4 +207,9 @@ _WORDS: Mapping[RecordKind, Callable[[Data], str]] = {
     RecordKind.ATTRIBUTIONS: _attribution,
     RecordKind.OCCURRENCE_REVIEWS: _review,
     RecordKind.DECLARED_BASELINE: _declared,
+    RecordKind.PRIOR_TREATMENT: _prior,
+    RecordKind.PRECAUTIONARY_HOLD: lambda data: f"The course is held, since {day(data['on'])}",
+    RecordKind.OVERRIDE: _override,
+    RecordKind.WAIVER: _waiver,
+    RecordKind.STOP_RESCISSION: lambda data: "The signed stop is lifted",
 }

@@ -88,6 +88,9 @@ def _evidence_rows(protocol: Protocol) -> Iterator[Row]:
             f"note: a change of more than {plain(weight.change.percent)} %",
             weight.change.source,
         )
+    if protocol.waiver is not None:
+        days = f"with a physician's reason a usable result may be up to {protocol.waiver.days} days older"
+        yield "waiver", days, protocol.waiver.source
     mg_per_dl = _number(formula.umol_per_l_in_mg_per_dl)
     text = (
         f"({formula.age_constant} - age) × kg / ({formula.divisor} × creatinine mg/dL), × "

@@ -26,6 +26,16 @@ from courses.rules.facts import (
     SupportKind,
 )
 from courses.rules.values import AdverseEvent, Chart, Delay, DelayCause
+from courses.situation_acts import (
+    read_hold,
+    read_override,
+    read_prior,
+    read_waiver,
+    write_hold,
+    write_override,
+    write_prior,
+    write_waiver,
+)
 
 PERITONEAL = "peritoneal_or_mesenteric_disease"
 FLAGS = "disease_flags"
@@ -197,6 +207,7 @@ FACT_KINDS: Mapping[str, FactKind] = {
     "interruptions": FactKind(
         _interruption, _plain("kind", "began_on", "ended_on", renamed={"began_on": "from", "ended_on": "to"})
     ),
+    "prior_treatment": FactKind(read_prior, write_prior),
 }
 # Beside the facts: they change how results count.
 RECORD_KINDS: Mapping[str, FactKind] = {
@@ -206,6 +217,9 @@ RECORD_KINDS: Mapping[str, FactKind] = {
     "occurrence_reviews": FactKind(
         _review, _plain("rule", "onset", "counts", "by", "reason", "on", "track", "grade")
     ),
+    "precautionary_holds": FactKind(read_hold, write_hold),
+    "overrides": FactKind(read_override, write_override),
+    "waivers": FactKind(read_waiver, write_waiver),
 }
 
 
@@ -283,6 +297,7 @@ def days_of(chart: Chart) -> list[tuple[str, date]]:
     for name in FACT_KINDS:
         items = getattr(chart.facts, name) or ()
         found += [(f"facts.{name}", getattr(i, "began_on", None) or i.on) for i in items]
+        found += [(f"facts.{name}", i.day) for i in items if getattr(i, "day", None) is not None]
     for name in RECORD_KINDS:
         days = [(getattr(i, "onset", None), i.on) for i in getattr(chart, name)]
         found += [(name, day) for pair in days for day in pair if day is not None]

@@ -11,6 +11,7 @@ from courses.views import (
     pharmacy,
     pharmacy_vials,
     protocols,
+    rescinding,
 )
 
 app_name = "courses"
@@ -22,6 +23,9 @@ urlpatterns = [
     path(f"{_COURSE}/facts/<str:kind>/", facts.record, name="record_fact"),
     path(f"{_COURSE}/facts/<uuid:fact_id>/withdraw/", facts.withdraw, name="withdraw_fact"),
     path(f"{_COURSE}/facts/<uuid:fact_id>/confirm/", facts.confirm, name="confirm_fact"),
+    path(f"{_COURSE}/rescind/", rescinding.rescind, name="rescind"),
+    path(f"{_COURSE}/rescind/ask/", rescinding.ask, name="ask_rescission"),
+    path(f"{_COURSE}/rescind/confirm/", rescinding.confirm, name="confirm_rescission"),
     path(f"{_COURSE}/protocol/", moving.move, name="move"),
     path("dosimetry/", ledger.dosimetry, name="dosimetry"),
     path(f"{_LEDGER}/", ledger.ledger, name="ledger"),

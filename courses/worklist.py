@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce
 
 from courses.models import Course, CourseQuerySet, Cycle, Decision, Directive, Order, Signature
 from courses.rules.order_states import OrderKind, OrderState
+from courses.stops import WithdrawnBasis, withdrawn_bases
 from labs.clinic_days import add_days
 from labs.library import by_loinc
 from labs.models import Patient
@@ -54,6 +55,7 @@ class Worklist:
     to_sign: Section
     therapies: Section
     waiting: Section
+    withdrawn_bases: tuple[WithdrawnBasis, ...]
 
 
 def worklist(*, today: date) -> Worklist:
@@ -81,6 +83,7 @@ def worklist(*, today: date) -> Worklist:
             decided.filter(current_decision__awaiting_labs=True).order_by("current_decision__labs_due", "pk"),
             _waiting_line,
         ),
+        withdrawn_bases=withdrawn_bases(),
     )
 
 

@@ -85,6 +85,7 @@ class DemoClinic:
             dialysis=False,
             anticoagulated=False,
             nyha_class=1,
+            prior_treatment=[{"answer": "none"}],
             by=self.people["physician"],
             now=self._at(add_days(first, -25)),
         )

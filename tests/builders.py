@@ -185,6 +185,7 @@ def make_course(
     earlier: Sequence[GivenElsewhere] = (),
     approved: bool = True,
     allow_research: bool = False,
+    prior: Sequence[Mapping[str, Any]] | None = ({"answer": "none"},),
     now: datetime | None = None,
 ) -> Course:
     """A course whose first cycle here is planned on a day, with the lasting facts recorded."""
@@ -199,6 +200,7 @@ def make_course(
         dialysis=False,
         anticoagulated=False,
         nyha_class=1,
+        prior_treatment=prior,
         by=by,
         earlier=earlier,
         allow_research=allow_research,

@@ -33,7 +33,10 @@ NORMAL = {
     "AST": "20",
 }  # fmt: skip
 BASELINE_DAYS_BEFORE = 7
-RECORDS = ("facts", "support", "manual_grades", "attributions", "occurrence_reviews")
+RECORDS = (
+    "facts", "support", "manual_grades", "attributions", "occurrence_reviews", "precautionary_holds",
+    "overrides", "waivers",
+)  # fmt: skip
 
 
 def read_cases() -> list[dict[str, Any]]:

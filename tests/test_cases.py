@@ -13,7 +13,7 @@ from tests.case_reader import CODES, EXTRA_PROTOCOLS, as_json, read_cases, situa
 CASES = read_cases()
 OWN_RULES = {
     "EV-MISSING", "EV-STALE", "EV-UNUSABLE", "EV-CONFLICT", "EV-BASELINE", "EV-WEIGHT", "SCH-WINDOW",
-    "LIM-DELAY", "ELIG-AGE",
+    "LIM-DELAY", "ELIG-AGE", "HOLD-PERSON", "ELIG-PRIOR", "EV-WAIVER",
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
+from courses.forms.acts import HoldForm, OverrideForm, PriorForm, WaiverForm
 from courses.forms.base import FactForm, reason_field
 from courses.forms.course import (
     AmendmentForm,
@@ -44,6 +45,12 @@ FORMS: Mapping[RecordKind, type[FactForm]] = {
     RecordKind.OCCURRENCE_REVIEWS: ReviewForm,
     RecordKind.DECLARED_BASELINE: DeclaredForm,
     RecordKind.BASELINE_AMENDMENT: AmendmentForm,
+    RecordKind.PRIOR_TREATMENT: PriorForm,
+    RecordKind.PRECAUTIONARY_HOLD: HoldForm,
+    RecordKind.OVERRIDE: OverrideForm,
+    RecordKind.WAIVER: WaiverForm,
+    # Recorded on a page of its own: the course is closed.
+    RecordKind.STOP_RESCISSION: FactForm,
 }
 
 

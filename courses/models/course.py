@@ -84,6 +84,11 @@ class Course(models.Model):
     def __str__(self) -> str:
         return f"course {self.pk}"
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the protocol still has something to say about it."""
+        return self.status in (CourseStatus.PLANNED, CourseStatus.ACTIVE)
+
 
 class Cycle(models.Model):
     """One numbered planned administration and what follows it until the next."""

@@ -6,8 +6,11 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Length, Trim
+from django.db.models.lookups import GreaterThanOrEqual
 
 from courses.models.course import Course
+from courses.rules.facts import SHORTEST_OVERRIDE
 from labs.models import Patient, Result
 from labs.same_person import numbers_of
 
@@ -30,6 +33,11 @@ class RecordKind(models.TextChoices):
     OCCURRENCE_REVIEWS = "occurrence_reviews", "review of an occurrence"
     DECLARED_BASELINE = "declared_baseline", "declared baseline"
     BASELINE_AMENDMENT = "baseline_amendment", "amendment of a baseline"
+    PRIOR_TREATMENT = "prior_treatment", "earlier treatment"
+    PRECAUTIONARY_HOLD = "precautionary_holds", "precautionary hold"
+    OVERRIDE = "overrides", "override of a rule"
+    WAIVER = "waivers", "waiver of evidence"
+    STOP_RESCISSION = "stop_rescissions", "rescission of a stop"
 
 
 # A fact of these kinds belongs to one course; every other one to the patient, whatever the course.
@@ -40,6 +48,10 @@ OF_COURSE = (
     RecordKind.OCCURRENCE_REVIEWS,
     RecordKind.DECLARED_BASELINE,
     RecordKind.BASELINE_AMENDMENT,
+    RecordKind.PRECAUTIONARY_HOLD,
+    RecordKind.OVERRIDE,
+    RecordKind.WAIVER,
+    RecordKind.STOP_RESCISSION,
 )
 # These name a result; the row holds it, so that the database keeps it.
 OF_RESULT = (RecordKind.NOT_REPRESENTATIVE, RecordKind.BASELINE_AMENDMENT)
@@ -48,6 +60,7 @@ OF_TWO_PEOPLE = (
     RecordKind.NOT_REPRESENTATIVE,
     RecordKind.DECLARED_BASELINE,
     RecordKind.BASELINE_AMENDMENT,
+    RecordKind.STOP_RESCISSION,
 )
 # A physician's acts: with a reason, and a password given moments before.
 OF_PHYSICIANS = (
@@ -55,11 +68,20 @@ OF_PHYSICIANS = (
     RecordKind.MANUAL_GRADES,
     RecordKind.ATTRIBUTIONS,
     RecordKind.OCCURRENCE_REVIEWS,
+    RecordKind.OVERRIDE,
+    RecordKind.WAIVER,
 )
+# These change what may be given: the course is judged again in the very commit that records them.
+AT_ONCE = (RecordKind.PRECAUTIONARY_HOLD, RecordKind.OVERRIDE, RecordKind.WAIVER)
 
 
 def _values(kinds: tuple[RecordKind, ...]) -> list[str]:
     return [kind.value for kind in kinds]
+
+
+def _needs_two() -> Q:
+    """Facts that count only once a second physician has confirmed them: by their kind, or each by itself."""
+    return Q(kind__in=_values(OF_TWO_PEOPLE)) | Q(second_needed=True)
 
 
 class ChartFactQuerySet(models.QuerySet["ChartFact"]):
@@ -71,11 +93,11 @@ class ChartFactQuerySet(models.QuerySet["ChartFact"]):
 
     def counting(self) -> "ChartFactQuerySet":
         """Facts that a chart may use: not taken back, and confirmed where two people are needed."""
-        return self.standing().filter(~Q(kind__in=_values(OF_TWO_PEOPLE)) | Q(confirmation__isnull=False))
+        return self.standing().filter(~_needs_two() | Q(confirmation__isnull=False))
 
     def waiting(self) -> "ChartFactQuerySet":
         """Facts that a second person has still to confirm."""
-        return self.standing().filter(kind__in=_values(OF_TWO_PEOPLE), confirmation__isnull=True)
+        return self.standing().filter(_needs_two(), confirmation__isnull=True)
 
     def seen_from(self, course: Course, *, numbers: frozenset[int] | None = None) -> "ChartFactQuerySet":
         """Facts of the course and of its patient, under all numbers of the person."""
@@ -101,6 +123,8 @@ class ChartFact(models.Model):
         Result, on_delete=models.PROTECT, null=True, blank=True, related_name="chart_facts"
     )
     reason = models.TextField(blank=True)
+    # Of a kind that one person may record: whether this one counts only once a second physician confirmed it.
+    second_needed = models.BooleanField(default=False)
     withdraws = models.OneToOneField(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="withdrawn_by"
     )
@@ -146,6 +170,17 @@ class ChartFact(models.Model):
                 name="physicians_act_is_signed_and_says_why",
             ),
             models.CheckConstraint(condition=~Q(printed_name=""), name="chart_fact_recorded_by_someone"),
+            models.CheckConstraint(
+                condition=~Q(kind=RecordKind.PRECAUTIONARY_HOLD.value) | ~Q(reason=""), name="hold_says_why"
+            ),
+            models.CheckConstraint(
+                condition=(
+                    ~Q(kind=RecordKind.OVERRIDE.value)
+                    | Q(data__isnull=True)
+                    | Q(GreaterThanOrEqual(Length(Trim("reason")), SHORTEST_OVERRIDE))
+                ),
+                name="override_says_why_at_length",
+            ),
         ]
         permissions: ClassVar = [
             ("record_fact", "Can record facts of a patient"),
@@ -163,7 +198,7 @@ class ChartFact(models.Model):
     @property
     def needs_two(self) -> bool:
         """Whether this fact counts only once a second physician has confirmed it."""
-        return self.kind in OF_TWO_PEOPLE
+        return self.second_needed or self.kind in OF_TWO_PEOPLE
 
 
 class FactConfirmation(models.Model):

@@ -84,21 +84,30 @@ def judge_families(*, case: Case, course: Course, today: date) -> Dosing:
 
 
 def to_confirm(
-    *, case: Case, course: Course, dosing: Dosing, others: Iterable[Reason], today: date
+    *,
+    case: Case,
+    course: Course,
+    dosing: Dosing,
+    others: Iterable[Reason],
+    today: date,
+    overridden: frozenset[str] = frozenset(),
 ) -> tuple[ToConfirm, ...]:
     """Unreviewed occurrences seen only between cycles without which the whole decision would be milder.
 
-    `others` are the reasons beside the families' own.
+    `others` are the reasons beside the families' own; what an `overridden` rule says decides nothing.
     """
     kept = tuple(e for e in course.episodes if not is_unreviewed(e, case))
     if len(kept) == len(course.episodes):
         return ()
-    rest = max((reason.action for reason in others), default=Action.PROCEED)
-    action = max([rest, *(reason.action for reason in dosing.reasons)])
+    # What an overridden rule holds for is answered all the same.
+    heard = (r.action for r in others if r.rule not in overridden or r.action is Action.HOLD)
+    rest = max(heard, default=Action.PROCEED)
+    said = [reason for reason in dosing.reasons if reason.rule not in overridden]
+    action = max([rest, *(reason.action for reason in said)])
     without = judge_families(case=case, course=replace(course, episodes=kept), today=today)
-    if max([rest, *(reason.action for reason in without.reasons)]) == action:
+    if max([rest, *(r.action for r in without.reasons if r.rule not in overridden)]) == action:
         return ()
-    acting = {reason.rule for reason in dosing.reasons if reason.action is action}
+    acting = {reason.rule for reason in said if reason.action is action}
     return tuple(
         ToConfirm(
             rule=e.family.id,

@@ -1,8 +1,11 @@
 """What people record about a patient beside results: the facts that checks, grades and memory rest on."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
+
+SHORTEST_OVERRIDE = 20  # letters that can be seen in the reason of an override
 
 
 class PregnancyFinding(StrEnum):
@@ -50,6 +53,33 @@ class SupportKind(StrEnum):
     PLATELETS = "platelet_transfusion"
     RED_CELLS = "red_cell_transfusion"
     GROWTH_FACTOR = "growth_factor"
+
+
+class PriorAnswer(StrEnum):
+    """Whether the patient was ever treated so before; `unknown` is an answer, and holds."""
+
+    NONE = "none"
+    GIVEN = "given"
+    UNKNOWN = "unknown"
+
+
+class OverrideCode(StrEnum):
+    """Why a physician overrides a rule: few words, stable, so that they can be counted."""
+
+    BENEFIT = "benefit_outweighs_risk"
+    LONG_STANDING = "long_standing_finding"
+    OTHER_CAUSE = "explained_by_another_cause"
+    FURTHER_TESTS = "further_tests_reassure"
+    BOARD = "tumour_board_decided"
+    PATIENT = "informed_wish_of_the_patient"
+    OTHER = "other"
+
+
+class WaivedThing(StrEnum):
+    """What of the evidence a physician may waive: an earlier draw, or the last days of a window."""
+
+    EARLIER_DRAW = "earlier_draw"
+    WINDOW = "window"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +139,24 @@ class DiseaseFlags:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PriorTreatment:
+    """An answer to whether the patient was treated so before, and the day on which it was given.
+
+    Of a treatment: product, administered activity, its day or month (`2024-03`), hospital, and who says so.
+    """
+
+    on: date
+    answer: PriorAnswer
+    product: str = ""
+    administered_gbq: Decimal | None = None
+    day: date | None = None
+    month: str = ""
+    hospital: str = ""
+    provenance: str = ""
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What checks look at. A field of None is not considered here; an empty one was looked for and is not
     recorded, which is unknown and holds where it matters."""
@@ -119,6 +167,7 @@ class Facts:
     allergy_review: tuple[AllergyReview, ...] | None = None
     interruptions: tuple[Interruption, ...] | None = None
     disease_flags: DiseaseFlags | None = None
+    prior_treatment: tuple[PriorTreatment, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,4 +225,61 @@ class OccurrenceReview:
     on: date | None = None
     track: str | None = None
     grade: int | None = None
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrecautionaryHold:
+    """Somebody of the clinic holds the course until they, or a physician, take it back."""
+
+    on: date
+    by: str
+    reason: str
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedValue:
+    """One thing an overridden rule rested on, as it stood: `kind` is a word of `EvidenceKind`."""
+
+    kind: str
+    name: str
+    value: str
+    code: str = ""
+    unit: str = ""
+    at: datetime | None = None
+    on: date | None = None
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """A physician overrides what one rule asked of one cycle; `second` is the physician who confirmed it.
+
+    `action` is the word of what was overridden; `values` are what the rule rested on then.
+    """
+
+    rule: str
+    cycle: int
+    action: str
+    code: OverrideCode
+    on: date
+    by: str
+    reason: str
+    values: tuple[UsedValue, ...] = ()
+    second: str = ""
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """For one cycle a physician does without an earlier draw, or lets a result be `days` older."""
+
+    analyte: str
+    what: WaivedThing
+    cycle: int
+    on: date
+    by: str
+    reason: str
+    days: int = 0
     ref: str = ""

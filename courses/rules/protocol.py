@@ -160,6 +160,14 @@ class LabRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaiverRule:
+    """By how many days at most a physician may let a result be older than its row says."""
+
+    days: int
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SupportRule:
     """For how many days after a transfusion or growth factor a result may alarm but proves no recovery."""
 
@@ -433,6 +441,8 @@ class Protocol:
     other_criteria: Criteria | None
     names: Mapping[str, str]
     units: Mapping[str, str]
+    # Without one no window is ever extended.
+    waiver: WaiverRule | None = None
 
     def lab(self, analyte: str) -> LabRow | None:
         """The row of an analyte, or none when the protocol does not ask for it."""

@@ -18,6 +18,7 @@ from courses.rules.protocol import (
     Protocol,
     Schedule,
     Use,
+    WaiverRule,
     WeightChange,
     WeightRule,
 )
@@ -83,6 +84,7 @@ def read_protocol(
         other_criteria=None if other is None else criteria[other],
         names={**names, **_DERIVED_NAMES},
         units=units,
+        waiver=_waiver(table.table("waiver")) if table.has("waiver") else None,
     )
     for part in (patient, interim, derived, table):
         part.finish()
@@ -157,6 +159,12 @@ def _weight(table: TableReader) -> WeightRule:
 
 def _weight_change(table: TableReader) -> WeightChange:
     found = WeightChange(percent=table.positive("note_above_percent"), source=table.source())
+    table.finish()
+    return found
+
+
+def _waiver(table: TableReader) -> WaiverRule:
+    found = WaiverRule(days=table.whole("waiver_days", least=1), source=table.source())
     table.finish()
     return found
 

@@ -22,9 +22,12 @@ from courses.rules.eligibility import (
 from courses.rules.evidence import Sample, read_history
 from courses.rules.formula_notes import formula_notes
 from courses.rules.grade_table import differences, grade_lines
+from courses.rules.holds import hold_reasons
 from courses.rules.judging import parts_of
 from courses.rules.limit_warning import limit_warnings
+from courses.rules.overrides import with_overrides
 from courses.rules.people_notes import manual_lacks, people_notes
+from courses.rules.prior_treatment import prior_lacks, prior_notes
 from courses.rules.protocol import Protocol, Test, When
 from courses.rules.releasing import earliest_day, release_all, released_by_evidence
 from courses.rules.required import Lack, dialysis_lacks, lab_lacks, unknown_lacks, weight_lacks
@@ -42,6 +45,7 @@ from courses.rules.values import (
     Reason,
     Recommendation,
 )
+from courses.rules.waiver_notes import waiver_notes
 from courses.rules.wording import cycle_words, day_words
 
 FAULT_RULE = "SYS-FAULT"
@@ -51,11 +55,10 @@ def recommend(*, chart: Chart, protocol: Protocol, today: date) -> Recommendatio
     """What the protocol says of this chart on this day.
 
     1. sift the results and follow every toxicity over the whole chart; 2. ask each family; 3. look for
-    evidence that is missing; 4. look at the calendar; 5. take the most severe action.
+    evidence that is missing; 4. look at the calendar; 5. heed what physicians override, and whoever holds;
+    6. take the most severe action.
     """
-    history = mark_supported(read_history(chart), chart=chart, protocol=protocol)
-    dates = dates_of(chart=chart, protocol=protocol, today=today)
-    case = Case(chart=chart, history=history, protocol=protocol, today=today, judged_for=dates.judged_for)
+    case, dates = case_of(chart=chart, protocol=protocol, today=today)
     course = follow(case)
     dosing = judge_families(case=case, course=course, today=today)
     checked = judge_checks(case=case, dates=dates)
@@ -70,6 +73,7 @@ def recommend(*, chart: Chart, protocol: Protocol, today: date) -> Recommendatio
             *floor_lacks(case=case, dates=dates),
             *checked.lacks,
             *manual_lacks(case, course),
+            *prior_lacks(case),
         ]
     )
     others = [
@@ -81,14 +85,28 @@ def recommend(*, chart: Chart, protocol: Protocol, today: date) -> Recommendatio
         *set_aside_notes(case),
         *withdrawn_notes(case),
         *people_notes(case, course),
+        *prior_notes(case),
+        *waiver_notes(case, dates),
+        *hold_reasons(case),
         *_window_reasons(dates, dosing, protocol),
         *_lack_reasons(lacks, today),
     ]
-    reasons = [*dosing.reasons, *others]
+    overridden = with_overrides([*dosing.reasons, *others], case=case, dates=dates)
+    reasons = list(overridden.reasons)
     found = _combined(case=case, dates=dates, dosing=dosing, reasons=reasons, lacks=lacks, today=today)
     silent = silent_rules(case=case, dates=dates, course=course, reasons=reasons, stops_on=dosing.stops_on)
-    unconfirmed = to_confirm(case=case, course=course, dosing=dosing, others=others, today=today)
+    unconfirmed = to_confirm(
+        case=case, course=course, dosing=dosing, others=others, today=today, overridden=overridden.rules
+    )
     return replace(found, silent=(*silent, *checked.silent), to_confirm=unconfirmed)
+
+
+def case_of(*, chart: Chart, protocol: Protocol, today: date) -> tuple[Case, Dates]:
+    """The chart with its results sifted, and the dates of the next cycle."""
+    history = mark_supported(read_history(chart), chart=chart, protocol=protocol)
+    dates = dates_of(chart=chart, protocol=protocol, today=today)
+    case = Case(chart=chart, history=history, protocol=protocol, today=today, judged_for=dates.judged_for)
+    return case, dates
 
 
 def recommend_or_hold(*, chart: Chart, protocol: Protocol, today: date) -> Recommendation:

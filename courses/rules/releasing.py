@@ -17,6 +17,7 @@ from courses.rules.judging import asked_bound, asked_quantity, limit_of, parts_o
 from courses.rules.protocol import Bound, ToxicityCriterion, ToxicityFamily
 from courses.rules.schedule import Dates
 from courses.rules.values import Action, Reason
+from courses.rules.waivers import waives_earlier_draw
 from courses.rules.wording import day_words, needed_words, release_words
 from labs.clinic_days import add_days
 
@@ -126,15 +127,16 @@ def earliest_day(
     if not blocking or any(r.action is Action.STOP for r in blocking) or None in days:
         return None
     opens = [] if dates.window is None else [dates.window.earliest]
-    earliest = max([today, *opens, *_earlier_draws(case, today), *(day for day in days if day is not None)])
+    known = [day for day in days if day is not None]
+    earliest = max([today, *opens, *_earlier_draws(case, dates, today), *known])
     delayed = any(reason.action is Action.DELAY for reason in blocking)
     return None if stops_on is not None and delayed and earliest >= stops_on else earliest
 
 
-def _earlier_draws(case: Case, today: date) -> Iterator[date]:
+def _earlier_draws(case: Case, dates: Dates, today: date) -> Iterator[date]:
     """For each analyte that is drawn twice, the first day that lies far enough after its earlier draw."""
     for row in case.protocol.labs:
-        if not row.always or row.earlier is None:
+        if not row.always or row.earlier is None or waives_earlier_draw(row, case, dates):
             continue
         wait, until = row.earlier.to_days_before, row.earlier.from_days_before
         drawn = [s.day for s in case.history.decisive if s.analyte == row.analyte and s.clears]

@@ -10,6 +10,7 @@ from courses.rules.protocol import EarlierDraw, LabRow
 from courses.rules.schedule import Dates
 from courses.rules.toxicity import Unknown
 from courses.rules.values import Evidence, MissingEvidence
+from courses.rules.waivers import valid_days, waives_earlier_draw
 from courses.rules.wording import cycle_words, day_words, lab_evidence, sample_words
 from labs.clinic_days import add_days, days_between
 
@@ -120,7 +121,7 @@ def lab_lacks(*, case: Case, dates: Dates) -> Iterator[Lack]:
     for row in case.protocol.labs:
         if row.always:
             last = lab_lack(row, case=case, dates=dates)
-            earlier = _earlier_lack(row, row.earlier, case=case, dates=dates) if row.earlier else None
+            earlier = earlier_lack(row, case=case, dates=dates)
             found = [lack for lack in (earlier, last) if lack is not None]
             yield from [_merged(*found)] if len(found) > 1 else found
 
@@ -128,7 +129,7 @@ def lab_lacks(*, case: Case, dates: Dates) -> Iterator[Lack]:
 def lab_lack(row: LabRow, *, case: Case, dates: Dates) -> Lack | None:
     """Why an analyte has no usable result for the day of treatment; None when it has one."""
     clearing = case.history.newest_clearing(row.analyte)
-    if clearing is not None and _in_time(clearing.day, row, dates):
+    if clearing is not None and days_between(clearing.day, dates.judged_for) <= valid_days(row, case, dates):
         return None
     newest = case.history.newest(row.analyte)
     present = [*case.history.doubtful, *([] if newest is None or newest.clears else [newest])]
@@ -143,7 +144,8 @@ def lab_lack(row: LabRow, *, case: Case, dates: Dates) -> Lack | None:
         why = f"{sample_words(evidence, case.protocol)} cannot be used: {evidence.why}"
     elif newest is not None:
         rule, evidence = STALE, newest
-        why = f"the newest result, of {day_words(newest.day)}, could be used until {_until(newest.day, row)}"
+        until = day_words(add_days(newest.day, valid_days(row, case, dates)))
+        why = f"the newest result, of {day_words(newest.day)}, could be used until {until}"
     else:
         rule, evidence = MISSING, None
         why = f"no usable result {_since(dates)}, and it must not be older than {row.validity_days} days"
@@ -155,6 +157,13 @@ def lab_lack(row: LabRow, *, case: Case, dates: Dates) -> Lack | None:
         source=str(row.source),
         evidence=() if evidence is None else (lab_evidence(evidence, case.protocol),),
     )
+
+
+def earlier_lack(row: LabRow, *, case: Case, dates: Dates) -> Lack | None:
+    """Why an analyte has no usable result of the earlier draw; None when none is wanted, or it is waived."""
+    if row.earlier is None or waives_earlier_draw(row, case, dates):
+        return None
+    return _earlier_lack(row, row.earlier, case=case, dates=dates)
 
 
 def _earlier_lack(row: LabRow, draw: EarlierDraw, *, case: Case, dates: Dates) -> Lack | None:
@@ -204,10 +213,6 @@ def _not_before(row: LabRow, case: Case, dates: Dates) -> date:
     spans = {rule.kind: rule.days for rule in case.protocol.support if row.analyte in rule.analytes}
     free = [add_days(s.on, spans[s.kind] + 1) for s in case.chart.support if s.kind in spans]
     return max([add_days(dates.judged_for, -row.validity_days), *free])
-
-
-def _until(day: date, row: LabRow) -> str:
-    return day_words(add_days(day, row.validity_days))
 
 
 def _since(dates: Dates) -> str:

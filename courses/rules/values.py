@@ -5,7 +5,16 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
 
-from courses.rules.facts import Attribution, Facts, ManualGrade, OccurrenceReview, Support
+from courses.rules.facts import (
+    Attribution,
+    Facts,
+    ManualGrade,
+    OccurrenceReview,
+    Override,
+    PrecautionaryHold,
+    Support,
+    Waiver,
+)
 from courses.rules.order_states import OrderKind
 
 _NO_FACTS = Facts()
@@ -164,6 +173,9 @@ class Chart:
     manual_grades: tuple[ManualGrade, ...] = ()
     attributions: tuple[Attribution, ...] = ()
     occurrence_reviews: tuple[OccurrenceReview, ...] = ()
+    precautionary_holds: tuple[PrecautionaryHold, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,10 @@
 """Write what happens to a course: its start, and the administrations that took place."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -42,7 +42,7 @@ __all__ = ["GivenElsewhere", "Refused", "record_administration", "start_course"]
 
 _STOPPED = (
     "A physician signed that this patient's treatment is stopped. A stop is lifted only by a rescission of "
-    "two physicians, which this version does not offer yet."
+    "two physicians: open the stopped course, choose “Rescind the stop”, and have a second one confirm it."
 )
 
 
@@ -64,6 +64,7 @@ def start_course(
     anticoagulated: bool | None,
     by: User,
     nyha_class: int | None = None,
+    prior_treatment: Sequence[Mapping[str, Any]] | None = None,
     earlier: Sequence[GivenElsewhere] = (),
     allow_research: bool = False,
     now: datetime | None = None,
@@ -72,7 +73,9 @@ def start_course(
 
     `first_planned_on` is the day of the first cycle given here; with cycles of another hospital (`earlier`,
     oldest first) it may be None: then the next one hangs on the last of them. Of the lasting facts None says
-    that nobody knows yet. Research protocols are started only where `allow_research` says so.
+    that nobody knows yet. `prior_treatment` answers whether the patient was treated so before: each as the
+    fact's JSON without its day; without an answer the course holds before cycle 1. Research protocols are
+    started only where `allow_research` says so.
 
     Raises NotAllowed without the right; Refused when the patient has an open course or a signed stop, the
     protocol is not approved or says another thing; BadFact when an answer cannot be.
@@ -113,6 +116,15 @@ def start_course(
             by=by,
             now=now,
         )
+        for answered in prior_treatment or ():
+            append_fact(
+                kind=RecordKind.PRIOR_TREATMENT,
+                data={"on": today.isoformat(), **answered},
+                by=by,
+                patient=patient,
+                course=None,
+                now=now,
+            )
         if earlier:
             # The treatment has begun: what is compared with is fixed, as with the first cycle given here.
             lock_baselines(course=course, by=by, now=now)

@@ -11,37 +11,32 @@ from django.db import transaction
 from courses.fact_kinds import FILLED_IN, KINDS, BaselineChoice, ResultMark, faults_of_texts
 from courses.json_table import Fault
 from courses.models import BaselineLock, ChartFact, Course, FactConfirmation, RecordKind
-from courses.models.fact import OF_COURSE, OF_PHYSICIANS, OF_TWO_PEOPLE
-from courses.services.authority import NotAllowed, check_fresh, check_right, printed_name, stated
+from courses.models.fact import AT_ONCE, OF_COURSE, OF_PHYSICIANS
+from courses.services.at_once import judge_at_once
+from courses.services.authority import (
+    BadFact,
+    NotAllowed,
+    check_fresh,
+    check_right,
+    printed_name,
+    stated,
+)
 from courses.services.baseline import amend_baseline
 from courses.services.fact_checks import faults_of, named_result
+from courses.services.fact_rights import FOR_PHYSICIANS, JUDGE, check_may_end, check_may_record
+from courses.services.overrides import complete_override
+from courses.services.waivers import complete_waiver
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
 from labs.models import Patient
 from labs.signals import evidence_changed
 from labs.zones import clinic_zone
 
-_JUDGE = "courses.judge_fact"
+__all__ = ["BadFact", "NotAllowed", "append_fact", "confirm_fact", "record_fact", "withdraw_fact"]
+
 _BASELINES = (RecordKind.DECLARED_BASELINE, RecordKind.BASELINE_AMENDMENT)
-# The kinds of plain facts that can stop or delay a cycle, with the answers that cannot.
-_HARMLESS: Mapping[RecordKind, tuple[tuple[str, object], ...]] = {
-    RecordKind.ADVERSE_EVENT: (),
-    RecordKind.INTERRUPTIONS: (),
-    RecordKind.PREGNANCY: (("finding", "negative"), ("finding", "not_possible")),
-    RecordKind.ALLERGY_REVIEW: (("finding", "none"), ("finding", "premedicate")),
-    # An answer of no; class 1 is no heart failure.
-    RecordKind.DISEASE_FLAGS: (("value", False), ("value", 1), ("flag", "anticoagulated")),
-}
 # An event that is not related changes no treatment: that is a physician's word.
 _UNRELATED = "Only a physician says that an event does not come of the treatment; leave the cause open."
-
-
-class BadFact(ValueError):
-    """The fact cannot be recorded; one clear line per fault, each beginning with the field it is about."""
-
-    def __init__(self, *faults: str) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = list(faults)
 
 
 def record_fact(
@@ -59,9 +54,11 @@ def record_fact(
     """Record one fact of a patient or, for the kinds of a course, of a course; `replaces` ends an older one.
 
     1. check the right, and for a physician's act the password; 2. lock patient and course; 3. read the data
-    as the rules will, and check it; 4. append it; 5. nudge the assessment on commit.
+    as the rules will, and check it; 4. append it; 5. nudge the assessment on commit; 6. of what may change at
+    once what is given, judge the course again in the same commit.
 
-    Facts of two people count once `confirm_fact` was called. Raises NotAllowed, BadFact.
+    Facts of two people count once `confirm_fact` was called. Of an override and a waiver the service itself
+    adds what they are about. Raises NotAllowed, BadFact.
     """
     row = _kind(kind)
     check_may_record(row, by=by, authenticated_at=authenticated_at, now=now or database_now())
@@ -71,9 +68,10 @@ def record_fact(
         patient, course = _locked(row, patient=patient, course=course)
         now = now or database_now()
         if replaces is not None:
-            _check_may_end(replaces, by=by, authenticated_at=authenticated_at, now=now)
+            check_may_end(replaces, by=by, authenticated_at=authenticated_at, now=now)
             _check_withdrawal(replaces, kind=row, patient=patient, reason=reason)
-        return append_fact(
+        data, second_needed = _completed(row, data, course=course, reason=reason, now=now)
+        fact = append_fact(
             kind=row,
             data=data,
             by=by,
@@ -82,8 +80,33 @@ def record_fact(
             reason=reason,
             authenticated_at=authenticated_at,
             withdraws=replaces,
+            second_needed=second_needed,
             now=now,
         )
+        _judge_again(fact, now=now)
+    return fact
+
+
+def _completed(
+    kind: RecordKind, data: Mapping[str, Any], *, course: Course | None, reason: str, now: datetime
+) -> tuple[Mapping[str, Any], bool]:
+    """The data with what the service itself says of it, and whether a second physician must confirm it."""
+    today = clinic_day(now, clinic_zone())
+    if kind is RecordKind.PRECAUTIONARY_HOLD:
+        return {**data, "on": today.isoformat()}, False
+    if kind is RecordKind.OVERRIDE and course is not None:
+        return complete_override(data, course=course, reason=reason, now=now)
+    if kind is RecordKind.WAIVER and course is not None:
+        return complete_waiver(data, course=course, now=now), False
+    if kind is RecordKind.STOP_RESCISSION:
+        raise BadFact("kind: a stop is rescinded on its own page, by two physicians")
+    return data, False
+
+
+def _judge_again(fact: ChartFact, *, now: datetime) -> None:
+    """Judge the course of a fact that may change at once what is given; the caller holds its lock."""
+    if fact.kind in AT_ONCE and fact.course_id is not None:
+        judge_at_once(course_id=fact.course_id, now=now)
 
 
 def append_fact(
@@ -97,6 +120,7 @@ def append_fact(
     reason: str = "",
     authenticated_at: datetime | None = None,
     withdraws: ChartFact | None = None,
+    second_needed: bool = False,
 ) -> ChartFact:
     """Steps 3 to 5 in the caller's transaction, which has checked the right. Raises BadFact."""
     today = clinic_day(now, clinic_zone())
@@ -119,6 +143,7 @@ def append_fact(
         data=plain,
         result=named_result(value.result, patient=patient) if about else None,
         reason=stated(reason),
+        second_needed=second_needed,
         withdraws=withdraws,
         recorded_by=by,
         printed_name=printed_name(by),
@@ -138,12 +163,12 @@ def withdraw_fact(
     now: datetime | None = None,
 ) -> ChartFact:
     """Take a fact back with a reason: it stays on record and counts no longer. Raises NotAllowed, BadFact."""
-    kind = RecordKind(fact.kind)
-    check_may_record(kind, by=by, authenticated_at=authenticated_at, now=now or database_now())
+    kind, asked_at = RecordKind(fact.kind), now or database_now()
+    check_may_record(kind, by=by, authenticated_at=authenticated_at, now=asked_at, takes_back=True)
     with transaction.atomic():
         patient, course = _locked(kind, patient=fact.patient, course=fact.course)
         now = now or database_now()
-        _check_may_end(fact, by=by, authenticated_at=authenticated_at, now=now)
+        check_may_end(fact, by=by, authenticated_at=authenticated_at, now=now)
         _check_withdrawal(fact, kind=kind, patient=patient, reason=reason)
         row = ChartFact.objects.create(
             patient=patient,
@@ -157,6 +182,7 @@ def withdraw_fact(
             recorded_at=now,
         )
         _nudge(patient)
+        _judge_again(row, now=now)
     return row
 
 
@@ -168,7 +194,10 @@ def confirm_fact(
     What changes a locked baseline is followed in the same transaction. Raises NotAllowed, BadFact.
     """
     kind = RecordKind(fact.kind)
-    check_may_record(kind, by=by, authenticated_at=authenticated_at, now=now or database_now())
+    if kind is RecordKind.STOP_RESCISSION:
+        raise BadFact("fact: a rescission is confirmed on the page of the stop")
+    check_right(by, JUDGE, else_say=FOR_PHYSICIANS)
+    check_fresh(authenticated_at, now=now or database_now())
     if by.pk == fact.recorded_by_id:
         raise NotAllowed("You recorded this yourself; a second physician confirms it.")
     with transaction.atomic():
@@ -189,42 +218,11 @@ def confirm_fact(
             authenticated_at=authenticated_at,
             confirmed_at=now,
         )
-        amend_baseline(fact=waiting, second=by, now=now)
+        if kind in _BASELINES:
+            amend_baseline(fact=waiting, second=by, now=now)
         _nudge(patient)
+        _judge_again(waiting, now=now)
     return confirmation
-
-
-def check_may_record(kind: RecordKind, *, by: User, authenticated_at: datetime | None, now: datetime) -> None:
-    """Who records what: nurses and physicians plain facts, physicians with a fresh password the rest."""
-    if kind in OF_PHYSICIANS:
-        check_right(
-            by,
-            "courses.judge_fact",
-            else_say="Only a physician grades, attributes, reviews, or changes what a result counts for.",
-        )
-        check_fresh(authenticated_at, now=now)
-    else:
-        check_right(
-            by, "courses.record_fact", else_say="Only nurses and physicians record facts of a patient."
-        )
-
-
-def ends_a_physicians_word(fact: ChartFact, *, by: User) -> bool:
-    """Whether ending this fact undoes what another physician recorded and what can stop or delay a cycle."""
-    harmless = _HARMLESS.get(RecordKind(fact.kind))
-    if harmless is None or by.pk == fact.recorded_by_id or not fact.recorded_by.has_perm(_JUDGE):
-        return False
-    data = fact.data or {}
-    return not any(data.get(key) == value and type(data.get(key)) is type(value) for key, value in harmless)
-
-
-def _check_may_end(fact: ChartFact, *, by: User, authenticated_at: datetime | None, now: datetime) -> None:
-    """What another physician recorded is ended by a physician with a fresh password. Raises NotAllowed."""
-    if ends_a_physicians_word(fact, by=by):
-        check_right(
-            by, _JUDGE, else_say="A physician recorded this; only a physician takes it back or changes it."
-        )
-        check_fresh(authenticated_at, now=now)
 
 
 def _kind(kind: str) -> RecordKind:
@@ -247,6 +245,8 @@ def _locked(
         patient = course.patient
     # Not against rows that only refer to the patient: a laboratory's results go on arriving.
     patient = Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
+    if kind is RecordKind.STOP_RESCISSION and course is not None:  # of a course that is stopped
+        return patient, Course.objects.select_for_update().get(pk=course.pk)
     of_patient = Course.objects.open().select_for_update().filter(patient=patient).first()
     if kind not in OF_COURSE:
         return patient, None
@@ -264,6 +264,8 @@ def _check_withdrawal(fact: ChartFact, *, kind: RecordKind, patient: Patient, re
         faults.append("fact: it is of another kind or another patient")
     if not ChartFact.objects.standing().filter(pk=fact.pk).exists():
         faults.append("fact: it was taken back before; look at the newest one")
+    if fact.kind == RecordKind.STOP_RESCISSION and FactConfirmation.objects.filter(fact=fact).exists():
+        faults.append("fact: two physicians rescinded this stop; whoever disagrees holds the course")
     if fact.kind in _BASELINES and FactConfirmation.objects.filter(fact=fact).exists():
         faults.append("fact: two physicians confirmed this baseline; two physicians amend it with a new one")
     elif BaselineLock.objects.current().filter(declared=fact).exists() or _is_amended(fact):
@@ -309,13 +311,3 @@ def _nudge(patient: Patient) -> None:
     transaction.on_commit(
         lambda: evidence_changed.send_robust(sender=ChartFact, patient_ids=[patient.pk]), robust=True
     )
-
-
-def needs_two(kind: str) -> bool:
-    """Whether facts of a kind count only once a second physician has confirmed them."""
-    return kind in OF_TWO_PEOPLE
-
-
-def is_physicians_act(kind: str) -> bool:
-    """Whether recording this kind takes a physician, a reason and a fresh password."""
-    return kind in OF_PHYSICIANS

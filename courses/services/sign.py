@@ -1,7 +1,5 @@
 """Sign a decision: the one way by which anything may be given."""
 
-import hashlib
-import json
 from datetime import datetime
 from uuid import UUID
 
@@ -13,6 +11,7 @@ from courses.models import Course, CourseStatus, Cycle, Decision, Directive, Ord
 from courses.rules.order_states import OrderKind, OrderState
 from courses.services.assess import assess_at_gate
 from courses.services.authority import NotAllowed, check_fresh, check_right, printed_name
+from courses.services.manifests import manifest_of
 from courses.services.open_recalls import is_out_and_recalled
 from courses.services.orders import move_order, void_directive
 from labs.clock import database_now
@@ -99,12 +98,16 @@ def _check_signer(*, signer: User, meaning: str, authenticated_at: datetime, now
 def _check_decision(decision: Decision, *, meaning: str) -> None:
     """Only what the decision says can be signed, and only once."""
     if decision.action == "hold":
-        raise NotAllowed("A hold cannot be signed: complete the missing evidence, and the decision follows.")
+        raise NotAllowed(
+            "A hold cannot be signed: complete what is missing, or take back the hold of a person, and the "
+            "decision follows."
+        )
     if meaning not in MEANINGS:
         raise NotAllowed(f"{meaning!r} cannot be signed; it is one of: {', '.join(MEANINGS)}.")
     if decision.action != meaning:
         raise NotAllowed(
-            f"This decision says {decision.action}; signing {meaning} instead is not offered here."
+            f"This decision says {decision.action}, so {meaning} cannot be signed on it. If you would rather "
+            "not go ahead, hold the course; if you would rather go ahead, override the rule with your reason."
         )
     if decision.answer.get("to_confirm"):
         what = " ".join(item["sentence"] for item in decision.answer["to_confirm"])
@@ -126,23 +129,17 @@ def _sign(
 ) -> Signature:
     """Append the signature, bound to the record it signs."""
     printed = printed_name(signer)
-    record = {
-        "decision": str(decision.public_id),
-        "evidence": decision.evidence_sha256,
-        "verdict": decision.verdict,
-        "meaning": meaning,
-        "printed_name": printed,
-        "signed_at": now.isoformat(),
-    }
-    return Signature.objects.create(
+    signature = Signature(
         decision=decision,
         meaning=meaning,
         signer=signer,
         printed_name=printed,
         signed_at=now,
         authenticated_at=authenticated_at,
-        record_sha256=hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest(),
     )
+    signature.record_sha256 = manifest_of(signature)
+    signature.save(force_insert=True)
+    return signature
 
 
 def _follow(*, course: Course, decision: Decision, signature: Signature, signer: User, now: datetime) -> None:

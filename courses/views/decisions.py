@@ -14,10 +14,12 @@ from courses.basis import JUDGE, basis_of
 from courses.models import Decision, RecordKind
 from courses.overview import decision_for_page, history_of, signatures_on_verdict
 from courses.services.sign import GO, MEANINGS, NotAllowed, StaleDecision, sign_decision
+from courses.stops import stop_of_page
 from courses.views.frame import SEES_NAMES, authenticated_at, banner, render_page, signed_in, stale_page
 
 READ = "courses.view_decision"
 SIGN = "courses.sign_decision"
+HOLD = "courses.hold_course"
 DIRECT = "courses.sign_directive"  # a go writes a directive, and only an authorised user signs one
 
 
@@ -82,6 +84,9 @@ def _page(request: HttpRequest, decision: Decision, *, status: int = 200, fault:
         "basis": basis_of(decision, may=request.user.has_perm),
         "review_kind": RecordKind.OCCURRENCE_REVIEWS.value,
         "history": history_of(decision.course),
+        "stop": stop_of_page(decision.course) if request.user.has_perm("courses.view_chartfact") else None,
+        "decision_id": str(decision.public_id),
+        "may_hold": is_current and decision.course.is_open and request.user.has_perms([HOLD, SEES_NAMES]),
         "fault": fault,
         **banner(request, decision.course),
     }

@@ -20,16 +20,10 @@ from courses.fact_words import fact_words
 from courses.forms.base import FactForm
 from courses.forms.kinds import FORMS, ReasonForm, fact_form
 from courses.models import ChartFact, Course, RecordKind
+from courses.models.fact import AT_ONCE, OF_TWO_PEOPLE
 from courses.services.authority import NotAllowed
-from courses.services.facts import (
-    BadFact,
-    confirm_fact,
-    ends_a_physicians_word,
-    is_physicians_act,
-    needs_two,
-    record_fact,
-    withdraw_fact,
-)
+from courses.services.fact_rights import ends_a_physicians_word, is_physicians_act
+from courses.services.facts import BadFact, confirm_fact, record_fact, withdraw_fact
 from courses.services.seen import act_on_seen
 from courses.services.sign import StaleDecision
 from courses.views.frame import (
@@ -48,9 +42,13 @@ from labs.clinic_days import clinic_day
 from labs.clock import database_now
 from labs.zones import clinic_zone
 
-MAY_READ = [SEES_NAMES, "courses.view_course", "courses.view_chartfact"]
+MAY_SEE = [SEES_NAMES, "courses.view_course"]
+READS_FACTS = "courses.view_chartfact"
+MAY_READ = [*MAY_SEE, READS_FACTS]
 METHODS = ["GET", "HEAD", "POST"]
 SOON = "The course is assessed again within a minute."
+AT_ONCE_WORDS = "The course was assessed again at once."
+AWAITS_SECOND = "A second physician must confirm it before it counts."
 
 View = Callable[..., HttpResponse]
 
@@ -72,15 +70,25 @@ def _may_record(request: HttpRequest, kind: RecordKind) -> bool:
     return request.user.has_perm(right_to_record(kind))
 
 
+def _check_may_read(request: HttpRequest, kind: RecordKind) -> None:
+    """Recorded facts are for those who treat; a hold is for everybody who may place one."""
+    right = right_to_record(kind) if kind is RecordKind.PRECAUTIONARY_HOLD else READS_FACTS
+    if not (request.user.has_perm(right) or request.user.has_perm(READS_FACTS)):
+        raise PermissionDenied
+
+
 @require_http_methods(METHODS)
 @never_cache
 @login_required
-@permission_required(MAY_READ, raise_exception=True)
+@permission_required(MAY_SEE, raise_exception=True)
 def record(request: HttpRequest, public_id: UUID, kind: str) -> HttpResponse:
     """What is recorded of one kind, and the form to record it; what physicians judge takes a password."""
     if kind not in RecordKind.values:
         raise Http404("There is no such kind of fact.")
     course, known = found_course(public_id), RecordKind(kind)
+    _check_may_read(request, known)
+    if known is RecordKind.STOP_RESCISSION:
+        return HttpResponseRedirect(reverse("courses:rescind", args=[course.public_id]))
     replaces = _replaced(request, course, known)
     if request.method != "POST":
         form = fact_form(known, course=course, replaces=replaces is not None, shown=_shown(request, replaces))
@@ -153,9 +161,16 @@ def _store(
             after=stale.current,
             undone="recorded",
         )
-    waits = "A second physician must confirm it before it counts." if needs_two(kind) else SOON
-    messages.success(request, f"Recorded. {waits}")
+    recorded = course.chart_facts.filter(kind=kind).last() if kind in AT_ONCE else None
+    messages.success(request, f"Recorded. {_follows(kind, recorded)}")
     return _back(course)
+
+
+def _follows(kind: RecordKind, fact: ChartFact | None) -> str:
+    """What happens next."""
+    if kind in OF_TWO_PEOPLE or (fact is not None and fact.needs_two):
+        return AWAITS_SECOND
+    return AT_ONCE_WORDS if kind in AT_ONCE else SOON
 
 
 def _data(kind: RecordKind, form: FactForm) -> dict[str, Any]:
@@ -185,7 +200,9 @@ def _record_page(
         "lines": facts_of_kind(course, kind),
         "may_record": _may_record(request, kind),
         "of_physicians": is_physicians_act(kind),
-        "needs_two": needs_two(kind),
+        "needs_two": kind in OF_TWO_PEOPLE,
+        "is_hold": kind is RecordKind.PRECAUTIONARY_HOLD,
+        "is_override": kind is RecordKind.OVERRIDE,
         "seen": seen,
         "terms": getattr(form, "terms", []),
         **banner(request, course),
@@ -200,12 +217,13 @@ def _back(course: Course) -> HttpResponse:
 @require_http_methods(METHODS)
 @never_cache
 @login_required
-@permission_required(MAY_READ, raise_exception=True)
+@permission_required(MAY_SEE, raise_exception=True)
 def withdraw(request: HttpRequest, public_id: UUID, fact_id: UUID) -> HttpResponse:
     """Take a fact back with a reason; it stays on record."""
     course = found_course(public_id)
     fact = _fact(course, fact_id)
     kind = RecordKind(fact.kind)
+    _check_may_read(request, kind)
     if not _may_record(request, kind):
         raise PermissionDenied
     form = ReasonForm(request.POST if request.method == "POST" else None)
@@ -226,7 +244,7 @@ def _withdraw(request: HttpRequest, course: Course, fact: ChartFact, form: Reaso
         )
     except (BadFact, NotAllowed) as refusal:
         return _refused(request, course, fact, form, refusal, act="withdraw")
-    messages.success(request, f"Taken back. {SOON}")
+    messages.success(request, f"Taken back. {AT_ONCE_WORDS if fact.kind in AT_ONCE else SOON}")
     return _back(course)
 
 
@@ -238,8 +256,10 @@ def confirm(request: HttpRequest, public_id: UUID, fact_id: UUID) -> HttpRespons
     """Confirm, as the second physician, a fact that needs two."""
     course = found_course(public_id)
     fact = _fact(course, fact_id)
-    if not needs_two(fact.kind):
+    if not fact.needs_two:
         raise Http404("Nothing needs a second physician here.")
+    if fact.kind == RecordKind.STOP_RESCISSION:
+        return HttpResponseRedirect(reverse("courses:rescind", args=[course.public_id]))
     if request.method != "POST":
         return _act_page(request, course, fact, None, act="confirm")
     return _with_fresh_password(_confirm)(request, course, fact)
@@ -250,7 +270,7 @@ def _confirm(request: HttpRequest, course: Course, fact: ChartFact) -> HttpRespo
         confirm_fact(fact=fact, by=signed_in(request), authenticated_at=authenticated_at(request))
     except (BadFact, NotAllowed) as refusal:
         return _refused(request, course, fact, None, refusal, act="confirm")
-    messages.success(request, f"Confirmed. {SOON}")
+    messages.success(request, f"Confirmed. {AT_ONCE_WORDS if fact.kind in AT_ONCE else SOON}")
     return _back(course)
 
 

@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from courses.models import Course, Decision
 from courses.overview import difference
 from courses.services.seen import Seen
+from courses.situation_difference import other_changes
 from labs.views.frame import SEES_NAMES, authenticated_at, render_page, signed_in
 
 __all__ = [
@@ -66,6 +67,7 @@ def stale_page(
         "before": before,
         "after": after,
         "difference": difference(before=before, after=after) if before and after else None,
+        "other_changes": other_changes(before.situation, after.situation) if before and after else [],
         **banner(request, course),
     }
     return render_page(request, "courses/stale.html", context, status=409)

@@ -34,8 +34,12 @@ _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 def stated(text: str) -> str:
     """What was written, without the white space around it; empty where no character can be seen."""
-    seen = (unicodedata.category(each)[0] in "LNPS" and each not in _BLANK for each in text)
-    return text.strip() if any(seen) else ""
+    return text.strip() if seen_letters(text) else ""
+
+
+def seen_letters(text: str) -> int:
+    """How many characters of a text can be seen."""
+    return sum(unicodedata.category(each)[0] in "LNPS" and each not in _BLANK for each in text)
 
 
 def printed_name(person: User) -> str:

@@ -147,7 +147,9 @@ def is_explained(reason: Json, found: Json) -> bool:
 def carries_its_action(reason: Json, found: Json) -> bool:
     """Whether what is printed with a reason makes its action."""
     if reason["action"] == "hold":
-        return reason["rule"] in {gap["rule"] for gap in found["missing"]}
+        # Of a person's hold: who, since when, and why.
+        by_person = reason["rule"] == "HOLD-PERSON" and bool(of_kind(reason, "recorded fact"))
+        return by_person or reason["rule"] in {gap["rule"] for gap in found["missing"]}
     triggers = of_purpose(reason, "trigger")
     facts = of_kind(reason, "adverse event") or of_kind(reason, "recorded fact")
     shown = any(c["met"] for c in triggers) or bool(facts)

@@ -1,0 +1,44 @@
+"""Bind a signature to the record it signs by a digest, and find out whether the two still agree."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC
+from functools import singledispatch
+from typing import Any
+
+from courses.models import Signature
+
+
+def digest(record: Mapping[str, Any]) -> str:
+    """The SHA-256 of a record of plain values, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(dict(record), sort_keys=True).encode()).hexdigest()
+
+
+@singledispatch
+def record_of(row: Any) -> dict[str, Any]:
+    """What a signed row says, in plain values; each kind of row registers its own. Raises TypeError."""
+    raise TypeError(f"{type(row).__name__} is no kind of row that is signed")
+
+
+@record_of.register
+def _of_signature(row: Signature) -> dict[str, Any]:
+    return {
+        "decision": str(row.decision.public_id),
+        "evidence": row.decision.evidence_sha256,
+        "verdict": row.decision.verdict,
+        "meaning": row.meaning,
+        "printed_name": row.printed_name,
+        "signed_at": row.signed_at.astimezone(UTC).isoformat(),
+    }
+
+
+def manifest_of(row: Any) -> str:
+    """The digest that belongs to a signed row as it stands."""
+    return digest(record_of(row))
+
+
+def manifest_holds(row: Any) -> bool:
+    """Whether a signed row still says what was signed: its own digest is that of what it says now."""
+    stored: str = row.record_sha256
+    return stored == manifest_of(row)
