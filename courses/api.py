@@ -67,9 +67,15 @@ def _is_a_place(cursor: Any) -> bool:
 
 
 def names_for(request: Request) -> dict[str, bool]:
-    """Whether this caller may know whose order it is: who reads patients, or handles orders for them."""
+    """Whether this caller may know whose order it is, and what was administered before.
+
+    Names know who reads patients, or handles orders for them.
+    """
     user = request.user
-    return {"names": user.has_perm("labs.view_patient") or user.has_perm("courses.handle_order")}
+    return {
+        "names": user.has_perm("labs.view_patient") or user.has_perm("courses.handle_order"),
+        "administered": user.has_perm("courses.view_administration"),
+    }
 
 
 class OrderList(APIView):

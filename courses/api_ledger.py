@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from courses.ledger import ledger_of
 from courses.models import Administration, Course
 from courses.rules.ledger import Entry, Ledger
-from courses.serializers import ActivityShape, gigabecquerel
+from courses.pharmacy_shapes import ActivityShape, gigabecquerel
 
 
 def _activity(gbq: Any) -> dict[str, str] | None:

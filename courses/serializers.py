@@ -136,7 +136,9 @@ class CycleShape(serializers.ModelSerializer[Cycle]):
     """One cycle of a schedule."""
 
     administered_on = serializers.DateField(source="administration.administered_on", default=None)
-    administered = serializers.SerializerMethodField()
+    administered = serializers.SerializerMethodField(
+        help_text="null while the cycle has not been given, and for a caller who may not know activities given"
+    )
 
     class Meta:
         model = Cycle
@@ -144,8 +146,8 @@ class CycleShape(serializers.ModelSerializer[Cycle]):
 
     @extend_schema_field(ActivityShape(allow_null=True))
     def get_administered(self, cycle: Cycle) -> dict[str, str] | None:
-        """The administered activity, null while the cycle has not been given."""
-        if not hasattr(cycle, "administration"):
+        """The administered activity, null while there is none to tell."""
+        if not self.context["administered"] or not hasattr(cycle, "administration"):
             return None
         return {"value": gigabecquerel(cycle.administration.administered_gbq), "unit": "GBq"}
 

@@ -17,8 +17,9 @@ def hold_reasons(case: Case) -> Iterator[Reason]:
     if not held:
         return
     told = "; ".join(f"{each.by} since {day_words(each.on)}: {_unended(each.reason)}" for each in held)
-    people = " and ".join(dict.fromkeys(each.by for each in held))
-    own = "each takes back their own" if len(held) > 1 else "takes it back"
+    people = dict.fromkeys(each.by for each in held)
+    ends = [f"{name}, or a physician, takes back the hold of {name} with a reason" for name in people]
+    alone = f"{held[0].by}, or a physician, takes it back with a reason"
     yield Reason(
         rule=HOLD_RULE,
         action=Action.HOLD,
@@ -26,7 +27,7 @@ def hold_reasons(case: Case) -> Iterator[Reason]:
         threshold="nobody holds the course",
         source=_SOURCE,
         evidence=tuple(map(_evidence, held)),
-        release=f"{people}, or a physician, {own} with a reason",
+        release=alone if len(people) == 1 else "; ".join(ends),
     )
 
 

@@ -33,7 +33,7 @@ def prior_lacks(case: Case) -> Iterator[Lack]:
         resolve = "take back the record that is wrong"
     elif _is_open(records):
         why = "it was recorded that nobody knows whether there was one"
-        resolve = "ask the hospitals concerned, and record each treatment, or that there was none"
+        resolve = "ask the hospitals concerned; then record either each treatment, or that there was none"
     else:
         return
     yield Lack(

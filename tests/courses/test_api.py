@@ -196,6 +196,12 @@ def test_the_schedule_shows_what_was_given_and_what_is_planned(course: Course, p
     assert answer["cycles"][1]["administered"] is None
 
 
+def test_pharmacy_reads_when_cycles_are_and_not_what_was_given_before(course: Course, pharmacy: Client) -> None:
+    answer = pharmacy.get(f"/api/v1/courses/{course.public_id}/schedule/").json()
+    assert answer["cycles"][0]["administered_on"]
+    assert all(cycle["administered"] is None for cycle in answer["cycles"])
+
+
 def test_an_unknown_order_is_a_problem_in_json(pharmacy: Client) -> None:
     answer = pharmacy.get("/api/v1/orders/00000000-0000-4000-8000-000000000000/")
     assert answer.status_code == 404
