@@ -73,18 +73,30 @@ def facts(
         rules=rules,
         steps=(*steps, *more),
         go=Go(allowed=True, sentence="Signed by Dr One."),
-        directed=Directed(product=PRODUCT, activity_gbq=Decimal("7.4"), revision=1, administer_on=DAY),
+        directed=directed(),
         unit=unit(product_code=code),
         bags=(Bag(label="BAG-1", expires_at=at(20)),),
-        potassium=PotassiumSeen(
-            value=Decimal("4.1"), high=Decimal("5.1"), unit="mmol/L", collected_at=at(8), days_old=0
-        ),
+        potassium=potassium(),
         patient_number="T-1",
         birth_date=date(1961, 3, 2),
         today=DAY,
         now=now or at(12),
         zone=ZONE,
         next_planned_on=date(2026, 6, 29),
+    )
+    return replace(found, **changed)
+
+
+def directed(**changed: Any) -> Directed:
+    """The written directive of the day."""
+    found = Directed(product=PRODUCT, activity_gbq=Decimal("7.4"), revision=1, administer_on=DAY)
+    return replace(found, **changed)
+
+
+def potassium(**changed: Any) -> PotassiumSeen:
+    """A potassium of this morning that clears."""
+    found = PotassiumSeen(
+        value=Decimal("4.1"), high=Decimal("5.1"), unit="mmol/L", collected_at=at(8), days_old=0
     )
     return replace(found, **changed)
 

@@ -27,8 +27,8 @@ class Running:
         """How long it ran between two instants, without its interruptions; by itself, in all until now."""
         if self.started is None:
             return NONE
-        first = max(self.started, begin or self.started)
-        last = min(self.paused or self.ended or self.now, end or self.now, self.now)
+        first = max(self.started, (begin or self.started).astimezone(UTC))
+        last = min(self.paused or self.ended or self.now, (end or self.now).astimezone(UTC), self.now)
         whole = since(first, last)
         off = sum((_overlap(pause, first, last) for pause in self.pauses), NONE)
         return max(NONE, whole - off)

@@ -62,8 +62,8 @@ def _amino_acids(facts: DayFacts) -> DayLine:
         )
     ran = run.ran(end=facts.moment)
     since_when = f"since {clock(run.started, facts)}, {minutes(ran)}"
-    ended = run.ended is not None and run.ended <= facts.moment
-    if ended or (run.paused is not None and run.paused <= facts.moment):
+    ended = run.ended is not None and since(run.ended, facts.moment) >= timedelta(0)
+    if ended or (run.paused is not None and since(run.paused, facts.moment) >= timedelta(0)):
         return _line(
             "T-07",
             name,
@@ -102,7 +102,7 @@ def _bag_fault(facts: DayFacts) -> str:
     bag = next((each for each in facts.bags if each.label == label), None)
     if bag is None:
         return f"The bag {label or '(no label)'} is none that pharmacy handed out for this cycle."
-    if step is not None and bag.expires_at < step.at:
+    if step is not None and since(bag.expires_at, step.at) > timedelta(0):
         return f"The bag {label} had expired at {clock(bag.expires_at, facts)}."
     return ""
 
@@ -237,7 +237,7 @@ def _assay(facts: DayFacts) -> DayLine:
 def _measured(facts: DayFacts, unit: Unit) -> Measured:
     """The newest measurement: one at the bedside after pharmacy's, else pharmacy's own."""
     step = facts.newest(Happened.ASSAY)
-    if step is None or step.at < unit.measured.at:
+    if step is None or since(step.at, unit.measured.at) > timedelta(0):
         return unit.measured
     return Measured(gbq=Decimal(step.data["gbq"]), at=step.at)
 
@@ -255,7 +255,7 @@ def _expiry(facts: DayFacts) -> DayLine:
             source=rule.source,
         )
     ends, expires = after(facts.moment, facts.rules.infusion.most), facts.unit.expires_at
-    if ends > expires:
+    if since(expires, ends) > timedelta(0):
         return _line(
             "T-10",
             name,

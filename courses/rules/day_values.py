@@ -146,7 +146,8 @@ class DayFacts:
 
     def of(self, *kinds: Happened) -> list[Step]:
         """The steps of these kinds that have happened by now, oldest first."""
-        known = [step for step in self.steps if step.kind in kinds and step.at <= self.now]
+        now = self.now.astimezone(UTC)  # two times of one zone would be compared by the clock on the wall
+        known = [step for step in self.steps if step.kind in kinds and step.at.astimezone(UTC) <= now]
         return sorted(known, key=lambda step: step.at.astimezone(UTC))
 
     def newest(self, *kinds: Happened) -> Step | None:

@@ -9,7 +9,19 @@ import pytest
 from courses.rules.day_gate import release_blockers, start_blockers, warnings
 from courses.rules.day_steps import IDS, day_lines, next_line
 from courses.rules.day_values import Bag, DayFacts, Go, Happened, PotassiumSeen, StepState
-from tests.builders_day_rules import EMA, US, ZONE, at, facts, given, happened, line, unit
+from tests.builders_day_rules import (
+    EMA,
+    US,
+    ZONE,
+    at,
+    directed,
+    facts,
+    given,
+    happened,
+    line,
+    potassium,
+    unit,
+)
 
 
 def blocked(found: DayFacts) -> list[str]:
@@ -117,14 +129,14 @@ def test_another_label_blocks():
 
 
 def test_a_unit_made_for_an_older_revision_blocks():
-    found = facts(unit=unit(revision=1), directed=replace(facts().directed, revision=2))
+    found = facts(unit=unit(revision=1), directed=directed(revision=2))
     assert blocked(found) == ["UNIT"]
     assert "revision 2 holds now" in line(found, "UNIT").sentence
 
 
 def test_a_void_directive_and_one_of_another_day_block():
-    assert blocked(facts(directed=replace(facts().directed, holds=False))) == ["UNIT"]
-    assert blocked(facts(directed=replace(facts().directed, administer_on=date(2026, 5, 5)))) == ["UNIT"]
+    assert blocked(facts(directed=directed(holds=False))) == ["UNIT"]
+    assert blocked(facts(directed=directed(administer_on=date(2026, 5, 5)))) == ["UNIT"]
 
 
 def test_the_code_of_another_lutetium_product_blocks():
@@ -162,7 +174,7 @@ def test_over_10_percent_warns_more_than_20_blocks_and_exactly_20_warns(gbq: str
     ],
 )
 def test_the_bands_of_a_half_activity_lie_around_3_7(gbq: str, state: StepState):
-    half = replace(facts().directed, activity_gbq=Decimal("3.7"))
+    half = directed(activity_gbq=Decimal("3.7"))
     assert line(facts(unit=unit(gbq=gbq), directed=half), "T-09").state is state
 
 
@@ -221,7 +233,7 @@ def test_pregnancy_is_asked_of_everybody_and_only_an_excluding_answer_passes(fin
     ids=["high", "haemolysed", "old", "no limit", "no number", "only a lower bound"],
 )
 def test_a_potassium_that_does_not_clear_blocks_in_the_eu_and_warns_in_the_us(changed: dict):
-    seen = replace(facts().potassium, **changed)
+    seen = potassium(**changed)
     assert blocked(facts(protocol=EMA, potassium=seen)) == ["T-05"]
     assert blocked(facts(protocol=US, potassium=seen)) == []
     assert warned(facts(protocol=US, potassium=seen)) == ["T-05"]
