@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from courses.rules.activity import Deviation, Measured, both_units, decayed, deviation_percent, judge_assay
-from courses.rules.day_times import amino_acids
+from courses.rules.day_times import Running, amino_acids
 from courses.rules.day_values import (
     DayFacts,
     DayLine,
@@ -83,16 +83,25 @@ def _amino_acids(facts: DayFacts) -> DayLine:
             until=allowed,
             source=rule.source,
         )
-    if run.longest_pause > rule.longest_pause:
-        return _line(
-            "T-07",
-            name,
-            StepState.WARNING,
-            f"Amino acids ran {minutes(ran)}, with an interruption of {minutes(run.longest_pause)}.",
-            remedy="Tell the physicist and note what was decided.",
-            source=rule.source,
-        )
+    if doubt := _amino_doubt(run, ran, facts):
+        return _line("T-07", name, StepState.WARNING, doubt[0], remedy=doubt[1], source=rule.source)
     return _line("T-07", name, StepState.DONE, f"Amino acids running {since_when}.", source=rule.source)
+
+
+def _amino_doubt(run: Running, ran: timedelta, facts: DayFacts) -> tuple[str, str] | None:
+    """What is odd about amino acids that ran long enough, and what to do about it."""
+    rule = facts.rules.amino_acids
+    if ran > rule.in_all + rule.in_all_tolerance:
+        return (
+            f"Amino acids running for {minutes(ran)}, longer than a bag lasts.",
+            "Check the time of their start, and that a bag is still running.",
+        )
+    if run.longest_pause > rule.longest_pause:
+        return (
+            f"Amino acids ran {minutes(ran)}, with an interruption of {minutes(run.longest_pause)}.",
+            "Tell the physicist and note what was decided.",
+        )
+    return None
 
 
 def _bag_fault(facts: DayFacts) -> str:
@@ -119,7 +128,7 @@ def _scanned(facts: DayFacts) -> DayLine:
             "No written directive holds for this cycle.",
             remedy="A physician marked as authorised user signs the decision first.",
         )
-    if directed.administer_on != facts.today:
+    if directed.administer_on != facts.moment.astimezone(facts.zone).date():
         return _line(
             "UNIT",
             name,

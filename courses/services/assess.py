@@ -14,7 +14,8 @@ from django.db.models.functions import Coalesce
 from courses.answer import answer
 from courses.chart import as_stated, read_chart
 from courses.library import UnknownProtocol, engine, protocol, protocol_sha256
-from courses.models import ChartFact, Course, Cycle, Decision, FactConfirmation
+from courses.models import ChartFact, Course, Cycle, Decision, FactConfirmation, Order
+from courses.rules.order_states import LIVE_STATES, OrderKind
 from courses.rules.recommend import recommend_or_hold
 from courses.rules.values import Chart, Recommendation
 from courses.services.faults import hold_changed_protocol, try_to_hold
@@ -201,13 +202,30 @@ def _severity(recommendation: Recommendation) -> tuple[int, ...]:
 def _is_news(
     decision: Decision | None, *, cycle: Cycle, recommendation: Recommendation, evidence: str
 ) -> bool:
-    """Same evidence and same verdict: nothing to write."""
+    """Same evidence and same verdict: nothing to write, unless what was signed on it is used up."""
     return (
         decision is None
         or decision.cycle_id != cycle.pk
         or decision.verdict != recommendation.verdict.key
         or decision.evidence_sha256 != evidence
+        or is_used_up(decision)
     )
+
+
+def is_used_up(decision: Decision) -> bool:
+    """Whether a signature on this verdict has had its effect: its orders were given, cancelled or voided.
+
+    A signature lets something be given once. What is planned after a day on which nothing, or a part, was
+    given is signed anew.
+    """
+    origin = decision.verdict_origin_id
+    orders = Order.objects.filter(
+        Q(directive__signature__decision_id=origin) | Q(directive__signature__decision__confirms_id=origin),
+        kind=OrderKind.RADIOPHARMACEUTICAL.value,
+        cycle_id=decision.cycle_id,
+    )
+    states = set(orders.values_list("state", flat=True)) if decision.activity_gbq is not None else set()
+    return bool(states) and not states & {state.value for state in LIVE_STATES}
 
 
 def evidence_sha256(*, chart: Chart, protocol_id: str) -> str:
@@ -234,6 +252,7 @@ def _record(
         before is not None
         and before.cycle_id == cycle.pk
         and before.verdict == recommendation.verdict.key
+        and not is_used_up(before)
         # What has still to be confirmed cannot rest on a signature: it is signed anew once it is.
         and not recommendation.to_confirm
         and (before.protocol_id, before.protocol_sha256) == (course.protocol_id, course.protocol_sha256)
