@@ -14,12 +14,11 @@ from django.db.models.functions import Coalesce
 from courses.answer import answer
 from courses.chart import as_stated, read_chart
 from courses.library import UnknownProtocol, engine, protocol, protocol_sha256
-from courses.models import ChartFact, Course, Cycle, Decision, FactConfirmation, Order
-from courses.rules.order_states import LIVE_STATES, OrderKind
+from courses.models import ChartFact, Course, Cycle, Decision, FactConfirmation
 from courses.rules.recommend import recommend_or_hold
 from courses.rules.values import Chart, Recommendation
 from courses.services.faults import hold_changed_protocol, try_to_hold
-from courses.services.locking import locked_open_course, next_cycle
+from courses.services.locking import locked_open_course, next_cycle, void_origin
 from courses.services.order_plan import follow_with_orders
 from courses.signals import decision_recorded
 from courses.situation import situation_of
@@ -202,30 +201,24 @@ def _severity(recommendation: Recommendation) -> tuple[int, ...]:
 def _is_news(
     decision: Decision | None, *, cycle: Cycle, recommendation: Recommendation, evidence: str
 ) -> bool:
-    """Same evidence and same verdict: nothing to write, unless what was signed on it is used up."""
+    """Same evidence and same verdict: nothing to write, unless what was signed on it holds no longer."""
     return (
         decision is None
         or decision.cycle_id != cycle.pk
         or decision.verdict != recommendation.verdict.key
         or decision.evidence_sha256 != evidence
-        or is_used_up(decision)
+        or _is_signed_out(decision, cycle=cycle)
     )
 
 
-def is_used_up(decision: Decision) -> bool:
-    """Whether a signature on this verdict has had its effect: its orders were given, cancelled or voided.
+def _is_signed_out(decision: Decision, *, cycle: Cycle) -> bool:
+    """Whether the directive signed on this verdict is void: going ahead once more takes a new signature.
 
-    A signature lets something be given once. What is planned after a day on which nothing, or a part, was
-    given is signed anew.
+    Pharmacy cancelled its order, or answered a recall; a decision that is signed already cannot be signed.
     """
-    origin = decision.verdict_origin_id
-    orders = Order.objects.filter(
-        Q(directive__signature__decision_id=origin) | Q(directive__signature__decision__confirms_id=origin),
-        kind=OrderKind.RADIOPHARMACEUTICAL.value,
-        cycle_id=decision.cycle_id,
-    )
-    states = set(orders.values_list("state", flat=True)) if decision.activity_gbq is not None else set()
-    return bool(states) and not states & {state.value for state in LIVE_STATES}
+    if decision.activity_gbq is None or decision.cycle_id != cycle.pk:
+        return False
+    return void_origin(cycle) == decision.verdict_origin_id
 
 
 def evidence_sha256(*, chart: Chart, protocol_id: str) -> str:
@@ -252,7 +245,7 @@ def _record(
         before is not None
         and before.cycle_id == cycle.pk
         and before.verdict == recommendation.verdict.key
-        and not is_used_up(before)
+        and not _is_signed_out(before, cycle=cycle)
         # What has still to be confirmed cannot rest on a signature: it is signed anew once it is.
         and not recommendation.to_confirm
         and (before.protocol_id, before.protocol_sha256) == (course.protocol_id, course.protocol_sha256)

@@ -10,7 +10,9 @@ from courses.services.infusions import Infused
 from courses.services.therapy_day import BadStep
 
 
-def infused_on(day: TherapyDay, *, state: DayState, route: str = "") -> Infused:
+def infused_on(
+    day: TherapyDay, *, state: DayState, route: str = "", delivered_gbq: Decimal | None = None
+) -> Infused:
     """Start, end, assay and residuals as the steps say; the unit is the one authorised or handed out.
 
     Raises BadStep where no start or no end stands.
@@ -41,6 +43,7 @@ def infused_on(day: TherapyDay, *, state: DayState, route: str = "") -> Infused:
             if row.kind == "residual" and row.happened_at >= end.happened_at
         ),
         route=route,
+        delivered_gbq=delivered_gbq,
     )
 
 

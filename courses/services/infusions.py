@@ -33,6 +33,7 @@ from courses.services.authority import check_right, stated
 from courses.services.baseline import lock_baselines
 from courses.services.day_state import standing_of
 from courses.services.incidents import open_incident
+from courses.services.orders import void_directive
 from courses.services.start import authorisation_for, open_unauthorised
 from courses.services.therapy_day import BadStep, rules_of
 from labs.clinic_days import clinic_day
@@ -300,7 +301,12 @@ def _settle(*, course: Course, infusion: Infusion, by: User, now: datetime) -> N
     elif infusion.ended_how == InfusionEnd.COMPLETE and infusion.delivered_gbq > 0:
         administer(course=course, infusion=infusion, by=by, now=now)
     else:
+        # What comes next, whatever the judgement, is signed anew.
         close_orders(cycle=cycle, by=by, now=now)
+        if infusion.directive_id is not None:
+            void_directive(
+                directive_id=infusion.directive_id, reason_code="given-in-part", decision=None, now=now
+            )
 
 
 def administer(*, course: Course, infusion: Infusion, by: User, now: datetime) -> None:

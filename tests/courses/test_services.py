@@ -521,9 +521,8 @@ def test_queries_of_an_assessment_do_not_grow_with_history(
         draw(signed_third.patient, add_days(date(2026, 3, 20), day))
     at = clinic_time(date(2026, 4, 28), 18)
     assess_course(course_id=signed_third.pk, now=at)
-    # The course is locked without joins, so patient and decision are read one by one under the lock;
-    # and of a signed go it is asked whether its orders still live.
-    with django_assert_max_num_queries(16):  # type: ignore[attr-defined]
+    # The course is locked without joins, so patient and decision are read one by one under the lock.
+    with django_assert_max_num_queries(15):  # type: ignore[attr-defined]
         assess_course(course_id=signed_third.pk, now=at)
 
 

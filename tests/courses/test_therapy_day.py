@@ -37,7 +37,6 @@ from tests.builders_day import (
     ready_cycle,
     second_nurse,
     sign_now,
-    state_of,
     step,
     until_start,
 )
@@ -268,7 +267,7 @@ def test_a_correction_is_a_new_version_with_its_reason_and_the_newest_counts(day
     with pytest.raises(BadStep, match="corrected before"):
         correct_step(step=first, reason="again", by=nurse(), now=at(12))
     with pytest.raises(BadStep, match="reason"):
-        correct_step(step=second, reason=" ​", by=nurse(), now=at(12))
+        correct_step(step=second, reason=" \u200b", by=nurse(), now=at(12))
     correct_step(step=second, reason="of another patient", by=nurse(), take_back=True, now=at(12))
     with pytest.raises(StartRefused) as refused:
         authorise(day)
