@@ -1,18 +1,14 @@
 """A day of therapy by the API alone: for people with a session, with If-Match, keys and named refusals."""
 
-import importlib
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
 
 from courses.models import Administration, Directive, Infusion, Order, TherapyDay
-from labs import clock
 from tests.builders import colleague, draw
 from tests.builders_day import DAY, at, dispense, nurse, physician, ready_cycle, second_nurse, sign_now
 
@@ -46,23 +42,10 @@ class Clinic:
 
 
 @pytest.fixture
-def clinic(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
-    """The people of a day; every service reads the clock that the test sets."""
-    shown = [at(9)]
-    for module in _readers_of_the_clock():
-        monkeypatch.setattr(module, "database_now", lambda: shown[0])
-    yield Clinic(lambda when: shown.__setitem__(0, when))
-
-
-def _readers_of_the_clock() -> list[Any]:
-    """Every module that reads the clock; what is first imported under a test's clock would keep it."""
-    importlib.import_module(settings.ROOT_URLCONF)
-    return [
-        module
-        for name, module in list(sys.modules.items())
-        if name.startswith(("courses.", "labs."))
-        and getattr(module, "database_now", None) is clock.database_now
-    ]
+def clinic(set_clock: Callable[[datetime], None]) -> Clinic:
+    """The people of a day, in the morning; every service reads the clock that the test sets."""
+    set_clock(at(9))
+    return Clinic(set_clock)
 
 
 def step(clinic: Clinic, day: str, kind: str, when: datetime, *, who: str = "day-nurse", **more: Any) -> Any:
