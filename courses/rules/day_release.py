@@ -25,25 +25,30 @@ def _line(id_: str, name: str, state: StepState, sentence: str, **more: Any) -> 
 
 
 def _cover(facts: DayFacts) -> DayLine:
-    """Where it is ordered nobody goes home without it, or without a physician's word why not."""
-    name = "Corticosteroid cover"
-    if not facts.cover_ordered:
+    """Where it is ordered nobody goes home without it, or without a physician's word why not.
+
+    Where nobody knows whether there is peritoneal or mesenteric disease, that is settled before the start.
+    """
+    name, unknown = "Corticosteroid cover", facts.peritoneal_disease is None
+    if not facts.cover_ordered and not unknown:
         return _line("COVER", name, StepState.NOT_NEEDED, "Not ordered for this cycle.")
     given = [step for step in facts.of(Happened.STEROID) if step.data.get("why") in ("cover", "left_out")]
     if not given:
         return _line(
             "COVER",
             name,
-            StepState.DUE,
-            "Ordered for this cycle and not begun.",
-            for_release=True,
+            StepState.BLOCKED if unknown else StepState.DUE,
+            "Whether there is peritoneal or mesenteric disease is not known."
+            if unknown
+            else "Ordered for this cycle and not begun.",
             remedy="Record its first dose, or a physician records why it is left out.",
+            for_start=unknown,
+            for_release=True,
         )
     step = given[-1]
     if step.data["why"] == "left_out":
-        return _line(
-            "COVER", name, StepState.WARNING, f"Left out by {step.by}: {step.data.get('reason', '')}."
-        )
+        said = f"Left out by {step.by}: {step.data.get('reason', '')}."
+        return _line("COVER", name, StepState.WARNING, said)
     return _line(
         "COVER", name, StepState.DONE, f"{step.data.get('medicine', '')} at {clock(step.at, facts)}."
     )

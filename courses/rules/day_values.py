@@ -126,7 +126,8 @@ class DayFacts:
     """Everything the rules of the day may know at one instant.
 
     `patient_number` and `birth_date` are the two identifiers; `next_planned_on` the day of the next cycle;
-    `cover_ordered` whether corticosteroid cover belongs to the cycle's orders.
+    `cover_ordered` whether corticosteroid cover belongs to the cycle's orders; of peritoneal or mesenteric
+    disease None says that nobody knows.
     """
 
     rules: DayRules
@@ -143,6 +144,7 @@ class DayFacts:
     zone: ZoneInfo
     next_planned_on: date | None = None
     cover_ordered: bool = False
+    peritoneal_disease: bool | None = False
 
     def of(self, *kinds: Happened) -> list[Step]:
         """The steps of these kinds that have happened by now, oldest first."""

@@ -7,6 +7,7 @@ import pytest
 
 from courses.models import (
     Administration,
+    Cycle,
     Decision,
     Directive,
     Incident,
@@ -22,9 +23,17 @@ from courses.services.authority import NotAllowed, Refused
 from courses.services.day_end import ReleaseRefused, end_not_given, rebook, release
 from courses.services.judgements import judge_cycle
 from courses.services.sign import current_signature
-from courses.services.start import StartRefused, record_sha256
+from courses.services.start import StartRefused, authorise_start, record_sha256
 from courses.services.therapy_day import BadStep, correct_step, record_step
-from tests.builders import colleague, draw, sign
+from tests.builders import (
+    colleague,
+    draw,
+    give_cycle,
+    judge,
+    make_course,
+    make_patient,
+    record_administration,
+)
 from tests.builders_day import (
     DAY,
     at,
@@ -142,7 +151,6 @@ def test_every_blocker_is_named_with_its_remedy():
     assert all(each.remedy for each in refused.value.blockers)
 
 
-@pytest.mark.hazard("HZ-49")
 def test_nothing_starts_in_a_cycle_whose_decision_no_longer_says_go(day: TherapyDay):
     draw(day.cycle.course.patient, DAY, PLT="60")
     with pytest.raises(StartRefused) as refused:
@@ -152,6 +160,51 @@ def test_nothing_starts_in_a_cycle_whose_decision_no_longer_says_go(day: Therapy
     assert order.state == "dispensed"
     assert order.events.filter(from_state="dispensed", to_state="dispensed").exists()
     assert Decision.objects.filter(course=day.cycle.course).latest("pk").action == "delay"
+
+
+@pytest.mark.hazard("HZ-49")
+def test_a_cycle_planned_too_early_cannot_be_opened_or_started():
+    first = ready_cycle(on=date(2026, 4, 13))
+    give_cycle(first, by=physician())
+    second = first.course.cycles.get(number=2)
+    second.planned_on = DAY  # three weeks after the first
+    second.save(update_fields=["planned_on"])
+    draw(first.course.patient, date(2026, 5, 1))
+    decision = assess_course(course_id=first.course_id, now=at(9))
+    assert decision is not None
+    assert decision.action not in ("proceed", "reduce")
+    with pytest.raises(Refused, match="no active order"):
+        opened(second)
+
+
+@pytest.mark.hazard("HZ-55")
+def test_steroid_cover_that_is_ordered_is_begun_before_the_patient_goes_home():
+    cycle = ready_cycle(disease="yes")
+    dispense(cycle)
+    day = opened(cycle)
+    until_start(day)
+    authorise(day)
+    infuse(day)
+    step(day, "observation", at(14, 40), finding="well")
+    step(day, "release_survey", at(14, 41), microsievert_per_hour="18", metres="1")
+    with pytest.raises(ReleaseRefused) as refused:
+        release(day=day, by=nurse(), now=at(14, 45))
+    assert codes(refused) == ["COVER"]
+    with pytest.raises(NotAllowed, match="Only a physician"):
+        step(day, "steroid", at(14, 46), why="left_out", reason="not needed")
+    step(day, "steroid", at(14, 46), why="cover", medicine="dexamethasone", amount="4 mg")
+    release(day=day, by=nurse(), now=at(14, 47))
+
+
+@pytest.mark.hazard("HZ-55")
+def test_an_unknown_peritoneal_disease_lets_no_day_open():
+    course = make_course(make_patient(), first_on=DAY, by=physician(), disease="unknown")
+    draw(course.patient, date(2026, 5, 1))
+    decision = assess_course(course_id=course.pk, now=at(9))
+    assert decision is not None
+    assert decision.action == "hold"
+    with pytest.raises(Refused, match="no active order"):
+        opened(course.cycles.get(number=1))
 
 
 def test_a_late_result_that_changes_only_a_note_leaves_the_start_allowed(day: TherapyDay):
@@ -196,8 +249,6 @@ def test_who_checked_the_start_does_not_authorise_it():
 
 
 def test_a_nurse_and_a_stale_password_authorise_nothing(day: TherapyDay):
-    from courses.services.start import authorise_start  # noqa: PLC0415
-
     with pytest.raises(NotAllowed, match="Only a physician authorises"):
         authorise(day, by=nurse())
     with pytest.raises(NotAllowed, match="password"):
@@ -385,64 +436,54 @@ def test_once_an_infusion_was_started_it_is_recorded_and_not_called_not_given(da
 # --- A half activity -------------------------------------------------------------------------
 
 
-def half_day() -> TherapyDay:
-    """The second cycle at half activity, after low platelets between the cycles."""
-    cycle = ready_cycle(on=date(2026, 3, 9))
-    course = cycle.course
-    from tests.builders import give_cycle  # noqa: PLC0415
-
-    Order.objects.filter(cycle=cycle)
-    _give_elsewise(cycle)
-    second = course.cycles.get(number=2)
-    assert second.planned_on == DAY
+@pytest.fixture
+def half() -> Cycle:
+    """A second cycle at half activity: platelets were low between the cycles and have recovered."""
+    first = ready_cycle(on=date(2026, 3, 9))
+    record_administration(
+        cycle=first,
+        administered_on=first.planned_on,
+        administered_gbq=Decimal("7.4"),
+        by=physician(),
+        now=at(16, on=first.planned_on),
+    )
+    course = first.course
     draw(course.patient, date(2026, 4, 6), PLT="60")
     assess_course(course_id=course.pk, now=at(12, on=date(2026, 4, 6)))
     draw(course.patient, date(2026, 5, 1), PLT="180")
-    assert give_cycle
-    return second
-
-
-def _give_elsewise(cycle) -> None:
-    from courses.services.course import record_administration  # noqa: PLC0415
-
-    record_administration(
-        cycle=cycle,
-        administered_on=cycle.planned_on,
-        administered_gbq=Decimal("7.4"),
-        by=physician(),
-        now=at(16, on=cycle.planned_on),
-    )
-
-
-def test_a_half_activity_is_judged_around_3_7():
-    second = half_day()
-    decision = assess_course(course_id=second.course_id, now=at(12, on=date(2026, 5, 2)))
+    friday = date(2026, 5, 1)
+    decision = assess_course(course_id=course.pk, now=at(12, on=friday))
     assert decision is not None
-    if decision.answer.get("to_confirm"):
-        from tests.builders import judge  # noqa: PLC0415
-
-        item = decision.answer["to_confirm"][0]
+    for item in decision.answer.get("to_confirm", []):
         judge(
-            second.course,
+            course,
             "occurrence_reviews",
-            at=at(12, 30, on=date(2026, 5, 2)),
+            at=at(12, 30, on=friday),
             rule=item["rule"],
             onset=item["onset"],
             counts=True,
-            track=item.get("track"),
-            grade=item.get("grade"),
+            track=item["track"],
+            grade=item["grade"],
         )
-        decision = assess_course(course_id=second.course_id, now=at(13, on=date(2026, 5, 2)))
-        assert decision is not None
-    assert (decision.action, decision.activity_gbq) == ("reduce", Decimal("3.7"))
-    sign(decision, by=physician(), now=at(13, on=date(2026, 5, 2)))
-    dispense(second, gbq="4.45", now=at(11, 50))
-    day = opened(second)
+    sign_now(course, now=at(13, on=friday))
+    second = course.cycles.get(number=2)
+    assert second.planned_on == DAY
+    return second
+
+
+@pytest.mark.parametrize(("gbq", "allowed"), [("4.44", True), ("4.45", False), ("7.4", False)])
+def test_a_half_activity_is_judged_around_3_7(half: Cycle, gbq: str, allowed: bool):
+    dispense(half, gbq=gbq, now=at(11, 59))
+    day = opened(half)
     until_start(day)
+    if allowed:
+        authorise(day)
+        assert infuse(day).deviation == ""
+        return
     with pytest.raises(StartRefused) as refused:
         authorise(day)
     assert codes(refused) == ["T-09"]
-    assert "3.7 GBq" in str(refused.value)
+    assert "3.7 GBq (100 mCi) directed" in str(refused.value)
 
 
 # --- A part of a cycle -----------------------------------------------------------------------
