@@ -20,20 +20,13 @@ from courses.models import (
 )
 from courses.services.assess import assess_course
 from courses.services.authority import NotAllowed, Refused
+from courses.services.course import record_administration
 from courses.services.day_end import ReleaseRefused, end_not_given, rebook, release
 from courses.services.judgements import judge_cycle
 from courses.services.sign import current_signature
 from courses.services.start import StartRefused, authorise_start, record_sha256
 from courses.services.therapy_day import BadStep, correct_step, record_step
-from tests.builders import (
-    colleague,
-    draw,
-    give_cycle,
-    judge,
-    make_course,
-    make_patient,
-    record_administration,
-)
+from tests.builders import colleague, draw, judge
 from tests.builders_day import (
     DAY,
     at,
@@ -165,7 +158,13 @@ def test_nothing_starts_in_a_cycle_whose_decision_no_longer_says_go(day: Therapy
 @pytest.mark.hazard("HZ-49")
 def test_a_cycle_planned_too_early_cannot_be_opened_or_started():
     first = ready_cycle(on=date(2026, 4, 13))
-    give_cycle(first, by=physician())
+    record_administration(
+        cycle=first,
+        administered_on=first.planned_on,
+        administered_gbq=Decimal("7.4"),
+        by=physician(),
+        now=at(16, on=first.planned_on),
+    )
     second = first.course.cycles.get(number=2)
     second.planned_on = DAY  # three weeks after the first
     second.save(update_fields=["planned_on"])
@@ -197,14 +196,16 @@ def test_steroid_cover_that_is_ordered_is_begun_before_the_patient_goes_home():
 
 
 @pytest.mark.hazard("HZ-55")
-def test_an_unknown_peritoneal_disease_lets_no_day_open():
-    course = make_course(make_patient(), first_on=DAY, by=physician(), disease="unknown")
-    draw(course.patient, date(2026, 5, 1))
-    decision = assess_course(course_id=course.pk, now=at(9))
-    assert decision is not None
-    assert decision.action == "hold"
-    with pytest.raises(Refused, match="no active order"):
-        opened(course.cycles.get(number=1))
+def test_an_unknown_peritoneal_disease_blocks_the_start_until_a_physician_decides():
+    cycle = ready_cycle(disease="unknown")
+    dispense(cycle)
+    day = opened(cycle)
+    until_start(day)
+    with pytest.raises(StartRefused) as refused:
+        authorise(day)
+    assert codes(refused) == ["COVER"]
+    step(day, "steroid", at(11, 59), by=physician(), why="left_out", reason="no disease on the scan of April")
+    authorise(day)
 
 
 def test_a_late_result_that_changes_only_a_note_leaves_the_start_allowed(day: TherapyDay):

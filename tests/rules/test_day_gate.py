@@ -458,6 +458,17 @@ def test_ordered_steroid_cover_is_begun_or_left_out_by_a_physician_before_releas
         assert release(replace(found, steps=(*found.steps, step))) == []
 
 
+@pytest.mark.hazard("HZ-55")
+@pytest.mark.parametrize("disease", [True, False, None])
+@pytest.mark.parametrize("word", ["", "cover", "left_out"])
+def test_steroid_cover_by_what_is_known_of_the_disease_and_what_was_done(disease: bool | None, word: str):
+    steps = (happened("steroid", at(11), medicine="x", why=word, reason="y"),) if word else ()
+    found = facts(*steps, cover_ordered=bool(disease), peritoneal_disease=disease)
+    assert (blocked(found) == ["COVER"]) is (disease is None and not word)
+    needed = disease is not False and not word
+    assert ("COVER" in release(found)) is needed
+
+
 def test_a_residual_that_was_not_measured_is_warned_of():
     found = facts(*given(start=at(12), end=at(12, 35)), now=at(13))
     assert line(found, "T-17").state is StepState.WARNING
