@@ -10,7 +10,6 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import get_object_or_404
@@ -24,16 +23,25 @@ from courses.api_actions import (
     CREATES,
     IF_MATCH,
     KEY,
-    InstantField,
     Problem,
     StrictShape,
-    WrittenField,
     check_if_match,
     done,
     etag_of,
     problems,
     read_body,
     take,
+)
+from courses.day_bodies import (
+    AuthoriseShape,
+    CorrectionShape,
+    InfusionShape,
+    JudgeShape,
+    NotGivenShape,
+    OpenShape,
+    RebookShape,
+    ReleaseShape,
+    StepShape,
 )
 from courses.day_shapes import day_line, day_shape
 from courses.models import Cycle, TherapyDay, TherapyStep
@@ -77,84 +85,6 @@ class DayView(APIView):
     def day(self, public_id: UUID) -> TherapyDay:
         """The day of an address, or 404."""
         return get_object_or_404(self.queryset.all(), public_id=public_id)
-
-
-class OpenShape(StrictShape):
-    """The cycle whose day begins."""
-
-    course = serializers.UUIDField()
-    cycle = serializers.IntegerField(min_value=1)
-
-
-class SecondShape(StrictShape):
-    """The second person, who proves to be there."""
-
-    username = serializers.CharField()
-    password = serializers.CharField(trim_whitespace=False)
-
-
-class StepShape(StrictShape):
-    """One thing that happened; `data` is asked for by the kind."""
-
-    kind = serializers.CharField()
-    data = serializers.DictField(required=False, default=dict)  # type: ignore[assignment]  # a field
-    happened_at = InstantField(required=False)
-    second = SecondShape(required=False)
-    password = serializers.CharField(required=False, trim_whitespace=False)
-
-
-class CorrectionShape(StrictShape):
-    """A new version of one entry, or that it is taken back."""
-
-    reason = serializers.CharField()
-    data = serializers.DictField(required=False)  # type: ignore[assignment]  # a field
-    happened_at = InstantField(required=False)
-    take_back = serializers.BooleanField(required=False, default=False)
-    second = SecondShape(required=False)
-    password = serializers.CharField(required=False, trim_whitespace=False)
-
-
-class AuthoriseShape(StrictShape):
-    """The physician's password, given again."""
-
-    password = serializers.CharField(trim_whitespace=False)
-
-
-class InfusionShape(StrictShape):
-    """What the steps do not say: another route; the delivered activity where nothing was measured."""
-
-    route = serializers.CharField(required=False, default="")
-    delivered = WrittenField(required=False, help_text="text with its unit, for example 6.9 GBq")
-
-
-class JudgeShape(StrictShape):
-    """A physician's word on the part that waits."""
-
-    counts = serializers.BooleanField()
-    remainder = WrittenField(required=False, help_text="text with its unit, for example 3 GBq")
-    reason = serializers.CharField()
-    password = serializers.CharField(trim_whitespace=False)
-
-
-class NotGivenShape(StrictShape):
-    """Why nothing was given, and what becomes of the vial."""
-
-    reason = serializers.CharField()
-    note = serializers.CharField(required=False, default="", allow_blank=True)
-    vial = serializers.CharField(required=False, default="", allow_blank=True)
-    rebook_on = serializers.DateField(required=False)
-
-
-class ReleaseShape(StrictShape):
-    """What happened, where a patient left all the same."""
-
-    left_against = serializers.CharField(required=False, default="", allow_blank=True)
-
-
-class RebookShape(StrictShape):
-    """The new day of a cycle that was not given."""
-
-    on = serializers.DateField()
 
 
 class Days(DayView):

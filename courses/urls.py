@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from courses.views import day, day_acts, decisions, facts, moving, protocols
+from courses.views import back_entry, day, day_acts, decisions, facts, moving, protocols
 
 app_name = "courses"
 _COURSE = "courses/<uuid:public_id>"
@@ -14,6 +14,7 @@ urlpatterns = [
     path(f"{_COURSE}/facts/<uuid:fact_id>/withdraw/", facts.withdraw, name="withdraw_fact"),
     path(f"{_COURSE}/facts/<uuid:fact_id>/confirm/", facts.confirm, name="confirm_fact"),
     path(f"{_COURSE}/protocol/", moving.move, name="move"),
+    path(f"{_COURSE}/cycles/<int:number>/given/", back_entry.back_entry, name="back_entry"),
     path(f"{_DAY}/", day.sheet, name="day"),
     path(f"{_DAY}/print/", day.printed, name="day_print"),
     path(f"{_DAY}/open", day.open_, name="day_open"),

@@ -9,7 +9,7 @@ from django import forms
 
 from courses.day_data import STEPS, Asked, Shape
 from courses.forms.base import CHOOSE, day_field, reason_field
-from courses.models import VialFate
+from courses.models import InfusionEnd, VialFate
 from courses.rules.activity import BadActivity, read_activity
 from courses.rules.day_values import Happened
 from courses.services.day_end import NotGiven
@@ -134,6 +134,19 @@ class InfusionForm(DayForm):
         label="Delivered activity, with its unit",
         required=False,
         help_text="Only where nothing was measured, or the measurements cannot say it.",
+    )
+
+
+class BackEntryForm(DayForm):
+    """An infusion that was given without the sheet of its day, as far as it is known."""
+
+    started_at = when_field("Started", required=True)
+    ended_at = when_field("Ended", required=True)
+    ended_how = forms.ChoiceField(label="How it ended", choices=[CHOOSE, *InfusionEnd.choices])
+    product = forms.CharField(label="Product, by its full name", max_length=120)
+    delivered_gbq = ActivityField(label="Delivered activity, with its unit")
+    route = forms.CharField(
+        label="Another route than directed", required=False, max_length=200, help_text="Leave empty if not."
     )
 
 

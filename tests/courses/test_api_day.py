@@ -49,7 +49,7 @@ def clinic(set_clock: Callable[[datetime], None]) -> Clinic:
 
 
 def step(clinic: Clinic, day: str, kind: str, when: datetime, *, who: str = "day-nurse", **more: Any) -> Any:
-    special = {key: more.pop(key) for key in ("second", "password") if key in more}
+    special: dict[str, Any] = {key: more.pop(key) for key in ("second", "password") if key in more}
     answer = clinic.send(who, f"{day}/steps/", {"kind": kind, "data": more, **special}, when=when)
     assert answer.status_code == 201, answer.json()
     return answer.json()

@@ -1,5 +1,6 @@
 """A day of therapy in the browser: one step after the other, what is refused, and who sees what."""
 
+from decimal import Decimal
 from html import unescape
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from courses.models import Administration, Cycle, Infusion, StartAuthorisation, TherapyDay
+from courses.models import Administration, Cycle, Incident, Infusion, StartAuthorisation, TherapyDay
 from tests.builders import colleague, draw
 from tests.builders_day import (
     DAY,
@@ -249,6 +250,28 @@ def test_the_sheet_for_paper_says_what_it_is_valid_for(cycle: Cycle, enter_as, s
     assert "printed 4 May 2026 12:00 CEST" in page
     assert "If any newer result exists" in page
     assert "7.4 GBq (200 mCi)" in page
+
+
+@pytest.mark.hazard("HZ-62")
+@pytest.mark.hazard("HZ-63")
+def test_what_was_given_while_the_system_was_down_is_entered_as_it_happened(cycle, enter_as, set_clock):
+    set_clock(at(18))
+    browser = enter_as(nurse())
+    address = url(cycle, "back_entry", "1")
+    assert address in text(browser.get(url(cycle)))
+    form = {
+        "started_at": "2026-05-04T12:00",
+        "ended_at": "2026-05-04T12:35",
+        "ended_how": "complete",
+        "product": "lutetium Lu 177 dotatate",
+        "delivered_gbq": "7300",
+    }
+    assert "7300 has no unit" in text(browser.post(address, form))
+    assert browser.post(address, form | {"delivered_gbq": "7300 MBq"}).status_code == 302
+    given = Administration.objects.get()
+    assert given.administered_gbq == Decimal("7.3")
+    assert "without a valid authorisation" in given.deviation
+    assert Incident.objects.get(kind="unauthorised").infusion == Infusion.objects.get()
 
 
 def test_reading_the_day_changes_nothing(cycle: Cycle, enter_as, set_clock):

@@ -494,7 +494,13 @@ def test_a_half_activity_is_judged_around_3_7(half: Cycle, gbq: str, allowed: bo
 def part(day: TherapyDay) -> Infusion:
     """The line leaked after 10 minutes; 5 GBq were left."""
     authorise(day)
-    return infuse(day, minutes=10, how="leak", residual="5 GBq")
+    found: Infusion = infuse(day, minutes=10, how="leak", residual="5 GBq")
+    return found
+
+
+def day_of(part: Infusion) -> TherapyDay:
+    assert part.therapy_day is not None
+    return part.therapy_day
 
 
 def word(part: Infusion, *, counts: bool = True, remainder: str = "", when=None, by=None, reason="seen"):
@@ -518,7 +524,7 @@ def test_a_part_waits_for_a_judgement_and_nothing_is_signed_meanwhile(part: Infu
     with pytest.raises(NotAllowed, match="nobody has judged it"):
         sign_now(part.cycle.course, now=at(13))
     with pytest.raises(StartRefused) as refused:
-        authorise(part.therapy_day, now=at(13))
+        authorise(day_of(part), now=at(13))
     assert "judgement" in codes(refused)
 
 
@@ -539,7 +545,7 @@ def test_a_part_that_does_not_count_leaves_the_cycle_open_and_is_counted_in_the_
 
 def test_a_remainder_is_directed_given_and_makes_the_cycle_whole(part: Infusion):
     judgement = word(part, remainder="5")
-    day = part.therapy_day
+    day = day_of(part)
     sign_now(part.cycle.course, now=at(13, 10))
     newest = Directive.objects.filter(cycle=part.cycle).first()
     assert (newest.activity_gbq, newest.remainder_of, newest.revision) == (Decimal(5), judgement, 2)
