@@ -145,6 +145,14 @@ def _day_faults(day: TherapyDay, *, now: datetime) -> tuple[Blocker, ...]:
     """What of the day itself stands in the way."""
     if day.ended_at is not None:
         return (Blocker(code="day", sentence="This day has ended.", remedy="Open a new day for the cycle."),)
+    if day_rules(day.cycle.course.protocol_id).sha256 != day.rules_sha256:
+        return (
+            Blocker(
+                code="rules",
+                sentence="The rules of the day have changed since this day was opened.",
+                remedy="Read the new ones, end this day as not given, and open a new one under them.",
+            ),
+        )
     standing, why = authorisation_for(day, started_at=now)
     if standing is not None and not why:
         sentence = (

@@ -234,6 +234,13 @@ def test_a_second_start_is_not_authorised_while_the_first_may_be_used(day: Thera
     assert codes(refused) == ["START"]  # the check has become too old as well
 
 
+def test_rules_of_the_day_that_changed_meanwhile_block_the_start(day: TherapyDay):
+    TherapyDay.objects.filter(pk=day.pk).update(rules_sha256="0" * 64)
+    with pytest.raises(StartRefused) as refused:
+        authorise(day)
+    assert codes(refused) == ["rules"]
+
+
 # --- Two people ------------------------------------------------------------------------------
 
 
