@@ -130,7 +130,7 @@ class Days(DayView):
             if cycle is None:
                 raise Problem(HTTPStatus.NOT_FOUND, "not_found", "There is no such cycle.")
             day = open_day(cycle=cycle, by=_person(request))
-            return _told(self.day(day.public_id), status=HTTPStatus.CREATED)
+            return _told(self.day(day.public_id), request, status=HTTPStatus.CREATED)
 
         return take(request, lambda: _refusing(work))
 
@@ -143,7 +143,7 @@ class Day(DayView):
         """Read one day as it stands now."""
         day = self.day(public_id)
         tag = etag_of(public_id=day.public_id, version=day.version)
-        return Response(_shape(day), headers={"ETag": tag})
+        return Response(_shape(day, request), headers={"ETag": tag})
 
 
 class DayAct(DayView):
@@ -165,7 +165,7 @@ class DayAct(DayView):
             day = self.day(public_id)
             check_if_match(request, public_id=day.public_id, version=day.version)
             self.act(day, said, request)
-            return _told(self.day(public_id), status=self.status)
+            return _told(self.day(public_id), request, status=self.status)
 
         return take(request, lambda: _refusing(work))
 
@@ -224,7 +224,7 @@ class DayStepCorrection(DayView):
                 authenticated_at=_password(request, said),
                 take_back=said["take_back"],
             )
-            return _told(self.day(public_id), status=HTTPStatus.CREATED)
+            return _told(self.day(public_id), request, status=HTTPStatus.CREATED)
 
         return take(request, lambda: _refusing(work))
 
@@ -339,12 +339,14 @@ def _state(day: TherapyDay) -> Any:
     return day_state(day, decision=day.cycle.course.current_decision, now=database_now())
 
 
-def _shape(day: TherapyDay) -> dict[str, Any]:
-    return day_shape(_state(day))
+def _shape(day: TherapyDay, request: Request) -> dict[str, Any]:
+    return day_shape(_state(day), names=request.user.has_perm("labs.view_patient"))
 
 
-def _told(day: TherapyDay, *, status: HTTPStatus) -> StoredAnswer:
-    return done(_shape(day), status=status, etag=etag_of(public_id=day.public_id, version=day.version))
+def _told(day: TherapyDay, request: Request, *, status: HTTPStatus) -> StoredAnswer:
+    return done(
+        _shape(day, request), status=status, etag=etag_of(public_id=day.public_id, version=day.version)
+    )
 
 
 def _person(request: Request) -> User:

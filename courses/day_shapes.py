@@ -3,15 +3,18 @@
 from typing import Any
 
 from courses.day_facts import effective_steps, infusions_of
-from courses.models import TherapyDay, TherapyStep
+from courses.models import StepKind, TherapyDay, TherapyStep
 from courses.rules.day_values import Blocker, DayLine
 from courses.rules.decimals import plain
 from courses.services.day_state import DayState
 from courses.services.remainder import waiting_infusion
 
 
-def day_shape(state: DayState) -> dict[str, Any]:
-    """The whole day; times in UTC, activities as text with their unit."""
+def day_shape(state: DayState, *, names: bool) -> dict[str, Any]:
+    """The whole day; times in UTC, activities as text with their unit.
+
+    Without `names` the reader may not know patients: what identified this one is left out.
+    """
     day, standing = state.day, state.standing
     waiting = waiting_infusion(day.cycle)
     directive = standing.directive
@@ -32,7 +35,7 @@ def day_shape(state: DayState) -> dict[str, Any]:
         "lines": [_line(line) for line in state.lines],
         "start_blockers": [_blocker(each) for each in state.start],
         "release_blockers": [_blocker(each) for each in state.release],
-        "steps": [step_shape(row) for row in effective_steps(day)],
+        "steps": [_step(row, names=names) for row in effective_steps(day)],
         "authorisations": [
             {
                 "id": str(each.public_id),
@@ -73,12 +76,12 @@ def day_line(day: TherapyDay) -> dict[str, Any]:
     }
 
 
-def step_shape(row: TherapyStep) -> dict[str, Any]:
+def _step(row: TherapyStep, *, names: bool) -> dict[str, Any]:
     """One entry as it stands."""
     return {
         "id": str(row.public_id),
         "kind": row.kind,
-        "data": row.data,
+        "data": row.data if names or row.kind != StepKind.IDENTITY else {},
         "happened_at": row.happened_at.isoformat(),
         "recorded_at": row.recorded_at.isoformat(),
         "recorded_by": row.printed_name,

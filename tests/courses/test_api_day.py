@@ -229,6 +229,9 @@ def test_reading_changes_nothing_and_auditors_read_without_acting(clinic: Clinic
     before = TherapyDay.objects.get().version
     answer = auditor.get(f"{ROOT}{day}/")
     assert answer.status_code == 200
+    assert '"T-1"' not in answer.content.decode()
+    assert "1961" not in answer.content.decode()
+    assert "1961-03-02" in clinic.clients["day-nurse"].get(f"{ROOT}{day}/").content.decode()
     assert auditor.get(ROOT, {"open": "true"}).json()["results"][0]["id"] == day
     assert auditor.get(ROOT, {"opne": "true"}).status_code == 400
     assert TherapyDay.objects.get().version == before
