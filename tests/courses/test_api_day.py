@@ -10,7 +10,16 @@ from django.test import Client
 
 from courses.models import Administration, Directive, Infusion, Order, TherapyDay
 from tests.builders import colleague, draw
-from tests.builders_day import DAY, at, dispense, nurse, physician, ready_cycle, second_nurse, sign_now
+from tests.builders_therapy_day import (
+    DAY,
+    at,
+    dispense,
+    nurse,
+    physician,
+    ready_cycle,
+    second_nurse,
+    sign_now,
+)
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a long pass phrase"

@@ -13,7 +13,7 @@ from courses.services.day_infusion import infused_on
 from courses.services.infusions import record_infusion
 from courses.services.start import StartRefused
 from courses.services.therapy_day import BadStep
-from tests.builders_day import (
+from tests.builders_therapy_day import (
     at,
     authorise,
     dispense,

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from courses.models import Administration, Cycle, Incident, Infusion, StartAuthorisation, TherapyDay
 from tests.builders import colleague, draw
-from tests.builders_day import (
+from tests.builders_therapy_day import (
     DAY,
     at,
     authorise,

@@ -10,7 +10,8 @@ from courses.services.start import StartRefused
 from labs.clinic_days import add_days
 from labs.models import Patient
 from tests.builders import draw, make_course, make_patient, receive
-from tests.builders_day import (
+from tests.builders_day_rules import EMA
+from tests.builders_therapy_day import (
     DAY,
     at,
     authorise,
@@ -22,7 +23,6 @@ from tests.builders_day import (
     step,
     until_start,
 )
-from tests.builders_day_rules import EMA
 
 pytestmark = pytest.mark.django_db
 

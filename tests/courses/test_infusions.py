@@ -15,7 +15,7 @@ from courses.services.day_infusion import infused_on
 from courses.services.infusions import Infused, correct_infusion, record_infusion
 from courses.services.therapy_day import BadStep
 from tests.builders import colleague, draw, make_course, make_patient
-from tests.builders_day import (
+from tests.builders_therapy_day import (
     DAY,
     at,
     authorise,

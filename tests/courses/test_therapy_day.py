@@ -27,7 +27,7 @@ from courses.services.sign import current_signature
 from courses.services.start import StartRefused, authorise_start, record_sha256
 from courses.services.therapy_day import BadStep, correct_step, record_step
 from tests.builders import colleague, draw, judge
-from tests.builders_day import (
+from tests.builders_therapy_day import (
     DAY,
     at,
     authorise,
