@@ -12,8 +12,8 @@ from rest_framework.views import APIView
 
 from courses.ledger import ledger_of
 from courses.models import Administration, Course
-from courses.rules.ledger import Entry, Ledger
 from courses.pharmacy_shapes import ActivityShape, gigabecquerel
+from courses.rules.ledger import Entry, Ledger
 
 
 def _activity(gbq: Any) -> dict[str, str] | None:

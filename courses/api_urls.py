@@ -2,9 +2,10 @@
 
 from django.urls import path, re_path
 
-from courses import api, api_ledger, api_orders, api_vials
+from courses import api, api_day, api_ledger, api_orders, api_vials
 
 app_name = "courses_api"
+_DAY = "therapy-days/<uuid:public_id>"
 urlpatterns = [
     re_path(r"^orders/?$", api.OrderList.as_view(), name="orders"),
     path("orders/<uuid:public_id>/", api.OrderDetail.as_view(), name="order"),
@@ -30,4 +31,18 @@ urlpatterns = [
     path("courses/<uuid:public_id>/decision/", api.CourseDecision.as_view(), name="course-decision"),
     path("courses/<uuid:public_id>/ledger/", api_ledger.CourseLedger.as_view(), name="ledger"),
     path("decisions/<uuid:public_id>/", api.DecisionDetail.as_view(), name="decision"),
+    path("therapy-days/", api_day.Days.as_view(), name="therapy-days"),
+    path(f"{_DAY}/", api_day.Day.as_view(), name="therapy-day"),
+    path(f"{_DAY}/steps/", api_day.DaySteps.as_view(), name="therapy-day-steps"),
+    path(
+        f"{_DAY}/steps/<uuid:step_id>/correct/",
+        api_day.DayStepCorrection.as_view(),
+        name="therapy-day-correct",
+    ),
+    path(f"{_DAY}/authorise/", api_day.DayAuthorise.as_view(), name="therapy-day-authorise"),
+    path(f"{_DAY}/infusion/", api_day.DayInfusion.as_view(), name="therapy-day-infusion"),
+    path(f"{_DAY}/judge/", api_day.DayJudge.as_view(), name="therapy-day-judge"),
+    path(f"{_DAY}/not-given/", api_day.DayNotGiven.as_view(), name="therapy-day-not-given"),
+    path(f"{_DAY}/release/", api_day.DayRelease.as_view(), name="therapy-day-release"),
+    path(f"{_DAY}/rebook/", api_day.DayRebook.as_view(), name="therapy-day-rebook"),
 ]

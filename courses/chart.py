@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from django.db.models import Sum
+from django.db.models import Max, Q, Sum
 
 from courses.chart_facts import Recorded, declared_measurements, read_recorded
 from courses.models import Administration, Course, PeritonealDisease
@@ -179,13 +179,17 @@ def _weights(*, numbers: frozenset[int], today: date) -> tuple[Weight, ...]:
 
 
 def _given(*, course: Course, today: date) -> tuple[GivenCycle, ...]:
-    """The administrations of this course that took place."""
-    rows = Administration.objects.filter(cycle__course=course, administered_on__lte=today)
+    """The administrations of this course that took place, as their infusions stand after corrections."""
+    standing = Q(cycle__infusions__corrected_by__isnull=True)
+    rows = Administration.objects.filter(cycle__course=course, administered_on__lte=today).annotate(
+        infused_gbq=Sum("cycle__infusions__delivered_gbq", filter=standing),
+        infused_at=Max("cycle__infusions__started_at", filter=standing),
+    )
     return tuple(
         GivenCycle(
             number=row.cycle.number,
-            on=row.administered_on,
-            activity_gbq=_plain(row.administered_gbq) or row.administered_gbq,
+            on=clinic_day(row.infused_at, clinic_zone()) if row.infused_at else row.administered_on,
+            activity_gbq=_plain(row.infused_gbq or row.administered_gbq) or row.administered_gbq,
             elsewhere=row.elsewhere,
         )
         for row in rows.select_related("cycle").order_by("cycle__number")

@@ -23,8 +23,10 @@ from courses.models import (
     FactConfirmation,
     Infusion,
     Signature,
+    StartAuthorisation,
 )
 from courses.replay import differences, has_present_bytes
+from courses.services.start import record_sha256
 from labs.clinic_days import clinic_day, days_between
 from labs.invariants import CHUNK, Seen, Violation
 from labs.same_person import read_people
@@ -178,6 +180,12 @@ def broken_signatures(now: datetime, seen: Seen) -> Iterator[Violation]:
             yield Violation(about=about, words="does not fit the record it was put under")
         if not -_CLOCKS_DIFFER <= row.signed_at - row.authenticated_at <= limit:
             yield Violation(about=about, words="was given without a fresh password")
+    starts = StartAuthorisation.objects.select_related("therapy_day", "decision", "directive", "unit")
+    for start in starts.order_by("pk").iterator(chunk_size=CHUNK):
+        seen()
+        if start.record_sha256 != record_sha256(start):
+            about = f"start authorisation {start.public_id}"
+            yield Violation(about=about, words="does not fit the record it was put under")
     alone = FactConfirmation.objects.filter(confirmed_by=F("fact__recorded_by")).select_related("fact")
     for each in alone.order_by("pk"):
         words = "was confirmed by the one who recorded it"

@@ -137,7 +137,7 @@ class CycleShape(serializers.ModelSerializer[Cycle]):
 
     administered_on = serializers.DateField(source="administration.administered_on", default=None)
     administered = serializers.SerializerMethodField(
-        help_text="null while the cycle has not been given, and for a caller who may not know activities given"
+        help_text="null before the cycle is given, and for a caller who may not know what was given"
     )
 
     class Meta:

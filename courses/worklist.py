@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from courses.models import Course, CourseQuerySet, Cycle, Decision, Directive, Order, Signature
+from courses.models import Course, CourseQuerySet, Cycle, Decision, Directive, Order, Signature, TherapyDay
 from courses.rules.order_states import OrderKind, OrderState
 from courses.stops import WithdrawnBasis, withdrawn_bases
 from labs.clinic_days import add_days
@@ -110,6 +110,12 @@ def pharmacy_orders() -> QuerySet[Order]:
         .select_related("cycle__course__patient", "directive__signature")
         .order_by("cycle__planned_on", "pk")
     )
+
+
+def open_days() -> list[TherapyDay]:
+    """Days of therapy that have begun and not ended, the oldest first; a stay may last several days."""
+    days = TherapyDay.objects.open().filter(cycle__course__patient__is_canary=False)
+    return list(days.select_related("cycle__course__patient").order_by("opened_at", "pk")[:SHOWN])
 
 
 def leading_reason(answer: dict[str, Any]) -> str:

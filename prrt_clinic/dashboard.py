@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from alerts.models import Alert
 from courses.incidents import open_incidents
-from courses.worklist import SHOWN, pharmacy_orders, worklist
+from courses.worklist import SHOWN, open_days, pharmacy_orders, worklist
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
 from labs.models import LabMessage, MessageOutcome, QuarantinedResult
@@ -45,6 +45,8 @@ def first_page(request: HttpRequest, context: Context) -> Context:
     }
     if context["has_worklist"]:
         context["work"] = worklist(today=today)
+        if may("courses.view_therapyday"):
+            context["open_days"] = open_days()
     if may("courses.view_incident"):
         context["incidents"] = [(line, line.words(today)) for line in open_incidents()[:SHOWN]]
     if context["orders_first"] and may("courses.view_order"):

@@ -80,7 +80,7 @@ def authorise(
         "unit": unit,
         "evidence_sha256": directive.decision.evidence_sha256,
     } | about
-    return StartAuthorisation.objects.create(
+    start = StartAuthorisation(
         therapy_day=day,
         checked_by=second,
         checked_name="B",
@@ -88,9 +88,11 @@ def authorise(
         authorised_name="A",
         authenticated_at=at,
         authorised_at=at,
-        record_sha256="cd" * 32,
         **facts,
     )
+    start.record_sha256 = record_sha256(start)
+    start.save()
+    return start
 
 
 def infuse(cycle: Cycle, *, by: User, at: datetime, gbq: str = "7.4", **about: Any) -> Infusion:

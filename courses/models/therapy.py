@@ -196,6 +196,12 @@ class InfusionQuerySet(models.QuerySet["Infusion"]):
         """Infusions as they stand: corrected versions left out."""
         return self.filter(corrected_by__isnull=True)
 
+    def waiting(self) -> "InfusionQuerySet":
+        """Parts of a cycle that nobody has judged, while the cycle is not given."""
+        return self.effective().filter(
+            ~Q(ended_how=InfusionEnd.COMPLETE), judgement__isnull=True, cycle__administration__isnull=True
+        )
+
 
 class Infusion(models.Model):
     """What reached a patient in one infusion; append-only, a correction is a new row.

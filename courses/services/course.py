@@ -1,6 +1,6 @@
-"""Write what happens to a course: its start, and the administrations that took place."""
+"""Start a course, with the cycles that another hospital gave; administrations are handed on."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -10,32 +10,26 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from courses.fact_kinds import LastingFlag
-from courses.library import UnknownProtocol, protocol, protocol_sha256
+from courses.library import protocol, protocol_sha256
 from courses.models import (
     Administration,
     Course,
     CourseStatus,
     Cycle,
-    Directive,
-    Order,
     PeritonealDisease,
     RecordKind,
 )
-from courses.rules.order_states import OrderKind, OrderState
 from courses.rules.protocol import Protocol
+from courses.services.administration import nominal_day, record_administration
 from courses.services.authority import Refused, check_right, stated
 from courses.services.baseline import lock_baselines
 from courses.services.facts import append_fact
-from courses.services.orders import move_order
 from courses.services.protocols import check_usable
-from labs.clinic_days import add_days, clinic_day
+from labs.clinic_days import clinic_day
 from labs.clock import database_now
 from labs.models import Patient
 from labs.same_person import numbers_of
 from labs.zones import clinic_zone
-
-# The product of an administration whose protocol file and directive are both missing.
-_NO_PRODUCT = "unknown: protocol file missing"
 
 __all__ = ["GivenElsewhere", "Refused", "record_administration", "start_course"]
 
@@ -156,13 +150,13 @@ def _first_here(earlier: Sequence[GivenElsewhere], *, plan: Protocol, wanted: da
         return wanted
     if not earlier:
         raise Refused("Name the planned day of the first cycle.")
-    return _nominal(plan, earlier[-1].on, 1)
+    return nominal_day(plan, earlier[-1].on, 1)
 
 
 def _plan_cycles(course: Course, *, plan: Protocol, earlier: Sequence[GivenElsewhere], first: date) -> None:
     """The cycles given elsewhere on their days, the others at the protocol's interval from the first here."""
     days = [given.on for given in earlier]
-    days += [_nominal(plan, first, number) for number in range(plan.schedule.cycles - len(earlier))]
+    days += [nominal_day(plan, first, number) for number in range(plan.schedule.cycles - len(earlier))]
     Cycle.objects.bulk_create(
         Cycle(course=course, number=number, planned_on=day) for number, day in enumerate(days, start=1)
     )
@@ -201,117 +195,3 @@ def _record_flags(
                 course=None,
                 now=now,
             )
-
-
-def _nominal(plan: Protocol, origin: date, intervals: int) -> date:
-    """The protocol's nominal day so many intervals after a day."""
-    return add_days(origin, plan.schedule.interval_days * intervals)
-
-
-def record_administration(
-    *,
-    cycle: Cycle,
-    administered_on: date,
-    administered_gbq: Decimal,
-    by: User,
-    deviation: str = "",
-    now: datetime | None = None,
-) -> Administration:
-    """Record an infusion that took place; what happened is never refused.
-
-    1. lock the course; 2. note a deviation where no signed order covers it; 3. append the administration,
-    and with the first one lock the baselines; 4. close the cycle's orders; 5. move the cycles that follow to
-    the protocol's interval from this day; 6. complete the course after its last cycle.
-
-    Raises Refused for a day in the future or a cycle already recorded: neither happened.
-    """
-    now = now or database_now()
-    if administered_on > clinic_day(now, clinic_zone()):
-        raise Refused("An administration in the future has not happened; check the day.")
-    with transaction.atomic():
-        course = Course.objects.select_for_update().get(pk=cycle.course_id)
-        if Administration.objects.filter(cycle=cycle).exists():
-            raise Refused(
-                f"Cycle {cycle.number} already has its administration; a correction is a new record."
-            )
-        plan = _plan_of(course)
-        administration = Administration.objects.create(
-            cycle=cycle,
-            administered_on=administered_on,
-            administered_gbq=administered_gbq,
-            product=plan.product if plan else _directed_product(cycle),
-            deviation="; ".join(
-                _deviations(cycle=cycle, on=administered_on, gbq=administered_gbq, stated=deviation)
-            ),
-            recorded_at=now,
-            recorded_by=by,
-        )
-        lock_baselines(course=course, by=by, now=now)
-        _close_orders(cycle=cycle, by=by, now=now)
-        if plan is not None:
-            _replan_later_cycles(course=course, plan=plan, given=cycle, administered_on=administered_on)
-        _move_on(course)
-    return administration
-
-
-def _plan_of(course: Course) -> Protocol | None:
-    """The course's protocol; none where its file is missing: what happened is recorded all the same."""
-    try:
-        return protocol(course.protocol_id)
-    except UnknownProtocol:
-        return None
-
-
-def _directed_product(cycle: Cycle) -> str:
-    """What the cycle's newest directive names, where the protocol can no longer say it."""
-    newest = Directive.objects.filter(cycle=cycle).order_by("-revision").first()
-    return newest.product if newest else _NO_PRODUCT
-
-
-def _move_on(course: Course) -> None:
-    """An open course with a cycle behind it is active, and completed after its last; a stop stays a stop."""
-    if course.status not in (CourseStatus.PLANNED, CourseStatus.ACTIVE):
-        return
-    left = Cycle.objects.filter(course=course, administration__isnull=True).exists()
-    course.status = CourseStatus.ACTIVE if left else CourseStatus.COMPLETED
-    course.save(update_fields=["status"])
-
-
-def _deviations(*, cycle: Cycle, on: date, gbq: Decimal, stated: str) -> Iterator[str]:
-    """What departs from a signed directive that holds, in words."""
-    if stated:
-        yield stated
-    order = (
-        Order.objects.select_related("directive__voided")
-        .filter(cycle=cycle, kind=OrderKind.RADIOPHARMACEUTICAL.value)
-        .exclude(state__in=[OrderState.VOID.value, OrderState.CANCELLED.value])
-        .order_by("-pk")
-        .first()
-    )
-    directive = order.directive if order else None
-    if order is None or directive is None:
-        yield "given without a signed directive"
-        return
-    if order.state in (OrderState.SUSPENDED.value, OrderState.PROPOSED.value):
-        yield f"given while its order was {order.state}"
-    if hasattr(directive, "voided"):
-        yield "its directive no longer held"
-    if directive.administer_on != on:
-        yield f"directive says {directive.administer_on.isoformat()}"
-    if directive.activity_gbq != gbq:
-        yield f"directive says {directive.activity_gbq.normalize():f} GBq"
-
-
-def _close_orders(*, cycle: Cycle, by: User, now: datetime) -> None:
-    """What was ordered for a cycle that has been given is done; what was not active is cancelled."""
-    for order in Order.objects.live().filter(cycle=cycle):
-        open_to_give = order.state not in (OrderState.PROPOSED.value, OrderState.SUSPENDED.value)
-        after = OrderState.DONE if open_to_give else OrderState.CANCELLED
-        move_order(order=order, to=after, reason_code="administered", actor=by, decision=None, now=now)
-
-
-def _replan_later_cycles(*, course: Course, plan: Protocol, given: Cycle, administered_on: date) -> None:
-    """Later cycles hang on the day of this one."""
-    for later in Cycle.objects.filter(course=course, number__gt=given.number, administration__isnull=True):
-        later.planned_on = _nominal(plan, administered_on, later.number - given.number)
-        later.save(update_fields=["planned_on"])

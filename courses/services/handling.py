@@ -171,7 +171,7 @@ def check_covered(handled: Handled) -> None:
         raise OrderRefused(
             fault("directive-past", "The day of this order's directive is past: have the cycle planned anew.")
         )
-    if Infusion.objects.effective().filter(cycle_id=order.cycle_id, judgement__isnull=True).exists():
+    if Infusion.objects.waiting().filter(cycle_id=order.cycle_id).exists():
         raise OrderRefused(
             fault(
                 "judgement-open",

@@ -28,11 +28,13 @@ def _open_order(order: Order, *, decision: Decision) -> OpenOrder:
     Its own decision is the one it was placed or signed under: another verdict does not cover it.
     """
     directive = order.directive
+    # A remainder is a part of what its decision says: it falls when that changes, not by being less.
+    own = directive if directive is not None and directive.remainder_of_id is None else order.decision
     return OpenOrder(
         ref=str(order.pk),
         kind=OrderKind(order.kind),
         state=OrderState(order.state),
-        activity_gbq=directive.activity_gbq if directive else order.decision.activity_gbq,
+        activity_gbq=own.activity_gbq,
         planned_on=directive.administer_on if directive else None,
         covered=order.decision.verdict_origin_id == decision.verdict_origin_id,
     )

@@ -14,6 +14,7 @@ from courses.services.authority import NotAllowed, check_fresh, check_right, pri
 from courses.services.manifests import manifest_of
 from courses.services.open_recalls import is_out_and_recalled
 from courses.services.orders import move_order, void_directive
+from courses.services.remainder import check_nothing_waits, to_direct
 from labs.clock import database_now
 
 __all__ = ["GO", "MEANINGS", "NotAllowed", "StaleDecision", "current_signature", "sign_decision"]
@@ -97,6 +98,8 @@ def _check_signer(*, signer: User, meaning: str, authenticated_at: datetime, now
 
 def _check_decision(decision: Decision, *, meaning: str) -> None:
     """Only what the decision says can be signed, and only once."""
+    if decision.action in GO:
+        check_nothing_waits(decision.cycle)
     if decision.action == "hold":
         raise NotAllowed(
             "A hold cannot be signed: complete what is missing, or take back the hold of a person, and the "
@@ -153,8 +156,11 @@ def _follow(*, course: Course, decision: Decision, signature: Signature, signer:
 
 
 def _write_directive(*, course: Course, decision: Decision, signature: Signature, now: datetime) -> Directive:
-    """The next revision of the cycle's directive; the one before no longer holds."""
-    assert decision.activity_gbq is not None
+    """The next revision of the cycle's directive; the one before no longer holds.
+
+    After a part of the cycle was given it is for the remainder that a physician asked for.
+    """
+    activity_gbq, judgement = to_direct(decision)
     plan = protocol(course.protocol_id)
     before = Directive.objects.filter(cycle=decision.cycle).order_by("-revision").first()
     if before is not None:
@@ -165,7 +171,8 @@ def _write_directive(*, course: Course, decision: Decision, signature: Signature
         decision=decision,
         signature=signature,
         product=plan.product,
-        activity_gbq=decision.activity_gbq,
+        activity_gbq=activity_gbq,
+        remainder_of=judgement,
         route=plan.route,
         administer_on=decision.cycle.planned_on,
     )

@@ -32,6 +32,14 @@ _LEVELS = {
     "restored": "full again, after a reduced cycle that was tolerated",
     "stopped": "none: the course is stopped",
 }
+_STEP_STATES = {
+    "done": ("Done", "check_circle"),
+    "due": ("Due", "radio_button_unchecked"),
+    "waiting": ("Waiting", "hourglass_empty"),
+    "blocked": ("Blocked", "block"),
+    "warning": ("Warning", "warning"),
+    "not_needed": ("Not needed", "remove"),
+}
 _STATES = {
     "proposed": "edit_note",
     "active": "check_circle",
@@ -56,6 +64,23 @@ def action_badge(action: str) -> dict[str, str]:
 def state_badge(state: str) -> dict[str, str]:
     """An order's state as a word with its icon."""
     return {"kind": state, "word": state.capitalize(), "icon": _STATES.get(state, "help")}
+
+
+@register.inclusion_tag("courses/_badge.html")
+def step_badge(state: str) -> dict[str, str]:
+    """How a step of a day stands, as a word with its icon."""
+    word, icon = _STEP_STATES.get(state, (words(state), "help"))
+    return {"kind": f"step-{state}", "word": word, "icon": icon}
+
+
+@register.filter
+def step_words(data: dict[str, Any]) -> str:
+    """What an entry of a day says: its answers, without the computed ones."""
+    shown = {key: value for key, value in data.items() if key not in ("gbq",) and value not in ("", [], None)}
+    return ", ".join(
+        f"{words(key)}: {'; '.join(value) if isinstance(value, list) else value}"
+        for key, value in shown.items()
+    )
 
 
 @register.filter

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from courses.basis import JUDGE, basis_of
 from courses.models import Decision, RecordKind
 from courses.overview import decision_for_page, history_of, signatures_on_verdict
+from courses.services.remainder import remainder_asked
 from courses.services.sign import GO, MEANINGS, NotAllowed, StaleDecision, sign_decision
 from courses.stops import stop_of_page
 from courses.views.frame import SEES_NAMES, authenticated_at, banner, render_page, signed_in, stale_page
@@ -83,6 +84,7 @@ def _page(request: HttpRequest, decision: Decision, *, status: int = 200, fault:
         "may_judge": request.user.has_perms([JUDGE, SEES_NAMES, "courses.view_chartfact"]),
         "basis": basis_of(decision, may=request.user.has_perm),
         "review_kind": RecordKind.OCCURRENCE_REVIEWS.value,
+        "remainder": remainder_asked(decision.cycle) if may_be_signed else None,
         "history": history_of(decision.course),
         "stop": stop_of_page(decision.course) if request.user.has_perm("courses.view_chartfact") else None,
         "decision_id": str(decision.public_id),

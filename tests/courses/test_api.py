@@ -196,7 +196,7 @@ def test_the_schedule_shows_what_was_given_and_what_is_planned(course: Course, p
     assert answer["cycles"][1]["administered"] is None
 
 
-def test_pharmacy_reads_when_cycles_are_and_not_what_was_given_before(course: Course, pharmacy: Client) -> None:
+def test_pharmacy_reads_when_cycles_are_and_not_what_was_given(course: Course, pharmacy: Client) -> None:
     answer = pharmacy.get(f"/api/v1/courses/{course.public_id}/schedule/").json()
     assert answer["cycles"][0]["administered_on"]
     assert all(cycle["administered"] is None for cycle in answer["cycles"])

@@ -418,6 +418,11 @@ def test_i22_a_signature_without_a_fresh_password(clinic: Clinic) -> None:
     assert found(clinic.now) == ["I-22 was given without a fresh password"]
 
 
+def test_i22_a_start_whose_names_were_changed(clinic: Clinic) -> None:
+    tamper(started(clinic), authorised_name="Somebody Else")
+    assert found(clinic.now) == ["I-22 does not fit the record it was put under"]
+
+
 def test_i22_one_person_as_two(clinic: Clinic) -> None:
     fact = ChartFact.objects.create(
         patient=clinic.visitor,

@@ -1,0 +1,174 @@
+"""The one translation from the rows of a day of therapy to the values its rules judge."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from courses.chart import DISEASE, read_chart
+from courses.day_library import day_rules
+from courses.models import (
+    AminoAcidBag,
+    CycleJudgement,
+    Directive,
+    DispensedUnit,
+    Infusion,
+    Order,
+    PeritonealDisease,
+    TherapyDay,
+    TherapyStep,
+)
+from courses.rules.activity import Measured
+from courses.rules.day_values import Bag, DayFacts, Directed, Go, Happened, PotassiumSeen, Step, Unit
+from courses.rules.order_states import OrderKind, OrderState
+from courses.rules.values import Measurement, Status
+from courses.rules.wording import day_words
+from labs.clinic_days import clinic_day, days_between
+from labs.zones import clinic_zone
+
+# What belongs to one infusion: after a part was given and judged, the next one begins anew.
+_OF_ONE_INFUSION = frozenset(
+    {
+        Happened.UNIT_SCANNED, Happened.ASSAY, Happened.START_CHECK, Happened.INFUSION_START,
+        Happened.LINE_CHECK, Happened.INFUSION_PAUSED, Happened.INFUSION_RESUMED, Happened.INFUSION_END,
+        Happened.RESIDUAL,
+    }
+)  # fmt: skip
+_BEGINS_ANEW = (Happened.UNIT_SCANNED, Happened.START_CHECK, Happened.INFUSION_START)
+_POTASSIUM = "K"
+_FINAL = (Status.FINAL, Status.CORRECTED, Status.AMENDED)
+_GONE = (OrderState.CANCELLED.value, OrderState.VOID.value, OrderState.PROPOSED.value)
+
+
+def read_day(
+    day: TherapyDay, *, go: Go, directive: Directive | None, holds: bool, unit: DispensedUnit | None,
+    now: datetime,
+) -> DayFacts:  # fmt: skip
+    """Everything the rules of the day may know of one day at one instant. Raises NoDayRules."""
+    cycle = day.cycle
+    course, zone = cycle.course, clinic_zone()
+    today = clinic_day(now, zone)
+    steps = tuple(step_value(row) for row in steps_of_run(day))
+    started = max((step.at for step in steps if step.kind is Happened.INFUSION_START), default=now)
+    following = course.cycles.filter(number=cycle.number + 1).first()
+    return DayFacts(
+        rules=day_rules(course.protocol_id).rules,
+        steps=steps,
+        go=go,
+        directed=_directed(directive, holds=holds),
+        unit=_unit(unit),
+        bags=tuple(
+            Bag(label=bag.label, expires_at=bag.expires_at)
+            for bag in AminoAcidBag.objects.filter(order__cycle=cycle).order_by("pk")
+        ),
+        potassium=_potassium(day, until=min(started, now), today=today),
+        patient_number=course.patient.mrn,
+        birth_date=course.patient.birth_date,
+        today=today,
+        now=now,
+        zone=zone,
+        next_planned_on=following.planned_on if following else None,
+        peritoneal_disease=DISEASE[PeritonealDisease(course.peritoneal_disease)],
+        cover_ordered=Order.objects.filter(cycle=cycle, kind=OrderKind.STEROID_COVER.value)
+        .exclude(state__in=_GONE)
+        .exists(),
+    )
+
+
+def on_clock(instant: datetime) -> str:
+    """An instant on the clinic's clock, in a sentence: `4 May 2026, 08:10`."""
+    local = instant.astimezone(clinic_zone())
+    return f"{day_words(local.date())}, {local:%H:%M}"
+
+
+def effective_steps(day: TherapyDay) -> list[TherapyStep]:
+    """The steps of a day as they stand: corrected versions and what was taken back left out."""
+    rows = day.steps.filter(corrected_by__isnull=True, taken_back=False)
+    return list(rows.select_related("recorded_by", "second_by").order_by("happened_at", "pk"))
+
+
+def steps_of_run(day: TherapyDay) -> list[TherapyStep]:
+    """The same for the infusion at hand: what belonged to a part that was given and judged is over.
+
+    It is over once another directive is signed, or its unit is scanned; until then the day shows the part.
+    """
+    rows = effective_steps(day)
+    judged = (
+        CycleJudgement.objects.filter(infusion__therapy_day=day, infusion__corrected_by__isnull=True)
+        .order_by("-signed_at")
+        .first()
+    )
+    if judged is None:
+        return rows
+    anew = [r for r in rows if r.kind in _BEGINS_ANEW and r.recorded_at > judged.signed_at]
+    signed_anew = Directive.objects.filter(cycle=day.cycle_id, signature__signed_at__gt=judged.signed_at)
+    if not anew and not signed_anew.exists():
+        return rows
+    return [r for r in rows if r.kind not in _OF_ONE_INFUSION or r.recorded_at > judged.signed_at]
+
+
+def step_value(row: TherapyStep) -> Step:
+    """One step as the rules see it."""
+    return Step(
+        kind=Happened(row.kind),
+        at=row.happened_at,
+        by=row.printed_name,
+        second=row.second_name,
+        data=row.data,
+    )
+
+
+def infusions_of(day: TherapyDay) -> list[Infusion]:
+    """What was infused on this day, as it stands."""
+    return list(Infusion.objects.effective().filter(therapy_day=day).order_by("started_at", "pk"))
+
+
+def _directed(directive: Directive | None, *, holds: bool) -> Directed | None:
+    if directive is None:
+        return None
+    return Directed(
+        product=directive.product,
+        activity_gbq=directive.activity_gbq,
+        revision=directive.revision,
+        administer_on=directive.administer_on,
+        holds=holds,
+    )
+
+
+def _unit(unit: DispensedUnit | None) -> Unit | None:
+    if unit is None:
+        return None
+    written = unit.direction
+    return Unit(
+        label=unit.label,
+        product=unit.product,
+        product_code=unit.product_code,
+        measured=Measured(gbq=unit.measured_gbq, at=unit.measured_at),
+        expires_at=unit.expires_at,
+        revision=unit.directive.revision,
+        directed_in_writing=written is not None
+        and (written.directive_id, written.measured_gbq, written.measured_at)
+        == (unit.directive_id, unit.measured_gbq, unit.measured_at),
+    )
+
+
+def _potassium(day: TherapyDay, *, until: datetime, today: date) -> PotassiumSeen | None:
+    """The newest until the start, whatever it is: a doubtful one is not passed over for an older."""
+    chart = read_chart(course=day.cycle.course, planned_on=day.cycle.planned_on, today=today)
+    found = [each for each in chart.measurements if each.analyte == _POTASSIUM and each.collected_at <= until]
+    if not found:
+        return None
+    newest = max(found, key=lambda each: (each.collected_at, _doubt(each), each.value or Decimal(0)))
+    return PotassiumSeen(
+        value=newest.value,
+        high=newest.high,
+        unit=newest.unit,
+        collected_at=newest.collected_at,
+        days_old=days_between(newest.collected_on, today),
+        comparator=newest.comparator,
+        doubt=_doubt(newest),
+    )
+
+
+def _doubt(measurement: Measurement) -> str:
+    """Why a result is not relied on; empty where it is."""
+    said = [] if measurement.status in _FINAL else [f"it is {measurement.status.value}"]
+    return ", ".join([*said, *measurement.quality])

@@ -1,0 +1,263 @@
+"""The steps about the patient before the start: identity, what is asked, potassium, premedication."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from courses.rules.day_rules import Force
+from courses.rules.day_times import NONE
+from courses.rules.day_values import (
+    DayFacts,
+    DayLine,
+    Happened,
+    PotassiumSeen,
+    StepState,
+    after,
+    clock,
+    minutes,
+    since,
+)
+from courses.rules.decimals import plain
+
+ASKED = "Ask the patient, and record the answer."
+
+
+def patient_lines(facts: DayFacts) -> Iterator[DayLine]:
+    """Everything about the patient that is settled before the infusion starts, in the order of the day."""
+    yield _identity(facts)
+    yield _decision(facts, "T-02", "Laboratory results and signed decision")
+    yield _pregnancy(facts)
+    yield _decision(facts, "T-03", "Long-acting analogue stopped in time")
+    yield _short_acting(facts)
+    yield _potassium(facts)
+    yield _allergy(facts)
+    yield _antiemetic(facts)
+
+
+def _line(id_: str, name: str, state: StepState, sentence: str, **more: Any) -> DayLine:
+    return DayLine(id=id_, name=name, state=state, sentence=sentence, for_start=True, **more)
+
+
+def _identity(facts: DayFacts) -> DayLine:
+    """Two people, two identifiers, and both are this patient's."""
+    name, step = "Patient identified by two people", facts.newest(Happened.IDENTITY)
+    if step is None:
+        return _line(
+            "ID",
+            name,
+            StepState.DUE,
+            "Nobody has identified the patient yet.",
+            remedy="Two people read the patient's number and birth date from the patient, and record both.",
+        )
+    wrong = []
+    if step.data.get("number", "").strip() != facts.patient_number:
+        wrong.append("number")
+    if step.data.get("birth_date", "") != facts.birth_date.isoformat():
+        wrong.append("birth date")
+    if wrong:
+        return _line(
+            "ID",
+            name,
+            StepState.BLOCKED,
+            f"The {' and the '.join(wrong)} recorded at {clock(step.at, facts)} "
+            f"{'is' if len(wrong) == 1 else 'are'} not this patient's.",
+            remedy="Stop. Find out who the patient is; then identify the patient again, two people together.",
+        )
+    if not step.second or step.second == step.by:
+        return _line(
+            "ID",
+            name,
+            StepState.BLOCKED,
+            f"Only {step.by} has identified the patient.",
+            remedy="A second, different person identifies the patient as well.",
+        )
+    said = f"Identified at {clock(step.at, facts)} by {step.by} and {step.second}, by number and birth date."
+    return _line("ID", name, StepState.DONE, said)
+
+
+def _decision(facts: DayFacts, id_: str, name: str) -> DayLine:
+    """What the live decision judges: laboratory results, and injections of long-acting analogues."""
+    state = StepState.DONE if facts.go.allowed else StepState.BLOCKED
+    return _line(id_, name, state, facts.go.sentence, remedy=facts.go.remedy)
+
+
+def _pregnancy(facts: DayFacts) -> DayLine:
+    """Asked of everybody: an answer of a person, never drawn from the entry of sex."""
+    name, step = "Pregnancy excluded today", facts.newest(Happened.PREGNANCY)
+    if step is None:
+        return _line(
+            "T-01",
+            name,
+            StepState.DUE,
+            "Pregnancy has not been asked about today.",
+            remedy="Record today's test, or that pregnancy is not possible.",
+        )
+    finding = step.data.get("finding", "")
+    if finding in ("negative", "not_possible"):
+        words = "the test is negative" if finding == "negative" else "pregnancy is not possible"
+        return _line("T-01", name, StepState.DONE, f"Asked at {clock(step.at, facts)}: {words}.")
+    return _line(
+        "T-01",
+        name,
+        StepState.BLOCKED,
+        f"Recorded at {clock(step.at, facts)}: the test is positive.",
+        remedy="Nothing is given. Tell the physician now, and record the test in the patient's course.",
+    )
+
+
+def _short_acting(facts: DayFacts) -> DayLine:
+    """Hours since the last short-acting analogue, as they passed."""
+    rule, name = facts.rules.analogue, "Short-acting analogue stopped in time"
+    step = facts.newest(Happened.ANALOGUE)
+    if step is None:
+        return _line(
+            "T-04",
+            name,
+            StepState.DUE,
+            "The last short-acting analogue has not been asked about.",
+            remedy=ASKED,
+            source=rule.source,
+        )
+    last = step.data.get("short_acting_at", "")
+    if step.data.get("short_acting") == "none":
+        return _line("T-04", name, StepState.DONE, "None is used, as asked today.", source=rule.source)
+    if not last:
+        return _line(
+            "T-04",
+            name,
+            StepState.BLOCKED,
+            "When the last one was given is not known.",
+            remedy=ASKED,
+            source=rule.source,
+        )
+    given = datetime.fromisoformat(last)
+    allowed = after(given, rule.short_acting_off)
+    if since(given, facts.moment) >= rule.short_acting_off:
+        return _line(
+            "T-04",
+            name,
+            StepState.DONE,
+            f"The last one was given at {clock(given, facts)}, {minutes(since(given, facts.moment))} ago.",
+            source=rule.source,
+        )
+    return _line(
+        "T-04",
+        name,
+        StepState.WAITING,
+        f"The last one was given at {clock(given, facts)}; {minutes(rule.short_acting_off)} must pass.",
+        remedy=f"Start from {clock(allowed, facts)}, or another day.",
+        until=allowed,
+        source=rule.source,
+    )
+
+
+def _potassium(facts: DayFacts) -> DayLine:
+    """The chart's newest potassium: old, doubtful, high or without its upper limit it does not clear."""
+    rule, name = facts.rules.potassium, "Potassium before the amino acids"
+    bad = StepState.BLOCKED if rule.force is Force.BLOCK else StepState.WARNING
+    why = _potassium_doubt(facts.potassium, days=rule.validity_days)
+    if why:
+        return _line(
+            "T-05",
+            name,
+            bad,
+            why,
+            source=rule.source,
+            remedy="Draw potassium before the amino acids, and tell the physician.",
+        )
+    seen = facts.potassium
+    assert seen is not None and seen.value is not None
+    return _line(
+        "T-05",
+        name,
+        StepState.DONE,
+        f"{plain(seen.value)} {seen.unit}, collected at {clock(seen.collected_at, facts)}, "
+        "not above its upper limit.",
+        source=rule.source,
+    )
+
+
+def _potassium_doubt(seen: PotassiumSeen | None, *, days: int) -> str:
+    """Why the newest potassium does not clear; empty where it does."""
+    if seen is None:
+        return f"No potassium of the last {days} days is known."
+    if seen.doubt or seen.value is None:
+        return f"The newest potassium is not relied on: {seen.doubt or 'it holds no number'}."
+    if seen.days_old > days:
+        return f"The newest potassium is {seen.days_old} days old; {days} are the most."
+    if seen.high is None:
+        return "The newest potassium came without its upper limit, so nobody can say whether it is high."
+    if seen.value > seen.high or seen.comparator.startswith(">"):
+        shown = f"{seen.comparator}{plain(seen.value)} {seen.unit}"
+        return f"Potassium is {shown}, its upper limit {plain(seen.high)}."
+    return ""
+
+
+def _allergy(facts: DayFacts) -> DayLine:
+    """Allergies and earlier reactions, asked before each cycle."""
+    name, step = "Allergies and earlier reactions", facts.newest(Happened.ALLERGY)
+    if step is None:
+        return _line("ALLERGY", name, StepState.DUE, "Nobody has asked about allergies today.", remedy=ASKED)
+    finding = step.data.get("finding", "")
+    if finding == "contraindicated":
+        return _line(
+            "ALLERGY",
+            name,
+            StepState.BLOCKED,
+            "An earlier reaction forbids this product.",
+            remedy="Nothing is given. Tell the physician, and record the review in the patient's course.",
+        )
+    if finding == "premedicate":
+        given = step.data.get("premedication", "")
+        if not given:
+            return _line(
+                "ALLERGY",
+                name,
+                StepState.BLOCKED,
+                "An earlier reaction asks for premedication.",
+                remedy="Give it, and record the answer again with what was given.",
+            )
+        return _line("ALLERGY", name, StepState.DONE, f"An earlier reaction; premedication given: {given}.")
+    return _line("ALLERGY", name, StepState.DONE, f"Asked at {clock(step.at, facts)}: none known.")
+
+
+def _antiemetic(facts: DayFacts) -> DayLine:
+    """It comes before the amino acids; that it came late or not at all is warned of."""
+    rule, name = facts.rules.premedication, "Antiemetic before the amino acids"
+    given, started = facts.of(Happened.ANTIEMETIC), facts.of(Happened.AMINO_START)
+    lead = minutes(rule.antiemetic_lead)
+    if not given:
+        state = StepState.WARNING if started else StepState.DUE
+        said = "The amino acids were started without one." if started else "Not given yet."
+        return DayLine(
+            id="T-06",
+            name=name,
+            state=state,
+            sentence=said,
+            source=rule.source,
+            remedy=f"Give it now; it should be given {lead} before the amino acids.",
+        )
+    at = given[0].at
+    passed = since(at, started[0].at if started else facts.now)
+    said = f"Given at {clock(at, facts)} by {given[0].by}"
+    if passed >= rule.antiemetic_lead:
+        return DayLine(id="T-06", name=name, state=StepState.DONE, sentence=f"{said}.", source=rule.source)
+    if not started:
+        until = after(at, rule.antiemetic_lead)
+        return DayLine(
+            id="T-06",
+            name=name,
+            state=StepState.WAITING,
+            until=until,
+            source=rule.source,
+            sentence=f"{said}; the amino acids should start from {clock(until, facts)}.",
+        )
+    apart = f"only {minutes(passed)} before the amino acids" if passed > NONE else "after their start"
+    return DayLine(
+        id="T-06",
+        name=name,
+        state=StepState.WARNING,
+        sentence=f"{said}, {apart}.",
+        remedy=f"{lead} before is the aim; watch for nausea.",
+        source=rule.source,
+    )

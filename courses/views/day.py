@@ -1,0 +1,193 @@
+"""The sheet of a day of therapy: every step as it stands, the form of the next one, and the start."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from allauth.account.decorators import reauthentication_required
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from courses.day_data import STEPS
+from courses.day_facts import effective_steps, infusions_of
+from courses.forms.day import StepForm
+from courses.models import Course, StepKind, TherapyDay
+from courses.rules.day_values import Blocker, DayLine, Happened, StepState
+from courses.services.authority import NotAllowed, Refused
+from courses.services.day_state import DayState
+from courses.services.locking import next_cycle
+from courses.services.remainder import waiting_infusion
+from courses.services.start import StartRefused, authorisation_for, authorise_start
+from courses.services.therapy_day import open_day
+from courses.views.day_frame import READ, Act, back, day_of, may_record, newest_day, state_on
+from courses.views.frame import authenticated_at, banner, found_course, render_page, signed_in
+
+# Which entry completes a line of the day.
+_KIND_OF_LINE = {
+    "ID": Happened.IDENTITY, "T-01": Happened.PREGNANCY, "T-04": Happened.ANALOGUE,
+    "T-05": Happened.POTASSIUM, "ALLERGY": Happened.ALLERGY, "T-06": Happened.ANTIEMETIC,
+    "T-07": Happened.AMINO_START, "UNIT": Happened.UNIT_SCANNED, "T-09": Happened.ASSAY,
+    "START": Happened.START_CHECK, "LINE": Happened.LINE_CHECK, "T-17": Happened.RESIDUAL,
+    "T-13": Happened.STEROID, "COVER": Happened.STEROID, "T-08": Happened.AMINO_END,
+    "T-12": Happened.OBSERVATION, "T-14": Happened.ANALOGUE_RESTART, "T-18": Happened.RELEASE_SURVEY,
+}  # fmt: skip
+_ACTING = (StepState.DUE, StepState.BLOCKED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the sheet, the kind of entry that completes it, and whether this person may make it."""
+
+    line: DayLine
+    kind: str
+    may_record: bool
+
+
+@require_safe
+@never_cache
+@login_required
+@permission_required(READ, raise_exception=True)
+def sheet(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """The day as it stands, with the form of its next step."""
+    return _sheet(request, found_course(public_id))
+
+
+@require_safe
+@never_cache
+@login_required
+@permission_required(READ, raise_exception=True)
+def printed(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """The sheet for paper: what was directed, how far the day is, and until when it may be used."""
+    course = found_course(public_id)
+    state = state_on(course, day_of(course))
+    most = state.facts.rules.infusion.most
+    unit = state.standing.unit
+    context = {
+        "title": f"Day sheet, cycle {state.day.cycle.number}",
+        "state": state,
+        "rows": _rows(request, state),
+        "steps": effective_steps(state.day),
+        "decision": state.standing.decision,
+        "directive": state.standing.directive,
+        "unit": unit,
+        "latest_start": unit.expires_at - most if unit else None,
+        "printed_at": state.facts.now,
+        **banner(request, course),
+    }
+    return render_page(request, "courses/day_print.html", context)
+
+
+@require_POST
+@login_required
+@permission_required(READ, raise_exception=True)
+def open_(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Open the day of the cycle that is to be given."""
+    course = found_course(public_id)
+    cycle = next_cycle(course)
+    if cycle is None:
+        return _sheet(request, course, faults=["No cycle of this course is still to be given."], status=409)
+    return _done(request, course, lambda: open_day(cycle=cycle, by=signed_in(request)), "The day is open.")
+
+
+@require_POST
+@login_required
+@permission_required([*READ, "courses.authorise_start"], raise_exception=True)
+@reauthentication_required  # type: ignore[untyped-decorator]  # allauth ships no types
+def authorise(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Authorise the start, on a live assessment."""
+    course = found_course(public_id)
+    day = day_of(course)
+
+    def act() -> None:
+        authorise_start(day=day, by=signed_in(request), authenticated_at=authenticated_at(request))
+
+    return _done(request, course, act, "Start authorised. Start the infusion, and record it.")
+
+
+def _rows(request: HttpRequest, state: DayState) -> list[Row]:
+    found = []
+    for line in state.lines:
+        kind = _KIND_OF_LINE.get(line.id)
+        if line.id == "T-11":
+            started = state.facts.newest(Happened.INFUSION_START)
+            kind = Happened.INFUSION_END if started else Happened.INFUSION_START
+        may = kind is not None and may_record(request, kind)
+        found.append(Row(line=line, kind=kind.value if kind else "", may_record=may))
+    return found
+
+
+def _next_row(rows: list[Row], *, may_start: bool) -> Row | None:
+    """The row whose form is offered: the next that this person can act on."""
+    if may_start:
+        return next(row for row in rows if row.line.id == "T-11")
+    return next((row for row in rows if row.line.state in _ACTING and row.may_record), None)
+
+
+def _sheet(
+    request: HttpRequest,
+    course: Course,
+    *,
+    faults: list[str] | None = None,
+    blockers: tuple[Blocker, ...] = (),
+    status: int = 200,
+) -> HttpResponse:
+    day, following = newest_day(course), next_cycle(course)
+    context: dict[str, Any] = {
+        "title": "Day of therapy",
+        "faults": faults or [],
+        "blockers": blockers,
+        "next_cycle": following,
+        "may_open": request.user.has_perm("courses.run_therapy_day"),
+        **banner(request, course),
+    }
+    if day is not None:
+        context |= _context_of_day(request, course, day)
+    context["offers_opening"] = following is not None and (day is None or day.ended_at is not None)
+    return render_page(request, "courses/day.html", context, status=status)
+
+
+def _context_of_day(request: HttpRequest, course: Course, day: TherapyDay) -> dict[str, Any]:
+    """Everything that the sheet shows of a day."""
+    state = state_on(course, day)
+    rows = _rows(request, state)
+    started = state.facts.newest(Happened.INFUSION_START)
+    authorised, _ = authorisation_for(day, started_at=state.facts.now)
+    may_start = authorised is not None and started is None
+    row = _next_row(rows, may_start=may_start) if day.ended_at is None else None
+    infusions = infusions_of(day)
+    has = request.user.has_perm
+    return {
+        "day": day,
+        "state": state,
+        "rows": rows,
+        "row": row,
+        "form": StepForm(kind=Happened(row.kind)) if row else None,
+        "kinds": [(kind.value, StepKind(kind).label) for kind in STEPS if may_record(request, kind)],
+        "steps": day.steps.select_related("corrects", "corrected_by").order_by("happened_at", "pk"),
+        "infusions": infusions,
+        "waiting": waiting_infusion(day.cycle),
+        "authorised": authorised if may_start else None,
+        "may_authorise": has("courses.authorise_start") and has("courses.sign_decision"),
+        "may_judge": has("courses.judge_cycle"),
+        "may_infuse": has("courses.record_administration"),
+        "is_started": started is not None,
+        "is_written": bool(infusions),
+        "has_patient_left": day.ended_at is not None,
+        "is_unplanned": day.ended_at is not None and not hasattr(day.cycle, "administration"),
+    }
+
+
+def _done(request: HttpRequest, course: Course, act: Act, said: str) -> HttpResponse:
+    """Act from the sheet itself; what is refused is shown there."""
+    try:
+        act()
+    except StartRefused as refusal:
+        return _sheet(request, found_course(course.public_id), blockers=refusal.blockers, status=409)
+    except (NotAllowed, Refused) as refusal:
+        status = 403 if isinstance(refusal, NotAllowed) else 409
+        return _sheet(request, found_course(course.public_id), faults=[str(refusal)], status=status)
+    messages.success(request, said)
+    return back(course)

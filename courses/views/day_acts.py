@@ -1,0 +1,304 @@
+"""The forms of a day of therapy, each on a page of its own: what happened, what was given, how it ended."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from courses.day_data import STEPS
+from courses.forms.day import (
+    DayForm,
+    InfusionForm,
+    JudgeForm,
+    NotGivenForm,
+    RebookForm,
+    ReleaseForm,
+    StepForm,
+    shown_of,
+)
+from courses.models import Course, StepKind, TherapyDay, TherapyStep
+from courses.rules.day_values import Blocker, Happened
+from courses.second_person import proven_person
+from courses.services.authority import NotAllowed, Refused
+from courses.services.day_end import ReleaseRefused, end_not_given, rebook, release
+from courses.services.day_infusion import infused_on
+from courses.services.infusions import record_infusion
+from courses.services.judgements import judge_cycle
+from courses.services.remainder import waiting_infusion
+from courses.services.therapy_day import BadStep, correct_step, record_step
+from courses.views.day_frame import METHODS, READ, Act, back, day_of, state_on, with_fresh_password
+from courses.views.frame import authenticated_at, banner, found_course, render_page, signed_in
+
+_TITLES = {
+    "infusion": "Record the infusion",
+    "judge": "Judge a part of a cycle",
+    "not_given": "Nothing was given",
+    "release": "Release the patient",
+    "rebook": "Plan the cycle anew",
+}
+
+
+@require_http_methods(METHODS)
+@never_cache
+@login_required
+@permission_required(READ, raise_exception=True)
+def step(request: HttpRequest, public_id: UUID, kind: str) -> HttpResponse:
+    """The form of one kind of step, and its recording; what takes a password asks for it first."""
+    course, known = found_course(public_id), _known(kind)
+    day = day_of(course)
+    if request.method != "POST":
+        return _form_page(request, course, StepForm(kind=known), kind=known)
+    form = StepForm(request.POST, kind=known)
+    if not form.is_valid():
+        return _form_page(request, course, form, kind=known, status=400)
+    store = with_fresh_password(_record) if STEPS[known].password else _record
+    return store(request, course, day, known, form)
+
+
+def _record(
+    request: HttpRequest, course: Course, day: TherapyDay, kind: Happened, form: StepForm
+) -> HttpResponse:
+    def act() -> None:
+        record_step(
+            day=day,
+            kind=kind.value,
+            data=form.data_of_step(),
+            by=signed_in(request),
+            happened_at=form.cleaned_data["happened_at"],
+            second=_second(request, form),
+            authenticated_at=_password(request, kind),
+        )
+
+    return _submitted(request, course, form, act, kind=kind, said=f"Recorded: {StepKind(kind).label}.")
+
+
+@require_http_methods(METHODS)
+@never_cache
+@login_required
+@permission_required(READ, raise_exception=True)
+def correct(request: HttpRequest, public_id: UUID, step_id: UUID) -> HttpResponse:
+    """A new version of one entry, or that it is taken back."""
+    course = found_course(public_id)
+    entry = get_object_or_404(
+        TherapyStep.objects.select_related("therapy_day__cycle__course"),
+        public_id=step_id,
+        therapy_day__cycle__course=course,
+        corrected_by__isnull=True,
+    )
+    known = _known(entry.kind)
+    if request.method != "POST":
+        form = StepForm(kind=known, correcting=True, initial=shown_of(known, entry.data))
+        return _form_page(request, course, form, kind=known, entry=entry)
+    form = StepForm(request.POST, kind=known, correcting=True)
+    if not form.is_valid():
+        return _form_page(request, course, form, kind=known, entry=entry, status=400)
+    store = with_fresh_password(_correct) if STEPS[known].password else _correct
+    return store(request, course, entry, known, form)
+
+
+def _correct(
+    request: HttpRequest, course: Course, entry: TherapyStep, kind: Happened, form: StepForm
+) -> HttpResponse:
+    def act() -> None:
+        correct_step(
+            step=entry,
+            reason=form.cleaned_data["reason"],
+            by=signed_in(request),
+            data=form.data_of_step(),
+            happened_at=form.cleaned_data["happened_at"],
+            second=_second(request, form),
+            authenticated_at=_password(request, kind),
+            take_back=form.cleaned_data["take_back"],
+        )
+
+    return _submitted(request, course, form, act, kind=kind, entry=entry, said="Corrected.")
+
+
+@require_http_methods(METHODS)
+@never_cache
+@login_required
+@permission_required([*READ, "courses.record_administration"], raise_exception=True)
+def infusion(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Record what the infusion delivered."""
+    course = found_course(public_id)
+    day = day_of(course)
+    form = InfusionForm(request.POST if request.method == "POST" else None)
+
+    def act() -> None:
+        infused = infused_on(day, state=state_on(course, day), **form.cleaned_data)
+        record_infusion(cycle=day.cycle, day=day, infused=infused, by=signed_in(request))
+
+    return _act_page(request, course, form, act, name="infusion", said="The infusion is recorded.")
+
+
+@require_http_methods(METHODS)
+@never_cache
+@login_required
+@permission_required([*READ, "courses.judge_cycle"], raise_exception=True)
+def judge(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """A physician's word on a part of a cycle, with the password."""
+    course = found_course(public_id)
+    form = JudgeForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        return with_fresh_password(_judge)(request, course, form)
+    return _form_page(request, course, form, name="judge", status=400 if form.errors else 200)
+
+
+def _judge(request: HttpRequest, course: Course, form: JudgeForm) -> HttpResponse:
+    def act() -> None:
+        waiting = waiting_infusion(day_of(course).cycle)
+        if waiting is None:
+            raise Refused("No part of this cycle waits for a judgement.")
+        judge_cycle(
+            infusion=waiting,
+            counts=form.cleaned_data["counts"] != "open",
+            remainder_gbq=form.cleaned_data["remainder_gbq"],
+            reason=form.cleaned_data["reason"],
+            signer=signed_in(request),
+            authenticated_at=authenticated_at(request),
+        )
+
+    return _submitted(request, course, form, act, name="judge", said="Judged and signed.")
+
+
+@require_http_methods(METHODS)
+@never_cache
+@login_required
+@permission_required([*READ, "courses.run_therapy_day"], raise_exception=True)
+def not_given(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """End the day without an infusion."""
+    course = found_course(public_id)
+    day = day_of(course)
+    form = NotGivenForm(request.POST if request.method == "POST" else None)
+
+    def act() -> None:
+        end_not_given(day=day, by=signed_in(request), **form.cleaned_data)
+
+    return _act_page(request, course, form, act, name="not_given", said="Recorded as not given.")
+
+
+@require_http_methods(METHODS)
+@never_cache
+@login_required
+@permission_required([*READ, "courses.run_therapy_day"], raise_exception=True)
+def release_(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Release the patient."""
+    course = found_course(public_id)
+    day = day_of(course)
+    form = ReleaseForm(request.POST if request.method == "POST" else None)
+
+    def act() -> None:
+        release(day=day, by=signed_in(request), left_against=form.cleaned_data["left_against"])
+
+    return _act_page(request, course, form, act, name="release", said="The patient is released.")
+
+
+@require_http_methods(METHODS)
+@never_cache
+@login_required
+@permission_required([*READ, "courses.plan_cycle"], raise_exception=True)
+def replan(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Plan a cycle anew whose day ended without giving it."""
+    course = found_course(public_id)
+    day = day_of(course)
+    form = RebookForm(request.POST if request.method == "POST" else None)
+
+    def act() -> None:
+        rebook(day=day, on=form.cleaned_data["rebook_on"], by=signed_in(request))
+
+    return _act_page(request, course, form, act, name="rebook", said="Planned anew.")
+
+
+def _known(kind: str) -> Happened:
+    found = next((each for each in STEPS if each.value == kind), None)
+    if found is None:
+        raise Http404("There is no such step.")
+    return found
+
+
+def _second(request: HttpRequest, form: StepForm) -> Any:
+    name = form.cleaned_data.get("second_name")
+    if not name:
+        return None
+    return proven_person(request, username=name, password=form.cleaned_data["second_password"])
+
+
+def _password(request: HttpRequest, kind: Happened) -> datetime | None:
+    return authenticated_at(request) if STEPS[kind].password else None
+
+
+def _form_page(
+    request: HttpRequest,
+    course: Course,
+    form: DayForm,
+    *,
+    kind: Happened | None = None,
+    name: str = "",
+    entry: TherapyStep | None = None,
+    blockers: tuple[Blocker, ...] = (),
+    status: int = 200,
+) -> HttpResponse:
+    """One form on a page of its own; what was typed stays."""
+    day = day_of(course)
+    context = {
+        "title": StepKind(kind).label.capitalize() if kind else _TITLES[name],
+        "form": form,
+        "kind": kind.value if kind else "",
+        "name": name,
+        "entry": entry,
+        "day": day,
+        "blockers": blockers,
+        "with_password": name == "judge" or (kind is not None and STEPS[kind].password),
+        "waiting": waiting_infusion(day.cycle) if name == "judge" else None,
+        **banner(request, course),
+    }
+    return render_page(request, "courses/day_form.html", context, status=status)
+
+
+def _act_page(
+    request: HttpRequest, course: Course, form: DayForm, act: Act, *, name: str, said: str
+) -> HttpResponse:
+    """Show a form, or act on what it holds."""
+    if request.method != "POST" or not form.is_valid():
+        return _form_page(request, course, form, name=name, status=400 if form.errors else 200)
+    return _submitted(request, course, form, act, name=name, said=said)
+
+
+def _submitted(
+    request: HttpRequest,
+    course: Course,
+    form: DayForm,
+    act: Act,
+    *,
+    said: str,
+    kind: Happened | None = None,
+    name: str = "",
+    entry: TherapyStep | None = None,
+) -> HttpResponse:
+    """Act, then go back to the sheet; what is refused is shown on the form with what was typed."""
+    blockers: tuple[Blocker, ...] = ()
+    try:
+        act()
+    except BadStep as bad:
+        form.refuse(bad.faults)
+        status = 400
+    except NotAllowed as refusal:
+        form.add_error(None, str(refusal))
+        status = 403
+    except ReleaseRefused as refusal:
+        blockers, status = refusal.blockers, 409
+    except Refused as refusal:
+        form.add_error(None, str(refusal))
+        status = 409
+    else:
+        messages.success(request, said)
+        return back(course)
+    return _form_page(
+        request, course, form, kind=kind, name=name, entry=entry, blockers=blockers, status=status
+    )

@@ -1,0 +1,51 @@
+"""What the pages of a day of therapy share: which day they are about, and who may do what on it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from allauth.account.decorators import reauthentication_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from courses.day_data import STEPS
+from courses.models import Course, TherapyDay
+from courses.rules.day_values import Happened
+from courses.services.day_state import DayState, day_state
+from labs.clock import database_now
+
+READ = ["labs.view_patient", "courses.view_course", "courses.view_therapyday"]
+METHODS = ["GET", "HEAD", "POST"]
+Act = Callable[[], Any]
+
+
+def with_fresh_password(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    wrapped: Callable[..., HttpResponse] = reauthentication_required(view)
+    return wrapped
+
+
+def newest_day(course: Course) -> TherapyDay | None:
+    """The day that is open, else the newest one."""
+    days = TherapyDay.objects.filter(cycle__course=course).select_related(
+        "cycle__course__patient", "cycle__course__current_decision"
+    )
+    return days.open().order_by("-pk").first() or days.order_by("-pk").first()
+
+
+def day_of(course: Course) -> TherapyDay:
+    day = newest_day(course)
+    if day is None:
+        raise Http404("No day of therapy has been opened in this course.")
+    return day
+
+
+def state_on(course: Course, day: TherapyDay) -> DayState:
+    """On the decision that stands: a page is read, so nothing is assessed."""
+    return day_state(day, decision=course.current_decision, now=database_now())
+
+
+def may_record(request: HttpRequest, kind: Happened) -> bool:
+    return any(request.user.has_perm(right) for right in STEPS[kind].rights)
+
+
+def back(course: Course) -> HttpResponse:
+    return HttpResponseRedirect(reverse("courses:day", args=[course.public_id]))

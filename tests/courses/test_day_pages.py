@@ -1,0 +1,311 @@
+"""A day of therapy in the browser: one step after the other, what is refused, and who sees what."""
+
+from decimal import Decimal
+from html import unescape
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from courses.models import Administration, Cycle, Incident, Infusion, StartAuthorisation, TherapyDay
+from tests.builders import colleague, draw
+from tests.builders_therapy_day import (
+    DAY,
+    at,
+    authorise,
+    dispense,
+    infuse,
+    nurse,
+    opened,
+    physician,
+    ready_cycle,
+    second_nurse,
+    sign_now,
+    until_start,
+)
+
+pytestmark = pytest.mark.django_db
+PASSWORD = "a long pass phrase"
+
+
+@pytest.fixture
+def cycle(set_clock) -> Cycle:
+    """A signed first cycle whose unit was dispensed this morning."""
+    set_clock(at(9))
+    found = ready_cycle()
+    dispense(found)
+    return found
+
+
+@pytest.fixture
+def enter_as():
+    """A browser in which this person is logged in."""
+
+    def make(person: Any) -> Client:
+        person.set_password(PASSWORD)
+        person.is_staff = True
+        person.save()
+        browser = Client()
+        browser.force_login(person)
+        return browser
+
+    return make
+
+
+def text(response: Any) -> str:
+    return unescape(response.content.decode())
+
+
+def url(cycle: Cycle, name: str = "day", *more: str) -> str:
+    return reverse(f"courses:{name}", args=[cycle.course.public_id, *more])
+
+
+def sent(browser: Client, cycle: Cycle, kind: str, **data: str) -> Any:
+    """Record one step in the browser; it leads back to the sheet."""
+    answer = browser.post(url(cycle, "day_step", kind), data)
+    assert answer.status_code == 302, text(answer)
+    return answer
+
+
+def test_a_whole_day_is_played_in_the_browser(cycle: Cycle, enter_as, set_clock, send_with_password):
+    one, doctor, other = enter_as(nurse()), enter_as(physician()), enter_as(second_nurse())
+    physicist = enter_as(colleague("day-physicist", "physicist"))
+    set_clock(at(9, 30))
+    assert "Open the day of cycle 1" in text(one.get(url(cycle)))
+    one.post(url(cycle, "day_open"))
+    set_clock(at(10))
+    page = text(one.get(url(cycle)))
+    assert "Next: Patient identified by two people" in page
+    who = {"second_name": "day-nurse-2", "second_password": PASSWORD}
+    sent(one, cycle, "identity", number="T-1", birth_date="1961-03-02", **who)
+    assert "Next: Pregnancy excluded today" in text(one.get(url(cycle)))
+    sent(one, cycle, "pregnancy", finding="not_possible")
+    sent(one, cycle, "analogue", short_acting="none", long_acting="none")
+    sent(one, cycle, "allergy", finding="none")
+    sent(one, cycle, "antiemetic", medicine="granisetron", amount="1 mg")
+    set_clock(at(11))
+    sent(one, cycle, "amino_start", bag="BAG-1")
+    set_clock(at(11, 25))
+    assert "Amino acids running since 11:00, 25 min; start allowed from 11:30." in text(one.get(url(cycle)))
+    sent(one, cycle, "unit_scanned", label="U-1", product_code="69488-003-01")
+    set_clock(at(11, 55))
+    check = {"line": "patent", "rescue_ready": "yes"}
+    assert send_with_password(other, url(cycle, "day_step", "start_check"), check).status_code == 302
+    set_clock(at(12))
+    assert "Everything stands" in text(doctor.get(url(cycle)))
+    assert send_with_password(doctor, url(cycle, "day_authorise"), {}).status_code == 302
+    assert StartAuthorisation.objects.get().authorised_by == physician()
+    page = text(one.get(url(cycle)))
+    assert "Start authorised by day-physician, checked by day-nurse-2" in page
+    assert "Next: Infusion" in page
+    set_clock(at(12, 1))
+    sent(one, cycle, "infusion_start")
+    set_clock(at(12, 36))
+    sent(one, cycle, "infusion_end", how="complete")
+    set_clock(at(12, 46))
+    sent(physicist, cycle, "residual", activity="0.1 GBq", what="vial")
+    assert one.post(url(cycle, "day_infusion"), {}).status_code == 302
+    page = text(one.get(url(cycle)))
+    assert "7.2033 GBq (194.7 mCi)" in page
+    refused = one.post(url(cycle, "day_release"), {})
+    assert refused.status_code == 409
+    assert "Observed until 14:36" in text(refused)
+    set_clock(at(14, 40))
+    sent(one, cycle, "observation", finding="well")
+    sent(one, cycle, "release_survey", microsievert_per_hour="18", metres="1")
+    assert one.post(url(cycle, "day_release"), {}).status_code == 302
+    assert TherapyDay.objects.get().outcome == "released"
+    assert Administration.objects.get().deviation == ""
+    assert "given, patient released" in text(one.get(url(cycle)))
+
+
+def test_a_start_too_early_says_from_when_and_writes_nothing(
+    cycle: Cycle, enter_as, set_clock, send_with_password
+):
+    until_start(opened(cycle), amino_at=at(11, 31))
+    set_clock(at(12))
+    answer = send_with_password(enter_as(physician()), url(cycle, "day_authorise"), {})
+    assert answer.status_code == 409
+    assert "start allowed from 12:01" in text(answer)
+    assert not StartAuthorisation.objects.exists()
+
+
+def test_a_late_result_stops_the_start_on_the_page_as_well(
+    cycle: Cycle, enter_as, set_clock, send_with_password
+):
+    until_start(opened(cycle))
+    doctor = enter_as(physician())
+    set_clock(at(12))
+    assert "Everything stands" in text(doctor.get(url(cycle)))
+    draw(cycle.course.patient, DAY, PLT="60")
+    answer = send_with_password(doctor, url(cycle, "day_authorise"), {})
+    assert answer.status_code == 409
+    assert "says delay" in text(answer)
+
+
+def test_what_was_typed_stays_when_it_is_refused(cycle: Cycle, enter_as, set_clock):
+    opened(cycle)
+    set_clock(at(10))
+    browser = enter_as(nurse())
+    answer = browser.post(url(cycle, "day_step", "allergy"), {"finding": "", "premedication": "clemastine"})
+    assert answer.status_code == 400
+    assert "clemastine" in text(answer)
+    late = {"medicine": "x", "amount": "1 mg", "happened_at": "2026-05-04T10:30"}
+    answer = browser.post(url(cycle, "day_step", "antiemetic"), late)
+    assert answer.status_code == 400
+    assert "Lies in the future" in text(answer)
+
+
+def test_a_second_person_with_a_wrong_password_or_the_same_person_is_refused(
+    cycle: Cycle, enter_as, set_clock
+):
+    day = opened(cycle)
+    set_clock(at(10))
+    browser = enter_as(nurse())
+    enter_as(second_nurse())
+    form = {"number": "T-1", "birth_date": "1961-03-02"}
+    wrong = browser.post(
+        url(cycle, "day_step", "identity"), {**form, "second_name": "day-nurse-2", "second_password": "guess"}
+    )
+    assert (wrong.status_code, "is wrong" in text(wrong)) == (403, True)
+    same = browser.post(
+        url(cycle, "day_step", "identity"), {**form, "second_name": "day-nurse", "second_password": PASSWORD}
+    )
+    assert (same.status_code, "another person is needed" in text(same)) == (400, True)
+    assert PASSWORD not in text(same)
+    assert not day.steps.exists()
+
+
+def test_guessing_the_second_persons_password_is_stopped(cycle: Cycle, enter_as, set_clock):
+    opened(cycle)
+    set_clock(at(10))
+    browser = enter_as(nurse())
+    enter_as(second_nurse())
+    form = {"number": "T-1", "birth_date": "1961-03-02", "second_name": "day-nurse-2"}
+    for guess in range(5):
+        browser.post(url(cycle, "day_step", "identity"), {**form, "second_password": f"guess {guess}"})
+    answer = browser.post(url(cycle, "day_step", "identity"), {**form, "second_password": PASSWORD})
+    assert (answer.status_code, "Too many wrong passwords" in text(answer)) == (403, True)
+
+
+def test_an_unwell_patient_ends_the_day_and_the_cycle_is_planned_anew(cycle: Cycle, enter_as, set_clock):
+    until_start(opened(cycle))
+    set_clock(at(12))
+    browser = enter_as(nurse())
+    assert browser.post(url(cycle, "day_not_given"), {"reason": "unwell"}).status_code == 400
+    ended = browser.post(url(cycle, "day_not_given"), {"reason": "unwell", "note": "fever", "vial": "wasted"})
+    assert ended.status_code == 302
+    page = text(browser.get(url(cycle)))
+    assert "not given" in page
+    assert "Plan this cycle for another day" in page
+    assert browser.post(url(cycle, "day_rebook"), {"rebook_on": "2026-05-06"}).status_code == 302
+    cycle.refresh_from_db()
+    assert cycle.planned_on.isoformat() == "2026-05-06"
+
+
+def test_a_part_is_judged_with_the_password_and_its_remainder_stands_on_the_decision_page(
+    cycle: Cycle, enter_as, set_clock, send_with_password
+):
+    day = opened(cycle)
+    until_start(day)
+    authorise(day)
+    infuse(day, minutes=10, how="leak", residual="5 GBq")
+    set_clock(at(13))
+    doctor = enter_as(physician())
+    assert "waits for a physician's judgement" in text(doctor.get(url(cycle)))
+    form = {"counts": "remainder", "remainder_gbq": "5", "reason": "leaked"}
+    assert "has no unit" in text(doctor.post(url(cycle, "day_judge"), form))
+    form["remainder_gbq"] = "5 GBq"
+    assert send_with_password(doctor, url(cycle, "day_judge"), form).status_code == 302
+    decision = cycle.course.decisions.latest("pk")
+    page = text(doctor.get(reverse("courses:decision", args=[decision.public_id])))
+    assert "direct the remainder of this cycle, 5 GBq (135.1 mCi)" in page
+    sign_now(cycle.course, now=at(13, 5))
+    assert Infusion.objects.get().judgement.directives.get().activity_gbq == 5
+
+
+def test_an_entry_is_corrected_and_the_earlier_one_stays_visible(cycle: Cycle, enter_as, set_clock):
+    day = opened(cycle)
+    until_start(day)
+    set_clock(at(12))
+    browser = enter_as(nurse())
+    entry = day.steps.get(kind="amino_start")
+    address = url(cycle, "day_correct", str(entry.public_id))
+    assert "BAG-1" in text(browser.get(address))
+    assert browser.post(address, {"bag": "BAG-1"}).status_code == 400
+    form = {"bag": "BAG-1", "reason": "clock read wrongly", "happened_at": "2026-05-04T11:45"}
+    assert browser.post(address, form).status_code == 302
+    page = text(browser.get(url(cycle)))
+    assert "clock read wrongly" in page
+    assert "<del>Amino acids started</del>" in page
+
+
+@pytest.mark.hazard("HZ-63")
+def test_the_sheet_for_paper_says_what_it_is_valid_for(cycle: Cycle, enter_as, set_clock):
+    until_start(opened(cycle))
+    set_clock(at(12))
+    page = text(enter_as(nurse()).get(url(cycle, "day_print")))
+    assert "Valid for directive revision 1 of Mon 4 May 2026" in page
+    assert "printed 4 May 2026 12:00 CEST" in page
+    assert "If any newer result exists" in page
+    assert "7.4 GBq (200 mCi)" in page
+
+
+@pytest.mark.hazard("HZ-62")
+@pytest.mark.hazard("HZ-63")
+def test_what_was_given_while_the_system_was_down_is_entered_as_it_happened(cycle, enter_as, set_clock):
+    set_clock(at(18))
+    browser = enter_as(nurse())
+    address = url(cycle, "back_entry", "1")
+    assert address in text(browser.get(url(cycle)))
+    form = {
+        "started_at": "2026-05-04T12:00",
+        "ended_at": "2026-05-04T12:35",
+        "ended_how": "complete",
+        "product": "lutetium Lu 177 dotatate",
+        "delivered_gbq": "7300",
+    }
+    assert "7300 has no unit" in text(browser.post(address, form))
+    assert browser.post(address, form | {"delivered_gbq": "7300 MBq"}).status_code == 302
+    given = Administration.objects.get()
+    assert given.administered_gbq == Decimal("7.3")
+    assert "without a valid authorisation" in given.deviation
+    assert Incident.objects.get(kind="unauthorised").infusion == Infusion.objects.get()
+
+
+def test_reading_the_day_changes_nothing(cycle: Cycle, enter_as, set_clock):
+    until_start(opened(cycle))
+    set_clock(at(12))
+    before = (TherapyDay.objects.get().version, cycle.course.decisions.count())
+    browser = enter_as(nurse())
+    for name in ("day", "day_print", "day_infusion", "day_not_given", "day_release"):
+        assert browser.get(url(cycle, name)).status_code == 200
+    for name in ("day_open", "day_authorise"):
+        assert browser.get(url(cycle, name)).status_code == 405
+    assert (TherapyDay.objects.get().version, cycle.course.decisions.count()) == before
+
+
+def test_who_may_not_read_the_day_is_refused_and_who_may_not_act_sees_no_form(
+    cycle: Cycle, enter_as, set_clock
+):
+    opened(cycle)
+    set_clock(at(10))
+    for role in ("pharmacist", "auditor", "administrator"):
+        assert enter_as(colleague(f"a-{role}", role)).get(url(cycle)).status_code == 403
+    page = text(enter_as(colleague("a-physicist", "physicist")).get(url(cycle)))
+    assert "Residual measured" in page
+    assert "Nothing was given" not in page
+
+
+def test_the_course_and_the_first_page_lead_to_the_day(cycle: Cycle, enter_as, set_clock):
+    opened(cycle)
+    set_clock(at(10))
+    browser = enter_as(nurse())
+    assert url(cycle) in text(browser.get(reverse("admin:courses_course_change", args=[cycle.course_id])))
+    assert "Days of therapy in progress" in text(browser.get(reverse("admin:index")))
+
+
+def test_a_course_without_a_day_answers_404_for_its_forms(cycle: Cycle, enter_as):
+    assert enter_as(nurse()).get(url(cycle, "day_infusion")).status_code == 404
+    assert enter_as(nurse()).get(url(cycle, "day_step", "dance")).status_code == 404
