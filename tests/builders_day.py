@@ -17,6 +17,7 @@ from courses.models import (
     TherapyDay,
     Vial,
 )
+from courses.services.start import record_sha256
 
 PRODUCT = "lutetium Lu 177 dotatate"
 _numbers = count(1)
