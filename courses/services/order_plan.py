@@ -2,8 +2,10 @@
 
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from courses.models import Cycle, Decision, Order
-from courses.rules.order_states import OrderKind, OrderState
+from courses.rules.order_states import LEFT_OUT, OrderKind, OrderState
 from courses.rules.orders import ChangeKind, OpenOrder, OrderChange, plan_orders
 from courses.rules.values import Recommendation
 from courses.services.orders import move_order, place_order, recall_order
@@ -18,8 +20,36 @@ def follow_with_orders(
         for order in Order.objects.live().filter(cycle=cycle).select_related("directive", "decision")
     }
     open_orders = tuple(_open_order(order, decision=decision) for order in orders.values())
-    for change in plan_orders(recommendation=recommendation, open_orders=open_orders):
+    placed = Order.objects.filter(cycle=cycle, decision__verdict=decision.verdict)
+    left_out = placed.filter(state=OrderState.CANCELLED.value, reason_code=LEFT_OUT)
+    changes = plan_orders(
+        recommendation=recommendation,
+        open_orders=open_orders,
+        placed=_kinds(placed),
+        left_out=_kinds(left_out),
+    )
+    for change in changes:
         _carry_out(change, orders=orders, cycle=cycle, decision=decision, now=now)
+    if recommendation.action.is_go:
+        _finish_draws(list(orders.values()), decision=decision, now=now)
+
+
+def _kinds(orders: QuerySet[Order]) -> frozenset[OrderKind]:
+    return frozenset(OrderKind(kind) for kind in orders.values_list("kind", flat=True))
+
+
+def _finish_draws(orders: list[Order], *, decision: Decision, now: datetime) -> None:
+    """A cycle may go only once every draw it needs is in: what was signed to be drawn is then done."""
+    for order in orders:
+        if order.kind == OrderKind.LAB_DRAWS.value and order.state == OrderState.ACTIVE.value:
+            move_order(
+                order=order,
+                to=OrderState.DONE,
+                reason_code="draws-in",
+                actor=None,
+                decision=decision,
+                now=now,
+            )
 
 
 def _open_order(order: Order, *, decision: Decision) -> OpenOrder:

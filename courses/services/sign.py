@@ -11,6 +11,7 @@ from courses.models import Course, CourseStatus, Cycle, Decision, Directive, Ord
 from courses.rules.order_states import OrderKind, OrderState
 from courses.services.assess import assess_at_gate
 from courses.services.authority import NotAllowed, check_fresh, check_right, printed_name
+from courses.services.cover import check_cover_is_settled
 from courses.services.manifests import manifest_of
 from courses.services.open_recalls import is_out_and_recalled
 from courses.services.orders import move_order, void_directive
@@ -100,6 +101,7 @@ def _check_decision(decision: Decision, *, meaning: str) -> None:
     """Only what the decision says can be signed, and only once."""
     if decision.action in GO:
         check_nothing_waits(decision.cycle)
+        check_cover_is_settled(decision)
     if decision.action == "hold":
         raise NotAllowed(
             "A hold cannot be signed: complete what is missing, or take back the hold of a person, and the "
