@@ -21,6 +21,7 @@ from labs.clock import database_now
 __all__ = ["GO", "MEANINGS", "NotAllowed", "StaleDecision", "current_signature", "sign_decision"]
 
 GO = ("proceed", "reduce")
+DRAWS_IN = "draws-in"
 MEANINGS = (*GO, "delay", "stop")
 
 
@@ -181,7 +182,10 @@ def _write_directive(*, course: Course, decision: Decision, signature: Signature
 
 
 def _activate(*, cycle: Cycle, decision: Decision, directive: Directive, signer: User, now: datetime) -> None:
-    """Proposed and suspended orders of the cycle become active; the radioactive one carries the directive."""
+    """Proposed and suspended orders of the cycle become active; the radioactive one carries the directive.
+
+    A cycle may go only once every draw it needs is in: the draws are done as soon as they are signed.
+    """
     waiting = [OrderState.PROPOSED.value, OrderState.SUSPENDED.value]
     for order in Order.objects.select_for_update().filter(cycle=cycle, state__in=waiting).order_by("pk"):
         order.decision = decision
@@ -190,3 +194,12 @@ def _activate(*, cycle: Cycle, decision: Decision, directive: Directive, signer:
         move_order(
             order=order, to=OrderState.ACTIVE, reason_code="", actor=signer, decision=decision, now=now
         )
+        if order.kind == OrderKind.LAB_DRAWS.value:
+            move_order(
+                order=order,
+                to=OrderState.DONE,
+                reason_code=DRAWS_IN,
+                actor=None,
+                decision=decision,
+                now=now,
+            )
