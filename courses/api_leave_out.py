@@ -18,7 +18,6 @@ from courses.second_person import proven_again
 from courses.services.leave_out import SIGN, leave_out
 from labs.clock import database_now
 
-
 _FRESH = timedelta(seconds=1)  # a password in the request itself was given now
 
 
