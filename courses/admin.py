@@ -115,6 +115,8 @@ class CourseAdmin(RecordAdmin):
             "may_see_results": may("labs.view_result"),
             "may_see_decisions": may("courses.view_decision"),
             "may_sign": may("courses.sign_decision"),
+            "may_leave_out": may("courses.sign_decision") and may(NAMES),
+            "may_do_by_hand": may("courses.record_fact") and may(NAMES),
             "may_see_versions": may("courses.view_protocolapproval") and may("courses.view_decision"),
             "may_see_moves": may("courses.view_protocolmove") and may(NAMES),
             "may_judge": may(JUDGE) and may(NAMES),

@@ -268,6 +268,13 @@ def read_body(shape: type[StrictShape], request: Request) -> dict[str, Any]:
     return dict(body.validated_data)
 
 
+def forget_secrets(request: Request, names: tuple[str, ...]) -> None:
+    """What is remembered of a request to know it again holds no password, not even its digest."""
+    body = request.data if isinstance(request.data, dict) else {}
+    kept = {key: value for key, value in body.items() if key not in names}
+    request._request._body = json.dumps(kept, sort_keys=True).encode()
+
+
 def _key(request: Request) -> str:
     key = request.headers.get("Idempotency-Key", "")
     if len(key) > _LONGEST_KEY or not key.isprintable():

@@ -1,6 +1,5 @@
 """The REST doors of the day of therapy: for people with a session, never for tokens."""
 
-import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -29,6 +28,7 @@ from courses.api_actions import (
     check_if_match,
     done,
     etag_of,
+    forget_secrets,
     problems,
     read_body,
     take,
@@ -161,7 +161,7 @@ class DayAct(DayView):
     def take_act(self, request: Request, public_id: UUID) -> HttpResponse:
         """If-Match and the key first, then the act; the answer is the day as it stands afterwards."""
         said = read_body(self.shape, request)
-        _forget_secrets(request)
+        forget_secrets(request, _SECRET)
 
         def work() -> StoredAnswer:
             day = self.day(public_id)
@@ -211,7 +211,7 @@ class DayStepCorrection(DayView):
     def post(self, request: Request, public_id: UUID, step_id: UUID) -> HttpResponse:
         """Write a new version of an entry, or take it back."""
         said = read_body(CorrectionShape, request)
-        _forget_secrets(request)
+        forget_secrets(request, _SECRET)
 
         def work() -> StoredAnswer:
             day = self.day(public_id)
@@ -376,13 +376,6 @@ def _activity(field: str, text: str | None) -> Any:
         return read_activity(text)
     except BadActivity as bad:
         raise BadStep(f"{field}: {bad}") from bad
-
-
-def _forget_secrets(request: Request) -> None:
-    """What is remembered of a request to know it again holds no password, not even its digest."""
-    body = request.data if isinstance(request.data, dict) else {}
-    kept = {key: value for key, value in body.items() if key not in _SECRET}
-    request._request._body = json.dumps(kept, sort_keys=True).encode()
 
 
 def _refusing(work: Callable[[], StoredAnswer]) -> StoredAnswer:

@@ -64,7 +64,7 @@ _BAG = {
     "prepared_by": "P. Pharma",
     "verified_by": "Q. Control",
 }
-_ASKED: dict[str, Any] = {
+ASKED: dict[str, Any] = {
     "parameters": [KEY, IF_MATCH],
     "responses": {200: ActedOrderShape, **problems(*CHANGES)},
 }
@@ -104,7 +104,7 @@ class OrderAct(APIView):
 class AcceptOrder(OrderAct):
     """Pharmacy takes an order on."""
 
-    @extend_schema(operation_id="orders_accept", request=NothingSent, **_ASKED)
+    @extend_schema(operation_id="orders_accept", request=NothingSent, **ASKED)
     def post(self, request: Request, public_id: UUID) -> HttpResponse:
         """Accept an active order."""
         read_body(NothingSent, request)
@@ -116,7 +116,7 @@ class AcceptOrder(OrderAct):
 class PrepareOrder(OrderAct):
     """Pharmacy has prepared an order."""
 
-    @extend_schema(operation_id="orders_prepare", request=NothingSent, **_ASKED)
+    @extend_schema(operation_id="orders_prepare", request=NothingSent, **ASKED)
     def post(self, request: Request, public_id: UUID) -> HttpResponse:
         """Prepare an accepted order."""
         read_body(NothingSent, request)
@@ -139,7 +139,7 @@ class DispenseOrder(OrderAct):
             OpenApiExample("a measured unit", value=_UNIT, request_only=True),
             OpenApiExample("a bag of amino acids", value=_BAG, request_only=True),
         ],
-        **_ASKED,
+        **ASKED,
     )
     def post(self, request: Request, public_id: UUID) -> HttpResponse:
         """Dispense: a unit for the radioactive order, a bag for amino acids, nothing more for the others."""
@@ -174,7 +174,7 @@ class CancelOrder(OrderAct):
         operation_id="orders_cancel",
         request=CancelSent,
         examples=[OpenApiExample("why", value={"reason": "The vial was damaged."}, request_only=True)],
-        **_ASKED,
+        **ASKED,
     )
     def post(self, request: Request, public_id: UUID) -> HttpResponse:
         """Cancel with a reason; going ahead after it takes a new signature."""
@@ -195,7 +195,7 @@ class AcknowledgeRecall(OrderAct):
         examples=[
             OpenApiExample("secured", value={"outcome": "secured", "note": "In the safe."}, request_only=True)
         ],
-        **_ASKED,
+        **ASKED,
     )
     def post(self, request: Request, public_id: UUID) -> HttpResponse:
         """Say where the called-back unit is."""

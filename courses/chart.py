@@ -51,10 +51,23 @@ def read_chart(*, course: Course, planned_on: date, today: date) -> Chart:
         planned_on=planned_on,
         prior_activity_gbq=_prior_activity(course=course, numbers=numbers, recorded=recorded),
         baseline_locked=course.baseline_locked_at is not None,
-        peritoneal_or_mesenteric_disease=DISEASE[PeritonealDisease(course.peritoneal_disease)],
+        peritoneal_or_mesenteric_disease=_peritoneal(course, recorded),
         facts=recorded.facts,
         **recorded.records,
     )
+
+
+def _peritoneal(course: Course, recorded: Recorded) -> bool | None:
+    """What was recorded last; the answer given at the start of the course where nothing was."""
+    if recorded.peritoneal_disease is not None:
+        return recorded.peritoneal_disease
+    return DISEASE[PeritonealDisease(course.peritoneal_disease)]
+
+
+def peritoneal_disease(course: Course, *, today: date) -> bool | None:
+    """Whether a course's patient has peritoneal or mesenteric disease, as known on a day; None: unknown."""
+    numbers = numbers_of(course.patient_id)
+    return _peritoneal(course, read_recorded(course=course, today=today, numbers=numbers))
 
 
 def _measurements(

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from courses.fact_kinds import KINDS, DeclaredBaseline
+from courses.fact_kinds import KINDS, DeclaredBaseline, LastingFlag
 from courses.models import BaselineLock, ChartFact, Course, RecordKind
 from courses.rules.facts import DiseaseFlags, Facts
 from courses.rules.values import AdverseEvent, Delay, Measurement
@@ -41,6 +41,8 @@ class Recorded:
     not_representative: frozenset[int]
     baseline_results: frozenset[int]
     declared: tuple[ReadFact, ...] = field(default=())
+    # None where nobody has recorded it since the course was started.
+    peritoneal_disease: bool | None = None
 
 
 def read_recorded(*, course: Course, today: date, numbers: frozenset[int] | None = None) -> Recorded:
@@ -61,6 +63,7 @@ def read_recorded(*, course: Course, today: date, numbers: frozenset[int] | None
     locks = list(BaselineLock.objects.current().filter(course=course))
     return Recorded(
         facts=_facts(by_kind),
+        peritoneal_disease=_peritoneal(course, by_kind),
         records={name: _values(by_kind[name], "onset", "on") for name in RECORD_KINDS},
         adverse_events=tuple(
             _ended_by(event, today) for event in _values(by_kind[RecordKind.ADVERSE_EVENT], "began_on")
@@ -107,7 +110,8 @@ def _facts(by_kind: dict[str, list[ReadFact]]) -> Facts:
     """What checks look at: here every kind is considered, and none recorded is an answer of its own."""
     flags: dict[str, Any] = {}
     for record in _values(by_kind[RecordKind.DISEASE_FLAGS], "on"):
-        flags[record.flag.value] = record.value
+        if record.flag is not LastingFlag.PERITONEAL_DISEASE:
+            flags[record.flag.value] = record.value
     return Facts(
         pregnancy=_values(by_kind[RecordKind.PREGNANCY], "on"),
         sstr_imaging=_values(by_kind[RecordKind.SSTR_IMAGING], "on"),
@@ -117,6 +121,16 @@ def _facts(by_kind: dict[str, list[ReadFact]]) -> Facts:
         disease_flags=DiseaseFlags(**flags),
         prior_treatment=_values(by_kind[RecordKind.PRIOR_TREATMENT], "on"),
     )
+
+
+def _peritoneal(course: Course, by_kind: dict[str, list[ReadFact]]) -> bool | None:
+    """Whether there is peritoneal or mesenteric disease, as recorded last; it decides corticosteroid cover.
+
+    What was recorded before the course was started is older than the answer given then.
+    """
+    since = [f for f in by_kind[RecordKind.DISEASE_FLAGS] if f.row.recorded_at >= course.started_at]
+    found = [record.value for record in _values(since, "on") if record.flag is LastingFlag.PERITONEAL_DISEASE]
+    return bool(found[-1]) if found else None
 
 
 def _ended_by(event: AdverseEvent, today: date) -> AdverseEvent:

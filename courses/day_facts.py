@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from courses.chart import DISEASE, read_chart
+from courses.chart import peritoneal_disease, read_chart
 from courses.day_library import day_rules
 from courses.models import (
     AminoAcidBag,
@@ -12,7 +12,6 @@ from courses.models import (
     DispensedUnit,
     Infusion,
     Order,
-    PeritonealDisease,
     TherapyDay,
     TherapyStep,
 )
@@ -66,7 +65,7 @@ def read_day(
         now=now,
         zone=zone,
         next_planned_on=following.planned_on if following else None,
-        peritoneal_disease=DISEASE[PeritonealDisease(course.peritoneal_disease)],
+        peritoneal_disease=peritoneal_disease(course, today=today),
         cover_ordered=Order.objects.filter(cycle=cycle, kind=OrderKind.STEROID_COVER.value)
         .exclude(state__in=_GONE)
         .exists(),

@@ -34,6 +34,7 @@ class LastingFlag(StrEnum):
     NYHA_CLASS = "nyha_class"
     DIALYSIS = "dialysis"
     ANTICOAGULATED = "anticoagulated"
+    PERITONEAL_DISEASE = "peritoneal_disease"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,7 @@ FLAG: Mapping[StrEnum, str] = {
     LastingFlag.NYHA_CLASS: "Heart failure class (NYHA)",
     LastingFlag.DIALYSIS: "Dialysis",
     LastingFlag.ANTICOAGULATED: "Takes anticoagulants",
+    LastingFlag.PERITONEAL_DISEASE: "Peritoneal or mesenteric disease",
 }
 PRIOR: Mapping[StrEnum, str] = {
     PriorAnswer.NONE: "No, never",

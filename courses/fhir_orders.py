@@ -21,7 +21,7 @@ from courses.fhir_shapes import (
 )
 from courses.models import AminoAcidBag, Directive, DispensedUnit, Order, OrderEvent, Recall
 from courses.rules.activity import both_units
-from courses.rules.order_states import OrderState
+from courses.rules.order_states import OrderKind, OrderState
 
 # Every state of an order in FHIR's words. A recalled one is stopped, whatever its state still says.
 REQUEST_STATUS: Mapping[OrderState, str] = {
@@ -37,13 +37,21 @@ REQUEST_STATUS: Mapping[OrderState, str] = {
 }
 RECALLED = "stopped"
 _NO_LONGER = (OrderState.CANCELLED.value, OrderState.VOID.value)
+_SERVICES = (OrderKind.LAB_DRAWS, OrderKind.PREGNANCY_TEST)
 _ITEM_WORDS = ("amount", "volume", "route", "text")
 
 
 def orders() -> QuerySet[Order]:
-    """Orders, each with whether it was ever signed and whether it was called back."""
-    return Order.objects.select_related("cycle__course__patient", "directive__signature").annotate(
-        is_recalled=_recalled("pk"), was_signed=_signed()
+    """Orders for medicines, each with whether it was ever signed and whether it was called back.
+
+    Laboratory draws and the pregnancy test ask for a service: FHIR's word is ServiceRequest, which this door
+    does not show.
+    """
+    services = [kind.value for kind in _SERVICES]
+    return (
+        Order.objects.exclude(kind__in=services)
+        .select_related("cycle__course__patient", "directive__signature")
+        .annotate(is_recalled=_recalled("pk"), was_signed=_signed())
     )
 
 
@@ -86,6 +94,8 @@ def request_shape(order: Order, viewer: Viewer) -> list[Shape]:
         "basedOn": [reference("CarePlan", course.public_id)],
         "groupIdentifier": group(course, order.cycle.number),
     }
+    if order.kind == OrderKind.ANALOGUE_HOLD.value:
+        shape["doNotPerform"] = True
     if directive is not None:
         shape["requester"] = {"display": directive.signature.printed_name}
         shape["eventHistory"] = [reference("Provenance", directive.public_id)]

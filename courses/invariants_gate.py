@@ -81,14 +81,18 @@ def _faults_of(row: StartAuthorisation) -> Iterator[str]:
 
 
 def orders_after_stop(now: datetime, seen: Seen) -> Iterator[Violation]:
-    """Orders of stopped courses that could still lead to something given."""
+    """Orders of stopped courses that could still lead to something given.
+
+    After a cycle that was given the analogue comes back all the same: the patient needs it.
+    """
     live = Order.objects.filter(cycle__course__status=CourseStatus.STOPPED).annotate(
         recalled=Exists(Recall.objects.filter(order=OuterRef("pk")))
     )
     lingering = Q(state__in=_BEFORE_DISPENSING) | Q(
         state=OrderState.DISPENSED.value, kind=OrderKind.RADIOPHARMACEUTICAL.value, recalled=False
     )
-    for order in live.filter(lingering).order_by("pk"):
+    restart = Q(kind=OrderKind.ANALOGUE_RESTART.value, cycle__administration__isnull=False)
+    for order in live.filter(lingering).exclude(restart).order_by("pk"):
         yield Violation(
             about=f"order {order.public_id}", words=f"is {order.state} although its course is stopped"
         )

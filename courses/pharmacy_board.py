@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from courses.day_library import NoDayRules, day_rules
 from courses.models import BookingState, Cycle, Directive, Order, Recall, Vial, VialBooking
 from courses.rules.activity import Measured
-from courses.rules.order_states import OrderKind, OrderState
+from courses.rules.order_states import NOT_PHARMACYS, OrderKind, OrderState
 from courses.rules.prediction import Prediction, decay_table
 from courses.services.open_recalls import open_recalls
 from courses.services.vial_state import GONE
@@ -66,6 +66,7 @@ def board(*, today: date) -> Board:
     states = [state.value for state, *_ in _PILES]
     orders = list(
         Order.objects.filter(state__in=states, cycle__course__patient__is_canary=False)
+        .exclude(kind__in=[kind.value for kind in NOT_PHARMACYS])
         .select_related("cycle__course__patient", "directive")
         .order_by("cycle__planned_on", "cycle", "pk")[:SHOWN]
     )

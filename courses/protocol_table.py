@@ -17,6 +17,7 @@ from courses.rules.protocol import (
     ImagingCheck,
     InterruptionCheck,
     LabRow,
+    OrderedWhen,
     PregnancyCheck,
     Protocol,
     Reference,
@@ -31,6 +32,12 @@ Row = tuple[str, str, Source]
 _TESTS = {Test.BELOW: "<", Test.AT_MOST: "≤", Test.ABOVE: ">", Test.AT_LEAST: "≥"}
 _REFERENCES = {Reference.LLN: "LLN", Reference.ULN: "ULN", Reference.BASELINE: "baseline"}
 _WHEN = {When.FIRST_CYCLE: "before cycle 1", When.EVERY_CYCLE: "before every cycle"}
+
+_ORDERED_WHEN = {
+    OrderedWhen.ALWAYS: "",
+    OrderedWhen.PERITONEAL: " in peritoneal or mesenteric disease",
+    OrderedWhen.PREGNANCY_POSSIBLE: " where pregnancy is possible, or not known to be impossible",
+}
 
 
 def protocol_rows(protocol: Protocol) -> Iterator[Row]:
@@ -62,9 +69,12 @@ def protocol_rows(protocol: Protocol) -> Iterator[Row]:
         yield check.id, f"{check.name}, {_WHEN[check.when]}: {_check_words(check, protocol)}", check.source
     yield from _support_rows(protocol)
     for order in protocol.orders:
-        when = " in peritoneal or mesenteric disease" if order.when_peritoneal_disease else ""
+        when, warning = (
+            _ORDERED_WHEN[order.when],
+            f". Before signing: {order.warning}" if order.warning else "",
+        )
         items = "; ".join(", ".join(value for _, value in item) for item in order.items)
-        yield f"order {order.kind.value}", f"{items}{when}", order.source
+        yield f"order {order.kind.value}", f"{items}{when}{warning}", order.source
 
 
 def versions_words(protocol: Protocol) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from courses.situation_facts import PERITONEAL
 from labs.templatetags.clinic_text import day, number
 
 _LISTS = {
@@ -42,6 +43,7 @@ def other_changes(before: Situation, after: Situation) -> list[str]:
         ),
         *(line for key, name in _FACTS.items() for line in _list_changes(name, old.get(key), new.get(key))),
         *_flag_changes(old.get("disease_flags") or {}, new.get("disease_flags") or {}),
+        *_peritoneal_change(old, new),
         *_protocol_change(before, after),
     ]
 
@@ -50,6 +52,13 @@ def _moved_day(before: Situation, after: Situation) -> Iterator[str]:
     old, new = before.get("planned_on"), after.get("planned_on")
     if old != new and old and new:
         yield f"The planned day was moved from {day(old)} to {day(new)}"
+
+
+def _peritoneal_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    before, after = old.get(PERITONEAL), new.get(PERITONEAL)
+    if before != after:
+        said = {True: "yes", False: "no", None: "not known"}
+        yield f"Peritoneal or mesenteric disease: from {said[before]} to {said[after]}"
 
 
 def _protocol_change(before: Situation, after: Situation) -> Iterator[str]:

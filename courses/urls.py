@@ -11,6 +11,7 @@ from courses.views import (
     incidents,
     ledger,
     moving,
+    order_acts,
     pharmacy,
     pharmacy_vials,
     protocols,
@@ -30,6 +31,11 @@ urlpatterns = [
     path(f"{_COURSE}/rescind/", rescinding.rescind, name="rescind"),
     path(f"{_COURSE}/rescind/ask/", rescinding.ask, name="ask_rescission"),
     path(f"{_COURSE}/rescind/confirm/", rescinding.confirm, name="confirm_rescission"),
+    path("courses/orders/<uuid:public_id>/leave-out/", order_acts.leaving_out, name="leave_out"),
+    path(
+        "courses/orders/<uuid:public_id>/leave-out/sign", order_acts.sign_leaving_out, name="sign_leave_out"
+    ),
+    path("courses/orders/<uuid:public_id>/done/", order_acts.done, name="order_done"),
     path(f"{_COURSE}/protocol/", moving.move, name="move"),
     path("dosimetry/", ledger.dosimetry, name="dosimetry"),
     path(f"{_LEDGER}/", ledger.ledger, name="ledger"),

@@ -15,6 +15,7 @@ from alerts.services.triage import triage_decisions, triage_quarantine
 from courses.library import protocol
 from courses.models import Course, Cycle, Decision, PeritonealDisease
 from courses.services.assess import assess_course
+from courses.services.by_hand import mark_done
 from courses.services.course import record_administration, start_course
 from courses.services.facts import record_fact
 from courses.services.protocols import approve_protocol
@@ -199,7 +200,7 @@ class DemoClinic:
         )
 
     def _give(self, cycle: Cycle, decision: Decision) -> None:
-        """The infusion on its planned day, as directed."""
+        """The infusion on its planned day, as directed, and the analogue again in the evening."""
         if decision.activity_gbq is None:
             raise AssertionError(f"the story of {cycle} asks for an infusion, its decision is {decision}")
         record_administration(
@@ -209,6 +210,8 @@ class DemoClinic:
             by=self.people["nurse"],
             now=self._at(cycle.planned_on, hour=16),
         )
+        for order in cycle.orders.live().filter(kind="analogue_restart"):
+            mark_done(order=order, by=self.people["nurse"], now=self._at(cycle.planned_on, hour=18))
 
     def _at(self, day: date, hour: int = 9) -> datetime:
         """An instant on a clinic day, never later than now."""

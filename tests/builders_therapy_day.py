@@ -12,6 +12,7 @@ from courses.rules.order_states import OrderState
 from courses.services.assess import assess_course
 from courses.services.day_infusion import infused_on
 from courses.services.day_state import DayState, day_state
+from courses.services.facts import record_fact
 from courses.services.infusions import record_infusion
 from courses.services.orders import move_order
 from courses.services.start import authorise_start
@@ -48,10 +49,22 @@ def pharmacist() -> User:
     return colleague("day-pharmacist", "pharmacist")
 
 
-def ready_cycle(*, on: date = DAY, mrn: str = "T-1", **course: Any) -> Cycle:
-    """A first cycle with good bloods and a signed directive; its orders are active."""
+def ready_cycle(*, on: date = DAY, mrn: str = "T-1", answered: bool | None = None, **course: Any) -> Cycle:
+    """A first cycle with good bloods and a signed directive; its orders are active.
+
+    `answered`: whether there is peritoneal or mesenteric disease, recorded after the start of the course.
+    """
     made = make_course(make_patient(mrn=mrn, **_family(mrn)), first_on=on, by=physician(), **course)
     draw(made.patient, add_days(on, -3))
+    if answered is not None:
+        data = {"flag": "peritoneal_disease", "value": answered, "on": add_days(on, -3).isoformat()}
+        record_fact(
+            kind="disease_flags",
+            data=data,
+            by=nurse(),
+            patient=made.patient,
+            now=clinic_time(add_days(on, -3)),
+        )
     sign_now(made, now=clinic_time(add_days(on, -2)))
     return made.cycles.get(number=1)
 

@@ -10,6 +10,20 @@ class OrderKind(StrEnum):
     AMINO_ACIDS = "amino_acids"
     ANTIEMETIC = "antiemetic"
     STEROID_COVER = "steroid_cover"
+    RESCUE = "rescue"
+    ANALOGUE_HOLD = "analogue_hold"
+    ANALOGUE_RESTART = "analogue_restart"
+    LAB_DRAWS = "lab_draws"
+    PREGNANCY_TEST = "pregnancy_test"
+
+
+# Nothing is prepared or handed out for these: a nurse or a physician does them, and says so.
+NOT_PHARMACYS = (OrderKind.ANALOGUE_HOLD, OrderKind.LAB_DRAWS, OrderKind.PREGNANCY_TEST)
+# These are done when somebody says so; the restart is given after the cycle has been given.
+DONE_BY_HAND = (*NOT_PHARMACYS, OrderKind.ANALOGUE_RESTART)
+# Without them no cycle is given, so that no reason leaves them out.
+NEVER_LEFT_OUT = (OrderKind.RADIOPHARMACEUTICAL, OrderKind.AMINO_ACIDS)
+LEFT_OUT = "left-out"
 
 
 class OrderState(StrEnum):

@@ -52,16 +52,23 @@ class OrderChange:
 
 
 def plan_orders(
-    *, recommendation: Recommendation, open_orders: tuple[OpenOrder, ...]
+    *,
+    recommendation: Recommendation,
+    open_orders: tuple[OpenOrder, ...],
+    placed: frozenset[OrderKind] = frozenset(),
+    left_out: frozenset[OrderKind] = frozenset(),
 ) -> tuple[OrderChange, ...]:
     """The changes the recommendation asks for.
+
+    `placed`: the kinds that were placed for this cycle under this verdict, whatever became of them;
+    `left_out`: those that a physician left out under it.
 
     While labs are awaited a moved day ends an order, and what has left pharmacy is called back: it was
     dispensed on evidence that no longer stands. Everything else waits as it is.
     """
     live = [order for order in open_orders if order.state in LIVE_STATES]
     if recommendation.action.is_go:
-        return _for_go(recommendation, live)
+        return _for_go(recommendation, live, placed=placed, left_out=left_out)
     moved = [order for order in live if _day_changed(order, recommendation)]
     changes = [_end(order, DATE_CHANGED) for order in moved]
     code = recommendation.strongest.rule if recommendation.strongest else recommendation.action.word
@@ -97,7 +104,13 @@ def _withdraw(order: OpenOrder, *, stop: bool, code: str) -> OrderChange | None:
     )
 
 
-def _for_go(recommendation: Recommendation, live: list[OpenOrder]) -> tuple[OrderChange, ...]:
+def _for_go(
+    recommendation: Recommendation,
+    live: list[OpenOrder],
+    *,
+    placed: frozenset[OrderKind],
+    left_out: frozenset[OrderKind],
+) -> tuple[OrderChange, ...]:
     """Void what no longer fits, and propose what the order set has and the cycle lacks.
 
     A suspended order stays suspended: only a new signature makes it active again.
@@ -114,13 +127,29 @@ def _for_go(recommendation: Recommendation, live: list[OpenOrder]) -> tuple[Orde
             # Nobody has signed the verdict that stands now, though it asks for the same.
             change = _withdraw(order, stop=False, code=VERDICT_CHANGED)
             changes += [] if change is None else [change]
-    if OrderKind.RADIOPHARMACEUTICAL not in kept:
-        changes += [
-            OrderChange(change=ChangeKind.PLACE, kind=line.kind, reason_code="placed", line=line)
-            for line in recommendation.order_set
-            if line.kind not in kept
-        ]
+    wanted = [line for line in recommendation.order_set if line.kind not in kept | left_out]
+    if OrderKind.RADIOPHARMACEUTICAL in kept:
+        late = _proposed_late(live)
+        wanted = [line for line in wanted if line.kind in late and line.kind not in placed]
+    changes += [
+        OrderChange(change=ChangeKind.PLACE, kind=line.kind, reason_code="placed", line=line)
+        for line in wanted
+    ]
     return tuple(changes)
+
+
+def _proposed_late(live: list[OpenOrder]) -> frozenset[OrderKind]:
+    """What may still join a set whose radiopharmaceutical stands: all until it is signed, then the cover.
+
+    That there is peritoneal or mesenteric disease may be learned after the signature.
+    """
+    unsigned = any(
+        order.kind is OrderKind.RADIOPHARMACEUTICAL
+        and (order.state is OrderState.PROPOSED or not order.covered)
+        and order.state is not OrderState.DISPENSED
+        for order in live
+    )
+    return frozenset(OrderKind) if unsigned else frozenset({OrderKind.STEROID_COVER})
 
 
 def _misfit(order: OpenOrder, recommendation: Recommendation) -> str:

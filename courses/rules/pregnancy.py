@@ -54,6 +54,15 @@ def judge_hcg(check: PregnancyCheck, case: Case, dates: Dates) -> Iterator[Said]
         yield _note(check, found, outside, case)
 
 
+def needs_test(case: Case, dates: Dates) -> bool:
+    """Whether a cycle is given only with a pregnancy test; sex or age unknown counts as needed."""
+    check = next((each for each in case.protocol.checks if isinstance(each, PregnancyCheck)), None)
+    newest = _newest(case)
+    if newest is not None and newest.finding is PregnancyFinding.NOT_POSSIBLE:
+        return False
+    return check is None or not _outside_ages(check, case, dates)
+
+
 def _newest(case: Case) -> PregnancyRecord | None:
     records = case.chart.facts.pregnancy or ()
     return max(records, key=lambda record: (record.on, _ORDER.index(record.finding)), default=None)

@@ -394,14 +394,24 @@ class Floor:
     source: Source
 
 
+class OrderedWhen(StrEnum):
+    """For whom something is ordered; not knowing whether pregnancy is possible counts as possible."""
+
+    ALWAYS = "always"
+    PERITONEAL = "peritoneal_or_mesenteric_disease"
+    PREGNANCY_POSSIBLE = "pregnancy_possible"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRow:
     """One order of the cycle's order set."""
 
     kind: OrderKind
-    when_peritoneal_disease: bool
+    when: OrderedWhen
     items: tuple[tuple[tuple[str, str], ...], ...]
     source: Source
+    # What whoever signs must have read where this is ordered.
+    warning: str = ""
 
 
 class Use(StrEnum):

@@ -14,6 +14,7 @@ from courses.rules.protocol import (
     CockcroftGault,
     Criteria,
     DelayLimit,
+    OrderedWhen,
     OrderRow,
     Protocol,
     Schedule,
@@ -33,11 +34,6 @@ _NONE = "none"
 class _Stops(StrEnum):
     ON = "on_limit_day"
     AFTER = "after_limit_day"
-
-
-class _When(StrEnum):
-    ALWAYS = "always"
-    PERITONEAL = "peritoneal_or_mesenteric_disease"
 
 
 def read_protocol(
@@ -204,9 +200,10 @@ def _order(table: TableReader) -> OrderRow:
         items.append(tuple((key, item.text(key)) for key in item.names()))
     found = OrderRow(
         kind=table.choice("kind", OrderKind),
-        when_peritoneal_disease=table.choice("when", _When) is _When.PERITONEAL,
+        when=table.choice("when", OrderedWhen),
         items=tuple(items),
         source=table.source(),
+        warning=table.text("warning") if table.has("warning") else "",
     )
     table.finish()
     return found

@@ -25,6 +25,7 @@ from courses.rules.grade_table import differences, grade_lines
 from courses.rules.holds import hold_reasons
 from courses.rules.judging import parts_of
 from courses.rules.limit_warning import limit_warnings
+from courses.rules.order_set import order_set
 from courses.rules.overrides import with_overrides
 from courses.rules.people_notes import manual_lacks, people_notes
 from courses.rules.prior_treatment import prior_lacks, prior_notes
@@ -41,7 +42,6 @@ from courses.rules.values import (
     ActivityLevel,
     Chart,
     MissingEvidence,
-    OrderLine,
     Reason,
     Recommendation,
 )
@@ -288,7 +288,7 @@ def _combined(
         awaiting_labs=awaiting,
         labs_due=min(gap.due_on for gap in missing if gap.due_on) if awaiting else None,
         not_considered=not_considered(case.chart, case.protocol),
-        order_set=tuple(_order_set(case)) if action.is_go else (),
+        order_set=order_set(case, dates) if action.is_go else (),
         release=release_all(reasons),
         release_on=earliest_day(reasons, case=case, dates=dates, stops_on=dosing.stops_on, today=today),
         activity_level=level,
@@ -311,10 +311,3 @@ def _only_waiting(missing: Iterable[MissingEvidence], reasons: Iterable[Reason],
     waiting = all(gap.due_on is not None and today <= gap.due_on for gap in missing)
     evidence = {gap.rule for gap in missing}
     return waiting and all(reason.rule in evidence for reason in reasons if reason.action is Action.HOLD)
-
-
-def _order_set(case: Case) -> Iterator[OrderLine]:
-    """The orders the protocol wants for a cycle; steroid cover only where the disease asks for it."""
-    for row in case.protocol.orders:
-        if not row.when_peritoneal_disease or case.chart.peritoneal_or_mesenteric_disease:
-            yield OrderLine(kind=row.kind, items=row.items)

@@ -124,9 +124,14 @@ def plan_of(course: Course) -> Protocol | None:
 
 
 def close_orders(*, cycle: Cycle, by: User, now: datetime) -> None:
-    """What was ordered for a cycle that has been given is done; what was not active is cancelled."""
+    """What was ordered for a cycle that has been given is done; what was not active is cancelled.
+
+    The analogue comes back hours after the infusion: its order stays until somebody says that it was given.
+    """
     for order in Order.objects.live().filter(cycle=cycle):
         open_to_give = order.state not in (OrderState.PROPOSED.value, OrderState.SUSPENDED.value)
+        if open_to_give and order.kind == OrderKind.ANALOGUE_RESTART.value:
+            continue
         after = OrderState.DONE if open_to_give else OrderState.CANCELLED
         move_order(order=order, to=after, reason_code="administered", actor=by, decision=None, now=now)
 

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from courses.models import Course, Decision, Infusion, Order, WebhookEvent
-from courses.rules.order_states import OrderKind, OrderState, is_legal
+from courses.rules.order_states import NOT_PHARMACYS, OrderKind, OrderState, is_legal
 from courses.services.assess import assess_at_gate
 from courses.services.authority import Refused, check_right
 from courses.services.open_recalls import has_open_recall
@@ -95,6 +95,7 @@ def handle_order(
     now: datetime | None = None,
     at_gate: bool = True,
     right: str = HANDLE,
+    else_say: str = "Only pharmacy handles orders. Ask the pharmacist on duty.",
 ) -> Order:
     """Act on one order under the locks of its course and itself.
 
@@ -104,7 +105,7 @@ def handle_order(
 
     Raises NotAllowed, StaleOrder, OrderRefused.
     """
-    check_right(by, right, else_say="Only pharmacy handles orders. Ask the pharmacist on duty.")
+    check_right(by, right, else_say=else_say)
     refusal: OrderRefused | None = None
     with transaction.atomic():
         course = Course.objects.select_for_update().get(pk=order.cycle.course_id)
@@ -131,6 +132,7 @@ def check_gate(handled: Handled) -> None:
     Raises OrderRefused with one code and one sentence.
     """
     order = handled.order
+    check_is_pharmacys(handled)
     if has_open_recall(order.cycle):
         raise OrderRefused(
             fault(
@@ -139,6 +141,18 @@ def check_gate(handled: Handled) -> None:
         )
     if order.kind == OrderKind.RADIOPHARMACEUTICAL.value:
         check_covered(handled)
+
+
+def check_is_pharmacys(handled: Handled) -> None:
+    """What a nurse or a physician does is not pharmacy's to handle. Raises OrderRefused."""
+    if handled.order.kind in NOT_PHARMACYS:
+        raise OrderRefused(
+            fault(
+                "not-pharmacys",
+                f"Pharmacy has nothing to do for the {handled.order.get_kind_display()}: a nurse or a "
+                "physician marks it as done on the course's page, and a physician leaves it out there.",
+            )
+        )
 
 
 def check_covered(handled: Handled) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from courses.models import Cycle, Decision, Order
-from courses.rules.order_states import OrderKind, OrderState
+from courses.rules.order_states import LEFT_OUT, LIVE_STATES, OrderKind, OrderState
 from courses.rules.orders import ChangeKind, OpenOrder, OrderChange, plan_orders
 from courses.rules.values import Recommendation
 from courses.services.orders import move_order, place_order, recall_order
@@ -13,13 +13,29 @@ def follow_with_orders(
     *, cycle: Cycle, recommendation: Recommendation, decision: Decision, now: datetime
 ) -> None:
     """Move, place and call back this cycle's orders; the caller holds the course's lock."""
-    orders = {
-        str(order.pk): order
-        for order in Order.objects.live().filter(cycle=cycle).select_related("directive", "decision")
-    }
-    open_orders = tuple(_open_order(order, decision=decision) for order in orders.values())
-    for change in plan_orders(recommendation=recommendation, open_orders=open_orders):
+    every = list(
+        Order.objects.filter(cycle=cycle)
+        .select_related("directive", "decision")
+        .defer("decision__situation", "decision__answer")
+    )
+    orders = {str(order.pk): order for order in every if order.state in LIVE_STATES}
+    under_this = [order for order in every if order.decision.verdict == decision.verdict]
+    changes = plan_orders(
+        recommendation=recommendation,
+        open_orders=tuple(_open_order(order, decision=decision) for order in orders.values()),
+        placed=_kinds(under_this),
+        left_out=_kinds([order for order in under_this if _is_left_out(order)]),
+    )
+    for change in changes:
         _carry_out(change, orders=orders, cycle=cycle, decision=decision, now=now)
+
+
+def _kinds(orders: list[Order]) -> frozenset[OrderKind]:
+    return frozenset(OrderKind(order.kind) for order in orders)
+
+
+def _is_left_out(order: Order) -> bool:
+    return order.state == OrderState.CANCELLED.value and order.reason_code == LEFT_OUT
 
 
 def _open_order(order: Order, *, decision: Decision) -> OpenOrder:

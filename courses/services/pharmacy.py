@@ -8,7 +8,15 @@ from courses.models import Order, Recall
 from courses.rules.order_states import OrderKind, OrderState
 from courses.services.authority import stated
 from courses.services.dispensing import BagMade, UnitMade, hand_out_bag, hand_out_unit
-from courses.services.handling import Handled, OrderRefused, check_gate, check_step, fault, handle_order
+from courses.services.handling import (
+    Handled,
+    OrderRefused,
+    check_gate,
+    check_is_pharmacys,
+    check_step,
+    fault,
+    handle_order,
+)
 
 CANCELLED = "cancelled-by-pharmacy"
 
@@ -91,6 +99,7 @@ def cancel_order(
                 fault("reason-missing", "Say in a few words why this order is cancelled.", "reason"),
                 is_unreadable=True,
             )
+        check_is_pharmacys(handled)
         if Recall.objects.unanswered().filter(order=handled.order).exists():
             raise OrderRefused(
                 fault("recall-open", "This order is called back: answer the recall instead of cancelling it.")

@@ -11,6 +11,7 @@ from courses.models import Course, CourseStatus, Cycle, Decision, Directive, Ord
 from courses.rules.order_states import OrderKind, OrderState
 from courses.services.assess import assess_at_gate
 from courses.services.authority import NotAllowed, check_fresh, check_right, printed_name
+from courses.services.cover import check_cover_is_settled
 from courses.services.manifests import manifest_of
 from courses.services.open_recalls import is_out_and_recalled
 from courses.services.orders import move_order, void_directive
@@ -20,6 +21,7 @@ from labs.clock import database_now
 __all__ = ["GO", "MEANINGS", "NotAllowed", "StaleDecision", "current_signature", "sign_decision"]
 
 GO = ("proceed", "reduce")
+DRAWS_IN = "draws-in"
 MEANINGS = (*GO, "delay", "stop")
 
 
@@ -100,6 +102,7 @@ def _check_decision(decision: Decision, *, meaning: str) -> None:
     """Only what the decision says can be signed, and only once."""
     if decision.action in GO:
         check_nothing_waits(decision.cycle)
+        check_cover_is_settled(decision)
     if decision.action == "hold":
         raise NotAllowed(
             "A hold cannot be signed: complete what is missing, or take back the hold of a person, and the "
@@ -179,7 +182,10 @@ def _write_directive(*, course: Course, decision: Decision, signature: Signature
 
 
 def _activate(*, cycle: Cycle, decision: Decision, directive: Directive, signer: User, now: datetime) -> None:
-    """Proposed and suspended orders of the cycle become active; the radioactive one carries the directive."""
+    """Proposed and suspended orders of the cycle become active; the radioactive one carries the directive.
+
+    A cycle may go only once every draw it needs is in: the draws are done as soon as they are signed.
+    """
     waiting = [OrderState.PROPOSED.value, OrderState.SUSPENDED.value]
     for order in Order.objects.select_for_update().filter(cycle=cycle, state__in=waiting).order_by("pk"):
         order.decision = decision
@@ -188,3 +194,12 @@ def _activate(*, cycle: Cycle, decision: Decision, directive: Directive, signer:
         move_order(
             order=order, to=OrderState.ACTIVE, reason_code="", actor=signer, decision=decision, now=now
         )
+        if order.kind == OrderKind.LAB_DRAWS.value:
+            move_order(
+                order=order,
+                to=OrderState.DONE,
+                reason_code=DRAWS_IN,
+                actor=None,
+                decision=decision,
+                now=now,
+            )

@@ -15,6 +15,7 @@ from courses.rules.day_values import Happened
 from courses.rules.order_states import OrderKind, OrderState
 from courses.services.assess import assess_at_gate
 from courses.services.authority import NotAllowed, Refused, check_fresh, check_right, printed_name, stated
+from courses.services.by_hand import finish_restart
 from courses.services.remainder import waiting_infusion
 from courses.services.start import authorisation_for, open_unauthorised
 from labs.clock import database_now
@@ -117,6 +118,8 @@ def record_step(
             recorded_at=now,
         )
         touch(day)
+        if known is Happened.ANALOGUE_RESTART:
+            finish_restart(cycle=day.cycle, by=by, now=now)
         if known is Happened.INFUSION_START:
             assess_at_gate(course_id=day.cycle.course_id, now=now)
             _, why = authorisation_for(day, started_at=at)

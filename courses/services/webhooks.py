@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from courses.models import Order, Webhook, WebhookCall, WebhookEvent
+from courses.rules.order_states import NOT_PHARMACYS
 from courses.services.authority import Refused, stated
 from courses.webhook_client import BadAddress, check_address, post_signed
 from labs.clock import database_now
@@ -35,7 +36,12 @@ class Claim:
 
 
 def owe_calls(*, order: Order, event: WebhookEvent, now: datetime) -> None:
-    """Owe the news of this version of an order to every address; in the commit of the change itself."""
+    """Owe the news of this version of an order to every address; in the commit of the change itself.
+
+    Of what pharmacy has nothing to do with it is not told.
+    """
+    if order.kind in NOT_PHARMACYS:
+        return
     addresses = list(Webhook.objects.filter(active=True))
     if not addresses or order.cycle.course.patient.is_canary:
         return

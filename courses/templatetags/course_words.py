@@ -5,10 +5,16 @@ from typing import Any
 
 from django import template
 
+from courses.left_out import left_out_words
 from courses.rules.activity import both_units
+from courses.services.by_hand import may_be_done
+from courses.services.leave_out import may_be_left_out
 from labs.templatetags.clinic_text import NOTHING
 
 register = template.Library()
+register.filter(left_out_words)
+register.filter(may_be_done)
+register.filter(may_be_left_out)
 
 _ACTIONS = {
     "proceed": ("Proceed", "check_circle"),

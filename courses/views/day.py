@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from courses.day_data import STEPS
 from courses.day_facts import effective_steps, infusions_of
 from courses.forms.day import StepForm
+from courses.left_out import left_out_of
 from courses.models import Course, StepKind, TherapyDay
 from courses.rules.day_values import Blocker, DayLine, Happened, StepState
 from courses.services.authority import NotAllowed, Refused
@@ -69,6 +70,7 @@ def printed(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "title": f"Day sheet, cycle {state.day.cycle.number}",
         "state": state,
         "rows": _rows(request, state),
+        "left_out": left_out_of(state.day.cycle),
         "steps": effective_steps(state.day),
         "decision": state.standing.decision,
         "directive": state.standing.directive,
@@ -163,6 +165,7 @@ def _context_of_day(request: HttpRequest, course: Course, day: TherapyDay) -> di
         "day": day,
         "state": state,
         "rows": rows,
+        "left_out": left_out_of(day.cycle),
         "row": row,
         "form": StepForm(kind=Happened(row.kind)) if row else None,
         "kinds": [(kind.value, StepKind(kind).label) for kind in STEPS if may_record(request, kind)],

@@ -11,8 +11,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from courses.basis import JUDGE, basis_of
-from courses.models import Decision, RecordKind
+from courses.left_out import left_out_of
+from courses.models import Decision, Order, RecordKind
 from courses.overview import decision_for_page, history_of, signatures_on_verdict
+from courses.rules.order_states import OrderState
+from courses.services.cover import cover_warnings, is_cover_open
 from courses.services.remainder import remainder_asked
 from courses.services.sign import GO, MEANINGS, NotAllowed, StaleDecision, sign_decision
 from courses.stops import stop_of_page
@@ -67,6 +70,12 @@ def _found(public_id: UUID) -> Decision:
     return decision
 
 
+def _waiting_orders(decision: Decision) -> list[Order]:
+    """What a signature on this decision makes active."""
+    waiting = [OrderState.PROPOSED.value, OrderState.SUSPENDED.value]
+    return list(Order.objects.filter(cycle=decision.cycle, state__in=waiting).order_by("pk"))
+
+
 def _page(request: HttpRequest, decision: Decision, *, status: int = 200, fault: str = "") -> HttpResponse:
     is_current = decision.course.current_decision_id == decision.pk
     signatures = list(signatures_on_verdict(decision))
@@ -84,6 +93,11 @@ def _page(request: HttpRequest, decision: Decision, *, status: int = 200, fault:
         "may_judge": request.user.has_perms([JUDGE, SEES_NAMES, "courses.view_chartfact"]),
         "basis": basis_of(decision, may=request.user.has_perm),
         "review_kind": RecordKind.OCCURRENCE_REVIEWS.value,
+        "cover_open": may_be_signed and decision.action in GO and is_cover_open(decision),
+        "cover_warnings": cover_warnings(decision) if may_be_signed and decision.action in GO else [],
+        "order_set": _waiting_orders(decision) if may_be_signed and decision.action in GO else [],
+        "left_out": left_out_of(decision.cycle) if decision.action in GO and is_current else [],
+        "flag_kind": RecordKind.DISEASE_FLAGS.value,
         "remainder": remainder_asked(decision.cycle) if may_be_signed else None,
         "history": history_of(decision.course),
         "stop": stop_of_page(decision.course) if request.user.has_perm("courses.view_chartfact") else None,

@@ -25,7 +25,7 @@ from courses.forms.pharmacy import (
 from courses.handouts import handouts_of, predicted_of
 from courses.models import AssayDirection, Order
 from courses.pharmacy_board import board, vials_for
-from courses.rules.order_states import OrderKind, OrderState
+from courses.rules.order_states import NOT_PHARMACYS, OrderKind, OrderState
 from courses.services.assay_direction import DIRECT, direct_assay
 from courses.services.authority import NotAllowed
 from courses.services.handling import HANDLE, OrderRefused, StaleOrder
@@ -256,6 +256,8 @@ def _page(
 
 def _is_offered(act: Act, order: Order, *, is_recalled: bool) -> bool:
     """While it is called back an order has one thing to be done to it."""
+    if order.kind in NOT_PHARMACYS:
+        return False
     if is_recalled or act.name == "recall":
         return is_recalled and act.name == "recall"
     if act.name == "direct" and order.kind != OrderKind.RADIOPHARMACEUTICAL.value:

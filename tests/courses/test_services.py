@@ -87,8 +87,15 @@ def test_a_signature_activates_the_whole_order_set_and_writes_the_directive(sign
         "amino_acids",
         "antiemetic",
         "steroid_cover",
+        "analogue_hold",
+        "analogue_restart",
+        "rescue",
+        "lab_draws",
     }
-    assert {order.state for order in orders} == {"active"}
+    # The draws are in, or the cycle could not go: they are done as they are signed.
+    assert {order.state for order in orders.exclude(kind="lab_draws")} == {"active"}
+    draws = orders.get(kind="lab_draws")
+    assert (draws.state, draws.reason_code) == ("done", "draws-in")
     directive = Directive.objects.get(cycle=third(signed_third))
     assert (directive.activity_gbq, directive.administer_on) == (Decimal("7.4"), THIRD)
     assert radioactive(signed_third).directive == directive
@@ -99,7 +106,8 @@ def test_no_steroid_cover_is_ordered_without_peritoneal_disease(physician: User)
     draw(course.patient, date(2026, 1, 8))
     assess_course(course_id=course.pk, now=clinic_time(date(2026, 1, 9)))
     kinds = set(Order.objects.filter(cycle__course=course).values_list("kind", flat=True))
-    assert kinds == {"radiopharmaceutical", "amino_acids", "antiemetic"}
+    assert "steroid_cover" not in kinds
+    assert {"radiopharmaceutical", "amino_acids", "antiemetic", "rescue"} <= kinds
 
 
 def test_low_platelets_delay_the_cycle_and_suspend_its_active_orders(signed_third: Course) -> None:
@@ -297,7 +305,10 @@ def test_a_recurrence_after_a_reduced_cycle_stops_and_the_signature_ends_the_cou
     sign(stop, by=physician, now=at)
     before_third.refresh_from_db()
     assert before_third.status == CourseStatus.STOPPED
-    assert not Order.objects.live().filter(cycle__course=before_third).exists()
+    # The analogue of the cycles that were given still comes back.
+    live = Order.objects.live().filter(cycle__course=before_third)
+    assert set(live.values_list("kind", flat=True)) == {"analogue_restart"}
+    assert not live.filter(cycle__administration__isnull=True).exists()
 
 
 def test_a_stale_page_is_refused_and_what_changed_is_kept(signed_third: Course, physician: User) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from courses.models import (
     Administration,
+    ChartFact,
     Cycle,
     Decision,
     Directive,
@@ -22,6 +23,7 @@ from courses.services.assess import assess_course
 from courses.services.authority import NotAllowed, Refused
 from courses.services.course import record_administration
 from courses.services.day_end import ReleaseRefused, end_not_given, rebook, release
+from courses.services.facts import withdraw_fact
 from courses.services.judgements import judge_cycle
 from courses.services.sign import current_signature
 from courses.services.start import StartRefused, authorise_start, record_sha256
@@ -87,7 +89,11 @@ def test_a_day_goes_from_the_signed_directive_to_the_released_patient(day: Thera
     day.refresh_from_db()
     assert (day.outcome, day.ended_at) == ("released", at(15, 45))
     assert not Incident.objects.exists()
-    assert set(Order.objects.filter(cycle=day.cycle).values_list("state", flat=True)) == {"done"}
+    # What was given that day is done; the analogue comes back in the evening, and its entry ends its order.
+    open_orders = Order.objects.filter(cycle=day.cycle).exclude(state="done")
+    assert list(open_orders.values_list("kind", "state")) == [("analogue_restart", "active")]
+    step(day, "analogue_restart", at(17), medicine="octreotide LAR", amount="30 mg")
+    assert not open_orders.exists()
 
 
 def test_a_day_over_a_weekend_is_released_when_the_dose_rate_has_fallen(day: TherapyDay):
@@ -197,7 +203,10 @@ def test_steroid_cover_that_is_ordered_is_begun_before_the_patient_goes_home():
 
 @pytest.mark.hazard("HZ-55")
 def test_an_unknown_peritoneal_disease_blocks_the_start_until_a_physician_decides():
-    cycle = ready_cycle(disease="unknown")
+    # Answered before the signature, since nothing is signed without it; the answer is taken back afterwards.
+    cycle = ready_cycle(disease="unknown", answered=False)
+    answer = ChartFact.objects.get(kind="disease_flags", data__flag="peritoneal_disease")
+    withdraw_fact(fact=answer, by=nurse(), reason="Entered for another patient.", now=at(8))
     dispense(cycle)
     day = opened(cycle)
     until_start(day)
@@ -376,7 +385,15 @@ def test_an_unwell_patient_ends_the_day_and_the_cycle_stays_open(day: TherapyDay
     states = dict(
         Order.objects.filter(cycle=day.cycle).exclude(state="proposed").values_list("kind", "state")
     )
-    assert states == {"radiopharmaceutical": "cancelled", "amino_acids": "done", "antiemetic": "done"}
+    assert states == {
+        "radiopharmaceutical": "cancelled",
+        "amino_acids": "done",
+        "antiemetic": "done",
+        "analogue_hold": "cancelled",
+        "analogue_restart": "cancelled",
+        "rescue": "cancelled",
+        "lab_draws": "done",
+    }
     assert Directive.objects.get(cycle=day.cycle).voided.reason_code == "not-given-unwell"
     assert VialEvent.objects.get().fate == "wasted"
     assert {s.kind for s in TherapyStep.objects.filter(therapy_day=day)} >= {"antiemetic", "amino_start"}

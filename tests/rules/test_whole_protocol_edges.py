@@ -29,6 +29,7 @@ from courses.rules.protocol import (
     ImagingCheck,
     InterruptionCheck,
     LabRow,
+    OrderedWhen,
     OrderRow,
     PregnancyCheck,
     RecurrenceBy,
@@ -660,13 +661,13 @@ def test_support_surrogate_and_orders_are_read_field_by_field() -> None:
     assert found.orders == (
         OrderRow(
             kind=OrderKind.RADIOPHARMACEUTICAL,
-            when_peritoneal_disease=False,
+            when=OrderedWhen.ALWAYS,
             items=((("product", "a product"), ("text", "slowly")), (("product", "another"),)),
             source=source("order"),
         ),
         OrderRow(
             kind=OrderKind.STEROID_COVER,
-            when_peritoneal_disease=True,
+            when=OrderedWhen.PERITONEAL,
             items=((("text", "cover"),),),
             source=source("cover"),
         ),

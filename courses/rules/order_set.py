@@ -1,0 +1,64 @@
+"""What a cycle that may go is given with: the rows of the protocol that are for this patient, in words."""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from courses.rules.derived import Case
+from courses.rules.order_states import OrderKind
+from courses.rules.pregnancy import needs_test
+from courses.rules.protocol import LabRow, OrderedWhen, OrderRow
+from courses.rules.schedule import Dates
+from courses.rules.values import OrderLine
+from courses.rules.wording import day_words
+from labs.clinic_days import add_days
+
+Item = tuple[tuple[str, str], ...]
+
+
+def order_set(case: Case, dates: Dates) -> tuple[OrderLine, ...]:
+    """The orders of the cycle; none of them depends on the activity."""
+    return tuple(
+        OrderLine(kind=row.kind, items=_items(row, case, dates))
+        for row in case.protocol.orders
+        if _is_for(row, case, dates)
+    )
+
+
+def _is_for(row: OrderRow, case: Case, dates: Dates) -> bool:
+    """Whether this patient is given it; whether pregnancy is possible counts as yes where it is not known."""
+    match row.when:
+        case OrderedWhen.PERITONEAL:
+            return case.chart.peritoneal_or_mesenteric_disease is True
+        case OrderedWhen.PREGNANCY_POSSIBLE:
+            return needs_test(case, dates)
+        case _:
+            return True
+
+
+def _items(row: OrderRow, case: Case, dates: Dates) -> tuple[Item, ...]:
+    """What the row says, and of laboratory draws which, and on which days."""
+    if row.kind is not OrderKind.LAB_DRAWS:
+        return row.items
+    return (*row.items, *_draws(case, dates))
+
+
+def _draws(case: Case, dates: Dates) -> Iterator[Item]:
+    """The analytes that are always needed, those of the same days together, with the days in words."""
+    always, day = [row for row in case.protocol.labs if row.always], dates.judged_for
+
+    def of_days(row: LabRow) -> tuple[int, int]:
+        return (-row.validity_days, -row.due_days_before)
+
+    def of_earlier(row: LabRow) -> tuple[int, int]:
+        assert row.earlier is not None
+        return (-row.earlier.from_days_before, -row.earlier.to_days_before)
+
+    wanted_earlier = [row for row in always if row.earlier is not None]
+    for days_of, rows in ((of_earlier, wanted_earlier), (of_days, always)):
+        for (first, last), group in groupby(sorted(rows, key=days_of), key=days_of):
+            names = "; ".join(case.protocol.names[row.analyte] for row in group)
+            text = (
+                f"Collect from {day_words(add_days(day, first))}, due by {day_words(add_days(day, last))}, "
+                f"for the cycle of {day_words(day)}"
+            )
+            yield (("product", names), ("text", text))
