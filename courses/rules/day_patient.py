@@ -155,7 +155,7 @@ def _potassium(facts: DayFacts) -> DayLine:
     """The chart's newest potassium: old, doubtful, high or without its upper limit it does not clear."""
     rule, name = facts.rules.potassium, "Potassium before the amino acids"
     bad = StepState.BLOCKED if rule.force is Force.BLOCK else StepState.WARNING
-    why = _potassium_doubt(facts.potassium, days=rule.validity_days)
+    why = _potassium_doubt(facts.potassium, days=rule.validity_days) or _still_high(facts)
     if why:
         return _line(
             "T-05",
@@ -190,6 +190,27 @@ def _potassium_doubt(seen: PotassiumSeen | None, *, days: int) -> str:
     if seen.value > seen.high or seen.comparator.startswith(">"):
         shown = f"{seen.comparator}{plain(seen.value)} {seen.unit}"
         return f"Potassium is {shown}, its upper limit {plain(seen.high)}."
+    return ""
+
+
+def _still_high(facts: DayFacts) -> str:
+    """A high one that no later reliable one of another specimen has cleared; empty where there is none.
+
+    That the same specimen was measured or told again proves nothing of the patient (HZ-54).
+    """
+    told = facts.potassium.told if facts.potassium else ()
+    for high in told:
+        cleared = any(
+            since(high.collected_at, other.collected_at) > NONE and other.specimen != high.specimen
+            for other in told
+            if not other.doubt and other.high is not None and not other.is_high
+        )
+        if high.is_high and not cleared:
+            shown = f"{high.comparator}{plain(high.value)} {high.unit}"
+            return (
+                f"Potassium was told as {shown} at {clock(high.collected_at, facts)}, above its upper limit, "
+                "and no later specimen has shown that it is not."
+            )
     return ""
 
 
