@@ -11,6 +11,7 @@ from courses.rules.day_values import (
     DayLine,
     Happened,
     PotassiumSeen,
+    Step,
     StepState,
     after,
     clock,
@@ -71,8 +72,22 @@ def _identity(facts: DayFacts) -> DayLine:
             f"Only {step.by} has identified the patient.",
             remedy="A second, different person identifies the patient as well.",
         )
+    if _of_another_day(step, facts):
+        return _line(
+            "ID",
+            name,
+            StepState.DUE,
+            f"Last identified at {clock(step.at, facts)}, on another day.",
+            remedy="Two people identify the patient again today.",
+        )
     said = f"Identified at {clock(step.at, facts)} by {step.by} and {step.second}, by number and birth date."
     return _line("ID", name, StepState.DONE, said)
+
+
+def _of_another_day(step: Step, facts: DayFacts) -> bool:
+    """Whether it was recorded of another day of the clinic than that of the start: a stay may last several."""
+    days = [each.astimezone(facts.zone).date() for each in (step.at, facts.moment)]
+    return days[0] != days[1]
 
 
 def _decision(facts: DayFacts, id_: str, name: str) -> DayLine:
@@ -94,6 +109,14 @@ def _pregnancy(facts: DayFacts) -> DayLine:
         )
     finding = step.data.get("finding", "")
     if finding in ("negative", "not_possible"):
+        if _of_another_day(step, facts):
+            return _line(
+                "T-01",
+                name,
+                StepState.DUE,
+                f"Last asked about at {clock(step.at, facts)}, on another day.",
+                remedy="Record today's test, or that pregnancy is not possible.",
+            )
         words = "the test is negative" if finding == "negative" else "pregnancy is not possible"
         return _line("T-01", name, StepState.DONE, f"Asked at {clock(step.at, facts)}: {words}.")
     return _line(

@@ -43,7 +43,10 @@ def judge_cycle(
         course = Course.objects.select_for_update().get(pk=infusion.cycle.course_id)
         now = now or database_now()
         waiting = (
-            Infusion.objects.waiting().select_related("directive__decision", "cycle").filter(pk=infusion.pk).first()
+            Infusion.objects.waiting()
+            .select_related("directive__decision", "cycle")
+            .filter(pk=infusion.pk)
+            .first()
         )
         if waiting is None:
             raise NotAllowed("Nothing waits for a judgement here: it was judged, corrected or completed.")

@@ -1,4 +1,4 @@
-"""What an independent look at pharmacy, day of therapy and judgements found: each way to a wrong go is shut."""
+"""What an independent look at the day of therapy and at judgements found: each way to a wrong go is shut."""
 
 from datetime import timedelta
 from decimal import Decimal

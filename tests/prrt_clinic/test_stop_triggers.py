@@ -17,7 +17,9 @@ GOES_ON = ("proposed", "active", "suspended", "accepted", "prepared", "dispensed
 def write(state: str, order: Order) -> None:
     """Past every service: a statement of somebody who may write the table."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("UPDATE courses_order SET state = %s, reason_code = 'x' WHERE id = %s", [state, order.pk])
+        cursor.execute(
+            "UPDATE courses_order SET state = %s, reason_code = 'x' WHERE id = %s", [state, order.pk]
+        )
 
 
 def stop(order: Order) -> None:
