@@ -85,7 +85,7 @@ def _identity(facts: DayFacts) -> DayLine:
 
 
 def _of_another_day(step: Step, facts: DayFacts) -> bool:
-    """Whether it was recorded of another day of the clinic than that of the start: a stay may last several."""
+    """Whether it is of another day of the clinic than the start: a stay may last several."""
     days = [each.astimezone(facts.zone).date() for each in (step.at, facts.moment)]
     return days[0] != days[1]
 

@@ -151,6 +151,7 @@ def test_a_remainder_is_not_signed_beyond_what_a_lower_decision_leaves_after_all
     second = part_of(day, "1", hour=14)
     judged = word(second, remainder="2", now=at(15))
     decision = judged.cycle.course.current_decision
+    assert decision is not None
     decision.activity_gbq = Decimal("3.7")  # as a reduction would say
     with pytest.raises(NotAllowed, match="judged when more was to be given"):
         to_direct(decision)
