@@ -225,7 +225,7 @@ def test_a_part_is_judged_with_the_password_and_its_remainder_stands_on_the_deci
         doctor, url(cycle, "day_judge"), {**form, "infusion": str(cycle.course.public_id)}
     )
     assert stale.status_code == 409
-    assert send_with_password(doctor, url(cycle, "day_judge"), form).status_code == 302
+    assert doctor.post(url(cycle, "day_judge"), form).status_code == 302
     decision = cycle.course.decisions.latest("pk")
     page = text(doctor.get(reverse("courses:decision", args=[decision.public_id])))
     assert "direct the remainder of this cycle, 5 GBq (135.1 mCi)" in page

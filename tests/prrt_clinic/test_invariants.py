@@ -376,6 +376,7 @@ def test_i07_an_administration_that_is_not_the_sum_of_its_infusions(clinic: Clin
     given = Administration.objects.get()
     infuse(given.cycle, by=physician(), at=given.recorded_at - timedelta(hours=1), gbq="3", ended_how="leak")
     watch_deviations(now=database_now())
+    assess_course(course_id=clinic.signed.pk)  # an infusion is evidence: a decision rests on it
     assert found(clinic.now) == ["I-07 says 7.4 GBq; its infusions come to 3 GBq"]
 
 
