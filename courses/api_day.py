@@ -1,7 +1,7 @@
 """The REST doors of the day of therapy: for people with a session, never for tokens."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -28,7 +28,6 @@ from courses.api_actions import (
     check_if_match,
     done,
     etag_of,
-    forget_secrets,
     problems,
     read_body,
     take,
@@ -49,7 +48,7 @@ from courses.models import Cycle, TherapyDay, TherapyStep
 from courses.rules.activity import BadActivity, read_activity
 from courses.rules.day_values import Blocker
 from courses.second_person import proven_again, proven_person
-from courses.services.authority import Refused
+from courses.services.authority import NotAllowed, Refused
 from courses.services.day_end import ReleaseRefused, end_not_given, rebook, release
 from courses.services.day_infusion import infused_on
 from courses.services.day_state import day_state
@@ -159,9 +158,8 @@ class DayAct(DayView):
         raise NotImplementedError
 
     def take_act(self, request: Request, public_id: UUID) -> HttpResponse:
-        """If-Match and the key first, then the act; the answer is the day as it stands afterwards."""
+        """People, If-Match and the key first, then the act; the answer is the day as it stands afterwards."""
         said = read_body(self.shape, request)
-        forget_secrets(request, _SECRET)
 
         def work() -> StoredAnswer:
             day = self.day(public_id)
@@ -169,7 +167,7 @@ class DayAct(DayView):
             self.act(day, said, request)
             return _told(self.day(public_id), request, status=self.status)
 
-        return take(request, lambda: _refusing(work))
+        return _taken(request, said, work)
 
 
 def _documented(name: str, shape: type[StrictShape], status: int = 200) -> Callable[[Any], Any]:
@@ -192,15 +190,15 @@ class DaySteps(DayAct):
         return self.take_act(request, public_id)
 
     def act(self, day: TherapyDay, said: dict[str, Any], request: Request) -> Any:
-        """The second person and the password are proven here."""
+        """With the second person and the password that were proven before."""
         return record_step(
             day=day,
             kind=said["kind"],
             data=said["data"],
             by=_person(request),
             happened_at=said.get("happened_at"),
-            second=_second(request, said),
-            authenticated_at=_password(request, said),
+            second=said.get("second"),
+            authenticated_at=said.get("password"),
         )
 
 
@@ -211,7 +209,6 @@ class DayStepCorrection(DayView):
     def post(self, request: Request, public_id: UUID, step_id: UUID) -> HttpResponse:
         """Write a new version of an entry, or take it back."""
         said = read_body(CorrectionShape, request)
-        forget_secrets(request, _SECRET)
 
         def work() -> StoredAnswer:
             day = self.day(public_id)
@@ -222,13 +219,13 @@ class DayStepCorrection(DayView):
                 by=_person(request),
                 data=said.get("data"),
                 happened_at=said.get("happened_at"),
-                second=_second(request, said),
-                authenticated_at=_password(request, said),
+                second=said.get("second"),
+                authenticated_at=said.get("password"),
                 take_back=said["take_back"],
             )
             return _told(self.day(public_id), request, status=HTTPStatus.CREATED)
 
-        return take(request, lambda: _refusing(work))
+        return _taken(request, said, work)
 
 
 class DayAuthorise(DayAct):
@@ -243,9 +240,7 @@ class DayAuthorise(DayAct):
 
     def act(self, day: TherapyDay, said: dict[str, Any], request: Request) -> Any:
         """With the password in the request itself."""
-        proven = _password(request, said)
-        assert proven is not None
-        return authorise_start(day=day, by=_person(request), authenticated_at=proven)
+        return authorise_start(day=day, by=_person(request), authenticated_at=said["password"])
 
 
 class DayInfusion(DayAct):
@@ -280,15 +275,13 @@ class DayJudge(DayAct):
         waiting = waiting_infusion(day.cycle)
         if waiting is None:
             raise Refused("No part of this cycle waits for a judgement.")
-        proven = _password(request, said)
-        assert proven is not None
         return judge_cycle(
             infusion=waiting,
             counts=said["counts"],
             remainder_gbq=_activity("remainder", said.get("remainder")),
             reason=said["reason"],
             signer=_person(request),
-            authenticated_at=proven,
+            authenticated_at=said["password"],
         )
 
 
@@ -356,17 +349,28 @@ def _person(request: Request) -> User:
     return request.user
 
 
-def _second(request: Request, said: dict[str, Any]) -> User | None:
-    second = said.get("second")
-    return proven_person(request._request, **second) if second else None
+def _taken(request: Request, said: dict[str, Any], work: Callable[[], StoredAnswer]) -> HttpResponse:
+    """Prove the people of a request, forget their passwords, and do the work once.
+
+    Before any transaction: the count of wrong passwords must not be undone with the work that they stopped.
+    """
+    try:
+        _prove(request, said)
+    except NotAllowed as refused:
+        problem = Problem(HTTPStatus.FORBIDDEN, "permission_denied", str(refused)).answer()
+        return HttpResponse(problem.body, status=problem.status, headers=dict(problem.headers))
+    _forget_secrets(request)
+    return take(request, lambda: _refusing(work))
 
 
-def _password(request: Request, said: dict[str, Any]) -> datetime | None:
-    """When the password of the request was proven: just now."""
-    if "password" not in said:
-        return None
-    proven_again(request._request, password=said["password"])
-    return database_now() - _FRESH
+def _prove(request: Request, said: dict[str, Any]) -> None:
+    """In what was said the second person takes the place of name and password, and the instant of proof
+    that of the password. Raises NotAllowed."""
+    if second := said.get("second"):
+        said["second"] = proven_person(request._request, **second)
+    if "password" in said:
+        proven_again(request._request, password=said["password"])
+        said["password"] = database_now() - _FRESH
 
 
 def _activity(field: str, text: str | None) -> Any:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Max, Q, Sum
 
 from courses.chart_facts import Recorded, declared_measurements, read_recorded
+from courses.ledger import given_outside
 from courses.models import Administration, Course, PeritonealDisease
 from courses.rules.evidence import QUARANTINED
 from courses.rules.values import Chart, GivenCycle, Measurement, Sex, Status, Weight
@@ -29,7 +30,7 @@ DISEASE = {PeritonealDisease.YES: True, PeritonealDisease.NO: False, PeritonealD
 def read_chart(*, course: Course, planned_on: date, today: date) -> Chart:
     """Everything the rules may know of one course on one day, in a fixed order.
 
-    Nine queries, ten with a disputed result, whatever the length of the history. What lies after `today`
+    Eleven queries, twelve with a disputed result, whatever the length of the history. What lies after `today`
     is not yet known and left out. What is filed under another number of the same person belongs to the chart.
     """
     patient = course.patient
@@ -49,7 +50,7 @@ def read_chart(*, course: Course, planned_on: date, today: date) -> Chart:
         adverse_events=recorded.adverse_events,
         delays=recorded.delays,
         planned_on=planned_on,
-        prior_activity_gbq=_prior_activity(course=course, numbers=numbers, recorded=recorded),
+        prior_activity_gbq=_plain(given_outside(course, numbers=numbers)) or Decimal(0),
         baseline_locked=course.baseline_locked_at is not None,
         peritoneal_or_mesenteric_disease=_peritoneal(course, recorded),
         facts=recorded.facts,
@@ -207,14 +208,3 @@ def _given(*, course: Course, today: date) -> tuple[GivenCycle, ...]:
         )
         for row in rows.select_related("cycle").order_by("cycle__number")
     )
-
-
-def _prior_activity(*, course: Course, numbers: frozenset[int], recorded: Recorded) -> Decimal:
-    """What other courses of the same person administered, and what was given before, in GBq."""
-    total = (
-        Administration.objects.filter(cycle__course__patient_id__in=numbers)
-        .exclude(cycle__course=course)
-        .aggregate(total=Sum("administered_gbq"))["total"]
-    )
-    before = (record.administered_gbq for record in recorded.facts.prior_treatment or ())
-    return _plain((total or Decimal(0)) + sum(filter(None, before), Decimal(0))) or Decimal(0)

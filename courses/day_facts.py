@@ -1,6 +1,7 @@
 """The one translation from the rows of a day of therapy to the values its rules judge."""
 
-from datetime import date, datetime
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from courses.chart import peritoneal_disease, read_chart
@@ -16,11 +17,24 @@ from courses.models import (
     TherapyStep,
 )
 from courses.rules.activity import Measured
-from courses.rules.day_values import Bag, DayFacts, Directed, Go, Happened, PotassiumSeen, Step, Unit
+from courses.rules.day_values import (
+    Bag,
+    DayFacts,
+    Directed,
+    Go,
+    Happened,
+    PotassiumSeen,
+    PotassiumValue,
+    Step,
+    Unit,
+)
 from courses.rules.order_states import OrderKind, OrderState
 from courses.rules.values import Measurement, Status
 from courses.rules.wording import day_words
 from labs.clinic_days import clinic_day, days_between
+from labs.models import Observation, Result
+from labs.models.result import WITHDRAWN
+from labs.same_person import numbers_of
 from labs.zones import clinic_zone
 
 # What belongs to one infusion: after a part was given and judged, the next one begins anew.
@@ -156,7 +170,9 @@ def _potassium(day: TherapyDay, *, until: datetime, today: date) -> PotassiumSee
     if not found:
         return None
     newest = max(found, key=lambda each: (each.collected_at, _doubt(each), each.value or Decimal(0)))
+    days = day_rules(day.cycle.course.protocol_id).rules.potassium.validity_days
     return PotassiumSeen(
+        told=_potassium_told(day, chart_of={each.ref: each for each in found}, until=until, days=days),
         value=newest.value,
         high=newest.high,
         unit=newest.unit,
@@ -165,6 +181,42 @@ def _potassium(day: TherapyDay, *, until: datetime, today: date) -> PotassiumSee
         comparator=newest.comparator,
         doubt=_doubt(newest),
     )
+
+
+def _potassium_told(
+    day: TherapyDay, *, chart_of: Mapping[str, Measurement], until: datetime, days: int
+) -> tuple[PotassiumValue, ...]:
+    """Every potassium told of the last days, in each of its versions but the withdrawn ones; one query."""
+    rows = (
+        Observation.objects.filter(
+            patient_id__in=numbers_of(day.cycle.course.patient_id),
+            analyte=_POTASSIUM,
+            value__isnull=False,
+            collected_at__gt=until - timedelta(days=days + 1),
+            collected_at__lte=until,
+        )
+        .exclude(status__in=WITHDRAWN)
+        .select_related("result")
+        .order_by("collected_at", "pk")
+    )
+    return tuple(
+        PotassiumValue(
+            value=row.value,
+            high=row.ref_high,
+            unit=row.unit,
+            collected_at=row.collected_at,
+            specimen=_specimen(row.result),
+            comparator=row.comparator,
+            doubt=_doubt(standing) if (standing := chart_of.get(str(row.public_id))) else "corrected since",
+        )
+        for row in rows
+        if row.value is not None
+    )
+
+
+def _specimen(result: Result) -> str:
+    """What the values of one specimen have in common: the laboratory's number of its order."""
+    return f"{result.sender} {result.filler_order}" if result.filler_order else f"result-{result.pk}"
 
 
 def _doubt(measurement: Measurement) -> str:

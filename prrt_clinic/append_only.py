@@ -1,4 +1,4 @@
-"""The triggers that make rows of the record append-only, on SQLite and on PostgreSQL."""
+"""The triggers that keep the record append-only and a stop a stop, on SQLite and on PostgreSQL."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ from django.apps import apps
 from django.core.checks import CheckMessage, Error
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from prrt_clinic import stop_triggers
 
 APPEND_ONLY = (
     "labs.LabMessage",
@@ -89,11 +91,23 @@ def install_triggers(connection: BaseDatabaseWrapper) -> None:
     """Make every trigger that is missing or differs; harmless to repeat."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute(_POSTGRES_FUNCTIONS)
+            cursor.execute(_POSTGRES_FUNCTIONS + stop_triggers.POSTGRES_FUNCTION)
         for trigger in _missing(connection):
             drop = f'DROP TRIGGER IF EXISTS "{trigger.name}"'
             cursor.execute(f'{drop} ON "{trigger.table}"' if connection.vendor == "postgresql" else drop)
             cursor.execute(trigger.create)
+
+
+def lift_triggers(connection: BaseDatabaseWrapper) -> None:
+    """Take away, before a migration, the triggers that read other tables: SQLite renames no such table.
+
+    `install_triggers` makes them again after it.
+    """
+    if connection.vendor != "sqlite":
+        return
+    with connection.cursor() as cursor:
+        for name in stop_triggers.sqlite_statements():
+            cursor.execute(f'DROP TRIGGER IF EXISTS "{name}"')
 
 
 def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
@@ -102,10 +116,10 @@ def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
 
 
 def check_triggers(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """A record that can be changed is no record: an error for each missing trigger."""
+    """A record that can be changed is no record, nor a stop that can be passed: an error for each missing."""
     return [
         Error(
-            f"Append-only trigger {name} is missing from database {alias!r}.",
+            f"Trigger {name} is missing from database {alias!r}.",
             hint="Find out who removed it, then run: manage.py migrate --skip-checks",
             id="prrt_clinic.E001",
         )
@@ -123,7 +137,20 @@ def _wanted(connection: BaseDatabaseWrapper) -> list[Trigger]:
         table = apps.get_model(label)._meta.db_table
         if table in tables:
             found += make(table=table, finishes=label in ONE_FINISH)
-    return found
+    return found + (_of_stops(connection) if stop_triggers.TABLE in tables else [])
+
+
+def _of_stops(connection: BaseDatabaseWrapper) -> list[Trigger]:
+    """The triggers that refuse to let an order of a stopped course go on."""
+    table = stop_triggers.TABLE
+    if connection.vendor != "postgresql":
+        made = stop_triggers.sqlite_statements()
+        return [Trigger(name=name, table=table, create=create) for name, create in made.items()]
+    name = f"{table}_not_after_stop"
+    create = _postgres_statement(
+        name=name, table=table, event="INSERT OR UPDATE", each="ROW", function=stop_triggers.FUNCTION
+    )
+    return [Trigger(name=name, table=table, create=create)]
 
 
 def _missing(connection: BaseDatabaseWrapper) -> list[Trigger]:
@@ -185,9 +212,10 @@ def _postgres_standing(connection: BaseDatabaseWrapper) -> set[tuple[str, str]]:
               AND t.tgqual IS NULL AND p.pronamespace = n.oid
             """
         )
-        # tgtype bits: 1 row, 2 before, 8 delete, 16 update, 32 truncate.
+        # tgtype bits: 1 row, 2 before, 4 insert, 8 delete, 16 update, 32 truncate.
         kinds = {
             1 | 2 | 16: ("UPDATE", "ROW"),
+            1 | 2 | 4 | 16: ("INSERT OR UPDATE", "ROW"),
             1 | 2 | 8: ("DELETE", "ROW"),
             2 | 32: ("TRUNCATE", "STATEMENT"),
         }

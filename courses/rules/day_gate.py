@@ -1,7 +1,7 @@
 """What stands in the way of the start and of the release: unknown blocks, a warning does not."""
 
 from courses.rules.day_times import infusion
-from courses.rules.day_values import Blocker, DayFacts, DayLine, StepState
+from courses.rules.day_values import Blocker, DayFacts, DayLine, StepState, clock
 
 PASSES = (StepState.DONE, StepState.WARNING, StepState.NOT_NEEDED)
 
@@ -16,6 +16,16 @@ def start_blockers(facts: DayFacts, lines: tuple[DayLine, ...]) -> tuple[Blocker
                 code="T-11",
                 sentence="An infusion is already running.",
                 remedy="Record its end before another one starts.",
+            )
+        )
+    elif run.started is not None:
+        # The lines above were judged at that start: they say nothing of another one now.
+        found.append(
+            Blocker(
+                code="T-11",
+                sentence=f"The infusion started at {clock(run.started, facts)} has ended.",
+                remedy="Record what it delivered; a physician then says whether anything more is given. A "
+                "start that was entered by mistake is taken back.",
             )
         )
     return tuple(found)

@@ -11,6 +11,7 @@ from courses.rules.day_values import (
     DayLine,
     Happened,
     PotassiumSeen,
+    Step,
     StepState,
     after,
     clock,
@@ -71,8 +72,22 @@ def _identity(facts: DayFacts) -> DayLine:
             f"Only {step.by} has identified the patient.",
             remedy="A second, different person identifies the patient as well.",
         )
+    if _of_another_day(step, facts):
+        return _line(
+            "ID",
+            name,
+            StepState.DUE,
+            f"Last identified at {clock(step.at, facts)}, on another day.",
+            remedy="Two people identify the patient again today.",
+        )
     said = f"Identified at {clock(step.at, facts)} by {step.by} and {step.second}, by number and birth date."
     return _line("ID", name, StepState.DONE, said)
+
+
+def _of_another_day(step: Step, facts: DayFacts) -> bool:
+    """Whether it is of another day of the clinic than the start: a stay may last several."""
+    days = [each.astimezone(facts.zone).date() for each in (step.at, facts.moment)]
+    return days[0] != days[1]
 
 
 def _decision(facts: DayFacts, id_: str, name: str) -> DayLine:
@@ -94,6 +109,14 @@ def _pregnancy(facts: DayFacts) -> DayLine:
         )
     finding = step.data.get("finding", "")
     if finding in ("negative", "not_possible"):
+        if _of_another_day(step, facts):
+            return _line(
+                "T-01",
+                name,
+                StepState.DUE,
+                f"Last asked about at {clock(step.at, facts)}, on another day.",
+                remedy="Record today's test, or that pregnancy is not possible.",
+            )
         words = "the test is negative" if finding == "negative" else "pregnancy is not possible"
         return _line("T-01", name, StepState.DONE, f"Asked at {clock(step.at, facts)}: {words}.")
     return _line(
@@ -155,7 +178,7 @@ def _potassium(facts: DayFacts) -> DayLine:
     """The chart's newest potassium: old, doubtful, high or without its upper limit it does not clear."""
     rule, name = facts.rules.potassium, "Potassium before the amino acids"
     bad = StepState.BLOCKED if rule.force is Force.BLOCK else StepState.WARNING
-    why = _potassium_doubt(facts.potassium, days=rule.validity_days)
+    why = _potassium_doubt(facts.potassium, days=rule.validity_days) or _still_high(facts)
     if why:
         return _line(
             "T-05",
@@ -190,6 +213,27 @@ def _potassium_doubt(seen: PotassiumSeen | None, *, days: int) -> str:
     if seen.value > seen.high or seen.comparator.startswith(">"):
         shown = f"{seen.comparator}{plain(seen.value)} {seen.unit}"
         return f"Potassium is {shown}, its upper limit {plain(seen.high)}."
+    return ""
+
+
+def _still_high(facts: DayFacts) -> str:
+    """A high one that no later reliable one of another specimen has cleared; empty where there is none.
+
+    That the same specimen was measured or told again proves nothing of the patient (HZ-54).
+    """
+    told = facts.potassium.told if facts.potassium else ()
+    for high in told:
+        cleared = any(
+            since(high.collected_at, other.collected_at) > NONE and other.specimen != high.specimen
+            for other in told
+            if not other.doubt and other.high is not None and not other.is_high
+        )
+        if high.is_high and not cleared:
+            shown = f"{high.comparator}{plain(high.value)} {high.unit}"
+            return (
+                f"Potassium was told as {shown} at {clock(high.collected_at, facts)}, above its upper limit, "
+                "and no later specimen has shown that it is not."
+            )
     return ""
 
 

@@ -100,8 +100,34 @@ class Bag:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PotassiumValue:
+    """One potassium as it was told, also one that was corrected since; `doubt` as below.
+
+    Values of one specimen, whenever they are told, bear the same `specimen`.
+    """
+
+    value: Decimal
+    high: Decimal | None
+    unit: str
+    collected_at: datetime
+    specimen: str
+    comparator: str = ""
+    doubt: str = ""
+
+    @property
+    def is_high(self) -> bool:
+        """Whether it lies above its own upper limit."""
+        if self.high is None:
+            return False
+        return self.value > self.high or (self.comparator.startswith(">") and self.value >= self.high)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PotassiumSeen:
-    """The newest potassium of the chart; `doubt` says why it is not relied on, empty where it is."""
+    """The newest potassium of the chart; `doubt` says why it is not relied on, empty where it is.
+
+    `told` is every value of the days in which one is valid, the newest among them.
+    """
 
     value: Decimal | None
     high: Decimal | None
@@ -110,6 +136,7 @@ class PotassiumSeen:
     days_old: int
     comparator: str = ""
     doubt: str = ""
+    told: tuple[PotassiumValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

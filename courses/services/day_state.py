@@ -22,6 +22,7 @@ from courses.rules.day_gate import release_blockers, start_blockers
 from courses.rules.day_steps import day_lines
 from courses.rules.day_values import Blocker, DayFacts, DayLine, Go, Happened
 from courses.rules.order_states import OrderKind, OrderState
+from courses.services.other_courses import in_the_way
 from courses.services.remainder import waiting_infusion
 from courses.services.sign import GO, current_signature
 
@@ -143,6 +144,8 @@ def _why_not(
     if decision is None or decision.cycle_id != cycle.pk:
         yield _no("decision", "No decision stands for this cycle.", "Look at the course's page.")
         return
+    if other := in_the_way(course, on=cycle.planned_on):
+        yield _no("other-course", other, "Nothing is given until this is settled.")
     if waiting_infusion(cycle) is not None:
         yield _no(
             "judgement",

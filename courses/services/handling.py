@@ -13,6 +13,7 @@ from courses.services.assess import assess_at_gate
 from courses.services.authority import Refused, check_right
 from courses.services.open_recalls import has_open_recall
 from courses.services.orders import move_order
+from courses.services.other_courses import in_the_way
 from courses.services.sign import GO, current_signature
 from courses.services.webhooks import owe_calls
 from labs.clinic_days import clinic_day
@@ -185,6 +186,8 @@ def check_covered(handled: Handled) -> None:
         raise OrderRefused(
             fault("directive-past", "The day of this order's directive is past: have the cycle planned anew.")
         )
+    if other := in_the_way(handled.course, on=directive.administer_on):
+        raise OrderRefused(fault("other-course", other))
     if Infusion.objects.waiting().filter(cycle_id=order.cycle_id).exists():
         raise OrderRefused(
             fault(

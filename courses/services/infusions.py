@@ -35,7 +35,7 @@ from courses.services.day_state import standing_of
 from courses.services.incidents import open_incident
 from courses.services.orders import void_directive
 from courses.services.start import authorisation_for, open_unauthorised
-from courses.services.therapy_day import BadStep, rules_of
+from courses.services.therapy_day import BadStep, rules_of, touch
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
 from labs.zones import clinic_zone
@@ -83,6 +83,7 @@ def record_infusion(
         now = now or database_now()
         cycle = Cycle.objects.select_related("course__patient").get(pk=cycle.pk)
         infusion = _append(cycle=cycle, day=day, infused=infused, by=by, now=now)
+        _touch(day)
         lock_baselines(course=course, by=by, now=now)
         _settle(course=course, infusion=infusion, by=by, now=now)
         assess_at_gate(course_id=course.pk, now=now)
@@ -115,9 +116,16 @@ def correct_infusion(
             corrects=infusion,
             reason=why,
         )
+        _touch(infusion.therapy_day)
         _settle(course=course, infusion=version, by=by, now=now)
         assess_at_gate(course_id=course.pk, now=now)
     return version
+
+
+def _touch(day: TherapyDay | None) -> None:
+    """Another version of the day: whoever judges what they read of it has not seen this yet."""
+    if day is not None:
+        touch(TherapyDay.objects.get(pk=day.pk))
 
 
 def _append(

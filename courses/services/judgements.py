@@ -11,6 +11,7 @@ from courses.rules.activity import both_units
 from courses.services.assess import assess_at_gate
 from courses.services.authority import NotAllowed, check_fresh, check_right, printed_name, stated
 from courses.services.infusions import administer
+from courses.services.remainder import given_in_parts
 from courses.services.therapy_day import BadStep
 from labs.clock import database_now
 
@@ -42,7 +43,10 @@ def judge_cycle(
         course = Course.objects.select_for_update().get(pk=infusion.cycle.course_id)
         now = now or database_now()
         waiting = (
-            Infusion.objects.waiting().select_related("directive", "cycle").filter(pk=infusion.pk).first()
+            Infusion.objects.waiting()
+            .select_related("directive__decision", "cycle")
+            .filter(pk=infusion.pk)
+            .first()
         )
         if waiting is None:
             raise NotAllowed("Nothing waits for a judgement here: it was judged, corrected or completed.")
@@ -74,9 +78,15 @@ def _check_judgement(infusion: Infusion, *, counts: bool, remainder_gbq: Decimal
         raise BadStep("remainder_gbq: a part that does not count has no remainder; the cycle is given anew")
     if infusion.directive is None:
         raise BadStep("remainder_gbq: nothing was directed, so nothing can be left of it")
-    left = infusion.directive.activity_gbq - infusion.delivered_gbq
+    directive = infusion.directive
+    whole = directive.decision.activity_gbq or directive.activity_gbq
+    # Of this part's own directive, and of the whole cycle: another part may rest on the same directive.
+    left = min(
+        directive.activity_gbq - infusion.delivered_gbq,
+        whole - given_in_parts(infusion.cycle),
+    )
     if not 0 < remainder_gbq <= left:
         raise BadStep(
             f"remainder_gbq: at most {both_units(max(left, Decimal(0)))} are left of the directive's "
-            f"{both_units(infusion.directive.activity_gbq)}"
+            f"{both_units(directive.activity_gbq)}"
         )

@@ -24,6 +24,12 @@ def check_nothing_waits(cycle: Cycle) -> None:
         )
 
 
+def given_in_parts(cycle: Cycle) -> Decimal:
+    """What all parts of a cycle delivered, without those that a physician does not count for it."""
+    parts = Infusion.objects.effective().filter(cycle=cycle).exclude(judgement__counts=False)
+    return sum(parts.values_list("delivered_gbq", flat=True), Decimal(0))
+
+
 def remainder_asked(cycle: Cycle) -> CycleJudgement | None:
     """The judgement of a cycle's newest part, where it asks for a remainder still to be given."""
     if hasattr(cycle, "administration"):
@@ -48,7 +54,7 @@ def to_direct(decision: Decision) -> tuple[Decimal, CycleJudgement | None]:
     judgement = remainder_asked(decision.cycle)
     if judgement is None or judgement.remainder_gbq is None:
         return decision.activity_gbq, None
-    left = decision.activity_gbq - judgement.infusion.delivered_gbq
+    left = decision.activity_gbq - given_in_parts(decision.cycle)
     if judgement.remainder_gbq > left:
         raise NotAllowed(
             f"The remainder of {both_units(judgement.remainder_gbq)} was judged when more was to be given; "

@@ -15,6 +15,7 @@ from courses.services.cover import check_cover_is_settled
 from courses.services.manifests import manifest_of
 from courses.services.open_recalls import is_out_and_recalled
 from courses.services.orders import move_order, void_directive
+from courses.services.other_courses import in_the_way
 from courses.services.remainder import check_nothing_waits, to_direct
 from labs.clock import database_now
 
@@ -103,6 +104,8 @@ def _check_decision(decision: Decision, *, meaning: str) -> None:
     if decision.action in GO:
         check_nothing_waits(decision.cycle)
         check_cover_is_settled(decision)
+        if other := in_the_way(decision.course, on=decision.cycle.planned_on):
+            raise NotAllowed(other)
     if decision.action == "hold":
         raise NotAllowed(
             "A hold cannot be signed: complete what is missing, or take back the hold of a person, and the "

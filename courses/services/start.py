@@ -84,7 +84,7 @@ def authorisation_for(
     used = Infusion.objects.effective().filter(authorisation=newest)
     if besides is not None:
         used = used.exclude(pk=besides.pk)
-    if used.exists():
+    if used.exists() or _was_used(day, newest, before=started_at):
         return None, "the authorised start was used for an earlier infusion"
     void = getattr(newest.directive, "voided", None)
     if void is not None and void.at <= started_at:
@@ -95,6 +95,23 @@ def authorisation_for(
         if back is None or back.at <= started_at:
             return None, "what was dispensed had been called back"
     return newest, ""
+
+
+def _was_used(day: TherapyDay, authorisation: StartAuthorisation, *, before: datetime) -> bool:
+    """Whether an infusion was started under it and has ended, though nobody has recorded it yet."""
+    rows = day.steps.filter(corrected_by__isnull=True, taken_back=False)
+    starts = rows.filter(
+        kind=Happened.INFUSION_START.value,
+        happened_at__gte=authorisation.authorised_at,
+        happened_at__lt=before,
+    )
+    first = starts.order_by("happened_at").first()
+    if first is None:
+        return False
+    ends = rows.filter(
+        kind=Happened.INFUSION_END.value, happened_at__gte=first.happened_at, happened_at__lte=before
+    )
+    return ends.exists()
 
 
 def open_unauthorised(day: TherapyDay, *, why: str, now: datetime, infusion: Infusion | None = None) -> None:

@@ -142,13 +142,20 @@ def correct_step(
 ) -> TherapyStep:
     """Write a new version of a step, or take it back; the earlier one stays on record with the reason.
 
-    What is left out stays as it was. Raises NotAllowed, BadStep.
+    What is left out stays as it was, but not the second person: what two people saw is seen by two again.
+    To take an entry back is one person's act. Raises NotAllowed, BadStep.
     """
     known = Happened(step.kind)
     if known not in STEPS:
         raise BadStep("kind: what ended the day is not corrected here; record a note")
-    second = second or (step.second_by if step.second_by_id != by.pk else None)
-    _check_person(known, by=by, second=second, authenticated_at=authenticated_at, now=now or database_now())
+    _check_person(
+        known,
+        by=by,
+        second=second,
+        authenticated_at=authenticated_at,
+        now=now or database_now(),
+        alone=take_back,
+    )
     why = stated(reason)
     if not why:
         raise BadStep("reason: is missing; say in a few words what was wrong")
@@ -193,15 +200,24 @@ def _kind(kind: str) -> Happened:
 
 
 def _check_person(
-    kind: Happened, *, by: User, second: User | None, authenticated_at: datetime | None, now: datetime
+    kind: Happened,
+    *,
+    by: User,
+    second: User | None,
+    authenticated_at: datetime | None,
+    now: datetime,
+    alone: bool = False,
 ) -> None:
-    """Who records what, with whom, and with how fresh a password. Raises NotAllowed, BadStep."""
+    """Who records what, with whom, and with how fresh a password. Raises NotAllowed, BadStep.
+
+    `alone`: what is taken back counts no longer, so that nobody need stand by.
+    """
     row = STEPS[kind]
     if not any(by.has_perm(right) for right in row.rights):
         raise NotAllowed(_ELSE_SAY[row.rights[0]])
     if row.password:
         check_fresh(authenticated_at, now=now)
-    if not row.two_people:
+    if not row.two_people or (alone and second is None):
         return
     if second is None:
         raise BadStep("second: is missing; a second person proves with name and password to be there")

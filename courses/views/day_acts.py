@@ -155,6 +155,8 @@ def _judge(request: HttpRequest, course: Course, form: JudgeForm) -> HttpRespons
         waiting = waiting_infusion(day_of(course).cycle)
         if waiting is None:
             raise Refused("No part of this cycle waits for a judgement.")
+        if request.POST.get("infusion", str(waiting.public_id)) != str(waiting.public_id):
+            raise Refused("The record of the infusion has changed since this page was made: read it again.")
         judge_cycle(
             infusion=waiting,
             counts=form.cleaned_data["counts"] != "open",

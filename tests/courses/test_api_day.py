@@ -221,6 +221,25 @@ def test_a_wrong_password_of_the_second_person_records_nothing(clinic: Clinic) -
     assert TherapyDay.objects.get().steps.count() == before
 
 
+@pytest.mark.hazard("HZ-42")
+@pytest.mark.parametrize("key", ["", "guess"])
+def test_guessing_a_password_by_the_api_is_stopped_with_and_without_a_key(clinic: Clinic, key: str) -> None:
+    """The count of wrong passwords stands though the work is undone, and each guess has a key of its own."""
+    day = open_and_prepare(clinic)
+
+    def answer(password: str, number: int) -> Any:
+        headers = {"idempotency_key": f"{key}-{number}"} if key else {}
+        return clinic.send(
+            "day-physician", f"{day}/authorise/", {"password": password}, when=at(12), **headers
+        )
+
+    for number in range(12):
+        guessed = answer(f"guess {number}", number)
+        assert guessed.status_code == 403
+    assert "Too many wrong passwords" in guessed.json()["detail"]
+    assert answer(PASSWORD, 99).status_code == 403
+
+
 def test_an_entry_is_corrected_by_the_api(clinic: Clinic) -> None:
     day = open_and_prepare(clinic)
     entry = TherapyDay.objects.get().steps.get(kind="amino_start")

@@ -11,8 +11,10 @@ from django.contrib.auth.models import User
 
 from courses.chart import read_chart
 from courses.json_table import parse_json
+from courses.ledger import ledger_of
 from courses.models import Course
 from courses.rules.values import Chart, Status
+from courses.services.administration import append_administration
 from courses.services.assess import assess_course
 from courses.situation import read_situation, situation_of
 from labs.models import Patient
@@ -28,6 +30,7 @@ from tests.builders import (
     receive,
     state,
 )
+from tests.builders_day import infuse
 
 pytestmark = pytest.mark.django_db
 FIRST = date(2026, 1, 12)
@@ -222,6 +225,27 @@ def test_activity_of_an_earlier_course_is_carried_over(course: Course, person: C
     assert (chart.prior_activity_gbq, chart.cycles) == (Decimal("7.4"), ())
 
 
+@pytest.mark.hazard("HZ-60")
+def test_parts_and_corrected_infusions_of_an_earlier_course_are_carried_over_as_the_ledger_counts_them(
+    course: Course,
+) -> None:
+    person, day = course.started_by, clinic_time(date(2026, 5, 4))
+    given = infuse(course.cycles.get(number=1), by=person, at=day)
+    append_administration(
+        course=course, cycle=given.cycle, on=date(2026, 5, 4), gbq=Decimal("7.4"),
+        product=given.product, deviation="without authorisation", by=person, now=given.recorded_at,
+    )  # fmt: skip
+    later = given.recorded_at + timedelta(hours=1)
+    infuse(given.cycle, by=person, at=day, gbq="6.9", corrects=given, reason="residual", recorded_at=later)
+    infuse(course.cycles.get(number=2), by=person, at=later, gbq="1.2", ended_how="leak")
+    course.status = "completed"
+    course.save(update_fields=["status"])
+    second = make_course(course.patient, first_on=date(2027, 1, 11), by=person)
+    chart = read_chart(course=second, planned_on=date(2027, 1, 11), today=date(2027, 1, 1))
+    assert chart.prior_activity_gbq == Decimal("8.1")
+    assert ledger_of(course.patient_id).totals.total_gbq == Decimal("8.1")
+
+
 def test_reading_a_chart_takes_the_same_queries_whatever_its_length(
     course: Course, django_assert_num_queries: Callable[[int], object]
 ) -> None:
@@ -229,5 +253,5 @@ def test_reading_a_chart_takes_the_same_queries_whatever_its_length(
         draw(course.patient, date(2026, 1, day))
         state(course.patient, "support", date(2026, 1, day), kind="growth_factor")
     course = Course.objects.select_related("patient").get(pk=course.pk)
-    with django_assert_num_queries(9):  # type: ignore[attr-defined]
+    with django_assert_num_queries(11):  # type: ignore[attr-defined]
         read_chart(course=course, planned_on=FIRST, today=date(2026, 1, 10))

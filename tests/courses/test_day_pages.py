@@ -217,7 +217,15 @@ def test_a_part_is_judged_with_the_password_and_its_remainder_stands_on_the_deci
     form = {"counts": "remainder", "remainder_gbq": "5", "reason": "leaked"}
     assert "has no unit" in text(doctor.post(url(cycle, "day_judge"), form))
     form["remainder_gbq"] = "5 GBq"
-    assert send_with_password(doctor, url(cycle, "day_judge"), form).status_code == 302
+    # The page names the infusion that it shows: of another one nothing is signed on it.
+    assert f'name="infusion" value="{Infusion.objects.get().public_id}"' in text(
+        doctor.get(url(cycle, "day_judge"))
+    )
+    stale = send_with_password(
+        doctor, url(cycle, "day_judge"), {**form, "infusion": str(cycle.course.public_id)}
+    )
+    assert stale.status_code == 409
+    assert doctor.post(url(cycle, "day_judge"), form).status_code == 302
     decision = cycle.course.decisions.latest("pk")
     page = text(doctor.get(reverse("courses:decision", args=[decision.public_id])))
     assert "direct the remainder of this cycle, 5 GBq (135.1 mCi)" in page

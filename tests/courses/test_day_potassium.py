@@ -28,7 +28,13 @@ pytestmark = pytest.mark.django_db
 
 
 def potassium(
-    patient: Patient, value: str, *, drawn: datetime, haemolysed: bool = False, status: str = "F"
+    patient: Patient,
+    value: str,
+    *,
+    drawn: datetime,
+    haemolysed: bool = False,
+    status: str = "F",
+    number: str = "",
 ) -> None:
     """One potassium with its limits, from the laboratory."""
     when = f"{drawn:%Y%m%d%H%M%S%z}"
@@ -37,7 +43,7 @@ def potassium(
         "||||||UNICODE UTF-8",
         f"PID|1||{patient.mrn}^^^{patient.assigning_authority}^MR||{patient.family}^{patient.given}"
         f"||{patient.birth_date:%Y%m%d}|F",
-        f"OBR|1||K{when}|K^Potassium^L|||{when}|||||||||||||||{when}||LAB|{status}",
+        f"OBR|1||{number or f'K{when}'}|K^Potassium^L|||{when}|||||||||||||||{when}||LAB|{status}",
         f"OBX|1|NM|2823-3^K^LN||{value}|mmol/L^^UCUM|3.5-5.1||||{status}|||{when}",
     ]
     if haemolysed:
@@ -112,3 +118,27 @@ def test_what_is_drawn_after_the_start_is_not_judged_for_it(day: TherapyDay):
     potassium(day.cycle.course.patient, "6.1", drawn=at(13))
     found = next(each for each in state_of(day, now=at(13, 30)).lines if each.id == "T-05")
     assert found.state is StepState.DONE
+
+
+@pytest.mark.hazard("HZ-54")
+def test_a_high_one_that_the_laboratory_corrected_needs_a_second_specimen(day: TherapyDay):
+    patient = day.cycle.course.patient
+    potassium(patient, "5.9", drawn=at(8))
+    potassium(patient, "4.4", drawn=at(8), status="C")
+    state, sentence = line(day)
+    assert state is StepState.BLOCKED
+    assert sentence.startswith("Potassium was told as 5.9 mmol/L at 08:00, above its upper limit")
+    potassium(patient, "4.3", drawn=at(10))
+    assert line(day)[0] is StepState.DONE
+
+
+@pytest.mark.hazard("HZ-54")
+def test_a_later_time_of_the_same_order_of_the_laboratory_is_no_second_specimen(day: TherapyDay):
+    patient = day.cycle.course.patient
+    potassium(patient, "5.9", drawn=at(8), number="ONE")
+    potassium(patient, "4.4", drawn=at(8, 30), number="ONE")
+    assert line(day)[0] is StepState.BLOCKED
+    potassium(patient, "4.4", drawn=at(10), number="TWO", haemolysed=True)
+    assert line(day)[0] is StepState.BLOCKED
+    potassium(patient, "4.2", drawn=at(10, 30), number="THREE")
+    assert line(day)[0] is StepState.DONE

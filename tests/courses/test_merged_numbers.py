@@ -10,7 +10,8 @@ from courses.chart import read_chart
 from courses.models import Course
 from courses.overview import latest_labs, latest_weight
 from courses.services.assess import assess_course, assess_courses, course_ids_of_patients, sweep_courses
-from courses.services.authority import Refused
+from courses.services.authority import NotAllowed, Refused
+from courses.services.other_courses import in_the_way
 from labs.models import Patient, PatientMerge
 from labs.services import propose_merge, propose_reversal, review_merge
 from labs.services.patients import record_weight
@@ -24,6 +25,7 @@ from tests.builders import (
     panel_message,
     receive,
     record_answers,
+    sign,
     state,
 )
 
@@ -138,3 +140,36 @@ def test_a_fact_recorded_under_the_other_number_is_known(course: Course, other: 
     record_answers(other, DRAWN)
     state(other, "sstr_imaging", DRAWN, modality="pet", uptake=3)
     assert action(course) == "proceed"
+
+
+@pytest.mark.hazard("HZ-65")
+@pytest.mark.parametrize(
+    ("status", "words"), [("active", "Another course of this person is open"), ("stopped", "signed a stop")]
+)
+def test_of_two_courses_of_one_person_none_is_signed_until_that_is_settled(
+    course: Course, other: Patient, status: str, words: str
+) -> None:
+    """The two numbers turn out to be one person when both have a course."""
+    draw(course.patient, DRAWN)
+    beside = make_course(other, first_on=FIRST, by=colleague("planner", "nurse"))
+    Course.objects.filter(pk=beside.pk).update(status=status)
+    merged(other, course.patient)
+    assert action(course) == "proceed"
+    course.refresh_from_db()
+    assert course.current_decision is not None
+    doctor = colleague("doctor", "physician", "authorised-user")
+    with pytest.raises(NotAllowed, match=words):
+        sign(course.current_decision, by=doctor, now=NOW)
+
+
+@pytest.mark.hazard("HZ-49")
+def test_a_second_course_begins_no_sooner_than_the_protocol_waits_between_cycles(
+    course: Course, other: Patient
+) -> None:
+    doctor = colleague("doctor", "physician", "authorised-user")
+    give_cycle(course.cycles.get(number=1), by=doctor)
+    Course.objects.filter(pk=course.pk).update(status="completed")
+    later = make_course(other, first_on=FIRST, by=doctor)
+    merged(other, course.patient)
+    assert in_the_way(later, on=FIRST + timedelta(days=48)).startswith("A cycle of another course of this")
+    assert in_the_way(later, on=FIRST + timedelta(days=49)) == ""

@@ -228,7 +228,10 @@ def test_i02_an_order_of_a_stopped_course(clinic: Clinic) -> None:
     ).update(state="cancelled")
     Course.objects.filter(pk=clinic.signed.pk).update(status="stopped")
     assert found(clinic.now) == ["I-02 is active although its course is stopped"]
+    # A stopped course's orders do not go on, also by a statement: what is out was out before.
+    Course.objects.filter(pk=clinic.signed.pk).update(status="active")
     Order.objects.filter(cycle__course=clinic.signed, state="active").update(state="dispensed")
+    Course.objects.filter(pk=clinic.signed.pk).update(status="stopped")
     assert found(clinic.now) == ["I-02 is dispensed although its course is stopped"]
     order = radioactive(clinic.signed, 2)
     Recall.objects.create(order=order, reason_code="DM-REN", opened_at=database_now())
@@ -373,6 +376,7 @@ def test_i07_an_administration_that_is_not_the_sum_of_its_infusions(clinic: Clin
     given = Administration.objects.get()
     infuse(given.cycle, by=physician(), at=given.recorded_at - timedelta(hours=1), gbq="3", ended_how="leak")
     watch_deviations(now=database_now())
+    assess_course(course_id=clinic.signed.pk)  # an infusion is evidence: a decision rests on it
     assert found(clinic.now) == ["I-07 says 7.4 GBq; its infusions come to 3 GBq"]
 
 

@@ -10,6 +10,7 @@ from courses.rules.day_gate import release_blockers, start_blockers, warnings
 from courses.rules.day_steps import IDS, day_lines, next_line
 from courses.rules.day_values import Bag, DayFacts, Go, Happened, PotassiumSeen, StepState
 from tests.builders_day_rules import (
+    DAY,
     EMA,
     US,
     ZONE,
@@ -217,6 +218,27 @@ def test_identity_needs_two_people_and_both_identifiers():
 )
 def test_pregnancy_is_asked_of_everybody_and_only_an_excluding_answer_passes(finding: str, blocks: bool):
     assert (blocked(facts(happened("pregnancy", at(11), finding=finding))) == ["T-01"]) is blocks
+
+
+@pytest.mark.hazard("HZ-58")
+def test_who_was_identified_and_asked_on_another_day_of_the_stay_is_so_again_today():
+    before = at(23, day=DAY - timedelta(days=1))
+    data = {"number": "T-1", "birth_date": "1961-03-02"}
+    asked = (
+        happened("identity", before, second="Nurse Two", **data),
+        happened("pregnancy", before, finding="negative"),
+    )
+    found = facts(*asked, without=("identity", "pregnancy"))
+    assert blocked(found) == ["ID", "T-01"]
+    assert "on another day" in line(found, "T-01").sentence
+    positive = facts(happened("pregnancy", before, finding="positive"), without=("pregnancy",))
+    assert line(positive, "T-01").state is StepState.BLOCKED
+
+
+@pytest.mark.hazard("HZ-53")
+def test_a_second_start_is_never_judged_by_what_held_at_the_first():
+    again = facts(*given(start=at(11, 58), end=at(11, 59), how="equipment"))
+    assert blocked(again) == ["T-11"]
 
 
 @pytest.mark.hazard("HZ-54")
