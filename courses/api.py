@@ -1,7 +1,6 @@
 """The REST doors of this app: orders for pharmacy, schedules, and decisions with their reasons."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from django.db.models import F, QuerySet
@@ -9,7 +8,6 @@ from django.utils.dateparse import parse_date, parse_datetime
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import get_object_or_404
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -17,53 +15,13 @@ from rest_framework.views import APIView
 from courses.api_actions import ApiRate, etag_of
 from courses.handouts import handouts_of
 from courses.models import Course, Decision, Order
+from courses.order_pages import cut, page_after
+from courses.order_rows import read_rows, told_rows
 from courses.rules.order_states import OrderState
 from courses.serializers import DecisionShape, OrderShape, ScheduleShape
 
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)  # nothing here is older; far below, zones overflow
 OVERLAP = timedelta(minutes=1)  # longer than any transaction of ours
-
-
-class OrderPages(CursorPagination):
-    """Pages by change time, so that a page costs the same however deep it lies."""
-
-    page_size = 50
-    ordering = ("updated_at", "id")
-
-    def decode_cursor(self, request: Request) -> Any:
-        """A damaged cursor is an error: read as nothing, it would silently mean the first page."""
-        cursor = super().decode_cursor(request)
-        if self.cursor_query_param in request.query_params and not _is_a_place(cursor):
-            raise ValidationError({"cursor": ["This is no cursor of ours; follow `next`, or leave it out."]})
-        return cursor
-
-    def get_paginated_response(self, data: Any) -> Response:
-        """`next` is the address of the next page, null on the last."""
-        return Response({"next": self.get_next_link(), "results": data})
-
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """The same shape, for the OpenAPI schema."""
-        return {
-            "type": "object",
-            "required": ["next", "results"],
-            "properties": {
-                "next": {"type": "string", "nullable": True, "format": "uri"},
-                "results": schema,
-            },
-        }
-
-
-def _is_a_place(cursor: Any) -> bool:
-    """Whether a decoded cursor names a place in the list."""
-    if cursor is None or (cursor.position is None and not cursor.offset):
-        return False
-    try:
-        at = None if cursor.position is None else parse_datetime(cursor.position)
-    except ValueError:
-        return False
-    if cursor.position is None:
-        return True
-    return at is not None and at.tzinfo is not None and at.year > EARLIEST.year
 
 
 def names_for(request: Request) -> dict[str, bool]:
@@ -82,9 +40,7 @@ class OrderList(APIView):
     """Orders, oldest change first; follow `next`, then poll with `updated_since`."""
 
     throttle_classes = [ApiRate]
-    queryset = Order.objects.filter(cycle__course__patient__is_canary=False).select_related(
-        "cycle__course__patient", "directive__signature", "directive__voided"
-    )
+    queryset = Order.objects.filter(cycle__course__patient__is_canary=False)
 
     @extend_schema(
         operation_id="orders_list",
@@ -112,11 +68,9 @@ class OrderList(APIView):
     )
     def get(self, request: Request) -> Response:
         """List orders."""
-        orders = _filtered(self.queryset.all(), request)
-        pages = OrderPages()
-        page = pages.paginate_queryset(orders, request, view=self) or []
-        context = {**names_for(request), "handouts": handouts_of(page)}
-        return pages.get_paginated_response(OrderShape(page, many=True, context=context).data)
+        rows = read_rows(page_after(_filtered(self.queryset.all(), request), request))
+        page, further = cut(rows, request)
+        return Response({"next": further, "results": told_rows(page, names=names_for(request)["names"])})
 
 
 def _filtered(orders: QuerySet[Order], request: Request) -> QuerySet[Order]:

@@ -43,6 +43,7 @@ from courses.day_bodies import (
     ReleaseShape,
     StepShape,
 )
+from courses.day_data import RUN, START, STEPS
 from courses.day_shapes import day_line, day_shape
 from courses.models import Cycle, TherapyDay, TherapyStep
 from courses.rules.activity import BadActivity, read_activity
@@ -61,16 +62,24 @@ from labs.clock import database_now
 from labs.services.answered import StoredAnswer
 
 _PAGE = 50
+STEP_RIGHTS = tuple(sorted({right for recorded in STEPS.values() for right in recorded.rights}))
 _SECRET = ("password", "second")  # kept out of what is stored of a request
 _FRESH = timedelta(seconds=1)  # a password in the request itself was given now
 
 
 class ReadsDays(BasePermission):
-    """Whoever reads days of therapy comes in; each act asks for its own right."""
+    """Whoever reads days of therapy comes in; who may do none of an address's acts does not change anything.
+
+    The services ask again, more closely: a step may take another right than the day itself.
+    """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Deny by default."""
-        return bool(request.user.is_authenticated and request.user.has_perm("courses.view_therapyday"))
+        if not (request.user.is_authenticated and request.user.has_perm("courses.view_therapyday")):
+            return False
+        rights: tuple[str, ...] = getattr(view, "rights", ())
+        reads = request.method in ("GET", "HEAD", "OPTIONS")
+        return reads or any(request.user.has_perm(right) for right in rights)
 
 
 class DayView(APIView):
@@ -79,6 +88,7 @@ class DayView(APIView):
     authentication_classes = [SessionAuthentication]
     permission_classes = [ReadsDays]
     throttle_classes = [ApiRate]
+    rights: tuple[str, ...] = (RUN,)  # any of them suffices
     queryset = TherapyDay.objects.filter(cycle__course__patient__is_canary=False).select_related(
         "cycle__course__patient", "cycle__course__current_decision"
     )
@@ -182,6 +192,7 @@ def _documented(name: str, shape: type[StrictShape], status: int = 200) -> Calla
 class DaySteps(DayAct):
     """Record what happened."""
 
+    rights = STEP_RIGHTS
     shape, status = StepShape, HTTPStatus.CREATED
 
     @_documented("record_step", StepShape, 201)
@@ -204,6 +215,8 @@ class DaySteps(DayAct):
 
 class DayStepCorrection(DayView):
     """Correct one entry."""
+
+    rights = STEP_RIGHTS
 
     @_documented("correct_step", CorrectionShape, 201)
     def post(self, request: Request, public_id: UUID, step_id: UUID) -> HttpResponse:
@@ -231,6 +244,7 @@ class DayStepCorrection(DayView):
 class DayAuthorise(DayAct):
     """Authorise the start."""
 
+    rights = (START,)
     shape, status = AuthoriseShape, HTTPStatus.CREATED
 
     @_documented("authorise", AuthoriseShape, 201)
@@ -246,6 +260,7 @@ class DayAuthorise(DayAct):
 class DayInfusion(DayAct):
     """Record the infusion."""
 
+    rights = ("courses.record_administration",)
     shape, status = InfusionShape, HTTPStatus.CREATED
 
     @_documented("record_infusion", InfusionShape, 201)
@@ -263,6 +278,7 @@ class DayInfusion(DayAct):
 class DayJudge(DayAct):
     """Judge the part that waits."""
 
+    rights = ("courses.judge_cycle",)
     shape, status = JudgeShape, HTTPStatus.CREATED
 
     @_documented("judge", JudgeShape, 201)
@@ -318,6 +334,7 @@ class DayRelease(DayAct):
 class DayRebook(DayAct):
     """Plan a cycle anew that was not given."""
 
+    rights = ("courses.plan_cycle",)
     shape = RebookShape
 
     @_documented("rebook", RebookShape)

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from courses.api_actions import ApiRate
 from courses.ledger import ledger_of
 from courses.models import Administration, Course
 from courses.pharmacy_shapes import ActivityShape, gigabecquerel
@@ -138,6 +139,7 @@ class LedgerShape(serializers.Serializer[Ledger]):
 class CourseLedger(APIView):
     """The ledger of a course's patient; it changes nothing and nothing in it can be changed here."""
 
+    throttle_classes = [ApiRate]
     queryset = Administration.objects.all()  # whoever reads administrations reads what they come to
 
     @extend_schema(operation_id="courses_ledger", responses=LedgerShape)

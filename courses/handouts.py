@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -17,12 +17,15 @@ from courses.services.planned_start import planned_start
 BAG = "bag"
 _SHOWN_GBQ = Decimal("0.001")
 # Nothing is handed out for an order before it is dispensed.
-_BEFORE = (
-    OrderState.PROPOSED,
-    OrderState.ACTIVE,
-    OrderState.SUSPENDED,
-    OrderState.ACCEPTED,
-    OrderState.PREPARED,
+_BEFORE = frozenset(
+    state.value
+    for state in (
+        OrderState.PROPOSED,
+        OrderState.ACTIVE,
+        OrderState.SUSPENDED,
+        OrderState.ACCEPTED,
+        OrderState.PREPARED,
+    )
 )
 _OF_BOTH = (
     "public_id", "label", "lot", "volume_ml", "expires_at", "prepared_name", "verified_name", "dispensed_at",
@@ -108,8 +111,12 @@ class Handouts:
 
 def handouts_of(orders: Sequence[Order]) -> dict[int, Handouts]:
     """What hangs on each of these orders, by its key."""
-    before = {state.value for state in _BEFORE}
-    ids = [order.pk for order in orders if order.state not in before]
+    return handouts_by_state({order.pk: order.state for order in orders})
+
+
+def handouts_by_state(states: Mapping[int, str]) -> dict[int, Handouts]:
+    """What hangs on each order of these keys, by where the order stands."""
+    ids = [key for key, state in states.items() if state not in _BEFORE]
     found: dict[int, Handouts] = defaultdict(Handouts)
     if not ids:
         return found
@@ -158,8 +165,8 @@ def _recall(row: Mapping[str, Any]) -> CalledBack:
     )
 
 
-def predicted_of(order: Order, units: Sequence[HandedOut]) -> PredictedUnit | None:
-    """What the newest measured unit of an order holds at the planned start; cycle and course are loaded."""
+def predicted_of(units: Sequence[HandedOut], *, protocol_id: str, planned_on: date) -> PredictedUnit | None:
+    """What the newest measured of an order's units holds at the planned start of its cycle."""
     measured = [unit for unit in units if unit.measured_gbq is not None and unit.measured_at is not None]
     if not measured:
         return None
@@ -167,9 +174,9 @@ def predicted_of(order: Order, units: Sequence[HandedOut]) -> PredictedUnit | No
     assert unit.measured_gbq is not None
     assert unit.measured_at is not None
     try:
-        half_life = day_rules(order.cycle.course.protocol_id).rules.dispensing.half_life
+        half_life = day_rules(protocol_id).rules.dispensing.half_life
     except NoDayRules:
         return None
-    at = planned_start(order.cycle.planned_on)
+    at = planned_start(planned_on)
     gbq = decayed(Measured(gbq=unit.measured_gbq, at=unit.measured_at), to=at, half_life=half_life)
     return PredictedUnit(at=at, gbq=gbq.quantize(_SHOWN_GBQ))

@@ -114,7 +114,11 @@ class OrderShape(serializers.ModelSerializer[Order]):
     @extend_schema_field(PredictedShape(allow_null=True))
     def get_predicted(self, order: Order) -> Any:
         """Decayed from the unit's own assay."""
-        predicted = predicted_of(order, self._handouts(order).units)
+        predicted = predicted_of(
+            self._handouts(order).units,
+            protocol_id=order.cycle.course.protocol_id,
+            planned_on=order.cycle.planned_on,
+        )
         return None if predicted is None else PredictedShape(predicted).data
 
 

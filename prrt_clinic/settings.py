@@ -440,8 +440,9 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    # Two things have a state of their own: each keeps its name in the document.
+    # Several things have a kind or a state of their own: each keeps its name in the document.
     "ENUM_NAME_OVERRIDES": {
+        "OrderKindEnum": "courses.models.order.ORDER_KINDS",
         "OrderStateEnum": "courses.models.order.ORDER_STATES",
         "BookingStateEnum": "courses.models.vial.BookingState",
     },

@@ -23,16 +23,13 @@ PRODUCT = "lutetium Lu 177 dotatate"
 _numbers = count(1)
 
 
-def dispense(order: Order, *, by: User, at: datetime) -> DispensedUnit:
-    """A unit of an order that is out, under the order's own directive."""
-    number = next(_numbers)
-    assert order.directive is not None
-    product = order.directive.product
-    vial = Vial.objects.create(
-        cycle=order.cycle,
-        product=product,
+def make_vial(cycle: Cycle, *, by: User, at: datetime) -> Vial:
+    """A vial of a cycle, received at an instant."""
+    return Vial.objects.create(
+        cycle=cycle,
+        product=PRODUCT,
         product_code="69488-003-01",
-        lot=f"LOT-{number}",
+        lot=f"LOT-{next(_numbers)}",
         calibrated_gbq=Decimal("7.4"),
         calibrated_at=at,
         volume_ml=Decimal(22),
@@ -41,6 +38,13 @@ def dispense(order: Order, *, by: User, at: datetime) -> DispensedUnit:
         recorded_by=by,
         recorded_at=at,
     )
+
+
+def dispense(order: Order, *, by: User, at: datetime) -> DispensedUnit:
+    """A unit of an order that is out, under the order's own directive."""
+    assert order.directive is not None
+    product = order.directive.product
+    vial = make_vial(order.cycle, by=by, at=at)
     order.state = "dispensed"
     order.save(update_fields=["state"])
     return DispensedUnit.objects.create(
@@ -48,7 +52,7 @@ def dispense(order: Order, *, by: User, at: datetime) -> DispensedUnit:
         vial=vial,
         directive=order.directive,
         form="vial",
-        label=f"U-{number}",
+        label=f"U-{next(_numbers)}",
         product=product,
         product_code="69488-003-01",
         lot=vial.lot,

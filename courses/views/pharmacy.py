@@ -242,7 +242,11 @@ def _page(
         "order": order,
         "units": handouts.units,
         "recalls": handouts.recalls,
-        "predicted": predicted_of(order, handouts.units),
+        "predicted": predicted_of(
+            handouts.units,
+            protocol_id=order.cycle.course.protocol_id,
+            planned_on=order.cycle.planned_on,
+        ),
         "vials": vials_for(order),
         "directions": AssayDirection.objects.filter(order=order),
         "events": order.events.select_related("actor").order_by("-pk"),

@@ -16,12 +16,53 @@ OPEN = {
 }  # fmt: skip
 
 
+_PASSWORD = {"password": "a long pass phrase"}
+_SAID = {"reason": "The vial was damaged."}
+_AT = "2026-03-01T12:00:00+01:00"
+# What an act of the API is sent, by the end of its address; the others are sent nothing.
+_BODIES: dict[str, dict[str, Any]] = {
+    "orders/…/cancel": _SAID,
+    "acknowledge-recall": {"outcome": "secured"},
+    "bookings/…/cancel": _SAID,
+    "move": {"needed_on": "2026-03-03"},
+    "vials/…/correct": _SAID
+    | {
+        "product": "lutetium Lu 177 dotatate",
+        "product_code": "69488-003-01",
+        "lot": "L-1",
+        "calibrated_activity": "8.1 GBq",
+        "calibrated_at": _AT,
+        "volume_ml": "22.5",
+        "expires_at": "2026-03-04T12:00:00+01:00",
+        "received_at": _AT,
+    },
+    "fate": _SAID | {"fate": "damaged"},
+    "steps": {"kind": "note", "data": {"text": "Well."}},
+    "steps/…/correct": _SAID | {"data": {"text": "Unwell."}},
+    "authorise": _PASSWORD,
+    "judge": _SAID | _PASSWORD | {"counts": True},
+    "not-given": _SAID,
+    "rebook": {"on": "2026-03-09"},
+}
+
+
+def body_for(address: str) -> dict[str, Any]:
+    """A body that can be read at an address of the API."""
+    parts = ["…" if re.fullmatch(r"[0-9a-f-]{36}", part) else part for part in address.strip("/").split("/")]
+    return _BODIES.get("/".join(parts[-3:])) or _BODIES.get(parts[-1]) or {}
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """One address: its name with its namespace, and the names and converters of what it takes."""
 
     name: str
     takes: tuple[str, ...]
+
+    @property
+    def family(self) -> str:
+        """Its namespace."""
+        return self.name.partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True)
