@@ -106,9 +106,7 @@ STORIES = (
         sign_last=True,
         therapy=Therapy.UNDER_WAY,
     ),
-    Story(
-        name="called back today", count=1, given=1, next_in=0, sign_last=True, therapy=Therapy.CALLED_BACK
-    ),
+    Story(name="called back today", count=1, given=1, next_in=0, sign_last=True, therapy=Therapy.CALLED_BACK),
     Story(
         name="a part given yesterday",
         count=1,

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 
 from courses.day_library import day_rules
 from courses.models import AminoAcidBag, Cycle, DispensedUnit, Order, TherapyDay, Vial
+from courses.rules.activity import Measured, decayed
 from courses.rules.order_states import OrderKind
 from courses.services.bookings import confirm_booking, place_booking
 from courses.services.day_end import release
@@ -16,6 +17,7 @@ from courses.services.day_infusion import infused_on
 from courses.services.day_state import day_state
 from courses.services.infusions import record_infusion
 from courses.services.pharmacy import BagMade, UnitMade, accept_order, dispense_order, prepare_order
+from courses.services.planned_start import planned_start
 from courses.services.start import authorise_start
 from courses.services.therapy_day import open_day, record_step
 from courses.services.vials import VialLabel, receive_vial
@@ -24,6 +26,7 @@ from labs.zones import clinic_zone
 from prrt_clinic.demo_stories import Therapy
 
 SUPPLIER = "Demonstration supplier"
+CALIBRATED_GBQ = Decimal("8.2")
 # Half a minute ago somebody typed the password that an act asks for.
 _TYPED = timedelta(seconds=30)
 
@@ -34,6 +37,7 @@ class DemoTherapy:
     def __init__(self, *, people: Mapping[str, User], now: datetime, cycle: Cycle) -> None:
         self.people, self.now, self.cycle = people, now, cycle
         self.zone: ZoneInfo = clinic_zone()
+        self.start = planned_start(cycle.planned_on)
         self.rules = day_rules(cycle.course.protocol_id).rules
 
     def play(self, therapy: Therapy) -> None:
@@ -65,17 +69,20 @@ class DemoTherapy:
         )
 
     def _receive(self, *, at: datetime) -> Vial:
-        """A vial that holds what is directed at the planned start, calibrated a day before it came."""
+        """A vial that holds what is directed at the planned start, calibrated for the day before it."""
+        calibrated_at = self.start - timedelta(days=1)
+        directive = self._order(OrderKind.RADIOPHARMACEUTICAL).directive
+        assert directive is not None
         return receive_vial(
             cycle=self.cycle,
             label=VialLabel(
-                product=self._order(OrderKind.RADIOPHARMACEUTICAL).directive.product,  # type: ignore[union-attr]
+                product=directive.product,
                 product_code=self.rules.dispensing.product_codes[0],
                 lot=f"L-{self.cycle.course.patient.mrn[-4:]}",
-                calibrated="8.2 GBq",
-                calibrated_at=at - timedelta(hours=20),
+                calibrated=f"{CALIBRATED_GBQ} GBq",
+                calibrated_at=calibrated_at,
                 volume_ml=Decimal(22),
-                expires_at=at - timedelta(hours=20) + self.rules.dispensing.shelf_life,
+                expires_at=calibrated_at + self.rules.dispensing.shelf_life,
                 received_at=at,
             ),
             by=self.people["pharmacist"],
@@ -83,14 +90,21 @@ class DemoTherapy:
         )
 
     def _order(self, kind: OrderKind) -> Order:
-        return Order.objects.select_related("directive").filter(cycle=self.cycle, kind=kind.value).latest("pk")
+        return (
+            Order.objects.select_related("directive").filter(cycle=self.cycle, kind=kind.value).latest("pk")
+        )
 
     def _accept(self, kind: OrderKind, *, at: datetime) -> Order:
         return accept_order(order=self._order(kind), by=self.people["pharmacist"], now=at)
 
     def _hand_out(self, *, noon: datetime) -> Vial:
         """Vial and amino acids in hand, measured and handed out in the morning before `noon`."""
-        vial = self._receive(at=noon - timedelta(hours=6))
+        vial, measured_at = self._receive(at=noon - timedelta(hours=6)), noon - timedelta(hours=4)
+        held = decayed(
+            Measured(gbq=vial.calibrated_gbq, at=vial.calibrated_at),
+            to=measured_at,
+            half_life=self.rules.dispensing.half_life,
+        )
         self._dispense(
             OrderKind.RADIOPHARMACEUTICAL,
             UnitMade(
@@ -98,8 +112,8 @@ class DemoTherapy:
                 form="vial",
                 product_code=vial.product_code,
                 lot=vial.lot,
-                activity="7.42 GBq",
-                measured_at=noon - timedelta(hours=4),
+                activity=f"{round(held, 2)} GBq",
+                measured_at=measured_at,
                 volume_ml=vial.volume_ml,
                 prepared_name="Pia Demo-Pharmacist",
                 verified_name="Peter Demo-Technician",
