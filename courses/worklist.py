@@ -280,11 +280,12 @@ def _waiting_line(course: Course) -> Line:
 def _therapy_line(course: Course) -> Line:
     decision = course.current_decision
     assert decision is not None
+    is_part = getattr(course, "is_given_in_part", False)
     return _line(
         course,
         action="waiting" if decision.awaiting_labs else decision.action,
         why="" if decision.action in GO else leading_reason(decision.answer),
-        next_step=_readiness(course, decision),
+        next_step=_PART_GIVEN if is_part else _readiness(course, decision),
         states=tuple(state.value for state in OrderState),
     )
 
@@ -303,8 +304,6 @@ def _readiness(course: Course, decision: Decision) -> str:
         return "Waits for its laboratory results."
     if decision.action not in GO:
         return "Must not go ahead."
-    if getattr(course, "is_given_in_part", False):
-        return _PART_GIVEN
     if not getattr(course, "is_signed", False):
         return "Waits for a physician's signature."
     valid = [each for each in getattr(decision.cycle, "all_directives", ()) if not hasattr(each, "voided")]
