@@ -267,7 +267,7 @@ def test_a_day_is_played_from_the_vial_to_the_recorded_infusion_and_the_ledger(a
         tab.log_in("nurse")
         tab.open(sheet(course))
         tab.page.get_by_role("link", name="Record the infusion").click()
-        send(tab, tab.page.get_by_role("button", name="Record", exact=True))
+        send(tab, tab.page.get_by_role("button", name="Record the infusion"))
         tab.page.get_by_text("The infusion is recorded.").wait_for()
         tab.open(f"/patients/{course.patient.public_id}/ledger/")
         assert region(tab, "Administered activity").get_by_role("link", name="Cycle 1").is_visible()
@@ -275,7 +275,7 @@ def test_a_day_is_played_from_the_vial_to_the_recorded_infusion_and_the_ledger(a
         tab.assert_clean()
         # It ended a minute ago: nobody leaves before the observation, and the page says so.
         tab.open(f"{sheet(course)}release/")
-        send(tab, tab.page.get_by_role("button", name="Record", exact=True))
+        send(tab, tab.page.get_by_role("button", name="Release the patient"))
         assert tab.page.get_by_text("Nothing was recorded.").is_visible()
         assert tab.page.get_by_text(re.compile("Observed after the infusion")).first.is_visible()
     assert Infusion.objects.get().authorisation is not None
@@ -330,7 +330,7 @@ def test_after_observation_and_survey_the_nurse_releases_the_patient(address, pe
         step(tab, course, "observation", The_patient_is="Well")
         step(tab, course, "release_survey", Dose_rate="9", At_how_many_metres="1")
         tab.page.get_by_role("link", name="Release the patient").click()
-        send(tab, tab.page.get_by_role("button", name="Record", exact=True))
+        send(tab, tab.page.get_by_role("button", name="Release the patient"))
         tab.page.get_by_text("The patient is released.").wait_for()
         assert tab.page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
         entries = region(tab, "What was recorded").first
