@@ -268,6 +268,11 @@ def read_body(shape: type[StrictShape], request: Request) -> dict[str, Any]:
     return dict(body.validated_data)
 
 
+def not_allowed(refused: NotAllowed) -> HttpResponse:
+    """The answer to somebody who may not, or who did not prove to be there."""
+    return _sent(Problem(HTTPStatus.FORBIDDEN, "permission_denied", str(refused)).answer())
+
+
 def forget_secrets(request: Request, names: tuple[str, ...]) -> None:
     """What is remembered of a request to know it again holds no password, not even its digest."""
     body = request.data if isinstance(request.data, dict) else {}

@@ -374,9 +374,8 @@ def _taken(request: Request, said: dict[str, Any], work: Callable[[], StoredAnsw
     try:
         _prove(request, said)
     except NotAllowed as refused:
-        problem = Problem(HTTPStatus.FORBIDDEN, "permission_denied", str(refused)).answer()
-        return HttpResponse(problem.body, status=problem.status, headers=dict(problem.headers))
-    _forget_secrets(request)
+        return not_allowed(refused)
+    forget_secrets(request, _SECRET)
     return take(request, lambda: _refusing(work))
 
 

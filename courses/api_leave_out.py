@@ -11,10 +11,11 @@ from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.request import Request
 
-from courses.api_actions import StrictShape, forget_secrets, holds, read_body
+from courses.api_actions import StrictShape, forget_secrets, holds, not_allowed, read_body
 from courses.api_orders import ASKED, OrderAct
 from courses.models import Order
 from courses.second_person import proven_again
+from courses.services.authority import NotAllowed
 from courses.services.leave_out import SIGN, leave_out
 from labs.clock import database_now
 
@@ -50,9 +51,13 @@ class LeaveOut(OrderAct):
         """Leave out with a reason; radiopharmaceutical and amino acids never are."""
         said: dict[str, Any] = read_body(LeaveOutSent, request)
         forget_secrets(request, ("password",))
+        # Before any transaction: the count of wrong passwords must not be undone with the work they stopped.
+        try:
+            proven_again(request._request, password=said["password"])
+        except NotAllowed as refused:
+            return not_allowed(refused)
 
         def act(order: Order, by: User, version: int) -> Order:
-            proven_again(request._request, password=said["password"])
             return leave_out(
                 order=order,
                 by=by,

@@ -51,6 +51,11 @@ class Board:
     bookings: list[VialBooking]
     unbooked: list[Cycle]
 
+    @property
+    def recalled(self) -> set[int]:
+        """The orders that are called back and not answered for."""
+        return {recall.order_id for recall in self.recalls}
+
 
 _PILES = (
     (OrderState.PREPARED, "To dispense", "Nothing is prepared."),

@@ -8,7 +8,18 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from courses.models import Course, CourseQuerySet, Cycle, Decision, Directive, Order, Signature, TherapyDay
+from courses.models import (
+    Course,
+    CourseQuerySet,
+    Cycle,
+    Decision,
+    Directive,
+    Infusion,
+    Order,
+    Recall,
+    Signature,
+    TherapyDay,
+)
 from courses.rules.order_states import OrderKind, OrderState
 from courses.stops import WithdrawnBasis, withdrawn_bases
 from labs.clinic_days import add_days
@@ -18,6 +29,8 @@ from labs.models import Patient
 SHOWN = 50  # rows of one list; more are counted in words and stand on the full list
 DAYS_AHEAD = 7
 GO = ("proceed", "reduce")
+_PART_GIVEN = "A part of this cycle was given and waits for a physician's judgement."
+_JUDGE_FIRST = "A physician judges the part on the day's page; until then nothing is signed for this cycle."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +109,11 @@ def _was_stopped() -> Exists:
     )
 
 
+def _given_in_part() -> Exists:
+    """Whether a part of the cycle was given and waits for a physician's judgement."""
+    return Exists(Infusion.objects.waiting().filter(cycle_id=OuterRef("current_decision__cycle_id")))
+
+
 def signature_stands() -> Exists:
     """Whether the course's current verdict carries a signature, also one given before it was confirmed."""
     origin = Coalesce(OuterRef("current_decision__confirms_id"), OuterRef("current_decision_id"))
@@ -103,11 +121,12 @@ def signature_stands() -> Exists:
 
 
 def pharmacy_orders() -> QuerySet[Order]:
-    """Live radiopharmaceutical orders, the soonest planned day first."""
+    """Live radiopharmaceutical orders, the soonest planned day first, and which of them are called back."""
     return (
         Order.objects.live()
         .filter(kind=OrderKind.RADIOPHARMACEUTICAL.value, cycle__course__patient__is_canary=False)
         .select_related("cycle__course__patient", "directive__signature")
+        .annotate(is_recalled=Exists(Recall.objects.unanswered().filter(order_id=OuterRef("pk"))))
         .order_by("cycle__planned_on", "pk")
     )
 
@@ -159,7 +178,7 @@ def _open_courses() -> CourseQuerySet:
         .prefetch_related(
             Prefetch("current_decision__cycle__orders", queryset=live, to_attr="live_orders"),
         )
-        .annotate(is_signed=signature_stands())
+        .annotate(is_signed=signature_stands(), is_given_in_part=_given_in_part())
     )
 
 
@@ -234,6 +253,8 @@ def _stopped_line(course: Course) -> Line:
 def _to_sign_line(course: Course) -> Line:
     decision = course.current_decision
     assert decision is not None
+    if getattr(course, "is_given_in_part", False):
+        return _line(course, action=decision.action, why=_PART_GIVEN, next_step=_JUDGE_FIRST)
     return _line(
         course,
         action=decision.action,
@@ -259,11 +280,12 @@ def _waiting_line(course: Course) -> Line:
 def _therapy_line(course: Course) -> Line:
     decision = course.current_decision
     assert decision is not None
+    is_part = getattr(course, "is_given_in_part", False)
     return _line(
         course,
         action="waiting" if decision.awaiting_labs else decision.action,
         why="" if decision.action in GO else leading_reason(decision.answer),
-        next_step=_readiness(course, decision),
+        next_step=_PART_GIVEN if is_part else _readiness(course, decision),
         states=tuple(state.value for state in OrderState),
     )
 

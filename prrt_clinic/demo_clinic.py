@@ -13,10 +13,11 @@ from alerts.services.acknowledging import acknowledge
 from alerts.services.escalation import run_due_steps
 from alerts.services.triage import triage_decisions, triage_quarantine
 from courses.library import protocol
-from courses.models import Course, Cycle, Decision, PeritonealDisease
+from courses.models import Course, Cycle, Decision, Organ, PeritonealDisease
 from courses.services.assess import assess_course
 from courses.services.by_hand import mark_done
 from courses.services.course import record_administration, start_course
+from courses.services.dosimetry import enter_absorbed_dose
 from courses.services.facts import record_fact
 from courses.services.protocols import approve_protocol
 from courses.services.sign import sign_decision
@@ -29,7 +30,8 @@ from labs.services.keep import keep_message
 from labs.services.patients import record_weight, register_patient
 from labs.services.read import read_waiting_messages
 from labs.zones import clinic_zone
-from prrt_clinic.demo_stories import FAMILIES, NORMAL, STORIES, Draw, Story, before
+from prrt_clinic.demo_stories import FAMILIES, NORMAL, STORIES, Draw, Story, Therapy, before
+from prrt_clinic.demo_therapy import DemoTherapy
 
 AUTHORITY = "DEMO"
 MSH3, MSH4 = "DEMOLIS", "DEMOLAB"
@@ -67,6 +69,7 @@ class DemoClinic:
                 self._play(story, number=number)
                 told(story.name)
         self._keep_one_result_apart()
+        self._enter_one_absorbed_dose()
         triage_decisions()
         triage_quarantine()
         # The alerts of the past reach today's step, as the runner would have brought them there.
@@ -94,6 +97,17 @@ class DemoClinic:
         for cycle in course.cycles.order_by("number")[: story.given + 1]:
             cycle.refresh_from_db()
             self._cycle(story, course=course, cycle=cycle)
+        self._therapy(story, cycle=course.cycles.filter(administration__isnull=True).first())
+
+    def _therapy(self, story: Story, *, cycle: Cycle | None) -> None:
+        """What pharmacy and the day of therapy have done for the following cycle."""
+        if cycle is None or story.therapy is Therapy.NONE:
+            return
+        DemoTherapy(people=self.people, now=self.now, cycle=cycle).play(story.therapy)
+        if story.therapy is Therapy.CALLED_BACK:
+            low = Draw(cycle=cycle.number, days=0, differs={"PLT": "61"})
+            self._draw(cycle.course.patient, low, planned_on=cycle.planned_on)
+            assess_course(course_id=cycle.course_id, now=self.now)
 
     def _approve_protocols(self) -> None:
         """Two physicians approve the labels, long before the first course."""
@@ -258,6 +272,21 @@ class DemoClinic:
         """A report whose name contradicts its number: it waits for somebody to look."""
         patient = Patient.objects.get(mrn="DEMO-0010", assigning_authority=AUTHORITY)
         self._send(patient, drawn_at=self.now - timedelta(hours=5), differs={}, family="Verwechselt")
+
+    def _enter_one_absorbed_dose(self) -> None:
+        """What the physicist made of the images after a first cycle."""
+        cycle = Cycle.objects.filter(course__status="completed", number=1).order_by("pk")[0]
+        enter_absorbed_dose(
+            patient=cycle.course.patient,
+            cycle=cycle,
+            organ=Organ.KIDNEYS.value,
+            absorbed_gy=Decimal("4.6"),
+            uncertainty_gy=Decimal("0.7"),
+            method="SPECT/CT on days 1, 4 and 7",
+            software="demonstration",
+            by=self.people["physicist"],
+            now=self._at(add_days(cycle.planned_on, 8)),
+        )
 
 
 def _results(differs: Mapping[str, str]) -> Iterator[SampleResult]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 # (value, unit, low, high): a healthy blood panel in the units of the demonstration laboratory.
 NORMAL: Mapping[str, tuple[str, str, str, str]] = {
@@ -36,6 +37,17 @@ class Draw:
     differs: Mapping[str, str] = field(default_factory=dict)
 
 
+class Therapy(Enum):
+    """How far pharmacy and the day of therapy are with the following cycle."""
+
+    NONE = "none"
+    BOOKED = "a vial is confirmed by the supplier"
+    RECEIVED = "the vial is in hand, the order accepted"
+    UNDER_WAY = "handed out, the day open, the start to be checked"
+    CALLED_BACK = "handed out, then called back"
+    PARTIAL = "a part was given and waits for a judgement"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
     """One kind of patient.
@@ -52,6 +64,7 @@ class Story:
     last_draw: bool = True
     sign_last: bool = False
     peritoneal: bool = False
+    therapy: Therapy = Therapy.NONE
 
 
 def before(cycle: int, *, days: int = 4, **differs: str) -> Draw:
@@ -63,10 +76,46 @@ LOW_AT_NADIR = Draw(cycle=1, days=35, differs={"PLT": "60"})
 
 # The first five are the ones the README's tour sends a message for.
 STORIES = (
-    Story(name="cycle 3 next week, signed", count=5, given=2, next_in=6, sign_last=True, peritoneal=True),
+    Story(name="cycle 3 next week, signed", count=4, given=2, next_in=6, sign_last=True, peritoneal=True),
+    Story(
+        name="cycle 3 next week, vial confirmed",
+        count=1,
+        given=2,
+        next_in=6,
+        sign_last=True,
+        peritoneal=True,
+        therapy=Therapy.BOOKED,
+    ),
     Story(name="before cycle 1, waiting for blood", count=4, given=0, next_in=20, last_draw=False),
     Story(name="before cycle 1, ready to sign", count=3, given=0, next_in=5),
-    Story(name="between cycles", count=9, given=2, next_in=34, last_draw=False),
+    Story(name="between cycles", count=5, given=2, next_in=34, last_draw=False),
+    Story(
+        name="therapy tomorrow, vial in hand",
+        count=1,
+        given=1,
+        next_in=1,
+        sign_last=True,
+        therapy=Therapy.RECEIVED,
+    ),
+    Story(
+        name="therapy under way",
+        count=1,
+        given=2,
+        next_in=0,
+        draws=(before(3, days=3),),
+        sign_last=True,
+        therapy=Therapy.UNDER_WAY,
+    ),
+    Story(name="called back today", count=1, given=1, next_in=0, sign_last=True, therapy=Therapy.CALLED_BACK),
+    Story(
+        name="a part given yesterday",
+        count=1,
+        given=1,
+        next_in=-1,
+        draws=(before(2, days=3),),
+        sign_last=True,
+        therapy=Therapy.PARTIAL,
+    ),
     Story(name="between cycles, one to go", count=3, given=3, next_in=27, last_draw=False),
     Story(name="labs missing", count=2, given=1, next_in=3, last_draw=False),
     Story(name="low platelets in recovery", count=3, given=2, next_in=4, draws=(before(3, PLT="61"),)),

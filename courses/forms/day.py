@@ -31,7 +31,7 @@ def when_field(label: str, *, required: bool = False) -> forms.DateTimeField:
     return forms.DateTimeField(
         label=label,
         required=required,
-        help_text="" if required else "Leave empty for now.",
+        help_text="" if required else "On the clinic's clock. Leave it empty if it happened just now.",
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
         widget=forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"}),
         error_messages={"invalid": "Enter day and time, for example 2026-05-04T08:10."},
@@ -188,7 +188,7 @@ class NotGivenForm(DayForm):
     vial = forms.ChoiceField(
         label="What becomes of what was handed out",
         required=False,
-        choices=[("", "Nothing was handed out"), *VialFate.choices],
+        choices=[("", "Choose; leave it like this where nothing was handed out"), *VialFate.choices],
     )
     rebook_on = day_field("New planned day", required=False, help_text="May be named later.")
 

@@ -209,9 +209,10 @@ def _assay(facts: DayFacts) -> DayLine:
         for gbq in (measured.gbq, at_start)
     ]
     percent = deviation_percent(at_start, directed).quantize(Decimal("0.1"))
+    side = "below" if percent < 0 else "above"
     said = (
         f"{both_units(measured.gbq)} measured at {clock(measured.at, facts)}, "
-        f"{both_units(at_start.quantize(_SHOWN))} at the start: {plain(percent)} % from the "
+        f"{both_units(at_start.quantize(_SHOWN))} at the start: {plain(abs(percent))} % {side} the "
         f"{both_units(directed)} directed"
     )
     if Deviation.REFUSE in found:

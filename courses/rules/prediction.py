@@ -81,7 +81,7 @@ def _sentence(gbq: Decimal, *, fit: Fit, directed_gbq: Decimal | None) -> str:
     if fit is Fit.EXPIRED:
         return "Expired by the planned start: it must not be given. Book another vial or another day."
     if directed_gbq is None:
-        return f"{shown} at the planned start; no directive is signed yet to compare it with."
+        return f"{shown} at the planned start; no directive holds that it could be compared with."
     percent = plain(abs(deviation_percent(gbq, directed_gbq)).quantize(Decimal("0.1")))
     told = f"{shown} at the planned start"
     if fit is Fit.TOO_LITTLE:

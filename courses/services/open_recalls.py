@@ -22,6 +22,8 @@ def open_recalls() -> list[Recall]:
     return list(
         Recall.objects.unanswered()
         .filter(order__cycle__course__patient__is_canary=False)
-        .select_related("order__cycle__course__patient", "order__directive")
+        .select_related(
+            "order__cycle__course__patient", "order__cycle__course__current_decision", "order__directive"
+        )
         .order_by("opened_at", "pk")
     )

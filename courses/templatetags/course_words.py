@@ -4,12 +4,17 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.contrib.auth.models import User
 
+from courses.day_data import STEPS, Asked, Shape
 from courses.left_out import left_out_words
+from courses.models import Course, TherapyStep
 from courses.rules.activity import both_units
 from courses.services.by_hand import may_be_done
 from courses.services.leave_out import may_be_left_out
-from labs.templatetags.clinic_text import NOTHING
+from courses.worklist import leading_reason
+from labs.services.authority import printed_name
+from labs.templatetags.clinic_text import NOTHING, birth, instant
 
 register = template.Library()
 register.filter(left_out_words)
@@ -46,6 +51,8 @@ _STEP_STATES = {
     "warning": ("Warning", "warning"),
     "not_needed": ("Not needed", "remove"),
 }
+# Answers of what ends a day that are stored as a code.
+_CODED = ("reason", "vial")
 _STATES = {
     "proposed": "edit_note",
     "active": "check_circle",
@@ -56,6 +63,7 @@ _STATES = {
     "done": "task_alt",
     "cancelled": "cancel",
     "void": "block",
+    "called_back": "undo",
 }
 
 
@@ -69,7 +77,7 @@ def action_badge(action: str) -> dict[str, str]:
 @register.inclusion_tag("courses/_badge.html")
 def state_badge(state: str) -> dict[str, str]:
     """An order's state as a word with its icon."""
-    return {"kind": state, "word": state.capitalize(), "icon": _STATES.get(state, "help")}
+    return {"kind": state, "word": words(state).capitalize(), "icon": _STATES.get(state, "help")}
 
 
 @register.inclusion_tag("courses/_badge.html")
@@ -80,13 +88,38 @@ def step_badge(state: str) -> dict[str, str]:
 
 
 @register.filter
-def step_words(data: dict[str, Any]) -> str:
-    """What an entry of a day says: its answers, without the computed ones."""
-    shown = {key: value for key, value in data.items() if key not in ("gbq",) and value not in ("", [], None)}
-    return ", ".join(
-        f"{words(key)}: {'; '.join(value) if isinstance(value, list) else value}"
-        for key, value in shown.items()
-    )
+def step_words(step: TherapyStep) -> str:
+    """What an entry of a day says, in the words it was asked in: its answers, without the computed ones."""
+    known = next((row.asked for kind, row in STEPS.items() if kind.value == step.kind), ())
+    asked = {each.key: each for each in known}
+    shown = {key: value for key, value in step.data.items() if key != "gbq" and value not in ("", [], None)}
+    return "; ".join(_answer_words(key, value, asked.get(key)) for key, value in shown.items())
+
+
+def _answer_words(key: str, value: Any, asked: Asked | None) -> str:
+    """One answer: a choice by its words, a time on the clinic's clock, all else as it was entered."""
+    if asked is not None and asked.shape is Shape.CHOICE:
+        return f"{asked.label}: {asked.choices.get(value, value)}"
+    if asked is not None and asked.shape is Shape.INSTANT:
+        return f"{words(key)}: {instant(value)}"
+    if asked is not None and asked.shape is Shape.DAY:
+        return f"{words(key)}: {birth(value)}"
+    if key in _CODED:
+        return f"{words(key)}: {words(value)}"
+    return f"{words(key)}: {', '.join(value) if isinstance(value, list) else value}"
+
+
+@register.filter
+def person_name(user: User) -> str:
+    """Somebody's name as it is printed; the log-in name where none is known."""
+    return printed_name(user)
+
+
+@register.filter
+def why_now(course: Course) -> str:
+    """The first sentence of the decision that stands."""
+    decision = course.current_decision
+    return leading_reason(decision.answer) if decision is not None else ""
 
 
 @register.filter

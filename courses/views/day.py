@@ -147,7 +147,8 @@ def _sheet(
     }
     if day is not None:
         context |= _context_of_day(request, course, day)
-    context["offers_opening"] = following is not None and (day is None or day.ended_at is not None)
+    is_over = day is None or day.ended_at is not None
+    context["offers_opening"] = following is not None and is_over and not context.get("waiting")
     return render_page(request, "courses/day.html", context, status=status)
 
 
@@ -159,7 +160,7 @@ def _context_of_day(request: HttpRequest, course: Course, day: TherapyDay) -> di
     authorised, _ = authorisation_for(day, started_at=state.facts.now)
     may_start = authorised is not None and started is None
     row = _next_row(rows, may_start=may_start) if day.ended_at is None else None
-    infusions = infusions_of(day)
+    infusions, waiting = infusions_of(day), waiting_infusion(day.cycle)
     has = request.user.has_perm
     return {
         "day": day,
@@ -171,7 +172,7 @@ def _context_of_day(request: HttpRequest, course: Course, day: TherapyDay) -> di
         "kinds": [(kind.value, StepKind(kind).label) for kind in STEPS if may_record(request, kind)],
         "steps": day.steps.select_related("corrects", "corrected_by").order_by("happened_at", "pk"),
         "infusions": infusions,
-        "waiting": waiting_infusion(day.cycle),
+        "waiting": waiting,
         "authorised": authorised if may_start else None,
         "may_authorise": has("courses.authorise_start") and has("courses.sign_decision"),
         "may_judge": has("courses.judge_cycle"),
@@ -179,7 +180,7 @@ def _context_of_day(request: HttpRequest, course: Course, day: TherapyDay) -> di
         "is_started": started is not None,
         "is_written": bool(infusions),
         "has_patient_left": day.ended_at is not None,
-        "is_unplanned": day.ended_at is not None and not hasattr(day.cycle, "administration"),
+        "is_unplanned": day.ended_at is not None and not waiting and not hasattr(day.cycle, "administration"),
     }
 
 

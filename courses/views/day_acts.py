@@ -42,6 +42,13 @@ _TITLES = {
     "release": "Release the patient",
     "rebook": "Plan the cycle anew",
 }
+_BUTTONS = {
+    "infusion": "Record the infusion",
+    "judge": "Sign the judgement with your password",
+    "not_given": "Record that nothing was given",
+    "release": "Release the patient",
+    "rebook": "Plan it for this day",
+}
 
 
 @require_http_methods(METHODS)
@@ -256,7 +263,8 @@ def _form_page(
         "entry": entry,
         "day": day,
         "blockers": blockers,
-        "with_password": name == "judge" or (kind is not None and STEPS[kind].password),
+        "button": _BUTTONS.get(name)
+        or ("Record with your password" if kind and STEPS[kind].password else "Record"),
         "waiting": waiting_infusion(day.cycle) if name == "judge" else None,
         **banner(request, course),
     }

@@ -217,7 +217,12 @@ def _kind_of_form(act: Act, order: Order) -> type[ActForm]:
 def _found(public_id: UUID) -> Order:
     found = (
         Order.objects.filter(public_id=public_id, cycle__course__patient__is_canary=False)
-        .select_related("cycle__course__patient", "directive__signature", "directive__voided")
+        .select_related(
+            "cycle__course__patient",
+            "cycle__course__current_decision",
+            "directive__signature",
+            "directive__voided",
+        )
         .first()
     )
     if found is None:
@@ -242,6 +247,7 @@ def _page(
         "order": order,
         "units": handouts.units,
         "recalls": handouts.recalls,
+        "is_recalled": is_recalled,
         "predicted": predicted_of(
             handouts.units,
             protocol_id=order.cycle.course.protocol_id,

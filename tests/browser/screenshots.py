@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def photograph(clinic: Clinic) -> None:
-    """The pages worth showing: log-in, first page in light, dark and on a phone, course, decision, orders."""
+    """The pages worth showing: log-in, first page (light, dark, phone), course, decision, day, pharmacy."""
     logins = json.loads((clinic.var_dir / "demo_logins.json").read_text(encoding="utf-8"))
     passwords = {each["username"]: each["password"] for each in logins}
     with chromium(clinic.address, width=WIDE) as tab:
@@ -57,6 +57,11 @@ def photograph(clinic: Clinic) -> None:
         held.get_by_role("listitem").filter(has_text="Delay").first.get_by_role("link").first.click()
         tab.page.get_by_role("heading", name="Cycles").wait_for()
         take(tab, "course")
+        tab.open("/admin/")
+        in_progress = tab.page.get_by_role("region", name="Days of therapy in progress")
+        in_progress.get_by_role("link").first.click()
+        tab.page.get_by_role("heading", name="The day, step by step").wait_for()
+        take(tab, "day")
     with chromium(clinic.address, width=WIDE) as tab:
         tab.log_in("physician", passwords["physician"])
         tab.page.get_by_role("link", name="Review and sign").first.click()
@@ -65,6 +70,8 @@ def photograph(clinic: Clinic) -> None:
     with chromium(clinic.address, width=WIDE) as tab:
         tab.log_in("pharmacist", passwords["pharmacist"])
         take(tab, "orders")
+        tab.open("/pharmacy/")
+        take(tab, "pharmacy")
     with chromium(clinic.address, width=WIDE, dark=True) as tab:
         tab.log_in("nurse", passwords["nurse"])
         take(tab, "today-dark")

@@ -189,6 +189,7 @@ def test_a_recall_stands_first_and_is_the_one_thing_to_be_done(
     assert board.index("Called back: answer these first") < board.index("To dispense")
     told = page(browser, "pharmacy_order", order.public_id)
     assert "It must not be given" in told
+    assert "The decision now: Platelets 60" in told
     assert address(order, "recall") in told
     assert address(order, "cancel") not in told
     unsaid = browser.post(address(order, "recall"), version_of(order))

@@ -6,6 +6,8 @@ from django.test.utils import CaptureQueriesContext
 
 from courses.models import Course, Cycle, Order
 from courses.worklist import leading_reason, what_ends_it, worklist
+from labs.clock import database_now
+from tests.builders_day import infuse
 from tests.builders_pages import LOW_PLATELETS, TODAY, decide, make_course, sign, standing, starter
 
 pytestmark = pytest.mark.django_db
@@ -146,3 +148,13 @@ def test_results_missing_in_the_same_way_are_told_in_one_sentence():
     told = what_ends_it({"missing": [*gaps, weigh]})
     assert told == "Collect these 3 results, not before 10 May. Weigh the patient."
     assert what_ends_it({"missing": gaps[:2]}) == "Collect Platelets and Creatinine, not before 10 May."
+
+
+def test_a_part_that_waits_for_its_judgement_is_told_before_any_signature():
+    course = make_course(1, action="proceed", family="Part-Given", in_days=1)
+    cycle = standing(course).cycle
+    infuse(cycle, by=starter(), at=database_now(), gbq="3.6", ended_how="unwell")
+    lists = worklist(today=TODAY)
+    assert "waits for a physician's judgement" in lists.to_sign.lines[0].why
+    assert "nothing is signed for this cycle" in lists.to_sign.lines[0].next_step
+    assert "waits for a physician's judgement" in lists.therapies.lines[0].next_step

@@ -13,8 +13,25 @@ from django.core.management import call_command
 from django.db import transaction
 
 from alerts.models import Alert, Notification
-from courses.models import Course, Cycle, Decision, Order, Signature
+from courses.models import (
+    AbsorbedDose,
+    Course,
+    Cycle,
+    Decision,
+    Incident,
+    Infusion,
+    Order,
+    Recall,
+    Signature,
+    TherapyDay,
+    VialBooking,
+)
+from courses.services.day_state import day_state
+from courses.services.remainder import waiting_infusion
+from labs.clinic_days import clinic_day
+from labs.clock import database_now
 from labs.models import Patient, QuarantinedResult
+from labs.zones import clinic_zone
 from prrt_clinic.demo_stories import STORIES
 
 pytestmark = pytest.mark.django_db
@@ -49,11 +66,11 @@ def test_forty_synthetic_patients_stand_at_every_stage(built: Path) -> None:
     ]
     found = Counter((decision.action, decision.awaiting_labs) for decision in standing if decision)
     assert found == {
-        ("proceed", False): 8,
+        ("proceed", False): 11,
         ("reduce", False): 2,
-        ("delay", False): 3,
+        ("delay", False): 4,
         ("hold", False): 2,
-        ("hold", True): 19,
+        ("hold", True): 15,
     }
 
 
@@ -67,14 +84,14 @@ def test_the_tours_patient_has_a_signed_cycle_three_next_week(built: Path) -> No
 
 def test_patients_between_cycles_have_no_alert_and_nothing_suspended(built: Path) -> None:
     waiting = Course.objects.filter(current_decision__awaiting_labs=True)
-    assert waiting.count() == 19
+    assert waiting.count() == 15
     assert not Alert.objects.filter(course__in=waiting, state="open").exists()
     assert not Order.objects.filter(cycle__course__in=waiting, state="suspended").exists()
 
 
 def test_what_is_over_was_acknowledged_and_only_the_present_waits_for_somebody(built: Path) -> None:
     kinds = Counter(Alert.objects.filter(state="open").values_list("kind", flat=True))
-    assert kinds == {"delay": 3, "labs-overdue": 2, "reduce": 2, "lab-quarantine": 1}
+    assert kinds == {"delay": 4, "labs-overdue": 2, "reduce": 2, "lab-quarantine": 1}
     assert not Notification.objects.filter(state="pending", alert__state="acked").exists()
 
 
@@ -113,3 +130,33 @@ def test_a_second_call_changes_nothing(built: Path, capsys: pytest.CaptureFixtur
     call_command("demo")
     assert "there already" in capsys.readouterr().out
     assert (Decision.objects.count(), Patient.objects.count(), User.objects.count()) == before
+
+
+def test_pharmacy_has_a_confirmed_vial_one_in_hand_and_a_recall_to_answer(built: Path) -> None:
+    assert Counter(VialBooking.objects.values_list("state", flat=True)) == {"confirmed": 1}
+    in_hand = Order.objects.get(kind="radiopharmaceutical", state="accepted")
+    assert in_hand.cycle.vials.count() == 1
+    recall = Recall.objects.unanswered().get()
+    assert recall.order.kind == "radiopharmaceutical"
+    assert recall.order.directive is not None
+    assert recall.order.directive.voided
+
+
+def test_the_day_of_today_waits_for_the_check_of_its_start_alone(built: Path) -> None:
+    now = database_now()
+    day = TherapyDay.objects.open().select_related("cycle__course__current_decision").get()
+    assert day.cycle.planned_on == clinic_day(now, clinic_zone())
+    state = day_state(day, decision=day.cycle.course.current_decision, now=now)
+    assert [each.code for each in state.start] == ["START"]
+
+
+def test_a_part_given_yesterday_waits_for_a_judgement_under_an_open_incident(built: Path) -> None:
+    part = Infusion.objects.get()
+    assert part.ended_how == "unwell"
+    assert part.authorisation is not None
+    assert waiting_infusion(part.cycle) == part
+    assert Incident.objects.get().infusion == part
+
+
+def test_the_physicist_entered_one_absorbed_dose(built: Path) -> None:
+    assert AbsorbedDose.objects.get().organ == "kidneys"
