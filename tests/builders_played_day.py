@@ -1,4 +1,4 @@
-"""A clinic played through its pages: each person in a browser, one clock, every rule looked at after every act."""
+"""A clinic played through its pages: people in browsers, one clock, the rules looked at after every act."""
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -65,7 +65,7 @@ class PlayedClinic:
             # Whom an alert told is tested elsewhere; in a played day nobody sits at the telephone.
             if rule.of != "alerts"
         ]
-        assert found == []
+        assert not found, found
 
     # --- Browsers --------------------------------------------------------------------------------
 

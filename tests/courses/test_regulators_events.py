@@ -1,8 +1,8 @@
-"""Events from a regulator's files re-enacted through the doors, and whole days played from signature to release.
+"""Events from a regulator's files re-enacted through the doors, and days played from signature to release.
 
-The files are cited in the study of peers, §0: N1 (reduced on the day, the directive still said the whole),
-N2 (lutetium before amino acids), N4 and N5 (a leaking line, 80 of 200 mCi delivered). What the doors cannot make
-impossible they tell at once: incident, alert, ledger. After every act the rules of `manage.py verify` find nothing.
+N1: reduced on the day, while the directive still said the whole. N2: lutetium before amino acids. N4 and N5:
+a leaking line, 80 of 200 mCi delivered. What the doors cannot make impossible they tell at once: incident,
+alert, ledger. After every act the rules of `manage.py verify` find nothing.
 """
 
 from collections.abc import Callable
@@ -69,9 +69,9 @@ def confirm_occurrence(clinic: PlayedClinic) -> None:
     form = {
         "rule": item["rule"],
         "onset": item["onset"],
-        "track": item["track"] or "",
-        "grade": item["grade"] or "",
-        "counts": "true",
+        "track": item["track"],
+        "grade": item["grade"],
+        "counts": "yes",
         "reason": "seen in the outside report",
     }
     clinic.done("doctor", clinic.url("record_fact", "occurrence_reviews"), form)
@@ -320,9 +320,10 @@ def test_a_part_is_completed_by_its_remainder_on_the_same_day(leaked: PlayedClin
     assert leaked.sign().status_code == 302
     newest = Directive.objects.filter(cycle=leaked.cycle).latest("revision")
     assert (newest.activity_gbq, newest.remainder_of) == (Decimal("4.4"), part.judgement)
-    leaked.clock(at(13))
+    leaked.clock(at(12, 50))
     vial = leaked.receive("4.9 GBq", lot="L-REST")
     leaked.prepare()
+    leaked.clock(at(13))
     rest = leaked.hand_out(vial, "4.4 GBq")
     leaked.check_start(rest, at(13, 20))
     assert leaked.authorise(at(13, 25)).status_code == 302
