@@ -73,8 +73,12 @@ def confirm_occurrence(clinic: PlayedClinic) -> None:
         "grade": item["grade"],
         "counts": "yes",
         "reason": "seen in the outside report",
+        "decision": str(clinic.decision.public_id),
+        "evidence_sha256": clinic.decision.evidence_sha256,
     }
     clinic.done("doctor", clinic.url("record_fact", "occurrence_reviews"), form)
+    assess_course(course_id=clinic.course.pk, now=clinic.now)
+    clinic.check()
 
 
 # --- N1: a reduction of the same day ---------------------------------------------------------------
