@@ -62,12 +62,13 @@ def _ids(node: ast.AST) -> Iterator[str]:
     """The ids in every `pytest.mark.hazard(...)`; one that is no plain text is none of the log."""
     for call in ast.walk(node):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "hazard":
-            for argument in call.args:
-                yield argument.value if _is_text(argument) else ast.unparse(argument)
+            yield from map(_id, call.args)
 
 
-def _is_text(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+def _id(argument: ast.expr) -> str:
+    if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+        return argument.value
+    return ast.unparse(argument)
 
 
 @pytest.mark.parametrize("hazard", sorted(TREATMENT - set(NOT_BUILT_YET)))
