@@ -28,6 +28,8 @@ from courses.api_actions import (
     check_if_match,
     done,
     etag_of,
+    forget_secrets,
+    not_allowed,
     problems,
     read_body,
     take,

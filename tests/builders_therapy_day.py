@@ -171,7 +171,9 @@ def step(day: TherapyDay, kind: str, when: datetime, *, by: User | None = None, 
     )
 
 
-def until_start(day: TherapyDay, *, amino_at: datetime | None = None, label: str = "U-1") -> None:
+def until_start(
+    day: TherapyDay, *, amino_at: datetime | None = None, label: str = "U-1", bag: str = "BAG-1"
+) -> None:
     """Everything before the start, checked at 11:55 by the second nurse; amino acids from 11:00."""
     patient = day.cycle.course.patient
     code = day_rules(day.cycle.course.protocol_id).rules.dispensing.product_codes[0]
@@ -180,7 +182,7 @@ def until_start(day: TherapyDay, *, amino_at: datetime | None = None, label: str
     step(day, "analogue", at(10, 2), short_acting="none", long_acting="none")
     step(day, "allergy", at(10, 3), finding="none")
     step(day, "antiemetic", at(10, 15), medicine="granisetron", amount="1 mg")
-    step(day, "amino_start", amino_at or at(11), bag="BAG-1")
+    step(day, "amino_start", amino_at or at(11), bag=bag)
     step(day, "unit_scanned", at(11, 45), label=label, product_code=code)
     step(day, "start_check", at(11, 55), by=second_nurse(), line="patent", rescue_ready="yes")
 

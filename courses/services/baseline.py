@@ -1,6 +1,6 @@
 """Fix each analyte's baseline with the first administration, and change it only as two physicians say."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from courses.chart import read_chart
 from courses.models import BaselineLock, ChartFact, Course, RecordKind
 from courses.rules.evidence import Sample, read_history
+from courses.rules.values import GivenCycle
 from labs.clinic_days import clinic_day
 from labs.zones import clinic_zone
 
@@ -37,15 +38,19 @@ def baselines_of(*, course: Course, today: date) -> dict[str, Baseline]:
     }
 
 
-def lock_baselines(*, course: Course, by: User, now: datetime) -> None:
+def lock_baselines(*, course: Course, by: User, now: datetime, begun: GivenCycle | None = None) -> None:
     """Fix the baselines that count now; what is locked already stays as it is.
 
-    The caller holds the course's lock and has written the first administration.
+    The caller holds the course's lock and has written the first administration; or an infusion that is none
+    yet, and names it by `begun`: a specimen of its day is no baseline.
     """
     if course.baseline_locked_at is not None:
         return
     today = clinic_day(now, clinic_zone())
-    history = read_history(read_chart(course=course, planned_on=today, today=today))
+    chart = read_chart(course=course, planned_on=today, today=today)
+    if begun is not None and not chart.cycles:
+        chart = replace(chart, cycles=(begun,))
+    history = read_history(chart)
     BaselineLock.objects.bulk_create(
         BaselineLock(course=course, analyte=analyte, locked_by=by, locked_at=now, **_pinned(sample))
         for analyte, sample in sorted(history.baselines.items())

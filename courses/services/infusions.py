@@ -21,6 +21,7 @@ from courses.models import (
     TherapyDay,
 )
 from courses.rules.activity import BadActivity, Measured, both_units, decayed, net_administered
+from courses.rules.values import GivenCycle
 from courses.services.administration import (
     append_administration,
     close_orders,
@@ -84,10 +85,19 @@ def record_infusion(
         cycle = Cycle.objects.select_related("course__patient").get(pk=cycle.pk)
         infusion = _append(cycle=cycle, day=day, infused=infused, by=by, now=now)
         _touch(day)
-        lock_baselines(course=course, by=by, now=now)
+        lock_baselines(course=course, by=by, now=now, begun=_begun(infusion))
         _settle(course=course, infusion=infusion, by=by, now=now)
         assess_at_gate(course_id=course.pk, now=now)
     return infusion
+
+
+def _begun(infusion: Infusion) -> GivenCycle:
+    """The infusion as the rules see a treatment: from its day on nothing is a baseline."""
+    return GivenCycle(
+        number=infusion.cycle.number,
+        on=clinic_day(infusion.started_at, clinic_zone()),
+        activity_gbq=infusion.delivered_gbq,
+    )
 
 
 def correct_infusion(

@@ -164,6 +164,7 @@ def test_a_token_never_reaches_a_day(clinic: Clinic, capsys: pytest.CaptureFixtu
         assert answer.status_code == 403
 
 
+@pytest.mark.hazard("HZ-39")
 def test_a_change_needs_the_version_that_was_read(clinic: Clinic) -> None:
     day = open_and_prepare(clinic)
     note = {"kind": "note", "data": {"text": "calm"}}

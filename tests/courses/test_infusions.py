@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from courses.chart import read_chart
-from courses.models import Administration, Cycle, Incident, Infusion, InfusionEnd, TherapyDay
+from courses.models import Administration, BaselineLock, Cycle, Incident, Infusion, InfusionEnd, TherapyDay
 from courses.rules.activity import Measured
 from courses.services.authority import NotAllowed, Refused
 from courses.services.course import record_administration
@@ -227,6 +227,15 @@ def test_a_correction_that_reaches_20_percent_opens_the_review_it_lacked(day: Th
     version = correct_infusion(infusion=first, infused=far, reason="residual found", by=nurse(), now=at(15))
     assert version.authorisation == authorisation
     assert kinds() == ["activity"]
+
+
+@pytest.mark.parametrize("how", [InfusionEnd.COMPLETE, InfusionEnd.LEAK])
+def test_a_specimen_of_the_day_of_the_first_infusion_is_no_baseline(day: TherapyDay, how: InfusionEnd):
+    draw(day.cycle.course.patient, DAY, PLT="140")
+    record_infusion(cycle=day.cycle, day=day, infused=stated(ended_how=how), by=nurse(), now=at(13))
+    lock = BaselineLock.objects.get(analyte="PLT")
+    assert lock.result is not None
+    assert lock.result.current.value == 228
 
 
 # --- The door for back-entry -----------------------------------------------------------------
