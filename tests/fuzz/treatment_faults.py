@@ -12,7 +12,7 @@ from courses.models import Course, Decision
 from courses.rules import activity, day_times, day_unit, orders, overrides
 from courses.rules import recommend as core
 from courses.rules.activity import Deviation
-from courses.rules.day_values import StepState
+from courses.rules.day_values import Go, StepState
 from courses.rules.orders import ChangeKind
 from courses.services import (
     administration,
@@ -191,7 +191,7 @@ def _expired(patch: Patch) -> None:
 
 @fault("an assay more than a fifth off the directive is handed out")
 def _any_assay(patch: Patch) -> None:
-    patch.setattr(dispensing, "judge_assay", lambda *_, **__: Deviation.NONE)
+    patch.setattr(dispensing, "judge_assay", lambda *_, **__: Deviation.WITHIN)
 
 
 @fault("who prepared a unit may verify it too")
@@ -207,11 +207,6 @@ def _vial_twice(patch: Patch) -> None:
 @fault("a recall that nobody answered does not keep the cycle from being signed")
 def _recall_signed_over(patch: Patch) -> None:
     patch.setattr(sign, "is_out_and_recalled", lambda *_: False)
-
-
-@fault("a recall that nobody answered does not keep pharmacy from going on")
-def _recall_passed(patch: Patch) -> None:
-    patch.setattr(handling, "has_open_recall", lambda *_: False)
 
 
 # ------------------------------------------------------------------------------------------ day of therapy
@@ -246,9 +241,15 @@ def _any_label(patch: Patch) -> None:
     patch.setattr(day_unit, "_scanned", lambda facts: replace(sound(facts), state=StepState.DONE))
 
 
-@fault("the start may be authorised with a unit that was called back")
-def _recalled_unit(patch: Patch) -> None:
+@fault("the start asks for neither decision, directive nor recall")
+def _start_on_nothing(patch: Patch) -> None:
+    sound = day_state.read_day
+
+    def faulty(day: Any, **more: Any) -> Any:
+        return sound(day, **{**more, "go": Go(allowed=True, sentence=""), "holds": True})
+
     patch.setattr(day_state, "_why_not", _none_of_them)
+    patch.setattr(day_state, "read_day", faulty)
 
 
 @fault("an authorised start never runs out")
