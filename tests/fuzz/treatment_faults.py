@@ -2,18 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from courses import ledger
-from courses.models import Course, Decision
+from courses.answer import answer
+from courses.day_facts import read_day
+from courses.models import Course, Decision, Infusion
 from courses.rules import activity, day_times, day_unit, orders, overrides
 from courses.rules import recommend as core
 from courses.rules.activity import Deviation
 from courses.rules.day_values import Go, StepState
-from courses.rules.orders import ChangeKind
+from courses.rules.order_states import OrderState
+from courses.rules.orders import ChangeKind, plan_orders
 from courses.services import (
     administration,
     assess,
@@ -30,6 +34,7 @@ from courses.services import (
 )
 from courses.services import orders as order_rows
 from courses.services.manifests import digest, record_of
+from courses.services.remainder import to_direct
 
 Patch = pytest.MonkeyPatch
 Plant = Callable[[Patch], None]
@@ -98,7 +103,7 @@ def _no_news(patch: Patch) -> None:
 
 @fault("the stored answer is not the one that was given")
 def _other_answer(patch: Patch) -> None:
-    sound = assess.answer
+    sound = answer
     patch.setattr(
         assess, "answer", lambda found, **more: sound(replace(found, reasons=found.reasons[:-1]), **more)
     )
@@ -108,7 +113,7 @@ def _other_answer(patch: Patch) -> None:
 
 
 def _without(patch: Patch, kind: ChangeKind) -> None:
-    sound = order_plan.plan_orders
+    sound = plan_orders
     patch.setattr(
         order_plan, "plan_orders", lambda **given: [c for c in sound(**given) if c.change is not kind]
     )
@@ -146,7 +151,7 @@ def _two_directives(patch: Patch) -> None:
 
 @fault("a reduced cycle is directed with the whole activity")
 def _not_reduced(patch: Patch) -> None:
-    sound = sign.to_direct
+    sound = to_direct
 
     def faulty(decision: Decision) -> Any:
         found, judgement = sound(decision)
@@ -162,7 +167,7 @@ def _not_covered(patch: Patch) -> None:
 
 @fault("an order may be dispensed from any state")
 def _any_state(patch: Patch) -> None:
-    legal = {state: tuple(type(state)) for state in order_rows.OrderState}
+    legal = {state: tuple(type(state)) for state in OrderState}
     patch.setattr("courses.rules.order_states.LEGAL_TRANSITIONS", legal)
 
 
@@ -215,7 +220,7 @@ def _recall_signed_over(patch: Patch) -> None:
 @fault("29 minutes of amino acids are enough")
 def _a_minute_less(patch: Patch) -> None:
     sound = day_times.Running.ran
-    more = day_times.timedelta(minutes=1)
+    more = timedelta(minutes=1)
     patch.setattr(day_times.Running, "ran", lambda self, **given: sound(self, **given) + more)
 
 
@@ -243,7 +248,7 @@ def _any_label(patch: Patch) -> None:
 
 @fault("the start asks for neither decision, directive nor recall")
 def _start_on_nothing(patch: Patch) -> None:
-    sound = day_state.read_day
+    sound = read_day
 
     def faulty(day: Any, **more: Any) -> Any:
         return sound(day, **{**more, "go": Go(allowed=True, sentence=""), "holds": True})
@@ -294,7 +299,7 @@ def _whole_remainder(patch: Patch) -> None:
 
 @fault("the residual is not taken off")
 def _no_residual(patch: Patch) -> None:
-    sound = infusions.net_administered
+    sound = activity.net_administered
     patch.setattr(infusions, "net_administered", lambda assay, residuals, **more: sound(assay, (), **more))
 
 
@@ -321,16 +326,16 @@ def _not_far(patch: Patch) -> None:
 
 @fault("a deviation is not marked in the administration of its cycle")
 def _unmarked(patch: Patch) -> None:
-    sound = infusions.append_administration
+    sound = administration.append_administration
     patch.setattr(infusions, "append_administration", lambda **given: sound(**{**given, "deviation": ""}))
 
 
 @fault("the administration counts only the last part of its cycle")
 def _last_part_only(patch: Patch) -> None:
-    sound = infusions.append_administration
+    sound = administration.append_administration
 
     def faulty(**given: Any) -> Any:
-        last = infusions.Infusion.objects.effective().filter(cycle=given["cycle"]).order_by("-pk")[0]
+        last = Infusion.objects.effective().filter(cycle=given["cycle"]).order_by("-pk")[0]
         return sound(**{**given, "gbq": last.delivered_gbq})
 
     patch.setattr(infusions, "append_administration", faulty)

@@ -58,7 +58,8 @@ PLATELETS_OF_GRADE_2 = Decimal(75)
 
 def mark(clinic: Clinic) -> None:
     """From here on what is written is new."""
-    for model in (*NEW, Decision):
+    models: tuple[type[Model], ...] = (*NEW, Decision)
+    for model in models:
         newest = model._default_manager.order_by("-pk").values_list("pk", flat=True).first()
         clinic.last[model.__name__] = newest or 0
 
@@ -353,7 +354,9 @@ def _platelets(clinic: Clinic) -> Iterator[str]:
     if decision.cycle.number != 2 or newest.drawn_at > clinic.now:
         return
     for fact in ChartFact.objects.filter(course=clinic.course, kind="overrides", data__isnull=False):
-        used = [Decimal(each["value"]) for each in fact.data["values"] if each["name"].startswith("Plat")]
+        used = [
+            Decimal(each["value"]) for each in (fact.data or {})["values"] if each["name"].startswith("Plat")
+        ]
         if used and value >= min(used):
             return
     yield f"platelets {value} and the decision is to {decision.action}"
