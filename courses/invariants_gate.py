@@ -146,7 +146,11 @@ def _departures(row: Directive) -> Iterator[str]:
 
 def orders_without_ground(now: datetime, seen: Seen) -> Iterator[Violation]:
     """Radiopharmaceutical orders that go ahead without a valid directive or a current signature."""
-    for order in _ungrounded().filter(state__in=_GOING_AHEAD):
+    # While labs are awaited nothing is suspended (rulings 2.2); dispensing and start ask the live decision.
+    rows = _ungrounded().exclude(
+        cycle__course__current_decision__awaiting_labs=True, directive__voided__isnull=True
+    )
+    for order in rows.filter(state__in=_GOING_AHEAD):
         words = f"is {order.state} without a directive that holds and a signature on the present verdict"
         yield Violation(about=f"order {order.public_id}", words=words)
 
@@ -174,10 +178,10 @@ def _ungrounded() -> QuerySet[Order]:
 
 
 def given_twice(now: datetime, seen: Seen) -> Iterator[Violation]:
-    """Cycles of which more than one complete infusion counts, remainders apart."""
+    """Cycles of which more than one complete infusion counts, remainders and recorded deviations apart."""
     whole = (
         Infusion.objects.effective()
-        .filter(ended_how=InfusionEnd.COMPLETE)
+        .filter(ended_how=InfusionEnd.COMPLETE, deviation="", delivered_gbq__gt=0)
         .exclude(directive__remainder_of__isnull=False)
     )
     earlier = whole.filter(cycle=OuterRef("cycle"), pk__lt=OuterRef("pk"))

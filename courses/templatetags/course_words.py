@@ -8,11 +8,10 @@ from django.contrib.auth.models import User
 
 from courses.day_data import STEPS, Asked, Shape
 from courses.left_out import left_out_words
-from courses.models import Course, TherapyStep
+from courses.models import TherapyStep
 from courses.rules.activity import both_units
 from courses.services.by_hand import may_be_done
 from courses.services.leave_out import may_be_left_out
-from courses.worklist import leading_reason
 from labs.services.authority import printed_name
 from labs.templatetags.clinic_text import NOTHING, birth, instant
 
@@ -113,13 +112,6 @@ def _answer_words(key: str, value: Any, asked: Asked | None) -> str:
 def person_name(user: User) -> str:
     """Somebody's name as it is printed; the log-in name where none is known."""
     return printed_name(user)
-
-
-@register.filter
-def why_now(course: Course) -> str:
-    """The first sentence of the decision that stands."""
-    decision = course.current_decision
-    return leading_reason(decision.answer) if decision is not None else ""
 
 
 @register.filter

@@ -23,7 +23,7 @@ from courses.forms.pharmacy import (
     RecallForm,
 )
 from courses.handouts import handouts_of, predicted_of
-from courses.models import AssayDirection, Order
+from courses.models import AssayDirection, Course, Order
 from courses.pharmacy_board import board, vials_for
 from courses.rules.order_states import NOT_PHARMACYS, OrderKind, OrderState
 from courses.services.assay_direction import DIRECT, direct_assay
@@ -32,6 +32,7 @@ from courses.services.handling import HANDLE, OrderRefused, StaleOrder
 from courses.services.pharmacy import accept_order, cancel_order, dispense_order, prepare_order
 from courses.services.recalls import acknowledge_recall
 from courses.views.frame import SEES_NAMES, authenticated_at, banner, render_page, signed_in
+from courses.worklist import leading_reason
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
 from labs.views.frame import with_fresh_password
@@ -122,7 +123,9 @@ class Offer:
 def pharmacy(request: HttpRequest) -> HttpResponse:
     """Recalls, what is to be done, vials in hand and orders with the supplier."""
     today = clinic_day(database_now(), clinic_zone())
-    context = {"title": "Pharmacy", "board": board(today=today), "may_see_patient": True}
+    found = board(today=today)
+    recalls = [(each, _why_now(each.order.cycle.course)) for each in found.recalls]
+    context = {"title": "Pharmacy", "board": found, "recalls": recalls, "may_see_patient": True}
     return render_page(request, "courses/pharmacy.html", context)
 
 
@@ -248,6 +251,7 @@ def _page(
         "units": handouts.units,
         "recalls": handouts.recalls,
         "is_recalled": is_recalled,
+        "why_now": _why_now(order.cycle.course),
         "predicted": predicted_of(
             handouts.units,
             protocol_id=order.cycle.course.protocol_id,
@@ -262,6 +266,12 @@ def _page(
         **banner(request, order.cycle.course),
     }
     return render_page(request, "courses/pharmacy_order.html", context, status=status)
+
+
+def _why_now(course: Course) -> str:
+    """The first sentence of the decision that stands; empty where it has none."""
+    decision = course.current_decision
+    return leading_reason(decision.answer) if decision is not None else ""
 
 
 def _is_offered(act: Act, order: Order, *, is_recalled: bool) -> bool:

@@ -214,6 +214,7 @@ def everything_before_the_start(tab: Tab, course: Course, unit: DispensedUnit, b
         tab,
         course,
         "analogue",
+        None,
         **{"Short-acting_analogue": "None is used", "Long-acting_analogue": "Receives none"},
     )
     step(tab, course, "allergy", Allergies_and_earlier_reactions="None known")
