@@ -539,8 +539,8 @@ def test_two_acts_at_once_end_as_one_after_the_other(
     assert not faults, "\n".join(faults)
     for look in (watch_recalls, watch_deviations, watch_incidents):  # as a runner does within a minute
         look(now=NOON)
-    found = list(violations())
-    assert not found, "\n".join(found)
+    broken = list(violations())
+    assert not broken, "\n".join(broken)
 
 
 def test_every_ordered_pair_of_acts_is_tried_and_every_scene_is_somebodys() -> None:
