@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication
+from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 
 from courses.api_actions import StrictShape, forget_secrets, holds, not_allowed, read_body
@@ -49,6 +50,7 @@ class LeaveOut(OrderAct):
     )
     def post(self, request: Request, public_id: UUID) -> HttpResponse:
         """Leave out with a reason; radiopharmaceutical and amino acids never are."""
+        get_object_or_404(self.queryset.all(), public_id=public_id)
         said: dict[str, Any] = read_body(LeaveOutSent, request)
         forget_secrets(request, ("password",))
         # Before any transaction: the count of wrong passwords must not be undone with the work they stopped.
