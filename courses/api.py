@@ -78,15 +78,15 @@ def _filtered(orders: QuerySet[Order], request: Request) -> QuerySet[Order]:
     unknown = set(request.query_params) - {"state", "day", "updated_since", "cursor", "format"}
     if unknown:
         raise ValidationError({name: ["There is no such filter."] for name in sorted(unknown)})
-    if state := request.query_params.get("state"):
+    if (state := request.query_params.get("state")) is not None:
         states = state.split(",")
         known = [one.value for one in OrderState]
         if wrong := [one for one in states if one not in known]:
             raise ValidationError({"state": [f"{', '.join(wrong)} is none of: {', '.join(known)}."]})
         orders = orders.filter(state__in=states)
-    if day := request.query_params.get("day"):
+    if (day := request.query_params.get("day")) is not None:
         orders = orders.filter(cycle__planned_on=_day(day))
-    if since := request.query_params.get("updated_since"):
+    if (since := request.query_params.get("updated_since")) is not None:
         # A change is dated a moment before others can see it: look back far enough to miss none.
         orders = orders.filter(updated_at__gte=_instant(since) - OVERLAP)
     return orders

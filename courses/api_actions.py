@@ -130,6 +130,13 @@ class WrittenField(serializers.CharField):
         return str(super().to_internal_value(data))
 
 
+@extend_schema_field(
+    {"type": "string", "pattern": r"^[0-9]{1,3}(\.[0-9]{1,2})?$", "example": "22.5"},
+)
+class AmountField(serializers.DecimalField):
+    """A measured amount, as decimal text; an empty one is none."""
+
+
 def holds(right: str) -> type[BasePermission]:
     """Whoever holds this right may change; reading needs the model's own view right."""
 
@@ -337,6 +344,7 @@ _SAID = {
     412: "stale: the ETag told is the present one's",
     422: "the Idempotency-Key was used before for another request",
     428: "If-Match is missing",
+    415: "the body must be application/json",
     429: "too many requests; Retry-After says when",
 }
 

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.generics import get_object_or_404
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
@@ -90,6 +90,16 @@ class Pages(CursorPagination):
     page_size = 50
     ordering = ("id",)
 
+    def decode_cursor(self, request: Request) -> Any:
+        """A damaged cursor is an error at its field: read as nothing, it would mean the first page."""
+        try:
+            cursor = super().decode_cursor(request)
+        except NotFound:
+            cursor = None
+        if cursor is None and self.cursor_query_param in request.query_params:
+            raise ValidationError({"cursor": ["This is no cursor of ours; follow `next`, or leave it out."]})
+        return cursor
+
     def get_paginated_response(self, data: Any) -> Response:
         """`next` is the address of the next page, null on the last."""
         return Response({"next": self.get_next_link(), "results": data})
@@ -117,7 +127,7 @@ def _of_course(rows: QuerySet[Any], request: Request, *, others: set[str]) -> Qu
     """Apply the filter by course; an unknown filter is an error."""
     if unknown := set(request.query_params) - {"course", "cursor", "format"} - others:
         raise ValidationError({name: ["There is no such filter."] for name in sorted(unknown)})
-    if text := request.query_params.get("course"):
+    if (text := request.query_params.get("course")) is not None:
         try:
             rows = rows.filter(cycle__course__public_id=UUID(text))
         except ValueError:
@@ -310,13 +320,16 @@ class BookingsView(APIView):
 
     @extend_schema(
         operation_id="bookings_list",
-        parameters=[OpenApiParameter("state", str, description="one state"), *_OF_A_COURSE],
+        parameters=[
+            OpenApiParameter("state", str, enum=BookingState.values, description="one state"),
+            *_OF_A_COURSE,
+        ],
         responses={200: _page_of("BookingShape"), **problems(400, 401, 403, 429)},
     )
     def get(self, request: Request) -> Response:
         """List bookings."""
         rows = _of_course(self.queryset.all(), request, others={"state"})
-        if state := request.query_params.get("state"):
+        if (state := request.query_params.get("state")) is not None:
             if state not in BookingState.values:
                 raise ValidationError({"state": [f"{state} is none of: {', '.join(BookingState.values)}."]})
             rows = rows.filter(state=state)

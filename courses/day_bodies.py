@@ -9,7 +9,7 @@ class OpenShape(StrictShape):
     """The cycle whose day begins."""
 
     course = serializers.UUIDField()
-    cycle = serializers.IntegerField(min_value=1)
+    cycle = serializers.IntegerField(min_value=1, max_value=100)
 
 
 class SecondShape(StrictShape):

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from courses.api_actions import InstantField, StrictShape, WrittenField
+from courses.api_actions import AmountField, InstantField, StrictShape, WrittenField
 from courses.models import BookingState, RecallOutcome, UnitForm, VialFate
 from courses.rules.decimals import plain
 
@@ -189,7 +189,7 @@ class UnitSent(StrictShape):
     lot = serializers.CharField(max_length=60)
     activity = WrittenField(max_length=40, help_text="with its unit: 7.4 GBq, 7400 MBq or 200 mCi")
     measured_at = InstantField(help_text="with its offset")
-    volume_ml = serializers.DecimalField(max_digits=6, decimal_places=2)
+    volume_ml = AmountField(max_digits=6, decimal_places=2)
     prepared_by = serializers.CharField(max_length=200)
     verified_by = serializers.CharField(max_length=200, help_text="another person")
 
@@ -198,9 +198,9 @@ class BagSent(StrictShape):
     """A bag, handed out for an order of amino acids."""
 
     lot = serializers.CharField(max_length=60)
-    lysine_g = serializers.DecimalField(max_digits=5, decimal_places=2)
-    arginine_g = serializers.DecimalField(max_digits=5, decimal_places=2)
-    volume_ml = serializers.DecimalField(max_digits=6, decimal_places=1)
+    lysine_g = AmountField(max_digits=5, decimal_places=2)
+    arginine_g = AmountField(max_digits=5, decimal_places=2)
+    volume_ml = AmountField(max_digits=6, decimal_places=1)
     expires_at = InstantField(help_text="with its offset")
     prepared_by = serializers.CharField(max_length=200)
     verified_by = serializers.CharField(max_length=200, help_text="another person")
@@ -234,7 +234,7 @@ class LabelSent(StrictShape):
     lot = serializers.CharField(max_length=60)
     calibrated_activity = WrittenField(max_length=40, help_text="with its unit: 8.1 GBq")
     calibrated_at = InstantField(help_text="with its offset")
-    volume_ml = serializers.DecimalField(max_digits=6, decimal_places=2)
+    volume_ml = AmountField(max_digits=6, decimal_places=2)
     expires_at = InstantField(help_text="with its offset")
     received_at = InstantField(help_text="with its offset")
 

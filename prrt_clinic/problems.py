@@ -22,7 +22,7 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(response.data, dict) and set(response.data) == {"detail"}:
         body["detail"] = str(response.data["detail"])
     else:
-        body["errors"] = response.data
+        body["errors"] = _by_field(response.data)
     code = getattr(error, "default_code", None)
     if isinstance(error, exceptions.APIException) and isinstance(error.get_codes(), str):
         code = error.get_codes()
@@ -31,6 +31,18 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
     response.data = body
     response.content_type = PROBLEM
     return response
+
+
+def _by_field(found: Any, field: str = "") -> dict[str, list[str]]:
+    """Faults by the field they are about; one inside another is named with a dot between."""
+    if isinstance(found, dict):
+        errors: dict[str, list[str]] = {}
+        for name, inner in found.items():
+            at = field if field and name == "non_field_errors" else ".".join(filter(None, (field, str(name))))
+            errors |= _by_field(inner, at)
+        return errors
+    faults = found if isinstance(found, list) else [found]
+    return {field or "non_field_errors": [str(each) for each in faults]}
 
 
 def closed(request: HttpRequest) -> HttpResponseBase:

@@ -440,6 +440,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "prrt_clinic.schema.with_problems",
+    ],
     # Several things have a kind or a state of their own: each keeps its name in the document.
     "ENUM_NAME_OVERRIDES": {
         "OrderKindEnum": "courses.models.order.ORDER_KINDS",

@@ -76,6 +76,13 @@ def properties() -> int:
     return pytest("-q", "-n", "2", *(str(HERE / "rules" / file) for file in files), long=True)
 
 
+def api_document() -> int:
+    """The API beside its OpenAPI document, with many examples for each address."""
+    print("== The API's document ==", flush=True)
+    file = HERE / "prrt_clinic" / "test_schema_fuzz.py"
+    return pytest("-q", "-p", "no:randomly", str(file), database=server(), long=True)
+
+
 def main() -> int:
     """No argument: the suite; --long: the long profiles; --bench: the benchmarks."""
     match sys.argv[1:]:
@@ -83,7 +90,11 @@ def main() -> int:
             return suite()
         case ["--long"]:
             return max(
-                folder("faults", "Faults"), folder("soak", "Soak"), folder("fuzz", "Fuzz"), properties()
+                folder("faults", "Faults"),
+                folder("soak", "Soak"),
+                folder("fuzz", "Fuzz"),
+                properties(),
+                api_document(),
             )
         case ["--bench"]:
             return folder("benchmarks", "Benchmarks")
