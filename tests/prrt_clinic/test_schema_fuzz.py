@@ -93,7 +93,7 @@ def _failed(event: events.ScenarioFinished) -> list[str]:
                 case, failure = event.recorder.cases[key].value, check.failure_info.failure
                 if "`sessionid`" in failure.message or "`Authorization`" in failure.message:
                     continue  # a made-up log-in, in whose place the caller's own was sent
-                sent = f"{case.method} {case.formatted_path} {case.query} {case.body}"
+                sent = f"{case.method} {case.formatted_path} {case.query} {case.body!r}"
                 found.append(f"{event.phase}: {check.name}: {failure.title} {failure.message}: {sent[:500]}")
     return found
 
