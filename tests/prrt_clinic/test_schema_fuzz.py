@@ -40,8 +40,7 @@ def application_for(who: str) -> Application:
         client.force_login(user)
         session = client.cookies[settings.SESSION_COOKIE_NAME].value
         bears = {"HTTP_COOKIE": f"sessionid={session}; csrftoken={CSRF}", "HTTP_X_CSRFTOKEN": CSRF}
-    made_up = ("HTTP_AUTHORIZATION", "HTTP_COOKIE")
-    service = get_wsgi_application()
+    service, made_up = get_wsgi_application(), ("HTTP_AUTHORIZATION", "HTTP_COOKIE")
 
     def asked(environ: dict[str, Any], start: Any) -> Any:
         kept = {name: value for name, value in environ.items() if name not in made_up}

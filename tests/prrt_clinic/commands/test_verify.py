@@ -10,7 +10,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import transaction
 
-from courses.models import Course, Order
+from courses.models import DirectiveVoid, Order
+from labs.clock import database_now
 from labs.models import Patient, Seal
 from labs.services.seals import RIPE, seal_ripe_rows, sealed_head
 from prrt_clinic.append_only import APPEND_ONLY
@@ -68,15 +69,17 @@ def test_the_quick_look_says_what_it_leaves_out(demonstration: Path) -> None:
 
 
 def test_a_violation_is_one_line_by_ids_and_ends_with_status_one(demonstration: Path) -> None:
-    stopped = Course.objects.filter(status="stopped").first()
-    assert stopped is not None
-    order = Order.objects.filter(cycle__course=stopped, kind="amino_acids").last()
+    order = Order.objects.filter(
+        kind="radiopharmaceutical", state="active", cycle__course__current_decision__awaiting_labs=False
+    ).first()
     assert order is not None
-    Order.objects.filter(pk=order.pk).update(state="suspended", reason_code="planted", directive=None)
+    assert order.directive is not None
+    DirectiveVoid.objects.create(directive=order.directive, reason_code="planted", at=database_now())
     status, text = verified("--quick")
     assert status == 1
     lines = [line for line in text.splitlines() if "VIOLATED" in line]
-    assert lines == [f"I-02 VIOLATED order {order.public_id}: is suspended although its course is stopped"]
+    words = "is active without a directive that holds and a signature on the present verdict"
+    assert lines == [f"D-01 VIOLATED order {order.public_id}: {words}"]
     assert "1 violation found." in text
     for patient in Patient.objects.all():
         assert patient.mrn not in text
