@@ -89,7 +89,7 @@ def decide(
         verdict=f"{action}|{activity or '-'}||",
         confirms=confirms,
         evidence_sha256=hashlib.sha256(f"{course.pk}{action}{Decision.objects.count()}".encode()).hexdigest(),
-        situation={"labs": []},
+        situation={"labs": [], "facts": {"peritoneal_or_mesenteric_disease": False}},
         answer=answer_for(action) | answer,
         awaiting_labs=awaiting,
         labs_due=TODAY + timedelta(days=20) if awaiting else None,

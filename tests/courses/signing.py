@@ -60,8 +60,9 @@ def notes(course: Course) -> str:
 
 
 def live_states(course: Course) -> set[str]:
-    """The states of the live orders of the third cycle."""
-    return set(Order.objects.live().filter(cycle__course=course).values_list("state", flat=True))
+    """The states of the third cycle's live orders; an earlier one may still have the analogue's restart."""
+    orders = Order.objects.live().filter(cycle__course=course, cycle__number=3)
+    return set(orders.values_list("state", flat=True))
 
 
 def override(

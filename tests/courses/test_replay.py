@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 def course(person: Callable[..., User]) -> Course:
     """A course with decisions to proceed, to wait and to delay behind it."""
     physician = person("physician", "authorised-user")
-    course = make_course(make_patient(), first_on=date(2026, 1, 12), by=physician, disease="unknown")
+    course = make_course(make_patient(), first_on=date(2026, 1, 12), by=physician)
     give_cycle(course.cycles.get(number=1), by=physician)
     assess_course(course_id=course.pk, now=clinic_time(date(2026, 1, 20)))
     draw(course.patient, date(2026, 3, 3), PLT="60", HGB="70")
