@@ -27,7 +27,6 @@ CANARIES = (
     "platelet",
     "Platelet",
     "60 ",
-    "PLT",
     "utetium",
     "cycle",
 )
@@ -111,8 +110,8 @@ def play_the_line(clinic: Clinic, postbox: Postbox, *, within: float) -> None:
         assert len(recipients) == 1
         whole = letter.as_string()
         assert not [word for word in (*CANARIES, patient["family"]) if word in whole]
-        # The letters of a random id may spell the unit by chance, so it is looked for as a word.
-        assert re.search(r"(?<![A-Za-z])GBq(?![A-Za-z])", whole) is None
+        # The letters of a random id may spell these by chance, so they are looked for as words.
+        assert re.search(r"(?<![A-Za-z])(GBq|PLT)(?![A-Za-z])", whole) is None
 
 
 def radioactive_order(clinic: Clinic, token: str) -> dict[str, Any]:

@@ -256,8 +256,9 @@ def hand_out(scene: Scene) -> object:
 
 
 def cancel(scene: Scene) -> object:
-    """Pharmacy cancels the order for the unit."""
-    return cancel_order(order=scene.order(), by=scene.people["pharmacist"], reason="the vial leaks")
+    """Pharmacy cancels the order for the unit: the one that its page showed, whatever was placed since."""
+    shown = Order.objects.filter(cycle=scene.cycle, kind="radiopharmaceutical").earliest("pk")
+    return cancel_order(order=shown, by=scene.people["pharmacist"], reason="the vial leaks")
 
 
 def answer_recall(scene: Scene) -> object:

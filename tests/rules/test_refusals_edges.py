@@ -521,7 +521,8 @@ PROTOCOL_REFUSALS: list[tuple[Change, str]] = [
     ),
     (
         lambda d: d["order"][0].update(when="never"),
-        "order[0].when: 'never' is not known; use one of: always, peritoneal_or_mesenteric_disease",
+        "order[0].when: 'never' is not known; use one of: always, peritoneal_or_mesenteric_disease, "
+        "pregnancy_possible",
     ),
     (
         lambda d: d["order"][0]["items"][0].update(product=1),
