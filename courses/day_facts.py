@@ -155,6 +155,7 @@ def _unit(unit: DispensedUnit | None) -> Unit | None:
         product=unit.product,
         product_code=unit.product_code,
         measured=Measured(gbq=unit.measured_gbq, at=unit.measured_at),
+        handed_out_at=unit.dispensed_at,
         expires_at=unit.expires_at,
         revision=unit.directive.revision,
         directed_in_writing=written is not None

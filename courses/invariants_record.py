@@ -1,10 +1,8 @@
 """What must hold of plans, baselines, sums, stored answers and signatures: searches in the record."""
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
@@ -26,7 +24,7 @@ from courses.models import (
     StartAuthorisation,
 )
 from courses.replay import differences, has_present_bytes
-from courses.services.start import record_sha256
+from courses.services.manifests import manifest_holds
 from labs.clinic_days import clinic_day, days_between
 from labs.invariants import CHUNK, Seen, Violation
 from labs.same_person import read_people
@@ -176,37 +174,17 @@ def broken_signatures(now: datetime, seen: Seen) -> Iterator[Violation]:
     for row in rows.order_by("pk").iterator(chunk_size=CHUNK):
         seen()
         about = f"signature {row.pk} on decision {row.decision.public_id}"
-        if row.record_sha256 not in manifests_of(row):
+        if not manifest_holds(row):
             yield Violation(about=about, words="does not fit the record it was put under")
         if not -_CLOCKS_DIFFER <= row.signed_at - row.authenticated_at <= limit:
             yield Violation(about=about, words="was given without a fresh password")
     starts = StartAuthorisation.objects.select_related("therapy_day", "decision", "directive", "unit")
     for start in starts.order_by("pk").iterator(chunk_size=CHUNK):
         seen()
-        if start.record_sha256 != record_sha256(start):
+        if not manifest_holds(start):
             about = f"start authorisation {start.public_id}"
             yield Violation(about=about, words="does not fit the record it was put under")
     alone = FactConfirmation.objects.filter(confirmed_by=F("fact__recorded_by")).select_related("fact")
     for each in alone.order_by("pk"):
         words = "was confirmed by the one who recorded it"
         yield Violation(about=f"fact {each.fact.public_id}", words=words)
-
-
-def manifests_of(row: Signature) -> set[str]:
-    """The digests that bind a signature to its record, worked out anew from the rows.
-
-    Two, for the instant may have been written in the zone of the clinic or in UTC when it was signed.
-    """
-    return {_manifest(row, signed_at=row.signed_at.astimezone(zone)) for zone in (UTC, clinic_zone())}
-
-
-def _manifest(row: Signature, *, signed_at: datetime) -> str:
-    record = {
-        "decision": str(row.decision.public_id),
-        "evidence": row.decision.evidence_sha256,
-        "verdict": row.decision.verdict,
-        "meaning": row.meaning,
-        "printed_name": row.printed_name,
-        "signed_at": signed_at.isoformat(),
-    }
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()

@@ -16,6 +16,13 @@ from django.conf import settings
 
 STEP_SECONDS = 5  # for each step of the connection
 ALL_SECONDS = 15  # for the whole call, also where the other side sends a byte at a time
+# Translators and tunnels lead from these to IPv4 addresses that are not seen here, and site-local is local.
+_TRANSLATED = tuple(
+    map(
+        ipaddress.ip_network,
+        ("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "fec0::/10"),
+    )
+)
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -114,8 +121,14 @@ def _connected(address: Address) -> socket.socket:
 def _is_outside(number: str) -> bool:
     """Whether an address is one of the open network: not loopback, link-local, private or shared."""
     found = ipaddress.ip_address(number.partition("%")[0])
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    found = mapped or found
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is None and any(found in network for network in _TRANSLATED):
+            return False
+        return _is_open(found.ipv4_mapped or found)
+    return _is_open(found)
+
+
+def _is_open(found: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return found.is_global and not found.is_multicast
 
 

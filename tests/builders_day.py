@@ -17,7 +17,7 @@ from courses.models import (
     TherapyDay,
     Vial,
 )
-from courses.services.start import record_sha256
+from courses.services.manifests import manifest_of
 
 PRODUCT = "lutetium Lu 177 dotatate"
 _numbers = count(1)
@@ -95,7 +95,7 @@ def authorise(
         authorised_at=at,
         **facts,
     )
-    start.record_sha256 = record_sha256(start)
+    start.record_sha256 = manifest_of(start)
     start.save()
     return start
 

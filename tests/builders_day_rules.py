@@ -108,6 +108,7 @@ def unit(*, gbq: str = "7.4", measured_at: datetime | None = None, **changed: An
         product=PRODUCT,
         product_code="69488-003-01",
         measured=Measured(gbq=Decimal(gbq), at=measured_at or at(12)),
+        handed_out_at=measured_at or at(12),
         expires_at=at(12) + timedelta(hours=24),
         revision=1,
     )

@@ -197,10 +197,12 @@ class InfusionQuerySet(models.QuerySet["Infusion"]):
         return self.filter(corrected_by__isnull=True)
 
     def waiting(self) -> "InfusionQuerySet":
-        """Parts of a cycle that nobody has judged, while the cycle is not given."""
-        return self.effective().filter(
-            ~Q(ended_how=InfusionEnd.COMPLETE), judgement__isnull=True, cycle__administration__isnull=True
-        )
+        """Parts of a cycle that nobody has judged, while the cycle is not given.
+
+        One that ran to its end and brought nothing is a part too.
+        """
+        parts = ~Q(ended_how=InfusionEnd.COMPLETE) | Q(delivered_gbq=0)
+        return self.effective().filter(parts, judgement__isnull=True, cycle__administration__isnull=True)
 
 
 class Infusion(models.Model):

@@ -245,9 +245,12 @@ def _assay(facts: DayFacts) -> DayLine:
 
 
 def _measured(facts: DayFacts, unit: Unit) -> Measured:
-    """The newest measurement: one at the bedside after pharmacy's, else pharmacy's own."""
+    """The newest measurement: one at the bedside since it was handed out, else pharmacy's own.
+
+    What was measured before was another unit, one that was called back.
+    """
     step = facts.newest(Happened.ASSAY)
-    if step is None or since(step.at, unit.measured.at) > timedelta(0):
+    if step is None or since(step.at, unit.handed_out_at) > timedelta(0):
         return unit.measured
     return Measured(gbq=Decimal(step.data["gbq"]), at=step.at)
 

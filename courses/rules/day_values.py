@@ -86,6 +86,7 @@ class Unit:
     product: str
     product_code: str
     measured: Measured
+    handed_out_at: datetime
     expires_at: datetime
     revision: int
     directed_in_writing: bool = False

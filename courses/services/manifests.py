@@ -7,7 +7,7 @@ from datetime import UTC
 from functools import singledispatch
 from typing import Any
 
-from courses.models import Signature
+from courses.models import Signature, StartAuthorisation
 
 
 def digest(record: Mapping[str, Any]) -> str:
@@ -30,6 +30,20 @@ def _of_signature(row: Signature) -> dict[str, Any]:
         "meaning": row.meaning,
         "printed_name": row.printed_name,
         "signed_at": row.signed_at.astimezone(UTC).isoformat(),
+    }
+
+
+@record_of.register
+def _of_start(row: StartAuthorisation) -> dict[str, Any]:
+    return {
+        "day": str(row.therapy_day.public_id),
+        "decision": str(row.decision.public_id),
+        "directive": str(row.directive.public_id),
+        "unit": row.unit.label,
+        "evidence": row.evidence_sha256,
+        "checked_by": row.checked_name,
+        "authorised_by": row.authorised_name,
+        "authorised_at": row.authorised_at.astimezone(UTC).isoformat(),
     }
 
 

@@ -1,9 +1,6 @@
 """Authorise the start of one infusion: two people, on a live assessment, with every blocker named."""
 
-import hashlib
-import json
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -24,6 +21,7 @@ from courses.services.assess import assess_at_gate
 from courses.services.authority import NotAllowed, check_fresh, check_right, printed_name
 from courses.services.day_state import DayState, day_state, is_called_back
 from courses.services.incidents import open_incident
+from courses.services.manifests import manifest_of
 from labs.clock import database_now
 
 
@@ -130,26 +128,6 @@ def open_unauthorised(day: TherapyDay, *, why: str, now: datetime, infusion: Inf
     )
 
 
-def authorisation_record(authorisation: StartAuthorisation) -> dict[str, Any]:
-    """What the hash of an authorisation is made of."""
-    return {
-        "day": str(authorisation.therapy_day.public_id),
-        "decision": str(authorisation.decision.public_id),
-        "directive": str(authorisation.directive.public_id),
-        "unit": authorisation.unit.label,
-        "evidence": authorisation.evidence_sha256,
-        "checked_by": authorisation.checked_name,
-        "authorised_by": authorisation.authorised_name,
-        "authorised_at": authorisation.authorised_at.astimezone(UTC).isoformat(),
-    }
-
-
-def record_sha256(authorisation: StartAuthorisation) -> str:
-    """The hash that binds names, instant, decision, directive and unit."""
-    text = json.dumps(authorisation_record(authorisation), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def _check_physician(by: User, *, authenticated_at: datetime, now: datetime) -> None:
     """A physician with the right to authorise a start, and a password given moments ago."""
     only = "Only a physician authorises a start; a nurse checks it as the second person."
@@ -216,6 +194,6 @@ def _append(
         authorised_at=now,
         evidence_sha256=standing.decision.evidence_sha256,
     )
-    authorisation.record_sha256 = record_sha256(authorisation)
+    authorisation.record_sha256 = manifest_of(authorisation)
     authorisation.save()
     return authorisation

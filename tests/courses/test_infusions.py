@@ -128,6 +128,14 @@ def test_an_extravasation_is_reviewed_and_waits_for_its_judgement(day: TherapyDa
     assert list(Infusion.objects.waiting()) == [part]
 
 
+def test_an_infusion_that_ran_to_its_end_and_brought_nothing_waits_for_a_physicians_word(day: TherapyDay):
+    authorisation = authorise(day)
+    nothing = stated(unit=authorisation.unit, started_at=at(12, 1), delivered_gbq=Decimal(0))
+    part = record_infusion(cycle=day.cycle, day=day, infused=nothing, by=nurse(), now=at(12, 40))
+    assert list(Infusion.objects.waiting()) == [part]
+    assert not Administration.objects.filter(cycle=day.cycle).exists()
+
+
 def test_an_authorised_start_that_ran_out_no_longer_covers(day: TherapyDay):
     authorise(day)
     late = at(12, 30) + timedelta(seconds=1)

@@ -25,8 +25,9 @@ from courses.services.course import record_administration
 from courses.services.day_end import ReleaseRefused, end_not_given, rebook, release
 from courses.services.facts import withdraw_fact
 from courses.services.judgements import judge_cycle
+from courses.services.manifests import manifest_holds
 from courses.services.sign import current_signature
-from courses.services.start import StartRefused, authorise_start, record_sha256
+from courses.services.start import StartRefused, authorise_start
 from courses.services.therapy_day import BadStep, correct_step, record_step
 from tests.builders import colleague, draw, judge
 from tests.builders_therapy_day import (
@@ -68,7 +69,7 @@ def day() -> TherapyDay:
 @pytest.mark.hazard("HZ-44")
 def test_a_day_goes_from_the_signed_directive_to_the_released_patient(day: TherapyDay):
     authorisation = authorise(day)
-    assert authorisation.record_sha256 == record_sha256(authorisation)
+    assert manifest_holds(authorisation)
     assert (authorisation.checked_name, authorisation.authorised_name) == ("day-nurse-2", "day-physician")
     assert authorisation.decision.cycle_id == authorisation.directive.cycle_id == day.cycle_id
     infusion = infuse(day)

@@ -274,7 +274,8 @@ def test_an_allowed_address_is_read_in_its_parts(settings: Any) -> None:
 @pytest.mark.parametrize(
     "number",
     ["127.0.0.1", "10.1.2.3", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
-     "::1", "fe80::1%eth0", "fd00::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1"],
+     "::1", "fe80::1%eth0", "fd00::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
+     "64:ff9b::7f00:1", "2002:7f00:1::1", "::7f00:1", "fec0::1", "2001::1"],
 )  # fmt: skip
 def test_a_name_that_leads_into_this_network_is_not_called(
     settings: Any, monkeypatch: pytest.MonkeyPatch, number: str

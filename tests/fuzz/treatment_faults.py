@@ -396,7 +396,7 @@ def _other_hash(patch: Patch) -> None:
 
 @fault("the hash of an authorised start is of other fields")
 def _other_start_hash(patch: Patch) -> None:
-    patch.setattr(start, "record_sha256", lambda row: "0" * 64)
+    patch.setattr(start, "manifest_of", lambda row: "0" * 64)
 
 
 @fault("an old password is good enough to sign with")

@@ -187,6 +187,14 @@ def test_an_assay_beyond_the_limit_passes_only_as_directed_in_writing_for_this_m
     assert blocked(facts(again, unit=far)) == ["T-09"]
 
 
+def test_a_bedside_measurement_from_before_the_unit_was_handed_out_is_of_another_unit():
+    far = unit(gbq="9", measured_at=at(11, 40), handed_out_at=at(11, 55))
+    assert blocked(facts(happened("assay", at(11, 50), gbq="7.4"), unit=far)) == ["T-09"]
+    good = unit(measured_at=at(11, 40), handed_out_at=at(11, 55))
+    assert blocked(facts(happened("assay", at(11, 50), gbq="9"), unit=good)) == []
+    assert blocked(facts(happened("assay", at(11, 55), gbq="9"), unit=good)) == ["T-09"]
+
+
 def test_decay_until_the_start_is_judged_as_well_as_the_measurement():
     early = unit(gbq="6.6", measured_at=at(12) - timedelta(hours=48))
     found = facts(unit=early)
