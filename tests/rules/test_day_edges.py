@@ -1,4 +1,4 @@
-"""The edges of a day of therapy: what blocks, in words; how long things ran; predictions; sums of the ledger."""
+"""The edges of a day of therapy: what blocks, how long things ran, predictions, sums of the ledger."""
 
 from datetime import UTC, date, timedelta, timezone
 from decimal import Decimal
