@@ -47,7 +47,7 @@ def make_person(username: str, *roles: str, email: str | None = None) -> User:
 
 
 def make_course(*, status: CourseStatus = CourseStatus.ACTIVE) -> Course:
-    """A course of a patient whose every detail is a canary, with cycle 3 planned for tomorrow: what changes it wakes."""
+    """A course of a patient whose every detail is a canary, with cycle 3 planned for tomorrow."""
     number = next(_numbers)
     patient = Patient.objects.create(
         mrn=f"MRN-77Q41-{number}",

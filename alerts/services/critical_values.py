@@ -86,10 +86,13 @@ def _beyond(bounds: Bounds) -> Q:
 
 
 def _judge_stored(observation_id: int, *, now: datetime) -> bool:
-    """One stored value. Who else judges it meanwhile meets the finding, which is there once."""
-    observation = Observation.objects.select_related("message").get(pk=observation_id)
+    """One stored value, unless somebody else judges it at this moment or has done so."""
+    rows = Observation.objects.select_for_update(skip_locked=True, of=("self",)).select_related("message")
+    observation = rows.filter(pk=observation_id).first()
+    if observation is None or CriticalFinding.objects.filter(observation=observation).exists():
+        return False
     critical = _judged(observation.analyte, observation.value, observation.comparator)
-    if critical is None or CriticalFinding.objects.filter(observation=observation).exists():
+    if critical is None:
         return False
     doubtful = critical.doubtful or not observation.is_usable
     alert = _tell(observation, critical, doubtful=doubtful, now=now)
@@ -116,8 +119,9 @@ def _held(since: datetime) -> QuerySet[QuarantinedResult, int]:
 
 def _judge_held(held_id: int, *, now: datetime) -> bool:
     """One value kept apart; that it was looked at is written down in any case, for reading it takes time."""
-    held = QuarantinedResult.objects.select_related("message").get(pk=held_id)
-    if CriticalFinding.objects.filter(held=held).exists():
+    rows = QuarantinedResult.objects.select_for_update(skip_locked=True, of=("self",))
+    held = rows.select_related("message").filter(pk=held_id).first()
+    if held is None or CriticalFinding.objects.filter(held=held).exists():
         return False
     reading = read_item(held)
     number = reading.sent.number if reading.sent else None

@@ -99,7 +99,7 @@ WATCH_WORDS: Mapping[str, tuple[str, str]] = {
     ),
     Kind.MAIL_LOOP: (
         "No mail has left this service for minutes.",
-        "Alerts are not read in mailboxes now: look at the list of alerts itself, and tell the people on call "
+        "Nobody reads of alerts in a mailbox now: look at the list of alerts itself, and tell those on call "
         "by telephone. Whoever runs the service looks at the mail server. The alert ends by itself with the "
         "next mail that is accepted.",
     ),

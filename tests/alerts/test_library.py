@@ -110,7 +110,7 @@ def test_a_ladder_frozen_into_an_alert_comes_back_the_same() -> None:
         ("vial_margin_hours = 4", "", "vial_margin_hours is missing"),
         ("longest_wait_hours = 120", "longest_wait_hours = 120\nx = 1", "hours: unknown key 'x'"),
         ("[budget]", "[budgets]", "[budget] is missing"),
-        ("out_of_hours_mails_per_week = 7", "out_of_hours_mails_per_week = 7.5", "must be a whole number"),
+        ("out_of_hours_mails_per_week = 5", "out_of_hours_mails_per_week = 5.5", "must be a whole number"),
         ('id = "stop"', 'id = "halt"', "no such kind"),
         ('id = "stop"', 'id = "delay"', "appears twice"),
         ('ladder = "chasing"', 'ladder = "running"', "not defined"),
@@ -137,6 +137,23 @@ def test_a_ladder_frozen_into_an_alert_comes_back_the_same() -> None:
 def test_an_unclear_policy_is_refused_with_its_fault(before: str, after: str, fault: str) -> None:
     assert before in SHIPPED
     assert fault in faults_of(SHIPPED.replace(before, after))
+
+
+@pytest.mark.hazard("HZ-75")
+@pytest.mark.parametrize("kind", [kind for kind, entry in policy().kinds.items() if entry.severity == 1])
+@pytest.mark.parametrize("wakes", ["worst", "never"])
+def test_no_policy_keeps_a_critical_kind_quiet_outside_the_hours(kind: Kind, wakes: str) -> None:
+    head, row = SHIPPED.split(f'id = "{kind.value}"\n', 1)
+    assert f"kind '{kind.value}'" in faults_of(
+        f'{head}id = "{kind.value}"\n' + row.replace('wakes = "always"', f'wakes = "{wakes}"', 1)
+    )
+
+
+@pytest.mark.hazard("HZ-75")
+def test_whatever_reaches_the_worst_severity_wakes() -> None:
+    for entry in policy().kinds.values():
+        worst = entry.at_its_worst()
+        assert worst.plan.wakes or worst.severity > 1
 
 
 def test_all_faults_are_named_at_once() -> None:
