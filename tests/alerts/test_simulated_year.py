@@ -4,7 +4,8 @@ import heapq
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -91,7 +92,7 @@ class Year:
                 moment = START + timedelta(minutes=self.random.randrange(WEEKS * 7 * 24 * 60))
                 if name in ("recall-unanswered", "deviation"):
                     moment = self.minute(self.random.randrange(WEEKS * 7))
-                self.at(moment, lambda now, name=name: self.holds(Kind(name), now))
+                self.at(moment, partial(self.holds, Kind(name)))
 
     def _plan_course(self, course: Course, *, first: int) -> None:
         treatment = RATES["treatment"]
@@ -115,10 +116,10 @@ class Year:
             planned = clinic_day(START + timedelta(days=day), office().zone)
             self.at(
                 START + timedelta(days=day - 20),
-                lambda now, planned=planned: course.cycles.update(planned_on=planned) and None,
+                partial(self.planned_anew, course, planned),
             )
             for action in actions:
-                self.at(self.minute(day - before), lambda now, a=action: self.decided(course, a, now))
+                self.at(self.minute(day - before), partial(self.decided, course, action))
             if number == stops and stops is not False:
                 break
         for name in ("platelets", "neutrophils", "others"):
@@ -126,7 +127,10 @@ class Year:
                 day = first + self.random.randrange(21, RATES["interval_days"])
                 for n in range(RATES["critical"]["repeats"]):
                     moment = self.minute(day + 3 * n)
-                    self.at(moment, lambda now, about=name: self.critical(course, about, now))
+                    self.at(moment, partial(self.critical, course, name))
+
+    def planned_anew(self, course: Course, day: date, now: datetime) -> None:
+        course.cycles.update(planned_on=day)
 
     def decided(self, course: Course, action: str, now: datetime) -> None:
         """The protocol says something of a course; weeks later, or once planned anew, it says go."""
@@ -139,7 +143,7 @@ class Year:
         )
         triage_decisions(now=now, ids=[decision.pk])
         if action != "stop":
-            self.at(now + timedelta(days=3), lambda later: self.goes_on(course, action, later))
+            self.at(now + timedelta(days=3), partial(self.goes_on, course, action))
 
     def goes_on(self, course: Course, action: str, now: datetime) -> None:
         if action == "delay":
@@ -165,7 +169,10 @@ class Year:
         )
         settle(kinds=[kind], conditions=[condition], now=now)
         after = timedelta(minutes=self.random.randrange(20, 300))
-        self.at(now + after, lambda later: settle(kinds=[kind], conditions=[], now=later) and None)
+        self.at(now + after, partial(self.mended, kind))
+
+    def mended(self, kind: Kind, now: datetime) -> None:
+        settle(kinds=[kind], conditions=[], now=now)
 
     # --- how people answer -------------------------------------------------------------------------
 
@@ -178,7 +185,7 @@ class Year:
             if self.chance(RATES["people"]["missed_step"]):
                 assert alert.next_step_at is not None
                 minutes += (alert.next_step_at - now) / timedelta(minutes=1)
-            self.at(now + timedelta(minutes=minutes), lambda later, pk=alert.pk: self.take_over(pk, later))
+            self.at(now + timedelta(minutes=minutes), partial(self.take_over, alert.pk))
 
     def take_over(self, alert_id: int, now: datetime) -> None:
         self.answering.discard(alert_id)
@@ -194,7 +201,7 @@ class Year:
             return
         acknowledge(alert=alert, person=person, seen_severity=alert.severity, seen_event=last, now=now)
         if not self.chance(RATES["people"]["forgotten"]):
-            self.at(now + timedelta(hours=1), lambda later: self.decide(alert_id, person, later))
+            self.at(now + timedelta(hours=1), partial(self.decide, alert_id, person))
 
     def decide(self, alert_id: int, person: User, now: datetime) -> None:
         alert = Alert.objects.get(pk=alert_id)
@@ -263,8 +270,8 @@ def test_a_year_of_150_patients_stays_within_the_budget_of_mails_outside_the_hou
 def _nobody_was_forgotten() -> None:
     """Each alert was told at once, or on the next working morning; those that were over by then excepted."""
     told: dict[int, datetime] = {}
-    for alert, at in Notification.objects.order_by("-message_date").values_list("alert", "message_date"):
-        told[alert] = at
+    for pk, at in Notification.objects.order_by("-message_date").values_list("alert", "message_date"):
+        told[pk] = at
     untold = 0
     for alert in Alert.objects.all():
         if alert.pk in told:

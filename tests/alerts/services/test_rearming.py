@@ -66,6 +66,7 @@ def test_it_opens_again_as_often_as_it_is_taken_over_and_forgotten() -> None:
 def test_an_alert_whose_decision_a_physician_signed_was_decided() -> None:
     physician = make_person("physician1", "physician")
     alert = taken_over(make_alert())
+    assert alert.decision is not None
     Signature.objects.create(
         decision=alert.decision,
         meaning="delay",
