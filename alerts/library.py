@@ -8,10 +8,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from alerts.rules import Kind, Plan, Step
+from django.conf import settings
+
+from alerts.rules import LOUDEST, Kind, Plan, Step
+from alerts.waking import HoursPolicy, Wakes
+from alerts.waking_reader import read_budget, read_hours_policy
 from alerts.watch_rules import WatchLimits
 
 POLICY_FILE = Path(__file__).parent / "policy.toml"
+# Sections that a module of their own reads.
+OWN_READERS = ("hours", "budget")
 ROLES = frozenset(
     {"nurse", "physician", "pharmacist", "physicist", "on-call", "auditor", "administrator", "canary"}
 )
@@ -35,6 +41,7 @@ class KindPolicy:
     ends_with_cause: bool
     repeat_reopens: bool
     technical: bool
+    wakes: Wakes
     # What it becomes at its critical limit; none where there is no such limit.
     worse_severity: int | None = None
     worse_plan: Plan | None = None
@@ -55,12 +62,24 @@ class Policy:
     words: Mapping[int, str]
     kinds: Mapping[Kind, KindPolicy]
     watch: WatchLimits
+    hours: HoursPolicy
+    # How many mails outside the hours a week may bring to the whole clinic.
+    out_of_hours_mails_per_week: int
+
+
+def policy_file() -> Path:
+    """The policy this installation follows: the clinic's own, or the one that is shipped."""
+    return settings.ALERT_POLICY or POLICY_FILE
+
+
+def policy() -> Policy:
+    """The policy this installation follows, read once."""
+    return _read_once(policy_file())
 
 
 @cache
-def policy() -> Policy:
-    """The policy this installation follows."""
-    return read_policy(POLICY_FILE.read_bytes())
+def _read_once(path: Path) -> Policy:
+    return read_policy(path.read_bytes())
 
 
 def read_policy(raw: bytes) -> Policy:
@@ -81,6 +100,7 @@ def plan_as_data(plan: Plan) -> dict[str, Any]:
         ],
         "repeat_seconds": int(plan.repeat.total_seconds()),
         "decide_within_seconds": int(plan.decide_within.total_seconds()),
+        "wakes": plan.wakes,
     }
 
 
@@ -93,6 +113,8 @@ def plan_from_data(data: Mapping[str, Any]) -> Plan:
         ),
         repeat=timedelta(seconds=data["repeat_seconds"]),
         decide_within=timedelta(seconds=data["decide_within_seconds"]),
+        # Alerts that began before this was written down wake, as they did.
+        wakes=data.get("wakes", True),
     )
 
 
@@ -104,7 +126,9 @@ class _Reader:
 
     def policy(self, data: Mapping[str, Any]) -> Policy:
         """The whole file."""
-        self._keys(data, {"version", "approved_by", "severity", "ladder", "kind", "watch"}, "the file")
+        self._keys(
+            data, {"version", "approved_by", "severity", "ladder", "kind", "watch", *OWN_READERS}, "the file"
+        )
         words = self._rows(data, "severity", "level", self._word)
         ladders = self._rows(data, "ladder", "id", self._plan)
         kinds = self._rows(data, "kind", "id", lambda row: self._kind(row, words=words, ladders=ladders))
@@ -113,11 +137,21 @@ class _Reader:
         for level in sorted({1, 2, 3} - set(words)):
             self.faults.append(f"severity {level} has no word.")
         watch = self._watch(data.get("watch"))
+        hours = read_hours_policy(data.get("hours"), self.faults)
+        mails = read_budget(data.get("budget"), self.faults)
         version = self._text(data, "version", "the file")
         approved_by = self._text(data, "approved_by", "the file")
-        if self.faults or watch is None:
+        if self.faults or watch is None or hours is None:
             raise BadPolicy([f"policy.toml: {fault}" for fault in self.faults])
-        return Policy(version=version, approved_by=approved_by, words=words, kinds=kinds, watch=watch)
+        return Policy(
+            version=version,
+            approved_by=approved_by,
+            words=words,
+            kinds=kinds,
+            watch=watch,
+            hours=hours,
+            out_of_hours_mails_per_week=mails,
+        )
 
     def _watch(self, row: Any) -> WatchLimits | None:
         """The limits of silence: whole numbers above zero that fit together."""
@@ -197,7 +231,7 @@ class _Reader:
         worse = (
             {"worse_severity", "worse_ladder"} if row.keys() & {"worse_severity", "worse_ladder"} else set()
         )
-        wanted = {"id", "severity", "ladder", "ends", "repeat_reopens", "technical"}
+        wanted = {"id", "severity", "ladder", "ends", "repeat_reopens", "technical", "wakes"}
         self._keys(row, wanted | worse, where)
         before = len(self.faults)
         if row.get("id") not in set(Kind):
@@ -211,22 +245,39 @@ class _Reader:
         for flag in ("repeat_reopens", "technical"):
             if not isinstance(row.get(flag), bool):
                 self.faults.append(f"{where}: {flag} must be true or false.")
+        self._check_waking(row, where)
         if worse and row.get("worse_ladder") not in ladders:
             self.faults.append(f"{where}: worse_ladder {row.get('worse_ladder')!r} is not defined.")
         if worse and not self._is_worse(row):
             self.faults.append(f"{where}: worse_severity must be a smaller number than severity.")
         if len(self.faults) > before:
             return None
+        wakes = Wakes(row["wakes"])
         return KindPolicy(
             kind=Kind(row["id"]),
             severity=row["severity"],
-            plan=ladders[row["ladder"]],
+            plan=replace(ladders[row["ladder"]], wakes=wakes is Wakes.ALWAYS),
             ends_with_cause=row["ends"] == "cause",
             repeat_reopens=row["repeat_reopens"],
             technical=row["technical"],
+            wakes=wakes,
             worse_severity=row["worse_severity"] if worse else None,
-            worse_plan=ladders[row["worse_ladder"]] if worse else None,
+            worse_plan=replace(ladders[row["worse_ladder"]], wakes=wakes is not Wakes.NEVER)
+            if worse
+            else None,
         )
+
+    def _check_waking(self, row: Mapping[str, Any], where: str) -> None:
+        """Whatever is of the worst severity wakes: nobody waits for the morning with a critical alert."""
+        wakes = row.get("wakes")
+        if wakes not in set(Wakes):
+            self.faults.append(f"{where}: wakes must be 'always', 'worst' or 'never'.")
+        elif row.get("severity") == LOUDEST and wakes != Wakes.ALWAYS:
+            self.faults.append(f"{where}: severity {LOUDEST} must have wakes = 'always'.")
+        elif row.get("worse_severity") == LOUDEST and wakes == Wakes.NEVER:
+            self.faults.append(f"{where}: worse_severity {LOUDEST} must have wakes = 'worst' or 'always'.")
+        elif wakes == Wakes.WORST and "worse_severity" not in row:
+            self.faults.append(f"{where}: wakes = 'worst' needs a worse_severity.")
 
     def _is_worse(self, row: Mapping[str, Any]) -> bool:
         worse, usual = row.get("worse_severity"), row.get("severity")

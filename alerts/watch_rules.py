@@ -34,6 +34,8 @@ class WatchLimits:
     canary_every_minutes: int
     canary_limit_minutes: int
     canary_silent_minutes: int
+    mail_loop_minutes: int
+    critical_days: int
 
     def faults(self) -> list[str]:
         """What does not fit together, one sentence each."""

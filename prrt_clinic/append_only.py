@@ -57,6 +57,8 @@ APPEND_ONLY = (
     "courses.IncidentAct",
     "alerts.AlertEvent",
     "alerts.Acknowledgement",
+    "alerts.CriticalFinding",
+    "alerts.ReadBack",
 )
 # Written before the attempt, finished once after it, then never touched again.
 ONE_FINISH = ("alerts.DeliveryAttempt",)

@@ -74,6 +74,8 @@ if not SECRET_KEY and not PRODUCTION:
 
 CLINIC_NAME = env.str("CLINIC_NAME", default="Demonstration clinic")
 CLINIC_PHONE = env.str("CLINIC_PHONE", default="")
+# The clinic's own, signed version of alerts/policy.toml; empty: the one that is shipped.
+ALERT_POLICY = Path(env.str("ALERT_POLICY", default="")) if env.str("ALERT_POLICY", default="") else None
 CLINIC_TIME_ZONE = env.str("CLINIC_TIME_ZONE", default="Europe/Berlin")
 try:
     ZoneInfo(CLINIC_TIME_ZONE)

@@ -2,8 +2,10 @@
 
 from alerts.models.alert import Acknowledgement, Alert, AlertEvent
 from alerts.models.canary import CanaryRun
+from alerts.models.critical import CriticalFinding
 from alerts.models.heartbeat import Heartbeat
 from alerts.models.notification import DeliveryAttempt, Notification
+from alerts.models.read_back import ReadBack, ReadBackOutcome
 from alerts.models.triage import Triage
 
 __all__ = [
@@ -11,8 +13,11 @@ __all__ = [
     "Alert",
     "AlertEvent",
     "CanaryRun",
+    "CriticalFinding",
     "DeliveryAttempt",
     "Heartbeat",
     "Notification",
+    "ReadBack",
+    "ReadBackOutcome",
     "Triage",
 ]

@@ -161,10 +161,19 @@ class EventKind(models.TextChoices):
     REFUSED = "refused", "Mail refused for good"
     VIEWED = "viewed", "Viewed"
     ACKNOWLEDGED = "acknowledged", "Acknowledged"
+    REARMED = "rearmed", "Not decided in time, opened again"
+    READ_BACK = "read-back", "Passed on"
+    NOT_REACHED = "not-reached", "Nobody reached"
 
 
 # What a page that is about to be acknowledged must have shown.
-MUST_BE_SEEN = (EventKind.SEEN_AGAIN, EventKind.WORSENED, EventKind.REOPENED, EventKind.RETURNED)
+MUST_BE_SEEN = (
+    EventKind.SEEN_AGAIN,
+    EventKind.WORSENED,
+    EventKind.REOPENED,
+    EventKind.RETURNED,
+    EventKind.REARMED,
+)
 
 
 class AlertEvent(models.Model):

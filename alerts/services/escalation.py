@@ -14,8 +14,9 @@ from django.db import transaction
 from alerts.library import plan_from_data
 from alerts.models import Alert, Notification
 from alerts.models.alert import EventKind
-from alerts.rules import NEEDS_SOMEBODY, Due, Kind, escalation_due
+from alerts.rules import NEEDS_SOMEBODY, Due, Kind, State, escalation_due
 from alerts.services.raising import Subject, note, raise_alert, withdraw_mails
+from alerts.services.working_time import office
 from labs.clock import database_now
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,13 @@ def take_due_step(alert: Alert, *, now: datetime) -> bool:
     taken = False
     empty: list[Due] = []
     while due := escalation_due(
-        plan=plan, step=alert.step, loop=alert.loop, next_step_at=alert.next_step_at, now=now
+        plan=plan,
+        step=alert.step,
+        loop=alert.loop,
+        next_step_at=alert.next_step_at,
+        now=now,
+        office=office(),
+        cleared=alert.state == State.CLEARED_UNACKED,
     ):
         taken = True
         told = _tell(alert, due, now=now)

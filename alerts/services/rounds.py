@@ -9,6 +9,7 @@ from datetime import timedelta
 from alerts.services.dispatch import dispatch_due
 from alerts.services.escalation import run_due_steps
 from alerts.services.heartbeat import CELERY, RUNNER, beat, is_fresh
+from alerts.services.rearming import rearm_due
 from alerts.services.triage import triage_decisions, triage_quarantine
 from alerts.services.watching import watch
 from courses.services.assess import AssessmentFailed, sweep_courses
@@ -111,6 +112,11 @@ STAGES = (
     Stage(
         name="silences and trials changed",
         work=lambda turn: watch(all_due=turn.all_due),
+        in_batches=False,
+    ),
+    Stage(
+        name="alerts opened again",
+        work=lambda turn: rearm_due(now=database_now(), older_than=turn.older_than),
         in_batches=False,
     ),
     Stage(

@@ -7,8 +7,12 @@ from datetime import datetime, timedelta
 from alerts.library import policy
 from alerts.models import Heartbeat
 from alerts.services.canary import run_canary
+from alerts.services.critical_values import judge_critical_values
+from alerts.services.deadlines import watch_deadlines
 from alerts.services.watch_canary import watch_canary
 from alerts.services.watch_feeds import watch_codes, watch_quarantine, watch_silence, watch_uploads
+from alerts.services.watch_limits import watch_limits
+from alerts.services.watch_mail import watch_mail
 from alerts.services.watch_panels import watch_panels
 from alerts.services.watch_treatment import watch_deviations, watch_incidents, watch_recalls
 from alerts.services.watch_units import watch_units
@@ -19,6 +23,9 @@ log = logging.getLogger(__name__)
 Look = Callable[..., int]
 # The trial comes before the look at it, and its fault keeps no look from being taken.
 EVERY_TIME: tuple[Look, ...] = (
+    judge_critical_values,
+    watch_deadlines,
+    watch_mail,
     watch_silence,
     watch_codes,
     watch_quarantine,
@@ -29,7 +36,7 @@ EVERY_TIME: tuple[Look, ...] = (
     run_canary,
     watch_canary,
 )
-IN_TURN: tuple[Look, ...] = (watch_panels, watch_units)
+IN_TURN: tuple[Look, ...] = (watch_panels, watch_units, watch_limits)
 
 
 class WatchFailed(Exception):

@@ -71,6 +71,38 @@ WATCH_WORDS: Mapping[str, tuple[str, str]] = {
         "named below and at the log. Until it is mended, read the results of today's patients from the "
         "laboratory's own reports. The alert ends by itself with the next trial that passes.",
     ),
+    Kind.CRITICAL_VALUE: (
+        "A laboratory value is critical.",
+        "Read the value, acknowledge, and call whoever treats the patient now. Have the value read back to "
+        "you, and record who was reached: only that ends the alert, neither an acknowledgement nor a later "
+        "value.",
+    ),
+    Kind.LIMIT_NEAR: (
+        "A limit of the protocol is near.",
+        "Read which limit, and bring the case to a physician in time to decide. The alert ends by itself "
+        "when the limit is no longer near.",
+    ),
+    Kind.ROTA_GAP: (
+        "There is a time ahead for which nobody is on call.",
+        "Open the rota and give the gap to somebody with an e-mail address. The alert ends by itself when "
+        "every hour is covered.",
+    ),
+    Kind.INVARIANT_BROKEN: (
+        "Something that must always hold in this service does not.",
+        "Whoever runs the service looks at the rule named below. Until it holds again, do not rely on being "
+        "told: read today's patients in their charts. The alert ends by itself when the rule holds.",
+    ),
+    Kind.RUNNER_STUCK: (
+        "A part of this service that works in the background shows no sign of life.",
+        "Whoever runs the service starts it again and reads its log. The other part carries the duty "
+        "meanwhile, more slowly. The alert ends by itself with the next sign of life.",
+    ),
+    Kind.MAIL_LOOP: (
+        "No mail has left this service for minutes.",
+        "Nobody reads of alerts in a mailbox now: look at the list of alerts itself, and tell those on call "
+        "by telephone. Whoever runs the service looks at the mail server. The alert ends by itself with the "
+        "next mail that is accepted.",
+    ),
 }
 
 
@@ -157,6 +189,26 @@ def _incident(about: Mapping[str, Any]) -> Iterator[str]:
     yield f"{about['what']} by {day(about['by'])}. The incident was opened on {instant(about['since'])}."
 
 
+def _critical(about: Mapping[str, Any]) -> Iterator[str]:
+    side = "low" if about["side"] == "low" else "high"
+    yield f"{analyte_name(about['analyte'])} is critically {side}. The value stands in the patient's results."
+    if about["doubtful"]:
+        yield "It is in doubt: preliminary, of a faulty specimen, kept apart, or told as a bound only."
+
+
+def _limit(about: Mapping[str, Any]) -> Iterator[str]:
+    if about["limit"] == "delay":
+        yield f"A toxicity delays it; unless it resolves, the course stops on {day(about['stops_on'])}."
+    elif about["known"]:
+        yield "With the next cycle the administered activity would be more than the whole schedule foresees."
+    else:
+        yield "There was treatment of unknown activity: nobody can say how near the limit is."
+
+
+def _mail_loop(about: Mapping[str, Any]) -> Iterator[str]:
+    yield f"Tried in vain since {instant(about['since'])}."
+
+
 _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.FEED_SILENT: _silent,
     Kind.UNMAPPED_CODE: _unmapped,
@@ -168,4 +220,7 @@ _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.DEVIATION: _deviation,
     Kind.INCIDENT_DUE: _incident,
     Kind.CANARY_BROKEN: _broken,
+    Kind.CRITICAL_VALUE: _critical,
+    Kind.LIMIT_NEAR: _limit,
+    Kind.MAIL_LOOP: _mail_loop,
 }

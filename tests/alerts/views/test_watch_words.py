@@ -65,6 +65,18 @@ ABOUT: dict[Kind, tuple[dict[str, Any], list[str]]] = {
         {"stage": "read", "reason": "It was not reached in time.", "since": SINCE},
         ["Stage not reached: read. Noticed on 4 May 2026", "It was not reached in time."],
     ),
+    Kind.CRITICAL_VALUE: (
+        {"analyte": "HGB", "side": "low", "level": 1, "doubtful": True},
+        ["Haemoglobin is critically low.", "It is in doubt: preliminary,"],
+    ),
+    Kind.LIMIT_NEAR: (
+        {"limit": "delay", "stops_on": "2026-05-20"},
+        ["unless it resolves, the course stops on Wed 20 May 2026."],
+    ),
+    Kind.ROTA_GAP: ({}, []),
+    Kind.INVARIANT_BROKEN: ({}, []),
+    Kind.RUNNER_STUCK: ({}, []),
+    Kind.MAIL_LOOP: ({"since": SINCE}, ["Tried in vain since 4 May 2026 10:00 CEST."]),
 }
 
 
