@@ -33,6 +33,8 @@ class Kind(StrEnum):
     INCIDENT_DUE = "incident-due"
     CANARY = "canary"
     CANARY_BROKEN = "canary-broken"
+    INVARIANT_BROKEN = "invariant-broken"
+    RUNNER_STUCK = "runner-stuck"
 
 
 # The kinds a later decision on the same course can put an end to.
@@ -57,6 +59,8 @@ WATCH_KINDS = (
     Kind.DEVIATION,
     Kind.INCIDENT_DUE,
     Kind.CANARY_BROKEN,
+    Kind.INVARIANT_BROKEN,
+    Kind.RUNNER_STUCK,
 )
 # What pharmacy answers for, and what a medical physicist does, beside those who take over any alert.
 RECALL_KINDS = (Kind.RECALL_UNANSWERED,)

@@ -62,14 +62,26 @@ WATCH_WORDS: Mapping[str, tuple[str, str]] = {
         "event. The alert ends by itself once that is recorded.",
     ),
     Kind.CANARY: (
-        "A synthetic result of the hourly trial arrived.",
+        "A synthetic result of the trial of the line arrived.",
         "Nothing is to be done: no patient is concerned.",
     ),
     Kind.CANARY_BROKEN: (
-        "The hourly trial of the whole line did not reach its end.",
+        "The trial of the whole line did not reach its end.",
         "Real results may not be read, judged or told either. Whoever runs the service looks at the stage "
         "named below and at the log. Until it is mended, read the results of today's patients from the "
         "laboratory's own reports. The alert ends by itself with the next trial that passes.",
+    ),
+    Kind.INVARIANT_BROKEN: (
+        "The service has found a fault in its own alerting.",
+        "Somebody who should have been told may not have been. Look at the list of alerts and at the results "
+        "of today's patients yourself, and tell whoever should know. Whoever runs the service reads what is "
+        "named below and the log. The alert ends by itself when the rule holds again.",
+    ),
+    Kind.RUNNER_STUCK: (
+        "One of the two processes that carry the alerts gives no sign of life.",
+        "The other one still does all the work, within a minute; if it stops as well, nobody is told of "
+        "anything. Whoever runs the service restarts the process named below. The alert ends by itself when "
+        "it gives a sign of life.",
     ),
 }
 
@@ -157,6 +169,23 @@ def _incident(about: Mapping[str, Any]) -> Iterator[str]:
     yield f"{about['what']} by {day(about['by'])}. The incident was opened on {instant(about['since'])}."
 
 
+_RUNNER_WORDS = {
+    "celery": "Celery (beat, broker and workers)",
+    "runner": "The second runner (manage.py runner)",
+}
+
+
+def _rule_broken(about: Mapping[str, Any]) -> Iterator[str]:
+    yield f"Must hold, and does not: {visible(about['sentence'])} (rule {visible(about['rule'])})."
+    for example in about["examples"]:
+        yield f"{visible(example)[:1].upper()}{visible(example)[1:]}."
+
+
+def _stuck(about: Mapping[str, Any]) -> Iterator[str]:
+    name = str(about["runner"])
+    yield f"{_RUNNER_WORDS.get(name, visible(name))}: no sign of life since {instant(about['since'])}."
+
+
 _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.FEED_SILENT: _silent,
     Kind.UNMAPPED_CODE: _unmapped,
@@ -168,4 +197,6 @@ _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.DEVIATION: _deviation,
     Kind.INCIDENT_DUE: _incident,
     Kind.CANARY_BROKEN: _broken,
+    Kind.INVARIANT_BROKEN: _rule_broken,
+    Kind.RUNNER_STUCK: _stuck,
 }

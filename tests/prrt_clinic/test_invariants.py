@@ -550,9 +550,9 @@ def an_alert(clinic: Clinic, kind: Kind = Kind.SYSTEM_FAULT) -> Alert:
 
 def test_i17_an_alert_that_is_late_with_its_next_step(clinic: Clinic) -> None:
     alert = an_alert(clinic)
-    Alert.objects.filter(pk=alert.pk).update(next_step_at=clinic.now - timedelta(seconds=90))
+    Alert.objects.filter(pk=alert.pk).update(next_step_at=clinic.now - timedelta(seconds=60))
     assert found(clinic.now) == []
-    Alert.objects.filter(pk=alert.pk).update(next_step_at=clinic.now - timedelta(seconds=91))
+    Alert.objects.filter(pk=alert.pk).update(next_step_at=clinic.now - timedelta(seconds=61))
     (line,) = found(clinic.now)
     assert line.startswith("I-17 should have told the next people on ")
 
