@@ -183,7 +183,7 @@ def _of_alerts(name: str, sentence: str, find: Find, *, id: str = "I-17") -> Dut
 
 
 def _of_decisions(name: str, sentence: str, find: Find) -> DutyRule:
-    rule = Invariant(id="I-17", sentence=sentence, of="decisions", count=Decision.objects.count, find=find)
+    rule = Invariant(id="I-17", sentence=sentence, of="triages", count=Triage.objects.count, find=find)
     return DutyRule(name=name, rule=rule)
 
 

@@ -31,7 +31,7 @@ CODE, RENAMED = b"777-3^PLT^LN", b"PLTNEU^PLT^L"
 def clinic(
     real_commits: str, tmp_path: Path, free_port: Callable[[], int]
 ) -> Iterator[tuple[Clinic, Postbox]]:
-    """A listener, the second runner and the web pages on this test's database, and a mail server; no broker."""
+    """A listener, the second runner and the web pages on this test's database, a mail server; no broker."""
     port, mllp = free_port(), free_port()
     with mail_server(port) as postbox:
         made = Clinic(
