@@ -27,7 +27,8 @@ TEN_BEATS = """
 import threading
 import prrt_clinic.celery
 from celery.beat import Service
-services = [Service(prrt_clinic.celery.app, max_interval=1) for _ in range(10)]
+forgetful = {"max_interval": 1, "scheduler_cls": "celery.beat:Scheduler"}
+services = [Service(prrt_clinic.celery.app, **forgetful) for _ in range(10)]
 threads = [threading.Thread(target=each.start, daemon=True) for each in services]
 for each in threads: each.start()
 for each in threads: each.join()
