@@ -32,7 +32,8 @@ def dispatch_due() -> None:
 
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
 def watch() -> None:
-    """Look for silence, age and drift, and move the hourly trial on."""
+    """Look for silence, age and drift, at the second runner, and move the trial of the line on."""
+    heartbeat.beat(name=heartbeat.CELERY)  # that this runs is a sign of life: nobody misses themselves
     watching.watch()
 
 

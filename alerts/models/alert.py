@@ -37,7 +37,7 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         return self.filter(state__in=[state.value for state in NEEDS_SOMEBODY])
 
     def for_people(self) -> "AlertQuerySet":
-        """Alerts that people are told of; the hourly trial tells a mailbox only."""
+        """Alerts that people are told of; the trial of the line tells a mailbox only."""
         return self.exclude(kind=Kind.CANARY.value)
 
 

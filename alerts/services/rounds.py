@@ -10,7 +10,9 @@ from alerts.services.dispatch import dispatch_due
 from alerts.services.escalation import run_due_steps
 from alerts.services.heartbeat import CELERY, RUNNER, beat, is_fresh
 from alerts.services.rearming import rearm_due
+from alerts.services.outside import tell_outside
 from alerts.services.triage import triage_decisions, triage_quarantine
+from alerts.services.watch_duty import watch_duty
 from alerts.services.watching import watch
 from courses.services.assess import AssessmentFailed, sweep_courses
 from courses.services.webhooks import send_webhooks
@@ -128,6 +130,9 @@ STAGES = (
         name="mails sent",
         work=lambda turn: dispatch_due(limit=BATCH, older_than=turn.older_than),
     ),
+    # After the work: what this very round has mended is no fault of the duty any more.
+    Stage(name="alerts about the duty changed", work=lambda turn: watch_duty(), in_batches=False),
+    Stage(name="signs of life sent", work=lambda turn: tell_outside(), in_batches=False),
     # After the mails, which wake people: another system may be slow to answer.
     Stage(
         name="webhooks answered",
@@ -163,6 +168,7 @@ def make_round(
     turn = Turn(older_than=older_than, sweeps=sweeps or Sweeps(), watch=watch, all_due=all_due)
     done: list[tuple[str, int]] = []
     failed: list[str] = []
+    beat(name=RUNNER)
     for stage in STAGES:
         try:
             done.append((stage.name, _work(stage, turn, all_due=all_due)))

@@ -194,7 +194,9 @@ def _triage_message(outcome_id: int, *, now: datetime) -> bool:
     told = None if message.sender == CANARY_SENDER else _tell_of_changes(message, now=now)
     resolved = not kept and not message.quarantined.filter(state=QuarantinedResult.State.OPEN).exists()
     if message.sender == CANARY_SENDER:
-        found = Triaged(outcome=Outcome.NONE, reason="Of the hourly trial, which tells its faults itself.")
+        found = Triaged(
+            outcome=Outcome.NONE, reason="Of the trial of the line, which tells its faults itself."
+        )
     elif resolved and told is not None:
         changed = Triaged(outcome=Outcome.ALERT, reason="A value that somebody signed on has changed.")
         Triage.objects.create(message_outcome=outcome, **_columns(changed, alert=told, now=now))

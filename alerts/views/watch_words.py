@@ -62,11 +62,11 @@ WATCH_WORDS: Mapping[str, tuple[str, str]] = {
         "event. The alert ends by itself once that is recorded.",
     ),
     Kind.CANARY: (
-        "A synthetic result of the hourly trial arrived.",
+        "A synthetic result of the trial of the line arrived.",
         "Nothing is to be done: no patient is concerned.",
     ),
     Kind.CANARY_BROKEN: (
-        "The hourly trial of the whole line did not reach its end.",
+        "The trial of the whole line did not reach its end.",
         "Real results may not be read, judged or told either. Whoever runs the service looks at the stage "
         "named below and at the log. Until it is mended, read the results of today's patients from the "
         "laboratory's own reports. The alert ends by itself with the next trial that passes.",
@@ -87,21 +87,23 @@ WATCH_WORDS: Mapping[str, tuple[str, str]] = {
         "Open the rota and give the gap to somebody with an e-mail address. The alert ends by itself when "
         "every hour is covered.",
     ),
-    Kind.INVARIANT_BROKEN: (
-        "Something that must always hold in this service does not.",
-        "Whoever runs the service looks at the rule named below. Until it holds again, do not rely on being "
-        "told: read today's patients in their charts. The alert ends by itself when the rule holds.",
-    ),
-    Kind.RUNNER_STUCK: (
-        "A part of this service that works in the background shows no sign of life.",
-        "Whoever runs the service starts it again and reads its log. The other part carries the duty "
-        "meanwhile, more slowly. The alert ends by itself with the next sign of life.",
-    ),
     Kind.MAIL_LOOP: (
         "No mail has left this service for minutes.",
         "Nobody reads of alerts in a mailbox now: look at the list of alerts itself, and tell those on call "
         "by telephone. Whoever runs the service looks at the mail server. The alert ends by itself with the "
         "next mail that is accepted.",
+    ),
+    Kind.INVARIANT_BROKEN: (
+        "The service has found a fault in its own alerting.",
+        "Somebody who should have been told may not have been. Look at the list of alerts and at the results "
+        "of today's patients yourself, and tell whoever should know. Whoever runs the service reads what is "
+        "named below and the log. The alert ends by itself when the rule holds again.",
+    ),
+    Kind.RUNNER_STUCK: (
+        "One of the two processes that carry the alerts gives no sign of life.",
+        "The other one still does all the work, within a minute; if it stops as well, nobody is told of "
+        "anything. Whoever runs the service restarts the process named below. The alert ends by itself when "
+        "it gives a sign of life.",
     ),
 }
 
@@ -207,6 +209,21 @@ def _limit(about: Mapping[str, Any]) -> Iterator[str]:
 
 def _mail_loop(about: Mapping[str, Any]) -> Iterator[str]:
     yield f"Tried in vain since {instant(about['since'])}."
+_RUNNER_WORDS = {
+    "celery": "Celery (beat, broker and workers)",
+    "runner": "The second runner (manage.py runner)",
+}
+
+
+def _rule_broken(about: Mapping[str, Any]) -> Iterator[str]:
+    yield f"Must hold, and does not: {visible(about['sentence'])} (rule {visible(about['rule'])})."
+    for example in about["examples"]:
+        yield f"{visible(example)[:1].upper()}{visible(example)[1:]}."
+
+
+def _stuck(about: Mapping[str, Any]) -> Iterator[str]:
+    name = str(about["runner"])
+    yield f"{_RUNNER_WORDS.get(name, visible(name))}: no sign of life since {instant(about['since'])}."
 
 
 _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
@@ -223,4 +240,6 @@ _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.CRITICAL_VALUE: _critical,
     Kind.LIMIT_NEAR: _limit,
     Kind.MAIL_LOOP: _mail_loop,
+    Kind.INVARIANT_BROKEN: _rule_broken,
+    Kind.RUNNER_STUCK: _stuck,
 }

@@ -35,9 +35,12 @@ from tests.builders_pharmacy import CODE
 from tests.fuzz.treatment_acts import Clinic, one_person
 
 # What reads every row is asked as well where it is of the treatment; replayed is only what is new.
+# No decision is considered for alerting in these walks.
 # D-03 reports a cycle that was given twice, which people here really do: it must be marked as a deviation.
 RULES = tuple(
-    each for each in INVARIANTS if each.id != "D-03" and (not each.reads_every_row or each.id == "I-22")
+    each
+    for each in INVARIANTS
+    if each.id != "D-03" and each.of != "triages" and (not each.reads_every_row or each.id == "I-22")
 )
 GO = ("proceed", "reduce")
 AHEAD = ("active", "accepted", "prepared")

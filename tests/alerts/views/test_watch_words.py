@@ -61,6 +61,21 @@ ABOUT: dict[Kind, tuple[dict[str, Any], list[str]]] = {
         {"since": SINCE, "what": "Notify the regulator", "by": "2026-05-05"},
         ["Notify the regulator by Tue 5 May 2026. The incident was opened on 4 May 2026"],
     ),
+    Kind.INVARIANT_BROKEN: (
+        {
+            "rule": "mail-late",
+            "sentence": "no mail that is due waits for longer than a minute",
+            "examples": ["notification 7 of alert 7F3K-2Q is due, and nobody sends it"],
+        },
+        [
+            "Must hold, and does not: no mail that is due waits for longer than a minute (rule mail-late).",
+            "Notification 7 of alert 7F3K-2Q is due, and nobody sends it.",
+        ],
+    ),
+    Kind.RUNNER_STUCK: (
+        {"runner": "runner", "since": SINCE},
+        ["The second runner (manage.py runner): no sign of life since 4 May 2026 10:00 CEST."],
+    ),
     Kind.CANARY_BROKEN: (
         {"stage": "read", "reason": "It was not reached in time.", "since": SINCE},
         ["Stage not reached: read. Noticed on 4 May 2026", "It was not reached in time."],
