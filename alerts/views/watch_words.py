@@ -209,6 +209,8 @@ def _limit(about: Mapping[str, Any]) -> Iterator[str]:
 
 def _mail_loop(about: Mapping[str, Any]) -> Iterator[str]:
     yield f"Tried in vain since {instant(about['since'])}."
+
+
 _RUNNER_WORDS = {
     "celery": "Celery (beat, broker and workers)",
     "runner": "The second runner (manage.py runner)",
