@@ -6,10 +6,13 @@ from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alerts.rules import Kind, Plan, Step
+from alerts.storm_rules import StormLimits
 from alerts.watch_rules import WatchLimits
+
+_Limits = TypeVar("_Limits", WatchLimits, StormLimits)
 
 POLICY_FILE = Path(__file__).parent / "policy.toml"
 ROLES = frozenset(
@@ -55,6 +58,7 @@ class Policy:
     words: Mapping[int, str]
     kinds: Mapping[Kind, KindPolicy]
     watch: WatchLimits
+    storm: StormLimits
 
 
 @cache
@@ -104,7 +108,9 @@ class _Reader:
 
     def policy(self, data: Mapping[str, Any]) -> Policy:
         """The whole file."""
-        self._keys(data, {"version", "approved_by", "severity", "ladder", "kind", "watch"}, "the file")
+        self._keys(
+            data, {"version", "approved_by", "severity", "ladder", "kind", "watch", "storm"}, "the file"
+        )
         words = self._rows(data, "severity", "level", self._word)
         ladders = self._rows(data, "ladder", "id", self._plan)
         kinds = self._rows(data, "kind", "id", lambda row: self._kind(row, words=words, ladders=ladders))
@@ -112,30 +118,33 @@ class _Reader:
             self.faults.append(f"kind {missing.value!r} is missing; every kind of alert needs its entry.")
         for level in sorted({1, 2, 3} - set(words)):
             self.faults.append(f"severity {level} has no word.")
-        watch = self._watch(data.get("watch"))
+        watch = self._limits(data.get("watch"), "watch", WatchLimits)
+        storm = self._limits(data.get("storm"), "storm", StormLimits)
         version = self._text(data, "version", "the file")
         approved_by = self._text(data, "approved_by", "the file")
-        if self.faults or watch is None:
+        if self.faults or watch is None or storm is None:
             raise BadPolicy([f"policy.toml: {fault}" for fault in self.faults])
-        return Policy(version=version, approved_by=approved_by, words=words, kinds=kinds, watch=watch)
+        return Policy(
+            version=version, approved_by=approved_by, words=words, kinds=kinds, watch=watch, storm=storm
+        )
 
-    def _watch(self, row: Any) -> WatchLimits | None:
-        """The limits of silence: whole numbers above zero that fit together."""
+    def _limits(self, row: Any, table: str, limits: type[_Limits]) -> _Limits | None:
+        """One table of limits: whole numbers above zero that fit together."""
         if not isinstance(row, dict):
-            self.faults.append("[watch] is missing.")
+            self.faults.append(f"[{table}] is missing.")
             return None
         before = len(self.faults)
-        names = {each.name for each in fields(WatchLimits)}
-        self._keys(row, names | {"source"}, "watch")
-        self._text(row, "source", "watch")
+        names = {each.name for each in fields(limits)}
+        self._keys(row, names | {"source"}, table)
+        self._text(row, "source", table)
         for name in sorted(names & row.keys()):
             if type(row[name]) is not int or row[name] < 1:
-                self.faults.append(f"watch: {name} must be a whole number above zero.")
+                self.faults.append(f"{table}: {name} must be a whole number above zero.")
         if len(self.faults) > before:
             return None
-        limits = WatchLimits(**{name: row[name] for name in names})
-        self.faults += [f"watch: {fault}" for fault in limits.faults()]
-        return limits
+        found = limits(**{name: row[name] for name in names})
+        self.faults += [f"{table}: {fault}" for fault in found.faults()]
+        return found
 
     def _rows(
         self, data: Mapping[str, Any], table: str, key: str, read: Callable[[Mapping[str, Any]], Any]

@@ -33,6 +33,7 @@ class Kind(StrEnum):
     INCIDENT_DUE = "incident-due"
     CANARY = "canary"
     CANARY_BROKEN = "canary-broken"
+    FEED_ANOMALY = "feed-anomaly"
 
 
 # The kinds a later decision on the same course can put an end to.
@@ -57,6 +58,7 @@ WATCH_KINDS = (
     Kind.DEVIATION,
     Kind.INCIDENT_DUE,
     Kind.CANARY_BROKEN,
+    Kind.FEED_ANOMALY,
 )
 # What pharmacy answers for, and what a medical physicist does, beside those who take over any alert.
 RECALL_KINDS = (Kind.RECALL_UNANSWERED,)

@@ -3,7 +3,10 @@
 from alerts.models.alert import Acknowledgement, Alert, AlertEvent
 from alerts.models.canary import CanaryRun
 from alerts.models.heartbeat import Heartbeat
+from alerts.models.line import Line
 from alerts.models.notification import DeliveryAttempt, Notification
+from alerts.models.push_address import PushAddress
+from alerts.models.report import DeliveryReport
 from alerts.models.triage import Triage
 
 __all__ = [
@@ -12,7 +15,10 @@ __all__ = [
     "AlertEvent",
     "CanaryRun",
     "DeliveryAttempt",
+    "DeliveryReport",
     "Heartbeat",
+    "Line",
     "Notification",
+    "PushAddress",
     "Triage",
 ]

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from alerts.channels import Letter, compose, send
+from alerts.channels import send
+from alerts.letters import Letter, compose
 from alerts.models.notification import AttemptOutcome
 from tests.smtp_server import SmtpServer
 
@@ -64,7 +65,7 @@ def test_the_text_says_what_when_who_next_and_where(settings: Any) -> None:
 def test_a_letter_has_no_field_for_a_patient() -> None:
     assert set(Letter.__slots__) == {
         "to", "ref", "severity", "severity_word", "raised_at", "told", "escalates_at", "path",
-        "message_id", "message_date", "thread_id", "attempt",
+        "message_id", "message_date", "thread_id", "attempt", "alerts", "critical",
     }  # fmt: skip
 
 

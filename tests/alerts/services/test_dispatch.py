@@ -10,12 +10,14 @@ import pytest
 from django.db import connection, connections
 
 from alerts import channels
-from alerts.channels import Letter, Sent, send
+from alerts.channels import Sent, send
+from alerts.letters import Letter
 from alerts.models import Alert, DeliveryAttempt, Notification
 from alerts.rules import Kind
 from alerts.services import dispatch
 from alerts.services.acknowledging import acknowledge
-from alerts.services.dispatch import LEASE, dispatch_due
+from alerts.services.claiming import LEASE, Claim, claim
+from alerts.services.dispatch import dispatch_due
 from alerts.services.escalation import run_due_steps
 from alerts.services.triage import triage_decisions
 from labs.clock import database_now
@@ -34,6 +36,13 @@ def on_call(real_commits: str) -> Iterator[None]:
 
 def mail_of(alert: Alert) -> Notification:
     return Notification.objects.get(alert=alert)
+
+
+def claimed() -> Claim:
+    """The one mail that is due, claimed by a sender."""
+    found = claim(now=NOW, older_than=timedelta(0))
+    assert found is not None
+    return found
 
 
 def outcomes(mail: Notification) -> list[str]:
@@ -129,7 +138,9 @@ def test_an_answer_lost_on_the_way_sends_the_same_mail_again(smtp: SmtpServer) -
     first, second = smtp.room.letters
     assert first["Message-ID"] == second["Message-ID"]
     assert first["Date"] == second["Date"]
-    assert first.get_content() == second.get_content()
+    for letter in (first, second):
+        del letter["X-PRRT-Attempt"]
+    assert first.as_bytes() == second.as_bytes()
 
 
 def test_a_refused_address_goes_on_to_the_next_step_at_once_and_raises_an_alarm(smtp: SmtpServer) -> None:
@@ -180,18 +191,17 @@ def test_an_acknowledged_alert_sends_nothing_more(smtp: SmtpServer) -> None:
 def test_an_acknowledgement_between_claim_and_sending_withdraws_the_mail(smtp: SmtpServer) -> None:
     person = make_person("oncall2", "on-call", email="")
     alert = make_alert()
-    claim = dispatch._claim(now=NOW, older_than=timedelta(0))
-    assert claim is not None
+    mine = claimed()
     event = alert.events.latest("pk").pk
     acknowledge(alert=alert, person=person, seen_severity=1, seen_event=event, now=NOW)
-    dispatch._finish(claim, dispatch._deliver(claim), now=NOW)
+    dispatch._finish(mine, dispatch._deliver(mine), now=NOW)
     assert (mail_of(alert).state, outcomes(mail_of(alert))) == ("superseded", ["withdrawn"])
     assert smtp.room.offered == 0
 
 
 def test_a_sender_that_died_is_followed_when_its_lease_ends(smtp: SmtpServer) -> None:
     alert = make_alert()
-    assert dispatch._claim(now=NOW, older_than=timedelta(0)) is not None  # and then nothing: killed
+    claimed()  # and then nothing: killed
     assert dispatch_due(now=NOW + LEASE - timedelta(seconds=1)) == 0
     assert dispatch_due(now=NOW + LEASE) == 1
     assert outcomes(mail_of(alert)) == ["unknown", "accepted"]
@@ -201,7 +211,7 @@ def test_a_sender_that_died_is_followed_when_its_lease_ends(smtp: SmtpServer) ->
 def test_a_sender_that_died_and_an_acknowledgement_leave_nothing_open(smtp: SmtpServer) -> None:
     person = make_person("oncall2", "on-call", email="")
     alert = make_alert()
-    dispatch._claim(now=NOW, older_than=timedelta(0))
+    claimed()
     event = alert.events.latest("pk").pk
     acknowledge(alert=alert, person=person, seen_severity=1, seen_event=event, now=NOW)
     assert dispatch_due(now=NOW + LEASE) == 0
@@ -210,12 +220,11 @@ def test_a_sender_that_died_and_an_acknowledgement_leave_nothing_open(smtp: Smtp
 
 def test_a_sender_that_comes_back_late_changes_nothing(smtp: SmtpServer) -> None:
     alert = make_alert()
-    claim = dispatch._claim(now=NOW, older_than=timedelta(0))
-    assert claim is not None
-    late = dispatch._deliver(claim)
+    mine = claimed()
+    late = dispatch._deliver(mine)
     dispatch_due(now=NOW + LEASE)
     before = list(DeliveryAttempt.objects.values())
-    dispatch._finish(claim, late, now=NOW + LEASE)
+    dispatch._finish(mine, late, now=NOW + LEASE)
     assert list(DeliveryAttempt.objects.values()) == before
     assert mail_of(alert).state == "accepted"
     copies = {str(letter["Message-ID"]) for letter in smtp.room.letters}
@@ -223,8 +232,10 @@ def test_a_sender_that_comes_back_late_changes_nothing(smtp: SmtpServer) -> None
 
 
 def test_senders_in_parallel_send_each_mail_once(smtp: SmtpServer) -> None:
-    for _ in range(8):
-        make_alert()
+    for number in range(2, 5):
+        make_person(f"oncall{number}", "on-call")
+    for _ in range(2):
+        make_alert(now=database_now())
     faults: list[BaseException] = []
 
     def work() -> None:
@@ -323,7 +334,9 @@ def test_no_mail_holds_anything_of_the_patient(smtp: SmtpServer) -> None:
 
 
 def assert_clean(letter: EmailMessage) -> None:
-    whole = letter.as_string().lower() + str(letter.get_content()).lower()
+    parts = [str(part.get_content()) for part in letter.walk() if not part.is_multipart()]
+    assert len(parts) == 2
+    whole = letter.as_string().lower() + "".join(parts).lower()
     for canary in CANARIES:
         assert canary.lower() not in whole
 
