@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from alerts.services.bounce_folder import take_from_folder
 from alerts.services.dispatch import dispatch_due
 from alerts.services.escalation import run_due_steps
 from alerts.services.heartbeat import CELERY, RUNNER, beat, is_fresh
@@ -113,6 +114,8 @@ STAGES = (
         work=lambda turn: watch(all_due=turn.all_due),
         in_batches=False,
     ),
+    # Before the steps: who was not reached makes the next step due.
+    Stage(name="returned mails taken in", work=lambda turn: take_from_folder(limit=BATCH)),
     Stage(
         name="alerts escalated",
         work=lambda turn: run_due_steps(older_than=turn.older_than),

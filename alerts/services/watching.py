@@ -10,6 +10,7 @@ from alerts.services.canary import run_canary
 from alerts.services.watch_canary import watch_canary
 from alerts.services.watch_feeds import watch_codes, watch_quarantine, watch_silence, watch_uploads
 from alerts.services.watch_panels import watch_panels
+from alerts.services.watch_storm import watch_storm
 from alerts.services.watch_treatment import watch_deviations, watch_incidents, watch_recalls
 from alerts.services.watch_units import watch_units
 from labs.clock import database_now
@@ -26,6 +27,7 @@ EVERY_TIME: tuple[Look, ...] = (
     watch_recalls,
     watch_deviations,
     watch_incidents,
+    watch_storm,
     run_canary,
     watch_canary,
 )

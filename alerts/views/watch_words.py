@@ -71,6 +71,12 @@ WATCH_WORDS: Mapping[str, tuple[str, str]] = {
         "named below and at the log. Until it is mended, read the results of today's patients from the "
         "laboratory's own reports. The alert ends by itself with the next trial that passes.",
     ),
+    Kind.FEED_ANOMALY: (
+        "One source makes more alerts at once than a clinic's patients do.",
+        "Look at a few of them: a wrong unit, old results sent again, or a fault of this service may stand "
+        "behind all. Ask the laboratory. Each of these alerts counts as real until somebody has looked: "
+        "acknowledge them one by one.",
+    ),
 }
 
 
@@ -157,6 +163,13 @@ def _incident(about: Mapping[str, Any]) -> Iterator[str]:
     yield f"{about['what']} by {day(about['by'])}. The incident was opened on {instant(about['since'])}."
 
 
+def _anomaly(about: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        f"{visible(about['source'])}: {about['alerts']} new alerts within {about['minutes']} minutes, from "
+        f"{instant(about['since'])} on."
+    )
+
+
 _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.FEED_SILENT: _silent,
     Kind.UNMAPPED_CODE: _unmapped,
@@ -168,4 +181,5 @@ _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.DEVIATION: _deviation,
     Kind.INCIDENT_DUE: _incident,
     Kind.CANARY_BROKEN: _broken,
+    Kind.FEED_ANOMALY: _anomaly,
 }

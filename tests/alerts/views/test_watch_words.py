@@ -65,6 +65,10 @@ ABOUT: dict[Kind, tuple[dict[str, Any], list[str]]] = {
         {"stage": "read", "reason": "It was not reached in time.", "since": SINCE},
         ["Stage not reached: read. Noticed on 4 May 2026", "It was not reached in time."],
     ),
+    Kind.FEED_ANOMALY: (
+        {"source": "central-lab", "alerts": 31, "minutes": 10, "since": SINCE},
+        ["central-lab: 31 new alerts within 10 minutes, from 4 May 2026 10:00 CEST on."],
+    ),
 }
 
 
