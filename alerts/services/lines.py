@@ -1,6 +1,5 @@
 """Keep all senders from asking a server that does not answer: what one of them found out, the others know."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db.models import F, Value
@@ -48,14 +47,3 @@ def next_try(name: str, *, usual: datetime) -> datetime:
     shut = Line.objects.filter(name=name, failures__gte=FAILURES_THAT_SHUT)
     probe = shut.values_list("next_probe_at", flat=True).first()
     return min(usual, probe) if probe is not None else usual
-
-
-def failing_since(name: str) -> datetime | None:
-    """Since when nobody has answered, where the line is shut for it."""
-    shut = Line.objects.filter(name=name, failures__gte=FAILURES_THAT_SHUT)
-    return shut.values_list("failing_since", flat=True).first()
-
-
-def names(lines: Iterable[str]) -> str:
-    """Lines for a log."""
-    return ", ".join(sorted(lines))
