@@ -15,6 +15,7 @@ class Mailroom:
     def __init__(self) -> None:
         self.letters: list[EmailMessage] = []
         self.recipients: list[list[str]] = []
+        self.senders: list[str] = []
         self.offered = 0
         self.answer_to_recipient = "250 OK"
         self.answer_to_data = "250 OK"
@@ -42,6 +43,7 @@ class Mailroom:
         if self.answer_to_data.startswith("250"):
             self.letters.append(letter)
             self.recipients.append(list(envelope.rcpt_tos))
+            self.senders.append(str(envelope.mail_from))
         self.before_answer()
         if self.vanish_after_data:
             assert server.transport is not None
