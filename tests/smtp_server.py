@@ -54,14 +54,15 @@ class Mailroom:
 class SmtpServer:
     """The mailroom behind a port of 127.0.0.1; it may be closed and opened again."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, **more: Any) -> None:
         self.port = port
         self.room = Mailroom()
+        self._more = more
         self._controller: Any = None
 
     def open(self) -> None:
         """Accept connections."""
-        self._controller = Controller(self.room, hostname="127.0.0.1", port=self.port)
+        self._controller = Controller(self.room, hostname="127.0.0.1", port=self.port, **self._more)
         self._controller.start()
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from alerts.models.alert import EventKind
 from alerts.models.notification import AttemptOutcome, NotificationState
 from alerts.rules import backoff
 from alerts.services.bundles import end_members, release_members
+from alerts.services.canary import NO_MAILBOX
 from alerts.services.claiming import Claim, LeftOut, claim, end, is_wanted
 from alerts.services.lines import next_try, note_answer
 from alerts.services.owing import mail_domain
@@ -89,10 +90,10 @@ def _letter(notification: Notification, *, attempt: int) -> Letter:
 
 
 def _deliver(claimed: Claim) -> Sent:
-    """Send, unless somebody acknowledged since the claim."""
+    """Send, unless somebody acknowledged since the claim, or the hourly trial ends in the outbox."""
     notification = claimed.notification
     notification.alert.refresh_from_db(fields=["state"])
-    if not is_wanted(notification):
+    if not is_wanted(notification) or notification.endpoint == NO_MAILBOX:
         return Sent(outcome=AttemptOutcome.WITHDRAWN)
     try:
         letter = _letter(notification, attempt=claimed.attempt)

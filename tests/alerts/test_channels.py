@@ -4,11 +4,13 @@ import html
 import re
 import smtplib
 import socket
+import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from alerts.channels import send
 from alerts.letters import Letter, compose
 from alerts.mail_domains import domain_fault
 from alerts.models.notification import AttemptOutcome
+from tests.certificates import Authority
 from tests.smtp_server import SmtpServer
 
 RAISED = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
@@ -246,3 +249,37 @@ def test_mail_goes_to_the_named_domains_alone(address: str, allowed: bool, setti
     assert allowed or ("clinic.example only" in fault and "MAIL_DOMAINS" in fault)
     settings.MAIL_DOMAINS = []
     assert domain_fault(address) == ""
+
+
+@pytest.fixture
+def tls_server(
+    smtp: SmtpServer, free_port: Callable[[], int], tmp_path: Path, settings: Any
+) -> Iterator[SmtpServer]:
+    """A mail server that asks for STARTTLS with a certificate of our own authority, and settings for it."""
+    issued = Authority(tmp_path / "ours").issue("mail.clinic.example", "IP:127.0.0.1")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(issued.certificate, issued.key)
+    server = SmtpServer(free_port(), tls_context=context, require_starttls=True)
+    settings.EMAIL_PORT, settings.EMAIL_USE_TLS = server.port, True
+    server.open()
+    yield server
+    server.close()
+
+
+@pytest.mark.openssl
+def test_over_tls_a_letter_goes_to_a_server_whose_certificate_is_good(
+    tls_server: SmtpServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ours" / "clinic.crt"))
+    assert send(letter()).outcome == AttemptOutcome.ACCEPTED
+    assert len(tls_server.room.letters) == 1
+
+
+@pytest.mark.openssl
+def test_over_tls_a_letter_goes_to_no_server_of_a_strange_authority(
+    tls_server: SmtpServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(Authority(tmp_path / "theirs").certificate))
+    sent = send(letter())
+    assert (sent.outcome, sent.error_class) == (AttemptOutcome.TEMPORARY, "SSLCertVerificationError")
+    assert tls_server.room.letters == []

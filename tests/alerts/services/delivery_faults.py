@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from alerts.channels import Sent
+from alerts.channels import Sent, send
 from alerts.models import Alert, Notification
 from alerts.models.notification import NotificationState
 from alerts.models.report import ReportKind
+from alerts.returned_mail import read_returned
 from alerts.rules import Kind, State
 from alerts.services import claiming, dispatch, refusals, returned, rounds
 from alerts.services.claiming import LEASE, claim, end
@@ -250,7 +251,7 @@ def _all_alone(patch: Patch) -> None:
 
 @fault("an automatic answer is taken for a bounce", breaks=an_automatic_answer_changes_nothing)
 def _answer_is_bounce(patch: Patch) -> None:
-    sound = returned.read_returned
+    sound = read_returned
     patch.setattr(returned, "read_returned", lambda raw: replace(sound(raw), kind=ReportKind.BOUNCED))
 
 
@@ -281,7 +282,7 @@ def _unguarded(patch: Patch) -> None:
     patch.setattr(
         dispatch,
         "_deliver",
-        lambda claimed: dispatch.send(dispatch._letter(claimed.notification, attempt=claimed.attempt)),
+        lambda claimed: send(dispatch._letter(claimed.notification, attempt=claimed.attempt)),
     )
 
 

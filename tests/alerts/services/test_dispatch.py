@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 from django.db import connection, connections
@@ -16,6 +17,7 @@ from alerts.models import Alert, DeliveryAttempt, Notification
 from alerts.rules import Kind
 from alerts.services import dispatch
 from alerts.services.acknowledging import acknowledge
+from alerts.services.canary import NO_MAILBOX
 from alerts.services.claiming import LEASE, Claim, claim
 from alerts.services.dispatch import dispatch_due
 from alerts.services.escalation import run_due_steps
@@ -348,3 +350,40 @@ def test_without_a_given_time_the_clock_is_the_databases(smtp: SmtpServer) -> No
     attempt = mail_of(alert).attempts.get()
     assert attempt.finished_at is not None
     assert attempt.started_at <= attempt.finished_at <= database_now()
+
+
+def test_a_trial_without_a_mailbox_sends_nothing_and_raises_no_alarm(smtp: SmtpServer, settings: Any) -> None:
+    settings.MAIL_DOMAINS = ["clinic.example"]
+    make_person("canary", "canary", email=NO_MAILBOX)
+    make_person("admin1", "administrator")
+    trial = make_alert(kind=Kind.CANARY)
+    for minute in range(3):
+        dispatch_due(now=NOW + timedelta(minutes=minute))
+    assert smtp.room.offered == 0
+    assert set(outcomes(mail_of(trial))) == {"withdrawn"}
+    assert Alert.objects.count() == 1
+
+
+def test_a_letter_that_a_newer_one_replaced_is_not_sent_when_its_sender_died(smtp: SmtpServer) -> None:
+    alert = make_alert()
+    claimed()  # and then nothing: killed
+    at = NOW + timedelta(minutes=15)
+    run_due_steps(now=at)
+    dispatch_due(now=at)
+    states = alert.notifications.order_by("pk").values_list("state", flat=True)
+    assert list(states) == ["superseded", "accepted"]
+    assert len(smtp.room.letters) == 1
+
+
+def test_first_words_and_critical_ones_leave_before_reminders(smtp: SmtpServer) -> None:
+    make_person("nurse1", "nurse")
+    reminded = make_alert(kind=Kind.LABS_OVERDUE)
+    dispatch_due(now=NOW)
+    at = NOW + timedelta(minutes=240)
+    run_due_steps(now=at)
+    first = make_alert(kind=Kind.LABS_OVERDUE, now=at)
+    severe = make_alert(kind=Kind.STOP, now=at)
+    smtp.room.letters.clear()
+    dispatch_due(now=at)
+    about = [str(letter["Subject"])[-7:] for letter in smtp.room.letters]
+    assert about == [severe.ref, first.ref, reminded.ref]
