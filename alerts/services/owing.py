@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from alerts.models import Alert, Notification, PushAddress
+from alerts.models.alert import EventKind
 from alerts.models.notification import Channel
 from alerts.rules import Due
 from alerts.storm_rules import rank
@@ -19,7 +20,7 @@ def owe(alert: Alert, due: Due, *, people: Sequence[User], now: datetime) -> Non
 
     The caller holds the transaction and the alert's row lock.
     """
-    told = set(Notification.objects.filter(alert=alert).told().values_list("person_id", flat=True))
+    told = _told_of_it(alert)
     owed = [
         Notification(
             alert=alert,
@@ -38,6 +39,16 @@ def owe(alert: Alert, due: Due, *, people: Sequence[User], now: datetime) -> Non
         for person, channel, endpoint, address in _ways_to(people)
     ]
     Notification.objects.bulk_create(owed, ignore_conflicts=True)
+
+
+def _told_of_it(alert: Alert) -> set[int]:
+    """Who has had a letter about the alert as it is now: what became worse is news to everybody."""
+    told = Notification.objects.filter(alert=alert).told()
+    begun_anew = alert.events.filter(kind__in=(EventKind.WORSENED, EventKind.REOPENED)).order_by("-pk")
+    since = begun_anew.values_list("at", flat=True).first()
+    if since is not None:
+        told = told.filter(message_date__gte=since)
+    return set(told.values_list("person_id", flat=True))
 
 
 def _ways_to(people: Sequence[User]) -> Iterator[tuple[User, Channel, str, PushAddress | None]]:

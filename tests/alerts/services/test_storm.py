@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 
 from alerts.models import Alert, DeliveryAttempt, Notification
 from alerts.models.notification import NotificationState
@@ -16,6 +19,9 @@ from alerts.services.dispatch import dispatch_due
 from alerts.services.escalation import take_due_step
 from alerts.services.raising import Subject, raise_alert
 from alerts.services.watch_storm import OURSELVES, watch_storm
+from courses.models import Decision
+from labs.models import Observation
+from tests.builders import draw, make_patient
 from tests.builders_alerts import NOW, make_alert, make_course, make_decision, make_kept_message, make_person
 from tests.smtp_server import SmtpServer
 
@@ -278,3 +284,39 @@ def test_decisions_without_a_laboratory_behind_them_are_counted_as_ours() -> Non
         take_due_step(alert, now=NOW)
     watch_storm(now=NOW + timedelta(seconds=20))
     assert Alert.objects.get(kind=Kind.FEED_ANOMALY).about["source"] == OURSELVES
+
+
+def test_an_alert_that_became_worse_is_a_first_word_again(smtp: SmtpServer) -> None:
+    facts: dict[str, Any] = {"kind": Kind.FEED_SILENT, "condition_key": "feed-silent:x", "subject": Subject()}
+    make_person("admin1", "administrator", "physician")
+    for worse, at in ((False, NOW), (True, NOW + TICK)):
+        with transaction.atomic():
+            alert = raise_alert(**facts, now=at, worse=worse)
+            take_due_step(alert, now=at)
+        dispatch_due(now=at)
+    mails = Notification.objects.filter(person__username="admin1").order_by("pk")
+    assert [mail.priority for mail in mails] == [2, 0]
+
+
+def test_a_decision_counts_for_the_laboratory_whose_result_it_rests_on(smtp: SmtpServer) -> None:
+    patient = make_patient(mrn="STORM-1")
+    draw(patient, date(2026, 5, 3))
+    result = Observation.objects.exclude(message__sender="").earliest("pk")
+    for number in range(31):
+        decision = make_decision(make_course())
+        evidence = {"action": "delay", "rule": "DM-PLT", "evidence": [{"ref": str(result.public_id)}]}
+        decision.answer["reasons"] = [{"action": "proceed", "evidence": [{"ref": "other"}]}, evidence]
+        found = Decision(
+            **{field.attname: getattr(decision, field.attname) for field in decision._meta.fields}
+        )
+        found.pk, found.public_id = None, uuid4()
+        found.save(force_insert=True)
+        raise_alert(
+            kind=Kind.DELAY,
+            condition_key=f"delay:{number}",
+            subject=Subject(course=decision.course, decision=found),
+            now=NOW,
+        )
+    watch_storm(now=NOW + TICK)
+    assert result.message is not None
+    assert Alert.objects.get(kind=Kind.FEED_ANOMALY).about["source"] == result.message.sender
