@@ -5,12 +5,17 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 
-from alerts.models import Alert, Notification
+from alerts.models import Alert, AlertEvent, Notification
 from alerts.models.alert import EventKind
 from alerts.models.notification import NotificationState
-from alerts.services.raising import note
 
-_OVER = (NotificationState.ACCEPTED, NotificationState.SUPERSEDED)
+# Rows whose letter has left, or is no longer needed, and whose alert does not know it yet.
+_LEFT = Q(
+    state=NotificationState.BUNDLED,
+    ended_at__isnull=True,
+    bundled_into__state__in=(NotificationState.ACCEPTED, NotificationState.SUPERSEDED),
+)
+_BATCH = 100
 
 
 def release_members(letter: Notification, *, now: datetime) -> None:
@@ -23,28 +28,42 @@ def release_members(letter: Notification, *, now: datetime) -> None:
 def end_members(*, now: datetime) -> int:
     """Write into each alert's own record that a letter told of it; return how many were.
 
-    One transaction for each, so that no two alerts are locked at once. Whoever dies on the way is followed
-    by the next pass: the rows show what is left to do.
+    Whoever dies on the way is followed by the next pass: the rows show what is left to do.
     """
-    over = Q(state=NotificationState.BUNDLED, ended_at__isnull=True, bundled_into__state__in=_OVER)
-    left = Notification.objects.filter(over).order_by("pk").values_list("pk", "alert_id")
-    return sum(_end_member(member, alert_id=alert_id, now=now) for member, alert_id in list(left))
+    tried: set[int] = set()
+    ended = 0
+    while batch := list(
+        Notification.objects.filter(_LEFT)
+        .exclude(alert__in=tried)
+        .order_by("alert")
+        .values_list("alert_id", flat=True)
+        .distinct()[:_BATCH]
+    ):
+        tried.update(batch)
+        ended += _end_members_of(batch, now=now)
+    return ended
 
 
-def _end_member(member_id: int, *, alert_id: int, now: datetime) -> bool:
+def _end_members_of(alert_ids: list[int], *, now: datetime) -> int:
+    """Some alerts in one transaction; one that somebody else holds is left to the next pass.
+
+    None is waited for, so that no two can wait for each other.
+    """
     with transaction.atomic():
-        alert = Alert.objects.select_for_update().get(pk=alert_id)
-        member = (
-            Notification.objects.select_for_update(of=("self",))
-            .select_related("bundled_into")
-            .filter(pk=member_id, state=NotificationState.BUNDLED, ended_at__isnull=True)
-            .first()
+        held = Alert.objects.select_for_update(skip_locked=True).filter(pk__in=alert_ids).order_by("pk")
+        alerts = {alert.pk: alert for alert in held}
+        members = list(
+            Notification.objects.filter(_LEFT, alert__in=alerts).select_related("bundled_into").order_by("pk")
         )
-        if member is None or member.bundled_into is None:
-            return False
-        member.ended_at = now
-        member.save(update_fields=["ended_at"])
-        if member.bundled_into.state == NotificationState.ACCEPTED:
-            detail = {"notification": member.pk, "bundle": member.bundled_into.pk}
-            note(alert, EventKind.ACCEPTED, now=now, detail=detail)
-    return True
+        Notification.objects.filter(pk__in=[member.pk for member in members]).update(ended_at=now)
+        AlertEvent.objects.bulk_create(
+            AlertEvent(
+                alert=alerts[member.alert_id],
+                kind=EventKind.ACCEPTED,
+                at=now,
+                detail={"notification": member.pk, "bundle": member.bundled_into_id},
+            )
+            for member in members
+            if member.bundled_into is not None and member.bundled_into.state == NotificationState.ACCEPTED
+        )
+    return len(members)

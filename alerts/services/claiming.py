@@ -132,17 +132,24 @@ def _departure(notification: Notification, *, now: datetime) -> Departure:
         started_at__gt=window,
         outcome__in=_MAY_HAVE_ARRIVED,
     ).exclude(notification=notification)
-    oldest = _waiting_beside(notification).aggregate(oldest=Min("message_date"))["oldest"]
+    letters = recent.aggregate(letters=Count("notification", distinct=True))["letters"]
     waited = now - notification.message_date
     leaves = departure(
-        recent=recent.aggregate(letters=Count("notification", distinct=True))["letters"],
+        recent=letters,
         waited=waited,
         first_critical=notification.priority == FIRST_CRITICAL,
-        waits_longest=max(waited, now - oldest) if oldest else waited,
+        # Who may leave alone asks for nobody else.
+        waits_longest=waited if letters < limits.letters_alone else _waits_longest(notification, now=now),
         limits=limits,
     )
     is_fixed = notification.bundle is not None or _may_have_arrived(notification.attempts.all())
     return Departure.ALONE if is_fixed and leaves is Departure.TOGETHER else leaves
+
+
+def _waits_longest(notification: Notification, *, now: datetime) -> timedelta:
+    """How long the oldest has waited of what this letter would tell together."""
+    oldest = _waiting_beside(notification).aggregate(oldest=Min("message_date"))["oldest"]
+    return now - min(notification.message_date, oldest or notification.message_date)
 
 
 def _may_have_arrived(attempts: QuerySet[DeliveryAttempt]) -> bool:
