@@ -7,11 +7,15 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
+from alerts.delivery_admin import DeliveryReportAdmin, PushAddressAdmin
 from alerts.library import policy
 from alerts.models import Alert, CanaryRun, DeliveryAttempt
 from alerts.rules import Kind
 from labs.models import Patient
 from labs.record_admin import RecordAdmin
+
+# Their classes stand in a module of their own; the framework looks for them here.
+__all__ = ["DeliveryReportAdmin", "PushAddressAdmin"]
 
 
 @admin.register(Alert)

@@ -1,37 +1,25 @@
-"""Send one letter by e-mail and say honestly how it went."""
+"""Send one letter by mail or push and say honestly how it went."""
 
 import contextlib
 import smtplib
+import socket
+import threading
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import format_datetime
-from zoneinfo import ZoneInfo
+from typing import Any
 
+import apprise
+from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
-from django.template.loader import render_to_string
 
+from alerts.hard_limit import Overrun, within
+from alerts.letters import Letter, compose, subject, text
 from alerts.models.notification import AttemptOutcome
+from alerts.secret_text import decrypted
 
 TIMEOUT_SECONDS = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
-    """Everything a mail may be made of: no field for a patient, and nothing else reaches the template."""
-
-    to: str
-    ref: str
-    severity: int
-    severity_word: str
-    raised_at: datetime
-    told: tuple[str, ...]
-    escalates_at: datetime
-    path: str
-    message_id: str
-    message_date: datetime
-    thread_id: str
-    attempt: int
+# For the whole conversation, also where a server sends a byte now and then; half of a lease.
+HARD_LIMIT_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +39,26 @@ def send(letter: Letter) -> Sent:
     Refused before it was taken means temporary or permanent. A connection lost on the way means unknown: the
     letter may have been accepted, so it is sent again with the same Message-ID.
     """
-    connection = get_connection(timeout=TIMEOUT_SECONDS)
+    line: Any = get_connection(timeout=TIMEOUT_SECONDS)
+    mail = compose(letter)
+    given_up = threading.Event()
+
+    def cut() -> None:
+        given_up.set()
+        # Before the connection stands there is nothing to end: whoever waits for it finds it given up.
+        with contextlib.suppress(OSError, AttributeError):
+            line.connection.sock.shutdown(socket.SHUT_RDWR)
+
     try:
-        connection.open()
+        return within(HARD_LIMIT_SECONDS, lambda: _converse(line, mail, given_up), cut=cut)
+    except Overrun:
+        return Sent(outcome=AttemptOutcome.UNKNOWN, error_class=Overrun.__name__, silent=True)
+
+
+def _converse(line: Any, mail: EmailMessage, given_up: threading.Event) -> Sent:
+    """Greet, hand over, say good-bye."""
+    try:
+        line.open()
     except (OSError, smtplib.SMTPException) as error:
         return Sent(
             outcome=AttemptOutcome.TEMPORARY,
@@ -62,7 +67,8 @@ def send(letter: Letter) -> Sent:
             silent=True,
         )
     try:
-        connection.send_messages([compose(letter)])
+        if not given_up.is_set():
+            line.send_messages([mail])
     except (OSError, ValueError, smtplib.SMTPException) as error:
         outcome = _judge(error)
         return Sent(
@@ -74,7 +80,7 @@ def send(letter: Letter) -> Sent:
     finally:
         # What happens at the good-bye changes nothing about a letter that was accepted or refused before.
         with contextlib.suppress(OSError, smtplib.SMTPException):
-            connection.close()
+            line.close()
     return Sent(outcome=AttemptOutcome.ACCEPTED, code=250)
 
 
@@ -103,38 +109,41 @@ def _code(error: BaseException) -> int | None:
     return None
 
 
-def compose(letter: Letter) -> EmailMessage:
-    """The letter as a mail: fixed wording, one recipient, the same text on every attempt."""
-    return EmailMessage(
-        subject=f"[SAFETY {letter.severity}] Action needed - ref {letter.ref}",
-        body=render_to_string(
-            "alerts/mail.txt",
-            {
-                "clinic": settings.CLINIC_NAME,
-                "phone": settings.CLINIC_PHONE,
-                "severity": letter.severity,
-                "word": letter.severity_word,
-                "ref": letter.ref,
-                "raised": in_both_zones(letter.raised_at),
-                "told": letter.told,
-                "escalates": in_both_zones(letter.escalates_at),
-                "link": f"{settings.SITE_URL}{letter.path}",
-            },
-        ),
-        to=[letter.to],
-        headers={
-            "Message-ID": letter.message_id,
-            "Date": format_datetime(letter.message_date),
-            "References": letter.thread_id,
-            "Auto-Submitted": "auto-generated",
-            "X-Auto-Response-Suppress": "All",
-            "X-PRRT-Attempt": str(letter.attempt),
-        },
-    )
+def push(letter: Letter, *, encrypted_url: str) -> Sent:
+    """Hand one letter to one push address: the same text, one call, no second try of the library's own.
+
+    The library says only whether it went well: whatever else happened, the letter is tried again.
+    """
+    try:
+        url = decrypted(encrypted_url)
+    except InvalidToken:
+        return Sent(outcome=AttemptOutcome.PERMANENT, error_class=InvalidToken.__name__)
+    service = push_service(url)
+    if service is None:
+        return Sent(outcome=AttemptOutcome.PERMANENT, error_class="ServiceNotAllowed")
+    title, body = subject(letter), text(letter)
+    try:
+        # `notify` of one service is one call; asked for through a collection, it would follow `retry=`.
+        went_well = within(
+            HARD_LIMIT_SECONDS, lambda: service.notify(body=body, title=title), cut=lambda: None
+        )
+    except Overrun:
+        return Sent(outcome=AttemptOutcome.UNKNOWN, error_class=Overrun.__name__, silent=True)
+    if went_well:
+        return Sent(outcome=AttemptOutcome.ACCEPTED)
+    return Sent(outcome=AttemptOutcome.TEMPORARY, error_class="NotTaken", silent=True)
 
 
-def in_both_zones(instant: datetime) -> str:
-    """A time as the clinic's clock shows it, and in UTC."""
-    zone = ZoneInfo(settings.CLINIC_TIME_ZONE)
-    local = instant.astimezone(zone)
-    return f"{local:%d %b %Y %H:%M} ({zone.key}), {instant.astimezone(UTC):%d %b %Y %H:%M} UTC"
+def push_service(url: str) -> apprise.NotifyBase | None:
+    """The messenger or gateway of an address; none where it cannot be read or is not one of ours."""
+    if service_name(url) not in settings.PUSH_SERVICES:
+        return None
+    # Its address and answers are for nobody's log; nothing is kept on disk, no plug-in is loaded from it.
+    asset = apprise.AppriseAsset(secure_logging=True, plugin_paths=[], default_service_retry=0)
+    found = apprise.Apprise.instantiate(url, asset=asset)
+    return found if isinstance(found, apprise.NotifyBase) else None
+
+
+def service_name(url: str) -> str:
+    """The first part of a push address, in small letters."""
+    return url.partition("://")[0].strip().lower() if "://" in url else ""

@@ -6,14 +6,17 @@ from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 
 from alerts.rules import LOUDEST, Kind, Plan, Step
+from alerts.storm_rules import StormLimits
 from alerts.waking import HoursPolicy, Wakes
 from alerts.waking_reader import read_budget, read_hours_policy
 from alerts.watch_rules import WatchLimits
+
+_Limits = TypeVar("_Limits", WatchLimits, StormLimits)
 
 POLICY_FILE = Path(__file__).parent / "policy.toml"
 # Sections that a module of their own reads.
@@ -62,6 +65,7 @@ class Policy:
     words: Mapping[int, str]
     kinds: Mapping[Kind, KindPolicy]
     watch: WatchLimits
+    storm: StormLimits
     hours: HoursPolicy
     # How many mails outside the hours a week may bring to the whole clinic.
     out_of_hours_mails_per_week: int
@@ -127,7 +131,9 @@ class _Reader:
     def policy(self, data: Mapping[str, Any]) -> Policy:
         """The whole file."""
         self._keys(
-            data, {"version", "approved_by", "severity", "ladder", "kind", "watch", *OWN_READERS}, "the file"
+            data,
+            {"version", "approved_by", "severity", "ladder", "kind", "watch", "storm", *OWN_READERS},
+            "the file",
         )
         words = self._rows(data, "severity", "level", self._word)
         ladders = self._rows(data, "ladder", "id", self._plan)
@@ -136,12 +142,13 @@ class _Reader:
             self.faults.append(f"kind {missing.value!r} is missing; every kind of alert needs its entry.")
         for level in sorted({1, 2, 3} - set(words)):
             self.faults.append(f"severity {level} has no word.")
-        watch = self._watch(data.get("watch"))
+        watch = self._limits(data.get("watch"), "watch", WatchLimits)
+        storm = self._limits(data.get("storm"), "storm", StormLimits)
         hours = read_hours_policy(data.get("hours"), self.faults)
         mails = read_budget(data.get("budget"), self.faults)
         version = self._text(data, "version", "the file")
         approved_by = self._text(data, "approved_by", "the file")
-        if self.faults or watch is None or hours is None:
+        if self.faults or watch is None or storm is None or hours is None:
             raise BadPolicy([f"policy.toml: {fault}" for fault in self.faults])
         return Policy(
             version=version,
@@ -149,27 +156,28 @@ class _Reader:
             words=words,
             kinds=kinds,
             watch=watch,
+            storm=storm,
             hours=hours,
             out_of_hours_mails_per_week=mails,
         )
 
-    def _watch(self, row: Any) -> WatchLimits | None:
-        """The limits of silence: whole numbers above zero that fit together."""
+    def _limits(self, row: Any, table: str, limits: type[_Limits]) -> _Limits | None:
+        """One table of limits: whole numbers above zero that fit together."""
         if not isinstance(row, dict):
-            self.faults.append("[watch] is missing.")
+            self.faults.append(f"[{table}] is missing.")
             return None
         before = len(self.faults)
-        names = {each.name for each in fields(WatchLimits)}
-        self._keys(row, names | {"source"}, "watch")
-        self._text(row, "source", "watch")
+        names = {each.name for each in fields(limits)}
+        self._keys(row, names | {"source"}, table)
+        self._text(row, "source", table)
         for name in sorted(names & row.keys()):
             if type(row[name]) is not int or row[name] < 1:
-                self.faults.append(f"watch: {name} must be a whole number above zero.")
+                self.faults.append(f"{table}: {name} must be a whole number above zero.")
         if len(self.faults) > before:
             return None
-        limits = WatchLimits(**{name: row[name] for name in names})
-        self.faults += [f"watch: {fault}" for fault in limits.faults()]
-        return limits
+        found = limits(**{name: row[name] for name in names})
+        self.faults += [f"{table}: {fault}" for fault in found.faults()]
+        return found
 
     def _rows(
         self, data: Mapping[str, Any], table: str, key: str, read: Callable[[Mapping[str, Any]], Any]

@@ -40,6 +40,7 @@ class Kind(StrEnum):
     INVARIANT_BROKEN = "invariant-broken"
     RUNNER_STUCK = "runner-stuck"
     MAIL_LOOP = "mail-loop"
+    FEED_ANOMALY = "feed-anomaly"
 
 
 # The kinds a later decision on the same course can put an end to.
@@ -70,6 +71,7 @@ WATCH_KINDS = (
     Kind.INVARIANT_BROKEN,
     Kind.RUNNER_STUCK,
     Kind.MAIL_LOOP,
+    Kind.FEED_ANOMALY,
 )
 # Only a person who says how the value was passed on ends these; no cause that is gone, no other act.
 READ_BACK_KINDS = (Kind.CRITICAL_VALUE,)

@@ -4,6 +4,7 @@ from typing import Any
 
 from allauth.account import admin as allauth_admin
 from allauth.account.models import EmailAddress
+from django import forms
 from django.contrib import admin
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group, User
@@ -12,6 +13,7 @@ from django.http import HttpRequest
 from knox import admin as knox_admin
 from knox.models import AuthToken
 
+from alerts.mail_domains import domain_fault
 from labs.record_admin import FilteredAdmin
 
 # Importing a library's admin module registers its tables; what the clinic has no use for goes away again.
@@ -21,10 +23,31 @@ OUT_OF_SIGHT = (User, Group, EmailAddress, AuthToken)
 admin.site.unregister([model for model in OUT_OF_SIGHT if admin.site.is_registered(model)])
 
 
+class AddressForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in its stubs alone
+    """The one thing of a person that is changed here: where their alerts are mailed."""
+
+    class Meta:
+        model = User
+        fields = ("email",)
+
+    def clean_email(self) -> str:
+        """An address of one of the clinic's domains; without one, nobody can be told."""
+        address = str(self.cleaned_data["email"]).strip()
+        if not address:
+            raise forms.ValidationError(
+                "Enter an address: without one this person is told of no alert. Whoever is to be told no "
+                "more loses the role instead."
+            )
+        if fault := domain_fault(address):
+            raise forms.ValidationError(fault)
+        return address
+
+
 @admin.register(User)
 class UserAdmin(FilteredAdmin):
     """People and their roles, to be read; no form here can give a right to anybody."""
 
+    form = AddressForm
     actions = None
     list_display = ["username", "last_name", "first_name", "role_words", "is_active", "last_login"]
     list_filter = ["is_active", "groups"]
@@ -35,7 +58,15 @@ class UserAdmin(FilteredAdmin):
         "role_words",
         ("last_login", "date_joined"),
     ]
-    readonly_fields = ["role_words"]
+    readonly_fields = [
+        "username",
+        "is_active",
+        "first_name",
+        "last_name",
+        "role_words",
+        "last_login",
+        "date_joined",
+    ]
     ordering = ["username"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -47,8 +78,8 @@ class UserAdmin(FilteredAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Roles and passwords are not changed here."""
-        return False
+        """Roles and passwords are not changed here; an address is, by whoever answers for addresses."""
+        return request.user.has_perm("alerts.manage_addresses")
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """People who signed or saw something are never deleted."""

@@ -59,6 +59,7 @@ APPEND_ONLY = (
     "alerts.Acknowledgement",
     "alerts.CriticalFinding",
     "alerts.ReadBack",
+    "alerts.DeliveryReport",
 )
 # Written before the attempt, finished once after it, then never touched again.
 ONE_FINISH = ("alerts.DeliveryAttempt",)

@@ -30,9 +30,13 @@ _ALERTS = (
     ("Alerts", "notifications", "admin:alerts_alert_changelist", "alerts.view_alert"),
     ("Trials of the line", "route", "admin:alerts_canaryrun_changelist", "alerts.view_canaryrun"),
     ("Deliveries", "outgoing_mail", "admin:alerts_deliveryattempt_changelist", "alerts.view_deliveryattempt"),
+    ("Returned mail", "reply_all", "admin:alerts_deliveryreport_changelist", "alerts.view_deliveryreport"),
 )
 _PROTOCOLS = (("Protocols", "rule", "courses:protocols", "courses.view_protocolapproval"),)
-_PEOPLE = (("Users", "group", "admin:auth_user_changelist", "auth.view_user"),)
+_PEOPLE = (
+    ("Users", "group", "admin:auth_user_changelist", "auth.view_user"),
+    ("Push addresses", "send_to_mobile", "admin:alerts_pushaddress_changelist", "alerts.view_pushaddress"),
+)
 
 
 def clinic_name(request: HttpRequest) -> str:

@@ -1,5 +1,7 @@
 """All settings, read from the environment; a bad or unsafe value raises ImproperlyConfigured."""
 
+import base64
+import hashlib
 import os
 import re
 import secrets
@@ -11,6 +13,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
+from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 from prrt_clinic.unfold import UNFOLD  # noqa: F401  # the looks, which unfold reads from here
@@ -390,6 +393,57 @@ if EMAIL_URL:
     EMAIL_USE_SSL = bool(_mail.get("EMAIL_USE_SSL"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="prrt-clinic@localhost")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+# Where mails that cannot be delivered come back to, each to an address of its own: name+token@domain.
+MAIL_BOUNCE_ADDRESS = env.str("MAIL_BOUNCE_ADDRESS", default="")
+if MAIL_BOUNCE_ADDRESS and not re.fullmatch(r"[A-Za-z0-9._-]{1,30}@[A-Za-z0-9.-]+", MAIL_BOUNCE_ADDRESS):
+    raise ImproperlyConfigured(
+        f"MAIL_BOUNCE_ADDRESS is {MAIL_BOUNCE_ADDRESS!r}; write one address such as "
+        "bounce@alerts.example.org, whose mailbox takes bounce+anything as well."
+    )
+# The Maildir into which the mail server puts what came back; none named: the runner reads none.
+MAIL_BOUNCE_DIR = (
+    Path(env.str("MAIL_BOUNCE_DIR")).resolve() if env.str("MAIL_BOUNCE_DIR", default="") else None
+)
+# The only domains alerts are mailed to; none named: any, which production refuses.
+MAIL_DOMAINS = [text.strip().lower() for text in env.list("MAIL_DOMAINS", default=[])]
+for _domain in MAIL_DOMAINS:
+    if not re.fullmatch(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*", _domain):
+        raise ImproperlyConfigured(
+            f"MAIL_DOMAINS holds {_domain!r}; name domains such as clinic.example.org, with commas between."
+        )
+if MAIL_DOMAINS and CANARY_MAILBOX and CANARY_MAILBOX.rpartition("@")[2].lower() not in MAIL_DOMAINS:
+    raise ImproperlyConfigured(
+        f"CANARY_MAILBOX is {CANARY_MAILBOX!r}, whose domain does not stand in MAIL_DOMAINS; add it there."
+    )
+
+# --- Pushes ----------------------------------------------------------------------------------
+
+# The messengers and gateways a push address may begin with, as apprise names them; none named: no pushes.
+PUSH_SERVICES = [text.strip().lower() for text in env.list("PUSH_SERVICES", default=[])]
+for _service in PUSH_SERVICES:
+    if not re.fullmatch(r"[a-z0-9]{2,40}", _service):
+        raise ImproperlyConfigured(
+            f"PUSH_SERVICES holds {_service!r}; name them as apprise does, such as ntfys or msteams, with "
+            "commas between."
+        )
+
+
+def _secret_text_keys() -> list[str]:
+    """The keys of secrets in the database, the newest first; without any, one made from SECRET_KEY."""
+    keys = [text.strip() for text in env.list("SECRET_TEXT_KEYS", default=[])]
+    for number, key in enumerate(keys, start=1):
+        try:
+            Fernet(key)
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"SECRET_TEXT_KEYS: number {number} is no key; make one with: "
+                "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+            ) from error
+    derived = hashlib.sha256(b"prrt_clinic.secret_text:" + SECRET_KEY.encode()).digest()
+    return keys or [base64.urlsafe_b64encode(derived).decode("ascii")]
+
+
+SECRET_TEXT_KEYS = _secret_text_keys()
 
 # --- Log-in ----------------------------------------------------------------------------------
 
@@ -524,6 +578,9 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
         "django": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        # What these say of a push holds its address, which is a secret.
+        "apprise": {"handlers": [], "level": "CRITICAL", "propagate": False},
+        "urllib3": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
         # SQL with its parameters is patient data, whatever level was asked for.
         "django.db.backends": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         **{
@@ -551,6 +608,10 @@ def _unsafe() -> list[str]:
         faults.append("REDIS_URL must name the Redis server that carries work to the workers.")
     if not EMAIL_URL:
         faults.append("EMAIL_URL must name the mail server; without it no alert leaves the building.")
+    if urlsplit(EMAIL_URL).scheme == "smtp" and urlsplit(EMAIL_URL).password:
+        faults.append("EMAIL_URL sends a password in clear; begin it with smtp+tls:// or smtp+ssl://.")
+    if not MAIL_DOMAINS:
+        faults.append("MAIL_DOMAINS must name the clinic's mail domains; alerts go to no other address.")
     if not _HTTPS:
         faults.append("SITE_URL must begin with https://; log-ins and patient data cross the network.")
     return faults

@@ -15,6 +15,7 @@ class Mailroom:
     def __init__(self) -> None:
         self.letters: list[EmailMessage] = []
         self.recipients: list[list[str]] = []
+        self.senders: list[str] = []
         self.offered = 0
         self.answer_to_recipient = "250 OK"
         self.answer_to_data = "250 OK"
@@ -42,6 +43,7 @@ class Mailroom:
         if self.answer_to_data.startswith("250"):
             self.letters.append(letter)
             self.recipients.append(list(envelope.rcpt_tos))
+            self.senders.append(str(envelope.mail_from))
         self.before_answer()
         if self.vanish_after_data:
             assert server.transport is not None
@@ -52,14 +54,15 @@ class Mailroom:
 class SmtpServer:
     """The mailroom behind a port of 127.0.0.1; it may be closed and opened again."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, **more: Any) -> None:
         self.port = port
         self.room = Mailroom()
+        self._more = more
         self._controller: Any = None
 
     def open(self) -> None:
         """Accept connections."""
-        self._controller = Controller(self.room, hostname="127.0.0.1", port=self.port)
+        self._controller = Controller(self.room, hostname="127.0.0.1", port=self.port, **self._more)
         self._controller.start()
 
     def close(self) -> None:

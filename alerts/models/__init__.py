@@ -4,8 +4,11 @@ from alerts.models.alert import Acknowledgement, Alert, AlertEvent
 from alerts.models.canary import CanaryRun
 from alerts.models.critical import CriticalFinding
 from alerts.models.heartbeat import Heartbeat
+from alerts.models.line import Line
 from alerts.models.notification import DeliveryAttempt, Notification
+from alerts.models.push_address import PushAddress
 from alerts.models.read_back import ReadBack, ReadBackOutcome
+from alerts.models.report import DeliveryReport
 from alerts.models.triage import Triage
 
 __all__ = [
@@ -15,8 +18,11 @@ __all__ = [
     "CanaryRun",
     "CriticalFinding",
     "DeliveryAttempt",
+    "DeliveryReport",
     "Heartbeat",
+    "Line",
     "Notification",
+    "PushAddress",
     "ReadBack",
     "ReadBackOutcome",
     "Triage",

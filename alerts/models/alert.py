@@ -159,6 +159,7 @@ class EventKind(models.TextChoices):
     EMPTY_STEP = "empty-step", "Nobody there to tell"
     ACCEPTED = "accepted", "Mail handed to the mail server"
     REFUSED = "refused", "Mail refused for good"
+    BOUNCED = "bounced", "Mail came back"
     VIEWED = "viewed", "Viewed"
     ACKNOWLEDGED = "acknowledged", "Acknowledged"
     REARMED = "rearmed", "Not decided in time, opened again"

@@ -1,20 +1,18 @@
 """Take the steps of the ladder that are due: who is told now, and when the next are told."""
 
 import logging
-import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from alerts.library import plan_from_data
-from alerts.models import Alert, Notification
+from alerts.models import Alert
 from alerts.models.alert import EventKind
 from alerts.rules import NEEDS_SOMEBODY, Due, Kind, State, escalation_due
+from alerts.services.owing import owe
 from alerts.services.raising import Subject, note, raise_alert, withdraw_mails
 from alerts.services.working_time import office
 from labs.clock import database_now
@@ -117,23 +115,7 @@ def _tell(alert: Alert, due: Due, *, now: datetime) -> bool:
     if not people:
         return False
     withdraw_mails(alert, now=now, people=people)
-    Notification.objects.bulk_create(
-        [
-            Notification(
-                alert=alert,
-                loop=due.loop,
-                step=due.step,
-                person=person,
-                endpoint=person.email,
-                next_attempt_at=now,
-                message_id=f"<{secrets.token_hex(16)}@{mail_domain()}>",
-                message_date=now,
-                escalates_at=due.next_step_at,
-            )
-            for person in people
-        ],
-        ignore_conflicts=True,
-    )
+    owe(alert, due, people=people, now=now)
     people_told = [person.pk for person in people]
     note(alert, EventKind.STEP, now=now, detail={**_audience(due), "people": people_told})
     return True
@@ -158,8 +140,3 @@ def _raise_alarm(due: Due, *, now: datetime) -> None:
         now=now,
     )
     take_due_step(alarm, now=now)
-
-
-def mail_domain() -> str:
-    """The domain that message ids carry."""
-    return urlsplit(settings.SITE_URL).hostname or "localhost"

@@ -210,8 +210,11 @@ def move(alert: Alert, after: State) -> None:
 
 
 def withdraw_mails(alert: Alert, *, now: datetime, people: Sequence[User] | None = None) -> None:
-    """Mails of this alert that wait to be sent, to everybody or to these people, are no longer needed."""
-    waiting = Notification.objects.filter(alert=alert, state=NotificationState.PENDING)
+    """Mails of this alert that wait to be sent, to everybody or to these people, are no longer needed.
+
+    One that tells of other alerts as well is left to its sender, who asks whether any of them needs it.
+    """
+    waiting = Notification.objects.filter(alert=alert, state=NotificationState.PENDING, bundle__isnull=True)
     if people is not None:
         waiting = waiting.filter(person__in=people)
     waiting.update(state=NotificationState.SUPERSEDED, next_attempt_at=None, ended_at=now)

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from alerts.services.bounce_folder import take_from_folder
 from alerts.services.dispatch import dispatch_due
 from alerts.services.escalation import run_due_steps
 from alerts.services.heartbeat import CELERY, RUNNER, beat, is_fresh
-from alerts.services.rearming import rearm_due
 from alerts.services.outside import tell_outside
+from alerts.services.rearming import rearm_due
 from alerts.services.triage import triage_decisions, triage_quarantine
 from alerts.services.watch_duty import watch_duty
 from alerts.services.watching import watch
@@ -116,6 +117,8 @@ STAGES = (
         work=lambda turn: watch(all_due=turn.all_due),
         in_batches=False,
     ),
+    # Before the steps: who was not reached makes the next step due.
+    Stage(name="returned mails taken in", work=lambda turn: take_from_folder(limit=BATCH)),
     Stage(
         name="alerts opened again",
         work=lambda turn: rearm_due(now=database_now(), older_than=turn.older_than),

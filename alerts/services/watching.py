@@ -15,6 +15,7 @@ from alerts.services.watch_limits import watch_limits
 from alerts.services.watch_mail import watch_mail
 from alerts.services.watch_panels import watch_panels
 from alerts.services.watch_runners import watch_runners
+from alerts.services.watch_storm import watch_storm
 from alerts.services.watch_treatment import watch_deviations, watch_incidents, watch_recalls
 from alerts.services.watch_units import watch_units
 from labs.clock import database_now
@@ -35,6 +36,7 @@ EVERY_TIME: tuple[Look, ...] = (
     watch_deviations,
     watch_incidents,
     watch_runners,
+    watch_storm,
     run_canary,
     watch_canary,
 )

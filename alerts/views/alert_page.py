@@ -75,7 +75,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Give at least one active person with an e-mail address the role that was empty.",
     ),
     Kind.ADDRESS_REFUSED: (
-        "A mail server refused somebody's address for good.",
+        "Somebody cannot be reached at their address.",
+        "A mail server refused it for good, a mail came back from it, or its domain is none of the clinic's. "
         "Correct the address of the person named below, and make sure that they know of their open alerts.",
     ),
     **WATCH_WORDS,

@@ -105,6 +105,12 @@ WATCH_WORDS: Mapping[str, tuple[str, str]] = {
         "anything. Whoever runs the service restarts the process named below. The alert ends by itself when "
         "it gives a sign of life.",
     ),
+    Kind.FEED_ANOMALY: (
+        "One source makes more alerts at once than a clinic's patients do.",
+        "Look at a few of them: a wrong unit, old results sent again, or a fault of this service may stand "
+        "behind all. Ask the laboratory. Each of these alerts counts as real until somebody has looked: "
+        "acknowledge them one by one.",
+    ),
 }
 
 
@@ -228,6 +234,13 @@ def _stuck(about: Mapping[str, Any]) -> Iterator[str]:
     yield f"{_RUNNER_WORDS.get(name, visible(name))}: no sign of life since {instant(about['since'])}."
 
 
+def _anomaly(about: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        f"{visible(about['source'])}: {about['alerts']} new alerts within {about['minutes']} minutes, from "
+        f"{instant(about['since'])} on."
+    )
+
+
 _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.FEED_SILENT: _silent,
     Kind.UNMAPPED_CODE: _unmapped,
@@ -244,4 +257,5 @@ _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.MAIL_LOOP: _mail_loop,
     Kind.INVARIANT_BROKEN: _rule_broken,
     Kind.RUNNER_STUCK: _stuck,
+    Kind.FEED_ANOMALY: _anomaly,
 }

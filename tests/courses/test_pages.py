@@ -331,6 +331,13 @@ def test_the_mail_directory_is_offered_only_where_no_mail_server_is_named(enter,
     assert browser.get("/demo/mail/").status_code == 200
 
 
+# Where people are told is no record: its form, which a bad post brings back, is the administrator's alone.
+FORMS_OF_ADDRESSES = {
+    ("administrator", "admin:alerts_pushaddress_add"),
+    ("administrator", "admin:auth_user_change"),
+}
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_no_role_adds_changes_or_deletes_a_record_through_the_admin(enter, role):
     course = make_course(1)
@@ -339,17 +346,15 @@ def test_no_role_adds_changes_or_deletes_a_record_through_the_admin(enter, role)
         meta = model._meta
         names = f"admin:{meta.app_label}_{meta.model_name}"
         row = model._default_manager.first()
-        assert browser.post(reverse(f"{names}_add")).status_code == 403, names
+        adds = 200 if (role, f"{names}_add") in FORMS_OF_ADDRESSES else 403
+        assert browser.post(reverse(f"{names}_add")).status_code == adds, names
         if row is None:
             continue
         assert browser.post(reverse(f"{names}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403, (
             names
         )
-        assert browser.post(reverse(f"{names}_change", args=[row.pk]), {"family": "X"}).status_code in (
-            302,
-            403,
-            404,
-        )
+        changed = browser.post(reverse(f"{names}_change", args=[row.pk]), {"family": "X"}).status_code
+        assert changed in ((200,) if (role, f"{names}_change") in FORMS_OF_ADDRESSES else (302, 403, 404))
         chosen = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
         browser.post(reverse(f"{names}_changelist"), chosen)
         assert model._default_manager.filter(pk=row.pk).exists(), names

@@ -29,6 +29,7 @@ READER = {
     "REDIS_PASSWORD": "brokerpassword",
     "EMAIL_URL": "smtp://127.0.0.1:9",
     "DEFAULT_FROM_EMAIL": "prrt@example.org",
+    "MAIL_DOMAINS": "example.org",
     "SITE_URL": "https://prrt.example.org",
     "ALLOWED_HOSTS": "prrt.example.org",
     "CLINIC_NAME": "Clinic of the test",

@@ -18,6 +18,7 @@ SAFE = {
     "REDIS_URL": "redis://redis.example.org:6379/0",
     "EMAIL_URL": "smtp+tls://clinic:secret@mail.example.org:587",
     "SITE_URL": "https://prrt.example.org",
+    "MAIL_DOMAINS": "example.org",
 }
 
 
@@ -62,6 +63,8 @@ def test_production_starts_with_safe_values(tmp_path):
         ("DATABASE_URL", "sqlite:////tmp/clinic.sqlite3", "DATABASE_URL"),
         ("REDIS_URL", None, "REDIS_URL"),
         ("EMAIL_URL", None, "EMAIL_URL"),
+        ("EMAIL_URL", "smtp://clinic:secret@mail.example.org:25", "EMAIL_URL"),
+        ("MAIL_DOMAINS", None, "MAIL_DOMAINS"),
         ("SITE_URL", "http://prrt.example.org", "SITE_URL"),
     ],
 )
@@ -92,6 +95,10 @@ def test_production_refuses_each_unsafe_value_by_name(tmp_path, name, value, say
         ("CANARY_MAILBOX", "nobody"),
         ("CANARY_MAILBOX", "a@example.org, b@example.org"),
         ("CANARY_MLLP", "mllp"),
+        ("MAIL_DOMAINS", "clinic.example.org,@example.org"),
+        ("MAIL_BOUNCE_ADDRESS", "alerts.example.org"),
+        ("PUSH_SERVICES", "ntfys://host/topic"),
+        ("SECRET_TEXT_KEYS", "short"),
         ("CANARY_TLS_CERT", "canary.crt"),
         ("CANARY_TLS_KEY", "canary.key"),
         ("CANARY_TLS_NAME", "mllp.clinic.example"),

@@ -5,17 +5,21 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 from django.db import connection, connections
 
 from alerts import channels
-from alerts.channels import Letter, Sent, send
+from alerts.channels import Sent, send
+from alerts.letters import Letter
 from alerts.models import Alert, DeliveryAttempt, Notification
 from alerts.rules import Kind
 from alerts.services import dispatch
 from alerts.services.acknowledging import acknowledge
-from alerts.services.dispatch import LEASE, dispatch_due
+from alerts.services.canary import NO_MAILBOX
+from alerts.services.claiming import LEASE, Claim, claim
+from alerts.services.dispatch import dispatch_due
 from alerts.services.escalation import run_due_steps
 from alerts.services.triage import triage_decisions
 from labs.clock import database_now
@@ -34,6 +38,13 @@ def on_call(real_commits: str) -> Iterator[None]:
 
 def mail_of(alert: Alert) -> Notification:
     return Notification.objects.get(alert=alert)
+
+
+def claimed() -> Claim:
+    """The one mail that is due, claimed by a sender."""
+    found = claim(now=NOW, older_than=timedelta(0))
+    assert found is not None
+    return found
 
 
 def outcomes(mail: Notification) -> list[str]:
@@ -129,7 +140,9 @@ def test_an_answer_lost_on_the_way_sends_the_same_mail_again(smtp: SmtpServer) -
     first, second = smtp.room.letters
     assert first["Message-ID"] == second["Message-ID"]
     assert first["Date"] == second["Date"]
-    assert first.get_content() == second.get_content()
+    for letter in (first, second):
+        del letter["X-PRRT-Attempt"]
+    assert first.as_bytes() == second.as_bytes()
 
 
 def test_a_refused_address_goes_on_to_the_next_step_at_once_and_raises_an_alarm(smtp: SmtpServer) -> None:
@@ -180,18 +193,17 @@ def test_an_acknowledged_alert_sends_nothing_more(smtp: SmtpServer) -> None:
 def test_an_acknowledgement_between_claim_and_sending_withdraws_the_mail(smtp: SmtpServer) -> None:
     person = make_person("oncall2", "on-call", email="")
     alert = make_alert()
-    claim = dispatch._claim(now=NOW, older_than=timedelta(0))
-    assert claim is not None
+    mine = claimed()
     event = alert.events.latest("pk").pk
     acknowledge(alert=alert, person=person, seen_severity=1, seen_event=event, now=NOW)
-    dispatch._finish(claim, dispatch._deliver(claim), now=NOW)
+    dispatch._finish(mine, dispatch._deliver(mine), now=NOW)
     assert (mail_of(alert).state, outcomes(mail_of(alert))) == ("superseded", ["withdrawn"])
     assert smtp.room.offered == 0
 
 
 def test_a_sender_that_died_is_followed_when_its_lease_ends(smtp: SmtpServer) -> None:
     alert = make_alert()
-    assert dispatch._claim(now=NOW, older_than=timedelta(0)) is not None  # and then nothing: killed
+    claimed()  # and then nothing: killed
     assert dispatch_due(now=NOW + LEASE - timedelta(seconds=1)) == 0
     assert dispatch_due(now=NOW + LEASE) == 1
     assert outcomes(mail_of(alert)) == ["unknown", "accepted"]
@@ -201,7 +213,7 @@ def test_a_sender_that_died_is_followed_when_its_lease_ends(smtp: SmtpServer) ->
 def test_a_sender_that_died_and_an_acknowledgement_leave_nothing_open(smtp: SmtpServer) -> None:
     person = make_person("oncall2", "on-call", email="")
     alert = make_alert()
-    dispatch._claim(now=NOW, older_than=timedelta(0))
+    claimed()
     event = alert.events.latest("pk").pk
     acknowledge(alert=alert, person=person, seen_severity=1, seen_event=event, now=NOW)
     assert dispatch_due(now=NOW + LEASE) == 0
@@ -210,12 +222,11 @@ def test_a_sender_that_died_and_an_acknowledgement_leave_nothing_open(smtp: Smtp
 
 def test_a_sender_that_comes_back_late_changes_nothing(smtp: SmtpServer) -> None:
     alert = make_alert()
-    claim = dispatch._claim(now=NOW, older_than=timedelta(0))
-    assert claim is not None
-    late = dispatch._deliver(claim)
+    mine = claimed()
+    late = dispatch._deliver(mine)
     dispatch_due(now=NOW + LEASE)
     before = list(DeliveryAttempt.objects.values())
-    dispatch._finish(claim, late, now=NOW + LEASE)
+    dispatch._finish(mine, late, now=NOW + LEASE)
     assert list(DeliveryAttempt.objects.values()) == before
     assert mail_of(alert).state == "accepted"
     copies = {str(letter["Message-ID"]) for letter in smtp.room.letters}
@@ -223,8 +234,10 @@ def test_a_sender_that_comes_back_late_changes_nothing(smtp: SmtpServer) -> None
 
 
 def test_senders_in_parallel_send_each_mail_once(smtp: SmtpServer) -> None:
-    for _ in range(8):
-        make_alert()
+    for number in range(2, 5):
+        make_person(f"oncall{number}", "on-call")
+    for _ in range(2):
+        make_alert(now=database_now())
     faults: list[BaseException] = []
 
     def work() -> None:
@@ -281,7 +294,8 @@ def test_a_server_that_never_answers_holds_nobody_up_and_loses_nothing(
     smtp.room.before_answer = lambda: time.sleep(0.5)
     assert dispatch_due(now=NOW) == 0
     tried = [attempt.outcome for attempt in DeliveryAttempt.objects.all()]
-    assert tried == ["unknown", "temporary"]  # the first after its text, the second before the greeting
+    # The first after its text; the second before the greeting, or after its text where the machine is slow.
+    assert tried in (["unknown", "temporary"], ["unknown", "unknown"])
     smtp.room.before_answer = lambda: None
     at = NOW + timedelta(minutes=1)
     assert dispatch_due(now=at) == 4
@@ -323,7 +337,9 @@ def test_no_mail_holds_anything_of_the_patient(smtp: SmtpServer) -> None:
 
 
 def assert_clean(letter: EmailMessage) -> None:
-    whole = letter.as_string().lower() + str(letter.get_content()).lower()
+    parts = [str(part.get_content()) for part in letter.walk() if not part.is_multipart()]
+    assert len(parts) == 2
+    whole = letter.as_string().lower() + "".join(parts).lower()
     for canary in CANARIES:
         assert canary.lower() not in whole
 
@@ -334,3 +350,40 @@ def test_without_a_given_time_the_clock_is_the_databases(smtp: SmtpServer) -> No
     attempt = mail_of(alert).attempts.get()
     assert attempt.finished_at is not None
     assert attempt.started_at <= attempt.finished_at <= database_now()
+
+
+def test_a_trial_without_a_mailbox_sends_nothing_and_raises_no_alarm(smtp: SmtpServer, settings: Any) -> None:
+    settings.MAIL_DOMAINS = ["clinic.example"]
+    make_person("canary", "canary", email=NO_MAILBOX)
+    make_person("admin1", "administrator")
+    trial = make_alert(kind=Kind.CANARY)
+    for minute in range(3):
+        dispatch_due(now=NOW + timedelta(minutes=minute))
+    assert smtp.room.offered == 0
+    assert set(outcomes(mail_of(trial))) == {"withdrawn"}
+    assert Alert.objects.count() == 1
+
+
+def test_a_letter_that_a_newer_one_replaced_is_not_sent_when_its_sender_died(smtp: SmtpServer) -> None:
+    alert = make_alert()
+    claimed()  # and then nothing: killed
+    at = NOW + timedelta(minutes=15)
+    run_due_steps(now=at)
+    dispatch_due(now=at)
+    states = alert.notifications.order_by("pk").values_list("state", flat=True)
+    assert list(states) == ["superseded", "accepted"]
+    assert len(smtp.room.letters) == 1
+
+
+def test_first_words_and_critical_ones_leave_before_reminders(smtp: SmtpServer) -> None:
+    make_person("nurse1", "nurse")
+    reminded = make_alert(kind=Kind.LABS_OVERDUE)
+    dispatch_due(now=NOW)
+    at = NOW + timedelta(minutes=240)
+    run_due_steps(now=at)
+    first = make_alert(kind=Kind.LABS_OVERDUE, now=at)
+    severe = make_alert(kind=Kind.STOP, now=at)
+    smtp.room.letters.clear()
+    dispatch_due(now=at)
+    about = [str(letter["Subject"])[-7:] for letter in smtp.room.letters]
+    assert about == [severe.ref, first.ref, reminded.ref]

@@ -92,6 +92,10 @@ ABOUT: dict[Kind, tuple[dict[str, Any], list[str]]] = {
     Kind.INVARIANT_BROKEN: ({}, []),
     Kind.RUNNER_STUCK: ({}, []),
     Kind.MAIL_LOOP: ({"since": SINCE}, ["Tried in vain since 4 May 2026 10:00 CEST."]),
+    Kind.FEED_ANOMALY: (
+        {"source": "central-lab", "alerts": 31, "minutes": 10, "since": SINCE},
+        ["central-lab: 31 new alerts within 10 minutes, from 4 May 2026 10:00 CEST on."],
+    ),
 }
 
 
