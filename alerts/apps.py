@@ -6,6 +6,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.core import checks
 
+from alerts.holiday_calendar import check_holiday_calendar
 from alerts.library import POLICY_FILE, BadPolicy, read_policy
 
 
@@ -24,5 +25,6 @@ class AlertsConfig(AppConfig):
     name = "alerts"
 
     def ready(self) -> None:
-        """Register the check of the policy file."""
+        """Register the checks of the policy file and of the holiday calendar's name."""
         checks.register(check_policy)
+        checks.register(check_holiday_calendar)

@@ -8,12 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from alerts.rules import Kind, Plan, Step
+from alerts.rules import INCOMING, OUTGOING, Kind, Plan, Step
 from alerts.watch_rules import WatchLimits
 
 POLICY_FILE = Path(__file__).parent / "policy.toml"
 ROLES = frozenset(
     {"nurse", "physician", "pharmacist", "physicist", "on-call", "auditor", "administrator", "canary"}
+    | {"rota-lead", INCOMING, OUTGOING}
 )
 
 

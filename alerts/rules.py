@@ -33,6 +33,8 @@ class Kind(StrEnum):
     INCIDENT_DUE = "incident-due"
     CANARY = "canary"
     CANARY_BROKEN = "canary-broken"
+    ROTA_GAP = "rota-gap"
+    HAND_OVER = "hand-over"
 
 
 # The kinds a later decision on the same course can put an end to.
@@ -57,6 +59,8 @@ WATCH_KINDS = (
     Kind.DEVIATION,
     Kind.INCIDENT_DUE,
     Kind.CANARY_BROKEN,
+    Kind.ROTA_GAP,
+    Kind.HAND_OVER,
 )
 # What pharmacy answers for, and what a medical physicist does, beside those who take over any alert.
 RECALL_KINDS = (Kind.RECALL_UNANSWERED,)
@@ -79,6 +83,9 @@ class State(StrEnum):
     CLEARED_UNACKED = "cleared_unacked"
     CLOSED = "closed"
 
+
+# Audiences beside the groups: the person whose duty begins, and those whose duty ended then.
+INCOMING, OUTGOING = "incoming", "outgoing"
 
 NEEDS_SOMEBODY = (State.OPEN, State.CLEARED_UNACKED)
 

@@ -57,6 +57,7 @@ APPEND_ONLY = (
     "courses.IncidentAct",
     "alerts.AlertEvent",
     "alerts.Acknowledgement",
+    "alerts.RotaEvent",
 )
 # Written before the attempt, finished once after it, then never touched again.
 ONE_FINISH = ("alerts.DeliveryAttempt",)

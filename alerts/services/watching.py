@@ -10,6 +10,7 @@ from alerts.services.canary import run_canary
 from alerts.services.watch_canary import watch_canary
 from alerts.services.watch_feeds import watch_codes, watch_quarantine, watch_silence, watch_uploads
 from alerts.services.watch_panels import watch_panels
+from alerts.services.watch_rota import watch_hand_over, watch_rota
 from alerts.services.watch_treatment import watch_deviations, watch_incidents, watch_recalls
 from alerts.services.watch_units import watch_units
 from labs.clock import database_now
@@ -26,10 +27,11 @@ EVERY_TIME: tuple[Look, ...] = (
     watch_recalls,
     watch_deviations,
     watch_incidents,
+    watch_hand_over,
     run_canary,
     watch_canary,
 )
-IN_TURN: tuple[Look, ...] = (watch_panels, watch_units)
+IN_TURN: tuple[Look, ...] = (watch_panels, watch_units, watch_rota)
 
 
 class WatchFailed(Exception):

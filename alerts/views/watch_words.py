@@ -71,6 +71,17 @@ WATCH_WORDS: Mapping[str, tuple[str, str]] = {
         "named below and at the log. Until it is mended, read the results of today's patients from the "
         "laboratory's own reports. The alert ends by itself with the next trial that passes.",
     ),
+    Kind.ROTA_GAP: (
+        "The on-call rota names nobody, or somebody who could not be told.",
+        "Open the rota: put somebody on call for that time, or mend what keeps the person from being told. "
+        "Until then everybody with the on-call role is told of alerts. The alert ends by itself once it is "
+        "mended.",
+    ),
+    Kind.HAND_OVER: (
+        "A duty has begun: say that you are there.",
+        "Acknowledge. That shows that mails of this service reach whoever is on call now. If the duty is not "
+        "yours, tell whoever leads the rota. Unanswered, it goes to the person before and to the lead.",
+    ),
 }
 
 
@@ -157,6 +168,17 @@ def _incident(about: Mapping[str, Any]) -> Iterator[str]:
     yield f"{about['what']} by {day(about['by'])}. The incident was opened on {instant(about['since'])}."
 
 
+def _rota(about: Mapping[str, Any]) -> Iterator[str]:
+    span = f"from {instant(about['starts_at'])} to {instant(about['ends_at'])}"
+    yield f"The person named below {about['why']}: on call {span}." if "why" in about else f"Nobody: {span}."
+    if about["items"] > 1:
+        yield f"That is the first of {about['items']} such times."
+
+
+def _hand_over(about: Mapping[str, Any]) -> Iterator[str]:
+    yield f"On call from {instant(about['starts_at'])} to {instant(about['ends_at'])}."
+
+
 _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.FEED_SILENT: _silent,
     Kind.UNMAPPED_CODE: _unmapped,
@@ -168,4 +190,6 @@ _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.DEVIATION: _deviation,
     Kind.INCIDENT_DUE: _incident,
     Kind.CANARY_BROKEN: _broken,
+    Kind.ROTA_GAP: _rota,
+    Kind.HAND_OVER: _hand_over,
 }

@@ -53,6 +53,8 @@ def test_only_what_shows_no_patient_is_technical() -> None:
         Kind.UPLOAD_AGEING,
         Kind.CANARY,
         Kind.CANARY_BROKEN,
+        Kind.ROTA_GAP,
+        Kind.HAND_OVER,
     }
 
 
