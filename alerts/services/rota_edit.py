@@ -173,8 +173,8 @@ def override_with(
         faults.append("reason: say in a few words why")
     for other in overrides_between(starts_at, ends_at).select_related("person"):
         faults.append(
-            f"starts_at: {printed_name(other.person)} was put on call for part of that time already. Withdraw "
-            "that first"
+            f"starts_at: {printed_name(other.person)} was put on call for part of that time already. "
+            "Withdraw that first"
         )
     if faults:
         raise BadRota(*faults)

@@ -70,10 +70,15 @@ def fill(rota: Rota, *, now: datetime) -> None:
             begin = running.get((shift.layer.value, shift.person, shift.ends_at), now)
         wanted[(shift.layer.value, shift.person, begin, shift.ends_at)] = replace(shift, starts_at=begin)
     kept = _keep(rows, wanted, now=now)
+    taken = [(row.layer, row.starts_at, row.ends_at, row.seat) for row in kept.values()]
+    new = []
     for key, shift in wanted.items():
         if key not in kept:
-            taken = [(row.starts_at, row.ends_at, row.seat) for row in kept.values() if row.layer == key[0]]
-            kept[key] = _make(rota, shift, seat=seat_for(shift, taken))
+            layer = key[0]
+            seat = seat_for(shift, [spot[1:] for spot in taken if spot[0] == layer])
+            new.append(_made(rota, shift, seat=seat))
+            taken.append((layer, shift.starts_at, shift.ends_at, seat))
+    RotaShift.objects.bulk_create(new)
     rota.filled_until, rota.filled_at = until, now
     rota.save()
 
@@ -122,8 +127,8 @@ def _follow(row: RotaShift, shift: Shift) -> None:
         row.save(update_fields=["rule", "override"])
 
 
-def _make(rota: Rota, shift: Shift, *, seat: int) -> RotaShift:
-    return RotaShift.objects.create(
+def _made(rota: Rota, shift: Shift, *, seat: int) -> RotaShift:
+    return RotaShift(
         role=rota.role,
         layer=shift.layer.value,
         seat=seat,
