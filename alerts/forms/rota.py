@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from alerts.models import RotaRule
 from alerts.models.rota import ON_CALL
@@ -245,7 +246,7 @@ def span_of_key(key: str) -> tuple[datetime, datetime]:
 
 def words_of(duty: Shift) -> str:
     """A duty in words."""
-    return f"{instant(duty.starts_at)} to {instant(duty.ends_at)}"
+    return f"{timezone.localtime(duty.starts_at):%a} {instant(duty.starts_at)} to {instant(duty.ends_at)}"
 
 
 class ImportForm(RotaForm):

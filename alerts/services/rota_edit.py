@@ -47,12 +47,20 @@ class RuleEntry:
 
 def add_rule(entry: RuleEntry, *, by: User, now: datetime | None = None) -> RotaRule:
     """A new rule. Raises NotAllowed or BadRota."""
+    return add_rules([entry], by=by, now=now)[0]
+
+
+def add_rules(entries: Sequence[RuleEntry], *, by: User, now: datetime | None = None) -> list[RotaRule]:
+    """New rules that only together leave no gap, in one change. Raises NotAllowed or BadRota."""
     check_manages(by)
     now = now or database_now()
+    made = []
     with changing_rota(now=now):
-        rule = _make(entry, by=by, now=now)
-        write_event(RotaEventKind.RULE_ADDED, actor=by, now=now, words=_words(rule, entry), rule=rule.pk)
-    return rule
+        for entry in entries:
+            rule = _make(entry, by=by, now=now)
+            write_event(RotaEventKind.RULE_ADDED, actor=by, now=now, words=_words(rule, entry), rule=rule.pk)
+            made.append(rule)
+    return made
 
 
 def change_rule(rule: RotaRule, entry: RuleEntry, *, by: User, now: datetime | None = None) -> RotaRule:

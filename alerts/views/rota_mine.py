@@ -33,6 +33,8 @@ from labs.clock import database_now
 from labs.views.frame import METHODS, signed_in
 from labs.zones import clinic_zone
 
+FIRST_SHOWN = 10
+
 
 @require_safe
 @page_for(SWAP)
@@ -44,12 +46,14 @@ def mine(request: HttpRequest) -> HttpResponse:
 def _mine(request: HttpRequest, form: RotaForm, *, status: int = 200, secret: str = "") -> HttpResponse:
     now, person = database_now(), signed_in(request)
     today = clinic_day(now, clinic_zone())
+    held = [(duty, key_of(duty)) for duty in duties_of(person, now=now)]
     swaps = RotaSwap.objects.filter(Q(proposer=person) | Q(other=person), state=SwapState.PROPOSED)
     context = {
         "title": "My duties",
         "form": form,
         "now": [duty for duty in duties_at(now) if duty.person == person.pk],
-        "duties": [(duty, key_of(duty)) for duty in duties_of(person, now=now)],
+        "duties": held[:FIRST_SHOWN],
+        "later": held[FIRST_SHOWN:],
         "away": RotaAbsence.objects.filter(person=person, withdrawn_at__isnull=True, last_day__gte=today),
         "swaps": swaps.select_related("proposer", "other"),
         "has_address": has_address(person),

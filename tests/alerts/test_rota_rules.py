@@ -203,7 +203,7 @@ def changes_of(name: str) -> tuple[datetime, ...]:
 @cache
 def zones_that_change() -> tuple[str, ...]:
     """Every zone whose clocks change, one for each set of changes and offsets."""
-    seen = {}
+    seen: dict[tuple[Any, ...], str] = {}
     for name in sorted(available_timezones()):
         moments = changes_of(name)
         if moments:

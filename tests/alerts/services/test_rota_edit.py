@@ -73,7 +73,7 @@ def test_a_change_that_leaves_the_running_shift_as_it_is_does_not_begin_it_anew(
 def test_two_rules_for_the_same_time_are_refused_whole_and_both_are_named() -> None:
     one = on_call_person("one")
     keep_rota(one)
-    with pytest.raises(BadRota, match="“Round the clock” and “Mornings” both name somebody"):
+    with pytest.raises(BadRota, match="“Mornings” and “Round the clock” both name somebody"):
         add_rule(rule_entry(one, name="Mornings", ends=time(12), ends_after_days=0), by=rota_lead(), now=NOW)
     assert RotaRule.objects.count() == 1
     assert RotaEvent.objects.count() == 1
