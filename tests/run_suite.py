@@ -100,6 +100,7 @@ def main() -> int:
                 folder("soak", "Soak"),
                 folder("fuzz", "Fuzz"),
                 properties(),
+                rota(),
                 api_document(),
             )
         case ["--bench"]:
