@@ -85,7 +85,7 @@ class State(StrEnum):
 
 
 # Audiences beside the groups: the person whose duty begins, and those whose duty ended then.
-INCOMING, OUTGOING = "incoming", "outgoing"
+INCOMING, OUTGOING = "incoming-on-call", "outgoing-on-call"
 
 NEEDS_SOMEBODY = (State.OPEN, State.CLEARED_UNACKED)
 

@@ -182,7 +182,7 @@ def test_a_duty_of_somebody_without_an_address_goes_to_the_others_at_once_with_a
     alert = opening(two)
     assert told(alert) == [("lead", 2), ("one", 2)]
     assert AlertEvent.objects.filter(alert=alert, kind="empty-step").exists()
-    assert Alert.objects.filter(condition_key="nobody-on-call:incoming").exists()
+    assert Alert.objects.filter(condition_key="nobody-on-call:incoming-on-call").exists()
 
 
 def test_a_duty_that_is_over_is_asked_of_nobody_any_more() -> None:
