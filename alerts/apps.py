@@ -7,6 +7,7 @@ from django.apps import AppConfig
 from django.core import checks
 
 from alerts.critical_table import TABLE_FILE, BadTable, read_table
+from alerts.holiday_calendar import check_holiday_calendar
 from alerts.library import BadPolicy, policy_file, read_policy
 
 
@@ -39,6 +40,7 @@ class AlertsConfig(AppConfig):
     name = "alerts"
 
     def ready(self) -> None:
-        """Register the checks of the policy file and of the table of critical values."""
+        """Register the checks of the policy file, the table of critical values and the holiday calendar."""
         checks.register(check_policy)
         checks.register(check_critical_values)
+        checks.register(check_holiday_calendar)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 
-from alerts.rules import LOUDEST, Kind, Plan, Step
+from alerts.rules import INCOMING, LOUDEST, OUTGOING, Kind, Plan, Step
 from alerts.storm_rules import StormLimits
 from alerts.waking import HoursPolicy, Wakes
 from alerts.waking_reader import read_budget, read_hours_policy
@@ -23,6 +23,7 @@ POLICY_FILE = Path(__file__).parent / "policy.toml"
 OWN_READERS = ("hours", "budget")
 ROLES = frozenset(
     {"nurse", "physician", "pharmacist", "physicist", "on-call", "auditor", "administrator", "canary"}
+    | {"rota-lead", INCOMING, OUTGOING}
 )
 
 

@@ -41,6 +41,7 @@ class Kind(StrEnum):
     RUNNER_STUCK = "runner-stuck"
     MAIL_LOOP = "mail-loop"
     FEED_ANOMALY = "feed-anomaly"
+    HAND_OVER = "hand-over"
 
 
 # The kinds a later decision on the same course can put an end to.
@@ -72,6 +73,7 @@ WATCH_KINDS = (
     Kind.RUNNER_STUCK,
     Kind.MAIL_LOOP,
     Kind.FEED_ANOMALY,
+    Kind.HAND_OVER,
 )
 # Only a person who says how the value was passed on ends these; no cause that is gone, no other act.
 READ_BACK_KINDS = (Kind.CRITICAL_VALUE,)
@@ -96,6 +98,9 @@ class State(StrEnum):
     CLEARED_UNACKED = "cleared_unacked"
     CLOSED = "closed"
 
+
+# Audiences beside the groups: the person whose duty begins, and those whose duty ended then.
+INCOMING, OUTGOING = "incoming-on-call", "outgoing-on-call"
 
 NEEDS_SOMEBODY = (State.OPEN, State.CLEARED_UNACKED)
 # Severities count from 1, the worst.

@@ -31,6 +31,9 @@ class WatchLimits:
     results_every_minutes: int
     recall_answer_minutes: int
     incident_near_days: int
+    rota_look_ahead_days: int
+    rota_gap_worse_hours: int
+    rota_gaps_told_singly: int
     canary_every_minutes: int
     canary_limit_minutes: int
     canary_silent_minutes: int
@@ -54,6 +57,8 @@ class WatchLimits:
             found.append("runner_stuck_seconds must be at least 60: a runner's round takes its time.")
         if self.canary_silent_minutes >= 70:
             found.append("canary_silent_minutes must stay below the 70 minutes of the safety case.")
+        if self.rota_gap_worse_hours >= self.rota_look_ahead_days * 24:
+            found.append("rota_gap_worse_hours must be less than the days of rota_look_ahead_days.")
         return found
 
 

@@ -60,6 +60,7 @@ APPEND_ONLY = (
     "alerts.CriticalFinding",
     "alerts.ReadBack",
     "alerts.DeliveryReport",
+    "alerts.RotaEvent",
 )
 # Written before the attempt, finished once after it, then never touched again.
 ONE_FINISH = ("alerts.DeliveryAttempt",)

@@ -32,6 +32,10 @@ _ALERTS = (
     ("Deliveries", "outgoing_mail", "admin:alerts_deliveryattempt_changelist", "alerts.view_deliveryattempt"),
     ("Returned mail", "reply_all", "admin:alerts_deliveryreport_changelist", "alerts.view_deliveryreport"),
 )
+_ROTA = (
+    ("On call", "calendar_month", "alerts:rota", "alerts.view_rotashift"),
+    ("My duties", "work_history", "alerts:rota_mine", "alerts.swap_duty"),
+)
 _PROTOCOLS = (("Protocols", "rule", "courses:protocols", "courses.view_protocolapproval"),)
 _PEOPLE = (
     ("Users", "group", "admin:auth_user_changelist", "auth.view_user"),
@@ -61,7 +65,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         {"title": "", "items": [today]},
         {"title": "Patients", "items": _allowed(request, patients)},
         {"title": "Laboratory", "items": _allowed(request, _LABORATORY)},
-        {"title": "Alerts", "items": _allowed(request, (*_ALERTS, *_mail()))},
+        {"title": "Alerts", "items": _allowed(request, (*_ALERTS, *_ROTA, *_mail()))},
         {"title": "Protocols", "items": _allowed(request, _PROTOCOLS)},
         {"title": "Administration", "items": _allowed(request, _PEOPLE)},
     ]

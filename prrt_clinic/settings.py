@@ -86,6 +86,8 @@ except (ZoneInfoNotFoundError, ValueError, OSError) as error:
     raise ImproperlyConfigured(
         f"CLINIC_TIME_ZONE is {CLINIC_TIME_ZONE!r}; use an IANA name such as Europe/Berlin."
     ) from error
+# Whose public holidays the on-call rota knows: a country, or a country and its region. Checked at the start.
+HOLIDAY_CALENDAR = env.str("HOLIDAY_CALENDAR", default="")
 
 # --- Doors -----------------------------------------------------------------------------------
 

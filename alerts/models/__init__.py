@@ -9,21 +9,34 @@ from alerts.models.notification import DeliveryAttempt, Notification
 from alerts.models.push_address import PushAddress
 from alerts.models.read_back import ReadBack, ReadBackOutcome
 from alerts.models.report import DeliveryReport
+from alerts.models.rota import LocalHoliday, Rota, RotaAbsence, RotaEvent, RotaRule, RotaShift, RotaTurn
+from alerts.models.rota_changes import CalendarAddress, RotaImport, RotaOverride, RotaSwap
 from alerts.models.triage import Triage
 
 __all__ = [
     "Acknowledgement",
     "Alert",
     "AlertEvent",
+    "CalendarAddress",
     "CanaryRun",
     "CriticalFinding",
     "DeliveryAttempt",
     "DeliveryReport",
     "Heartbeat",
     "Line",
+    "LocalHoliday",
     "Notification",
     "PushAddress",
     "ReadBack",
     "ReadBackOutcome",
+    "Rota",
+    "RotaAbsence",
+    "RotaEvent",
+    "RotaImport",
+    "RotaOverride",
+    "RotaRule",
+    "RotaShift",
+    "RotaSwap",
+    "RotaTurn",
     "Triage",
 ]

@@ -36,7 +36,12 @@ def may_read(person: User | AnonymousUser, alert: Alert) -> bool:
 
 
 def may_acknowledge(person: User | AnonymousUser, alert: Alert) -> bool:
-    """Whether somebody may take an alert over; some kinds also with the right of those they concern."""
+    """Whether somebody may take an alert over; some kinds also with the right of those they concern.
+
+    What opens a duty is answered by whoever's duty it is; by others only once they have been told as well.
+    """
+    if alert.kind == Kind.HAND_OVER and alert.step <= 1:
+        return person.pk == alert.person_id
     if person.has_perm("alerts.acknowledge_alert"):
         return True
     if alert.kind in RECALL_KINDS and person.has_perm("alerts.acknowledge_recall_alert"):

@@ -14,6 +14,7 @@ from alerts.services.watch_feeds import watch_codes, watch_quarantine, watch_sil
 from alerts.services.watch_limits import watch_limits
 from alerts.services.watch_mail import watch_mail
 from alerts.services.watch_panels import watch_panels
+from alerts.services.watch_rota import watch_hand_over, watch_rota
 from alerts.services.watch_runners import watch_runners
 from alerts.services.watch_storm import watch_storm
 from alerts.services.watch_treatment import watch_deviations, watch_incidents, watch_recalls
@@ -37,10 +38,11 @@ EVERY_TIME: tuple[Look, ...] = (
     watch_incidents,
     watch_runners,
     watch_storm,
+    watch_hand_over,
     run_canary,
     watch_canary,
 )
-IN_TURN: tuple[Look, ...] = (watch_panels, watch_units, watch_limits)
+IN_TURN: tuple[Look, ...] = (watch_panels, watch_units, watch_limits, watch_rota)
 
 
 class WatchFailed(Exception):

@@ -82,11 +82,6 @@ WATCH_WORDS: Mapping[str, tuple[str, str]] = {
         "Read which limit, and bring the case to a physician in time to decide. The alert ends by itself "
         "when the limit is no longer near.",
     ),
-    Kind.ROTA_GAP: (
-        "There is a time ahead for which nobody is on call.",
-        "Open the rota and give the gap to somebody with an e-mail address. The alert ends by itself when "
-        "every hour is covered.",
-    ),
     Kind.MAIL_LOOP: (
         "No mail has left this service for minutes.",
         "Nobody reads of alerts in a mailbox now: look at the list of alerts itself, and tell those on call "
@@ -110,6 +105,17 @@ WATCH_WORDS: Mapping[str, tuple[str, str]] = {
         "Look at a few of them: a wrong unit, old results sent again, or a fault of this service may stand "
         "behind all. Ask the laboratory. Each of these alerts counts as real until somebody has looked: "
         "acknowledge them one by one.",
+    ),
+    Kind.ROTA_GAP: (
+        "The on-call rota names nobody, or somebody who could not be told.",
+        "Open the rota: put somebody on call for that time, or mend what keeps the person from being told. "
+        "Until then everybody with the on-call role is told of alerts. The alert ends by itself once it is "
+        "mended.",
+    ),
+    Kind.HAND_OVER: (
+        "A duty has begun: say that you are there.",
+        "Acknowledge. That shows that mails of this service reach whoever is on call now. If the duty is not "
+        "yours, tell whoever leads the rota. Unanswered, it goes to the person before and to the lead.",
     ),
 }
 
@@ -241,6 +247,17 @@ def _anomaly(about: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
+def _rota(about: Mapping[str, Any]) -> Iterator[str]:
+    span = f"from {instant(about['starts_at'])} to {instant(about['ends_at'])}"
+    yield f"The person named below {about['why']}: on call {span}." if "why" in about else f"Nobody: {span}."
+    if about["items"] > 1:
+        yield f"That is the first of {about['items']} such times."
+
+
+def _hand_over(about: Mapping[str, Any]) -> Iterator[str]:
+    yield f"On call from {instant(about['starts_at'])} to {instant(about['ends_at'])}."
+
+
 _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.FEED_SILENT: _silent,
     Kind.UNMAPPED_CODE: _unmapped,
@@ -258,4 +275,6 @@ _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.INVARIANT_BROKEN: _rule_broken,
     Kind.RUNNER_STUCK: _stuck,
     Kind.FEED_ANOMALY: _anomaly,
+    Kind.ROTA_GAP: _rota,
+    Kind.HAND_OVER: _hand_over,
 }

@@ -58,6 +58,7 @@ def test_only_what_shows_no_patient_is_technical() -> None:
         Kind.RUNNER_STUCK,
         Kind.MAIL_LOOP,
         Kind.FEED_ANOMALY,
+        Kind.HAND_OVER,
     }
 
 

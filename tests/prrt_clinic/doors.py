@@ -76,8 +76,8 @@ class World:
         values = {}
         for name in door.takes:
             values[name] = self.things.get(f"{door.name}.{name}", self.things.get(name))
-            if stranger and (name.endswith("id") or name == "key"):
-                values[name] = uuid4()
+            if stranger and (name.endswith("id") or name in {"key", "secret"}):
+                values[name] = 10**9 if isinstance(values[name], int) else uuid4()
         return reverse(door.name, kwargs=values)
 
 

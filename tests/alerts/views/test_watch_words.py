@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.test import Client
 from django.utils.html import escape
@@ -88,7 +89,6 @@ ABOUT: dict[Kind, tuple[dict[str, Any], list[str]]] = {
         {"limit": "delay", "stops_on": "2026-05-20"},
         ["unless it resolves, the course stops on Wed 20 May 2026."],
     ),
-    Kind.ROTA_GAP: ({}, []),
     Kind.INVARIANT_BROKEN: ({}, []),
     Kind.RUNNER_STUCK: ({}, []),
     Kind.MAIL_LOOP: ({"since": SINCE}, ["Tried in vain since 4 May 2026 10:00 CEST."]),
@@ -96,12 +96,21 @@ ABOUT: dict[Kind, tuple[dict[str, Any], list[str]]] = {
         {"source": "central-lab", "alerts": 31, "minutes": 10, "since": SINCE},
         ["central-lab: 31 new alerts within 10 minutes, from 4 May 2026 10:00 CEST on."],
     ),
+    Kind.ROTA_GAP: (
+        {"starts_at": SINCE, "ends_at": SINCE, "items": 2, "why": "is away"},
+        ["The person named below is away: on call from 4 May 2026", "That is the first of 2 such times."],
+    ),
+    Kind.HAND_OVER: (
+        {"starts_at": SINCE, "ends_at": SINCE},
+        ["On call from 4 May 2026 10:00 CEST to 4 May 2026 10:00 CEST."],
+    ),
 }
 
 
-def raised(kind: Kind, about: dict[str, Any]) -> Alert:
+def raised(kind: Kind, about: dict[str, Any], *, person: User | None = None) -> Alert:
+    subject = Subject(about=about, person=person)
     with transaction.atomic():
-        alert = raise_alert(kind=kind, condition_key=f"{kind.value}:x", subject=Subject(about=about), now=NOW)
+        alert = raise_alert(kind=kind, condition_key=f"{kind.value}:x", subject=subject, now=NOW)
         take_due_step(alert, now=NOW)
     return alert
 
@@ -117,7 +126,7 @@ def test_the_page_says_what_it_is_about_and_the_mail_does_not(
 ) -> None:
     person = make_person("all", "administrator", "nurse", "on-call", "pharmacist", "physician", "physicist")
     about, sentences = ABOUT[kind]
-    alert = raised(kind, about)
+    alert = raised(kind, about, person=person if kind == Kind.HAND_OVER else None)
     client.force_login(person)
     page = client.get(f"/alerts/{alert.public_id}").content.decode()
     assert escape(WATCH_WORDS[kind][0]) in page
