@@ -3,11 +3,12 @@
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from alerts.act_rules import ActLimits
 from alerts.rules import Kind, Plan, Step
 from alerts.watch_rules import WatchLimits
 
@@ -55,6 +56,7 @@ class Policy:
     words: Mapping[int, str]
     kinds: Mapping[Kind, KindPolicy]
     watch: WatchLimits
+    acts: ActLimits
 
 
 @cache
@@ -104,7 +106,9 @@ class _Reader:
 
     def policy(self, data: Mapping[str, Any]) -> Policy:
         """The whole file."""
-        self._keys(data, {"version", "approved_by", "severity", "ladder", "kind", "watch"}, "the file")
+        self._keys(
+            data, {"version", "approved_by", "severity", "ladder", "kind", "watch", "acts"}, "the file"
+        )
         words = self._rows(data, "severity", "level", self._word)
         ladders = self._rows(data, "ladder", "id", self._plan)
         kinds = self._rows(data, "kind", "id", lambda row: self._kind(row, words=words, ladders=ladders))
@@ -113,11 +117,14 @@ class _Reader:
         for level in sorted({1, 2, 3} - set(words)):
             self.faults.append(f"severity {level} has no word.")
         watch = self._watch(data.get("watch"))
+        acts = self._acts(data.get("acts"))
         version = self._text(data, "version", "the file")
         approved_by = self._text(data, "approved_by", "the file")
-        if self.faults or watch is None:
+        if self.faults or watch is None or acts is None:
             raise BadPolicy([f"policy.toml: {fault}" for fault in self.faults])
-        return Policy(version=version, approved_by=approved_by, words=words, kinds=kinds, watch=watch)
+        return Policy(
+            version=version, approved_by=approved_by, words=words, kinds=kinds, watch=watch, acts=acts
+        )
 
     def _watch(self, row: Any) -> WatchLimits | None:
         """The limits of silence: whole numbers above zero that fit together."""
@@ -136,6 +143,41 @@ class _Reader:
         limits = WatchLimits(**{name: row[name] for name in names})
         self.faults += [f"watch: {fault}" for fault in limits.faults()]
         return limits
+
+    def _acts(self, row: Any) -> ActLimits | None:
+        """What people may do by hand: whole numbers, times of day written "08:00", groups."""
+        if not isinstance(row, dict):
+            self.faults.append("[acts] is missing.")
+            return None
+        before = len(self.faults)
+        names = {each.name for each in fields(ActLimits)}
+        self._keys(row, names | {"source"}, "acts")
+        self._text(row, "source", "acts")
+        found: dict[str, Any] = {}
+        for name in sorted(names & row.keys()):
+            value = row[name]
+            if name == "suppression_tells":
+                if not isinstance(value, list) or not value or not set(map(str, value)) <= ROLES:
+                    self.faults.append(f"acts: {name} must name groups of this service.")
+                    continue
+                value = tuple(value)
+            elif name.startswith("working_"):
+                value = self._time_of_day(value, name)
+            elif type(value) is not int or value < 1:
+                self.faults.append(f"acts: {name} must be a whole number above zero.")
+            found[name] = value
+        if len(self.faults) > before:
+            return None
+        limits = ActLimits(**found)
+        self.faults += [f"acts: {fault}" for fault in limits.faults()]
+        return limits
+
+    def _time_of_day(self, value: Any, name: str) -> time | None:
+        try:
+            return datetime.strptime(value, "%H:%M").time()  # noqa: DTZ007  # a time of day has no zone
+        except (TypeError, ValueError):
+            self.faults.append(f'acts: {name} must be a time of day such as "08:00".')
+            return None
 
     def _rows(
         self, data: Mapping[str, Any], table: str, key: str, read: Callable[[Mapping[str, Any]], Any]

@@ -161,6 +161,10 @@ class EventKind(models.TextChoices):
     REFUSED = "refused", "Mail refused for good"
     VIEWED = "viewed", "Viewed"
     ACKNOWLEDGED = "acknowledged", "Acknowledged"
+    HANDED_OVER = "handed-over", "Handed over"
+    ESCALATED = "escalated", "Escalated by hand"
+    SUPPRESSED = "suppressed", "Silenced for a time"
+    CALLED = "called", "Somebody was called"
 
 
 # What a page that is about to be acknowledged must have shown.

@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -109,27 +109,34 @@ def _tell(alert: Alert, due: Due, *, now: datetime) -> bool:
     people = people_for(due.audience)
     if not people:
         return False
+    owe_mails(alert, people, loop=due.loop, step=due.step, escalates_at=due.next_step_at, now=now)
+    people_told = [person.pk for person in people]
+    note(alert, EventKind.STEP, now=now, detail={**_audience(due), "people": people_told})
+    return True
+
+
+def owe_mails(
+    alert: Alert, people: Sequence[User], *, loop: int, step: int, escalates_at: datetime, now: datetime
+) -> None:
+    """Owe each of these people one mail about the alert; step 0 is that of a person's own act."""
     withdraw_mails(alert, now=now, people=people)
     Notification.objects.bulk_create(
         [
             Notification(
                 alert=alert,
-                loop=due.loop,
-                step=due.step,
+                loop=loop,
+                step=step,
                 person=person,
                 endpoint=person.email,
                 next_attempt_at=now,
                 message_id=f"<{secrets.token_hex(16)}@{mail_domain()}>",
                 message_date=now,
-                escalates_at=due.next_step_at,
+                escalates_at=escalates_at,
             )
             for person in people
         ],
         ignore_conflicts=True,
     )
-    people_told = [person.pk for person in people]
-    note(alert, EventKind.STEP, now=now, detail={**_audience(due), "people": people_told})
-    return True
 
 
 def _audience(due: Due) -> dict[str, Any]:
