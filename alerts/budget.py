@@ -1,9 +1,10 @@
 """The alert budget of each rule: how many it raised, what they led to, and how soon somebody had them."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 from django.db.models import Min
 
@@ -11,11 +12,13 @@ from alerts.act_rules import ACTED_ON, ClosingOutcome, is_beyond_budget, nearest
 from alerts.library import policy
 from alerts.models import Acknowledgement, Alert, AlertEvent, Closing
 from alerts.models.alert import EventKind
-from alerts.rules import DECISION_KINDS
+from alerts.rules import DECISION_KINDS, ActingRule, strongest_rule
 from labs.clinic_days import add_days, start_of_day
 from labs.formats.csv_write import write_table
 from labs.zones import clinic_zone
 
+# Kind, course and cycle stand before the rule in what names a condition.
+_BEFORE_RULE = 3
 HEADER = (
     "rule",
     "kind",
@@ -96,8 +99,9 @@ def budget(*, first: date, last: date) -> tuple[RuleBudget, ...]:
     of_alert: dict[int, tuple[str, str]] = {}
     raised: dict[int, datetime] = {}
     tallies: dict[tuple[str, str], _Tally] = defaultdict(_Tally)
-    for pk, kind, key, at in rows.values_list("pk", "kind", "condition_key", "raised_at").order_by("pk"):
-        of_alert[pk], raised[pk] = (_rule(kind, key), kind), at
+    facts = rows.values_list("pk", "kind", "condition_key", "decision__answer", "raised_at").order_by("pk")
+    for pk, kind, key, answer, at in facts.iterator():
+        of_alert[pk], raised[pk] = (_rule(kind, key, answer), kind), at
         tally = tallies[of_alert[pk]]
         tally.raised += 1
         tally.out_of_hours += not limits.is_working_time(at.astimezone(zone))
@@ -118,9 +122,19 @@ def as_csv(lines: Iterable[RuleBudget]) -> str:
     return write_table(HEADER, (line.cells() for line in lines))
 
 
-def _rule(kind: str, key: str) -> str:
-    """The rule an alert came from: the last part of its condition, or its kind where no rule raised it."""
-    return key.rsplit(":", 1)[-1] if kind in DECISION_KINDS and ":" in key else kind
+def _rule(kind: str, key: str, answer: Mapping[str, Any] | None) -> str:
+    """The rule an alert came from: as its condition names it, else the one that weighs most in its decision.
+
+    Its kind where no rule raised it.
+    """
+    if kind not in DECISION_KINDS:
+        return kind
+    named = key.split(":", _BEFORE_RULE)
+    if len(named) > _BEFORE_RULE:
+        return named[-1]
+    reasons = (answer or {}).get("reasons", [])
+    acting = tuple(ActingRule(rule=str(each["rule"]), action=str(each["action"])) for each in reasons)
+    return strongest_rule(acting) if acting else kind
 
 
 def _line(rule: str, kind: str, tally: _Tally) -> RuleBudget:

@@ -189,10 +189,10 @@ def _of_ladders(ladders: Iterable[Ladder]) -> Iterable[str]:
     for ladder in ladders:
         kinds = ", ".join(kind.replace("-", " ") for kind in ladder.kinds)
         if ladder.reaches_nobody:
-            yield f"Nobody at all would be told of a {ladder.word} alert ({kinds})."
+            yield f"Nobody at all would be told of what is {ladder.word} ({kinds})."
         elif ladder.begins_empty:
             roles = ", ".join(ladder.rungs[0].roles)
-            yield f"The first step of a {ladder.word} alert ({kinds}) is empty: nobody in {roles}."
+            yield f"The first step for what is {ladder.word} ({kinds}) is empty: nobody in {roles}."
 
 
 def _of_mail(now: datetime) -> Iterable[str]:

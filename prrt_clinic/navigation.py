@@ -84,7 +84,12 @@ def _mail() -> tuple[Entry, ...]:
 
 def _allowed(request: HttpRequest, entries: tuple[Entry, ...]) -> list[Item]:
     return [
-        {"title": title, "icon": icon, "link": reverse(address)}
+        {"title": title, "icon": icon, "link": reverse(address), **_marked(request, address)}
         for title, icon, address, right in entries
         if any(request.user.has_perm(each) for each in right.split())
     ]
+
+
+def _marked(request: HttpRequest, address: str) -> Item:
+    """The inbox lies above the other pages of alerts, so it is marked on its own page alone."""
+    return {"active": request.path == reverse(address)} if address == "alerts:inbox" else {}

@@ -60,6 +60,12 @@ def test_a_rules_alerts_are_counted_with_what_they_led_to() -> None:
     assert not found.beyond
 
 
+def test_where_the_condition_names_no_rule_the_one_that_weighs_most_in_the_decision_counts() -> None:
+    make_staff()
+    make_alert()
+    assert line("DM-PLT").kind == "delay"
+
+
 @pytest.mark.parametrize(
     ("at", "out"),
     [

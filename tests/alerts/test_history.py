@@ -127,7 +127,7 @@ def test_no_row_of_the_record_is_changed_or_taken_out() -> None:
     record_contacts(patient=course.patient, details={"telephone": "+49 30 1"}, by=nurse, seen=None, now=NOW)
     for model in (AlertEvent, HandOver, Suppression, Closing, ReachRecord, ContactDetails):
         assert model.objects.exists(), model
-        for act in (lambda rows: rows.update(pk=-1), lambda rows: rows.delete()):
+        for act in (lambda rows: rows.update(id=-1), lambda rows: rows.delete()):
             with pytest.raises(DatabaseError), transaction.atomic():
                 act(model.objects.filter(pk=model.objects.first().pk))
 

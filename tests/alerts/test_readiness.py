@@ -64,13 +64,13 @@ def test_an_empty_role_no_address_and_a_closed_account_are_named(staffed: dict[s
         "1 active with no e-mail address.",
         "1 whose account is closed.",
     )
-    assert any("first step of a critical alert" in fault and "on-call" in fault for fault in ready.faults)
+    assert any("first step for what is critical" in fault and "on-call" in fault for fault in ready.faults)
 
 
 def test_where_a_whole_ladder_is_empty_nobody_at_all_would_be_told() -> None:
     make_person("only", "pharmacist")
     faults = readiness(now=NOW).faults
-    assert any(fault.startswith("Nobody at all would be told of a critical alert") for fault in faults)
+    assert any(fault.startswith("Nobody at all would be told of what is critical") for fault in faults)
 
 
 def test_runners_that_are_stale_or_never_lived_are_named(staffed: dict[str, User]) -> None:

@@ -1,5 +1,6 @@
 """Calls about an alert: whom, how each ended, and nothing else."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -33,7 +34,7 @@ def test_a_call_is_kept_with_its_outcome_and_changes_nothing_else(kind: Kind, ou
 def test_the_same_form_sent_twice_is_one_call_and_another_persons_key_is_refused() -> None:
     nurse, other = make_person("nora", "nurse"), make_person("olga", "nurse")
     alert, key = make_alert(), uuid4()
-    call = {"alert": alert, "key": key, "whom": "ward", "outcome": "reached", "now": NOW}
+    call: dict[str, Any] = {"alert": alert, "key": key, "whom": "ward", "outcome": "reached", "now": NOW}
     first = record_call(person=nurse, **call)
     assert record_call(person=nurse, **call) == first
     with pytest.raises(ActRefused, match="another call"):
