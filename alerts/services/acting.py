@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser, User
+from django.db import transaction
 
 from alerts.models import Alert
 from alerts.models.alert import MUST_BE_SEEN, EventKind
 from alerts.rules import State
 from alerts.services.acknowledging import AlertHasChanged, MayNotAcknowledge, may_acknowledge
+from alerts.signals import mails_owed
 from labs.services.authority import seen_letters, stated
 
 # After any of these, a page made before shows another alert than the one that stands.
@@ -73,3 +75,8 @@ def begin_round(alert: Alert) -> None:
     """Nobody has it any more: the next round begins, from the step that was taken last."""
     alert.loop += 1
     alert.acked_at = alert.acked_by = alert.ack_due_at = None
+
+
+def send_soon() -> None:
+    """Somebody waits for the mails of this act: once it is committed, ask that they leave at once."""
+    transaction.on_commit(lambda: mails_owed.send(sender=None))

@@ -8,7 +8,7 @@ from django.db import transaction
 from alerts.models import Alert, AlertEvent
 from alerts.models.alert import EventKind
 from alerts.rules import State
-from alerts.services.acting import SeenAlert, begin_round, check_may, check_seen, lock, why
+from alerts.services.acting import SeenAlert, begin_round, check_may, check_seen, lock, send_soon, why
 from alerts.services.escalation import take_due_step
 from alerts.services.raising import move, note
 from labs.clock import database_now
@@ -40,6 +40,7 @@ def escalate_now(
         detail = {"reason": said, "seen_event": seen.event}
         note(locked, EventKind.ESCALATED, now=now, actor=person, detail=detail)
         take_due_step(locked, now=now)
+        send_soon()
     return True
 
 

@@ -20,6 +20,7 @@ from alerts.services.acting import (
     check_may,
     check_seen,
     lock,
+    send_soon,
 )
 from alerts.services.escalation import owe_mails
 from alerts.services.raising import move, note, withdraw_mails
@@ -107,4 +108,5 @@ def _do(alert: Alert, *, person: User, to: User, seen: SeenAlert, text: str, now
     owe_mails(alert, [to], loop=alert.loop, step=0, escalates_at=take_by, now=now)
     detail = {"hand_over": made.pk, "people": [to.pk], "step": 0, "loop": alert.loop}
     note(alert, EventKind.HANDED_OVER, now=now, actor=person, detail=detail)
+    send_soon()
     return made

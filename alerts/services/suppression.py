@@ -12,7 +12,16 @@ from alerts.library import policy
 from alerts.models import Alert, Suppression
 from alerts.models.alert import EventKind
 from alerts.rules import NEEDS_SOMEBODY, Kind
-from alerts.services.acting import ActRefused, MayNotAct, SeenAlert, begin_round, check_seen, lock, why
+from alerts.services.acting import (
+    ActRefused,
+    MayNotAct,
+    SeenAlert,
+    begin_round,
+    check_seen,
+    lock,
+    send_soon,
+    why,
+)
 from alerts.services.escalation import owe_mails, people_for
 from alerts.services.raising import note, withdraw_mails
 from labs.clock import database_now
@@ -145,4 +154,5 @@ def _do(
         "loop": alert.loop,
     }
     note(alert, EventKind.SUPPRESSED, now=now, actor=person, detail=detail)
+    send_soon()
     return made

@@ -97,7 +97,7 @@ def test_an_alert_goes_from_the_inbox_through_a_hand_over_to_closed(
         tab.page.get_by_role("button", name="Acknowledge: I take this over").click()
         open_act(tab, "Say what came of it, and close")
         tab.page.get_by_label("What came of it").select_option(label="The cycle is delayed")
-        tab.page.get_by_label("Why", exact=True).fill("Platelets are low.")
+        tab.page.get_by_role("textbox", name="Why").fill("Platelets are low.")
         tab.page.get_by_role("button", name="Close the alert").click()
         tab.page.get_by_text("by Dora Test: The cycle is delayed").wait_for()
         tab.assert_clean()
@@ -157,3 +157,21 @@ def test_a_page_that_is_no_longer_true_shows_both_versions(
         tab.page.get_by_role("row", name="Who has it").get_by_text("Dora Test").wait_for()
         overhang = tab.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert overhang <= 0
+
+
+@pytest.mark.hazard("HZ-70")
+def test_a_browser_that_only_opens_the_mails_link_changes_nothing_with_or_without_a_log_in(
+    address: str, alert: Alert
+) -> None:
+    before = Alert.objects.filter(pk=alert.pk).values().get()
+    with chromium(address, width=PHONE, height=844) as tab:
+        tab.open(f"/alerts/{alert.public_id}")
+        tab.page.get_by_role("heading", name="Log in").wait_for()
+        tab.log_in("nora")
+        tab.open(f"/alerts/{alert.public_id}")
+        # Every script has run, and whatever could act by itself has had its time.
+        tab.page.wait_for_load_state("networkidle")
+        tab.page.wait_for_timeout(3000)
+    assert Alert.objects.filter(pk=alert.pk).values().get() == before
+    assert set(alert.events.exclude(kind="viewed").values_list("kind", flat=True)) == {"raised", "step"}
+    assert alert.events.filter(kind="viewed").count() == 1

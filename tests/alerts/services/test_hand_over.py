@@ -11,6 +11,7 @@ from alerts.services.acting import ActRefused, MayNotAct
 from alerts.services.dispatch import dispatch_due
 from alerts.services.escalation import run_due_steps
 from alerts.services.hand_over import hand_over, who_can_take
+from alerts.signals import mails_owed
 from tests.builders_acts import seen, take
 from tests.builders_alerts import NOW, make_alert, make_person
 from tests.smtp_server import SmtpServer
@@ -36,6 +37,23 @@ def test_the_named_person_is_mailed_at_once_by_the_real_path_and_nobody_else(smt
     assert (mail.person, mail.endpoint, mail.state) == (bela, "bela@clinic.example", "accepted")
     event = alert.events.get(kind="handed-over")
     assert (event.actor, event.detail["people"]) == (anna, [bela.pk])
+
+
+def test_its_mail_is_asked_for_as_soon_as_it_is_committed(django_capture_on_commit_callbacks) -> None:
+    anna, bela = make_person("anna", "on-call"), make_person("bela", "physician")
+    alert, asked = make_alert(), []
+
+    def heard(**_: object) -> None:
+        asked.append(HandOver.objects.count())
+
+    mails_owed.connect(heard)
+    try:
+        with django_capture_on_commit_callbacks(execute=True):
+            hand_over(alert=alert, person=anna, to=bela, seen=seen(alert), now=LATER)
+            assert asked == []
+    finally:
+        mails_owed.disconnect(heard)
+    assert asked == [1]
 
 
 def test_taken_in_time_nobody_else_is_told() -> None:
