@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 
+from alerts.act_rules import ActLimits
 from alerts.rules import INCOMING, LOUDEST, OUTGOING, Kind, Plan, Step
 from alerts.storm_rules import StormLimits
 from alerts.waking import HoursPolicy, Wakes
@@ -66,6 +67,7 @@ class Policy:
     words: Mapping[int, str]
     kinds: Mapping[Kind, KindPolicy]
     watch: WatchLimits
+    acts: ActLimits
     storm: StormLimits
     hours: HoursPolicy
     # How many mails outside the hours a week may bring to the whole clinic.
@@ -133,7 +135,7 @@ class _Reader:
         """The whole file."""
         self._keys(
             data,
-            {"version", "approved_by", "severity", "ladder", "kind", "watch", "storm", *OWN_READERS},
+            {"version", "approved_by", "severity", "ladder", "kind", "watch", "storm", "acts", *OWN_READERS},
             "the file",
         )
         words = self._rows(data, "severity", "level", self._word)
@@ -145,11 +147,12 @@ class _Reader:
             self.faults.append(f"severity {level} has no word.")
         watch = self._limits(data.get("watch"), "watch", WatchLimits)
         storm = self._limits(data.get("storm"), "storm", StormLimits)
+        acts = self._acts(data.get("acts"))
         hours = read_hours_policy(data.get("hours"), self.faults)
         mails = read_budget(data.get("budget"), self.faults)
         version = self._text(data, "version", "the file")
         approved_by = self._text(data, "approved_by", "the file")
-        if self.faults or watch is None or storm is None or hours is None:
+        if self.faults or watch is None or storm is None or acts is None or hours is None:
             raise BadPolicy([f"policy.toml: {fault}" for fault in self.faults])
         return Policy(
             version=version,
@@ -158,6 +161,7 @@ class _Reader:
             kinds=kinds,
             watch=watch,
             storm=storm,
+            acts=acts,
             hours=hours,
             out_of_hours_mails_per_week=mails,
         )
@@ -179,6 +183,32 @@ class _Reader:
         found = limits(**{name: row[name] for name in names})
         self.faults += [f"{table}: {fault}" for fault in found.faults()]
         return found
+
+    def _acts(self, row: Any) -> ActLimits | None:
+        """What people may do by hand: whole numbers, and groups."""
+        if not isinstance(row, dict):
+            self.faults.append("[acts] is missing.")
+            return None
+        before = len(self.faults)
+        names = {each.name for each in fields(ActLimits)}
+        self._keys(row, names | {"source"}, "acts")
+        self._text(row, "source", "acts")
+        found: dict[str, Any] = {}
+        for name in sorted(names & row.keys()):
+            value = row[name]
+            if name == "suppression_tells":
+                if not isinstance(value, list) or not value or not set(map(str, value)) <= ROLES:
+                    self.faults.append(f"acts: {name} must name groups of this service.")
+                    continue
+                value = tuple(value)
+            elif type(value) is not int or value < 1:
+                self.faults.append(f"acts: {name} must be a whole number above zero.")
+            found[name] = value
+        if len(self.faults) > before:
+            return None
+        limits = ActLimits(**found)
+        self.faults += [f"acts: {fault}" for fault in limits.faults()]
+        return limits
 
     def _rows(
         self, data: Mapping[str, Any], table: str, key: str, read: Callable[[Mapping[str, Any]], Any]

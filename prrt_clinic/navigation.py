@@ -6,10 +6,12 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
+from alerts.inbox import RIGHTS
+
 Item = dict[str, Any]
 Entry = tuple[str, str, str, str]
 
-# Title, icon, address, and the right without which the entry does not exist.
+# Title, icon, address, and the right without which the entry does not exist; of several, any.
 _COURSES = ("Courses", "event_repeat", "admin:courses_course_changelist", "courses.view_course")
 _ORDERS = ("Orders", "assignment", "admin:courses_order_changelist", "courses.view_order")
 _PHARMACY = ("Pharmacy", "local_pharmacy", "courses:pharmacy", "courses.handle_order")
@@ -26,10 +28,19 @@ _LABORATORY = (
     ("Try a sample", "science", "labs:sample", "labs.try_sample"),
     ("Expected traffic", "schedule", "admin:labs_expectedtraffic_changelist", "labs.view_expectedtraffic"),
 )
+# Whoever could take over some kind of alert finds those in the inbox.
+_READS_ALERTS = " ".join(RIGHTS)
 _ALERTS = (
-    ("Alerts", "notifications", "admin:alerts_alert_changelist", "alerts.view_alert"),
+    ("Alerts", "notifications", "alerts:inbox", _READS_ALERTS),
+    (
+        "Who would be told",
+        "campaign",
+        "alerts:readiness",
+        "alerts.view_alert alerts.acknowledge_technical_alert",
+    ),
+    ("Alert budget", "query_stats", "alerts:budget", "alerts.view_alert"),
     ("Trials of the line", "route", "admin:alerts_canaryrun_changelist", "alerts.view_canaryrun"),
-    ("Deliveries", "outgoing_mail", "admin:alerts_deliveryattempt_changelist", "alerts.view_deliveryattempt"),
+    ("Deliveries", "outgoing_mail", "alerts:deliveries", "alerts.view_deliveryattempt"),
     ("Returned mail", "reply_all", "admin:alerts_deliveryreport_changelist", "alerts.view_deliveryreport"),
 )
 _ROTA = (
@@ -81,7 +92,12 @@ def _mail() -> tuple[Entry, ...]:
 
 def _allowed(request: HttpRequest, entries: tuple[Entry, ...]) -> list[Item]:
     return [
-        {"title": title, "icon": icon, "link": reverse(address)}
+        {"title": title, "icon": icon, "link": reverse(address), **_marked(request, address)}
         for title, icon, address, right in entries
-        if request.user.has_perm(right)
+        if any(request.user.has_perm(each) for each in right.split())
     ]
+
+
+def _marked(request: HttpRequest, address: str) -> Item:
+    """The inbox lies above the other pages of alerts, so it is marked on its own page alone."""
+    return {"active": request.path == reverse(address)} if address == "alerts:inbox" else {}

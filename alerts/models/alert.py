@@ -165,6 +165,10 @@ class EventKind(models.TextChoices):
     REARMED = "rearmed", "Not decided in time, opened again"
     READ_BACK = "read-back", "Passed on"
     NOT_REACHED = "not-reached", "Nobody reached"
+    HANDED_OVER = "handed-over", "Handed over"
+    ESCALATED = "escalated", "Escalated by hand"
+    SUPPRESSED = "suppressed", "Silenced for a time"
+    CALLED = "called", "Somebody was called"
 
 
 # What a page that is about to be acknowledged must have shown.

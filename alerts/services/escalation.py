@@ -15,7 +15,7 @@ from alerts.models.rota import ON_CALL
 from alerts.rules import NEEDS_SOMEBODY, Due, Kind, State, escalation_due
 from alerts.services.on_call import people_for
 from alerts.services.owing import owe
-from alerts.services.raising import Subject, note, raise_alert, withdraw_mails
+from alerts.services.raising import Subject, note, raise_alert
 from alerts.services.working_time import office
 from labs.clock import database_now
 
@@ -106,11 +106,17 @@ def take_due_step(alert: Alert, *, now: datetime) -> bool:
 
 
 def _tell(alert: Alert, due: Due, *, people: Sequence[User], now: datetime) -> None:
-    """Owe a mail to everybody of this step; a reminder replaces the person's older unsent mail."""
+    """Owe a letter to everybody of this step."""
     if not people:
         return
-    withdraw_mails(alert, now=now, people=people)
-    owe(alert, due, people=people, now=now)
+    owe(
+        alert,
+        people=people,
+        loop=due.loop,
+        step=due.step,
+        escalates_at=due.next_step_at,
+        now=now,
+    )
     people_told = [person.pk for person in people]
     note(alert, EventKind.STEP, now=now, detail={**_audience(due), "people": people_told})
 

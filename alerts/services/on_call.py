@@ -73,8 +73,11 @@ def on_call_at(instant: datetime) -> Told:
     return Told(people=people or tuple(everybody.values()), is_covered=bool(people))
 
 
-def people_for(roles: Iterable[str], *, now: datetime, alert: Alert) -> Told:
-    """Everybody whom a step of an alert tells at this moment; each once, and only who can be reached."""
+def people_for(roles: Iterable[str], *, now: datetime, alert: Alert | None = None) -> Told:
+    """Everybody whom a step of an alert tells at this moment; each once, and only who can be reached.
+
+    Who comes on call and who went off is a matter of one alert: without it, nobody.
+    """
     found: dict[int, User] = {}
     is_covered = True
     for role in roles:
@@ -82,9 +85,9 @@ def people_for(roles: Iterable[str], *, now: datetime, alert: Alert) -> Told:
             told = on_call_at(now)
             people, is_covered = told.people, told.is_covered
         elif role == INCOMING:
-            people = tuple(reachable().filter(pk=alert.person_id or 0))
+            people = tuple(reachable().filter(pk=(alert.person_id if alert else None) or 0))
         elif role == OUTGOING:
-            people = _outgoing(alert)
+            people = _outgoing(alert) if alert else ()
         else:
             people = tuple(reachable(role))
         found |= {person.pk: person for person in people}

@@ -91,6 +91,7 @@ def world_of(*, nobodys: bool = False) -> World:
         "courses_api:order.public_id": order.public_id,
         "labs:new_result.public_id": patient.public_id,
         "labs:weight.public_id": patient.public_id,
+        "labs:contacts.public_id": patient.public_id,
         "public_id": course.public_id,
         "protocol_id": course.protocol_id,
         "kind": "pregnancy",
