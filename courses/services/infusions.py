@@ -23,6 +23,8 @@ from courses.models import (
 from courses.rules.activity import BadActivity, Measured, both_units, decayed, net_administered
 from courses.rules.values import GivenCycle
 from courses.services.administration import (
+    ELSE_SAY,
+    RECORD,
     append_administration,
     close_orders,
     is_far,
@@ -42,8 +44,6 @@ from labs.clock import database_now
 from labs.zones import clinic_zone
 
 _STORED = Decimal("0.0001")
-_RECORD = "courses.record_administration"
-_ELSE_SAY = "Nurses, physicians and physicists record what was given."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ def record_infusion(
 
     Raises NotAllowed; BadStep where times or activities cannot be.
     """
-    check_right(by, _RECORD, else_say=_ELSE_SAY)
+    check_right(by, RECORD, else_say=ELSE_SAY)
     with transaction.atomic():
         course = Course.objects.select_for_update().get(pk=cycle.course_id)
         now = now or database_now()
@@ -108,7 +108,7 @@ def correct_infusion(
     A part that was judged is judged again: the judgement spoke of other figures. Later cycles follow the
     corrected day. Raises NotAllowed, BadStep.
     """
-    check_right(by, _RECORD, else_say=_ELSE_SAY)
+    check_right(by, RECORD, else_say=ELSE_SAY)
     why = stated(reason)
     if not why:
         raise BadStep("reason: is missing; say in a few words what was wrong")

@@ -283,3 +283,16 @@ def test_a_back_entry_in_the_future_did_not_happen():
             by=nurse(),
             now=at(16),
         )
+
+
+def test_only_who_may_record_what_was_given_enters_it_by_the_door_for_back_entry():
+    cycle: Cycle = ready_cycle()
+    with pytest.raises(NotAllowed, match="Nurses, physicians and physicists"):
+        record_administration(
+            cycle=cycle,
+            administered_on=DAY,
+            administered_gbq=Decimal("7.4"),
+            by=colleague("day-pharmacist", "pharmacist"),
+            now=at(16),
+        )
+    assert not Administration.objects.exists()
