@@ -54,6 +54,7 @@ from courses.services.bookings import (
 )
 from courses.services.handling import HANDLE
 from courses.services.vials import (
+    SAYS_FATE,
     StaleVial,
     VialLabel,
     correct_vial,
@@ -255,6 +256,8 @@ class VialAct(APIView):
 
 class VialFateView(VialAct):
     """What became of a vial; each word is another row, and none is taken back."""
+
+    permission_classes = [holds(*SAYS_FATE)]
 
     @extend_schema(
         operation_id="vials_fate",
