@@ -29,6 +29,7 @@ from courses.services.assess import assess_at_gate
 from courses.services.authority import Refused, check_right, printed_name, stated
 from courses.services.day_state import day_state, standing_of
 from courses.services.orders import move_order, void_directive
+from courses.services.remainder import waiting_infusion
 from courses.services.therapy_day import BadStep, locked_day, rules_of, touch
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
@@ -136,6 +137,8 @@ def end_not_given(
 def rebook(*, day: TherapyDay, on: date, by: User, now: datetime | None = None) -> TherapyStep:
     """Plan the cycle of a day on which nothing was given for another day, and the later ones after it.
 
+    A part that was given is judged first: the interval runs from it where it counts.
+
     Raises NotAllowed, Refused, BadStep.
     """
     check_right(by, _PLAN, else_say="Nurses and physicians plan cycles.")
@@ -144,6 +147,11 @@ def rebook(*, day: TherapyDay, on: date, by: User, now: datetime | None = None) 
         now = now or database_now()
         if day.ended_at is None or hasattr(day.cycle, "administration"):
             raise Refused("Only a cycle whose day ended without giving it is planned anew here.")
+        if waiting_infusion(day.cycle) is not None:
+            raise Refused(
+                "A part of this cycle was given and nobody has judged it: a physician first signs, on the "
+                "day's page, whether it counts. Then it is known whether anything is still to be planned."
+            )
         _check_day(on, by=by, now=now)
         step = _step(
             day,
