@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from courses import api, api_day, api_leave_out, api_ledger, api_orders, api_vials
+from courses import api, api_day, api_done, api_leave_out, api_ledger, api_orders, api_vials
 
 app_name = "courses_api"
 _DAY = "therapy-days/<uuid:public_id>"
@@ -19,6 +19,7 @@ urlpatterns = [
         name="acknowledge-recall",
     ),
     path("orders/<uuid:public_id>/leave-out/", api_leave_out.LeaveOut.as_view(), name="leave-out"),
+    path("orders/<uuid:public_id>/done/", api_done.OrderDone.as_view(), name="order-done"),
     path("vials/", api_vials.VialsView.as_view(), name="vials"),
     path("vials/<uuid:public_id>/", api_vials.VialView.as_view(), name="vial"),
     path("vials/<uuid:public_id>/correct/", api_vials.VialCorrectView.as_view(), name="vial-correct"),

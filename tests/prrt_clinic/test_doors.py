@@ -40,7 +40,7 @@ PEOPLE = {role.name: (role.name,) for role in roles().values() if role.kind == "
 SERVICES = tuple(role.name for role in roles().values() if role.kind == "service")
 EVERYBODY = (*PEOPLE, *SERVICES, "stranger", "nobody")
 DAY = date(2026, 3, 2)
-ORDER_DOORS = ("accept", "prepare", "dispense", "cancel", "acknowledge-recall")
+ORDER_DOORS = ("accept", "prepare", "dispense", "cancel", "acknowledge-recall", "order-done")
 BOOKING_DOORS = ("booking", "confirm-booking", "move-booking", "cancel-booking")
 DAY_DOORS = (
     "", "-steps", "-correct", "-authorise", "-infusion", "-judge", "-not-given", "-release", "-rebook",
