@@ -267,7 +267,8 @@ def _vial_page(
     version = version_of(vial)
     corrected_by = Vial.objects.filter(corrects=vial).first()
     if sent is not None:
-        sent.data = {**sent.data.dict(), "version": version}
+        sent.data = request.POST.copy()
+        sent.data["version"] = str(version)
     context = {
         "title": f"Vial, lot {vial.lot}",
         "line": line,
