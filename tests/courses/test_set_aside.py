@@ -66,6 +66,8 @@ def rows_of(answer: Any) -> list[dict[str, str]]:
 def test_a_month_lists_overrides_waivers_and_orders_left_out_with_what_followed(
     course: Course, enter
 ) -> None:
+    left = Order.objects.get(cycle__course=course, kind="rescue")
+    leave_out(order=left, by=physician(), reason="Carries her own.", authenticated_at=AT, now=AT)
     first = override(course)
     FactConfirmation.objects.create(
         fact=first,
@@ -81,8 +83,6 @@ def test_a_month_lists_overrides_waivers_and_orders_left_out_with_what_followed(
         kind="waivers",
         data={"analyte": "PLT", "what": "window", "cycle": 1},
     )
-    left = Order.objects.get(cycle__course=course, kind="rescue")
-    leave_out(order=left, by=physician(), reason="Carries her own.", authenticated_at=AT, now=AT)
     cycle = course.cycles.get(number=1)
     Administration.objects.create(
         cycle=cycle,
