@@ -19,6 +19,7 @@ _PATIENTS = ("Patients", "person", "admin:labs_patient_changelist", "labs.view_p
 _DECISIONS = ("Decisions", "balance", "admin:courses_decision_changelist", "courses.view_decision")
 _DOSIMETRY = ("Absorbed doses", "monitor_heart", "courses:dosimetry", "courses.view_absorbeddose")
 _INCIDENTS = ("Incidents", "emergency_home", "courses:incidents", "courses.view_incident")
+_SET_ASIDE = ("Set aside", "rule_settings", "courses:set_aside", "courses.view_signature")
 _LABORATORY = (
     ("Results", "labs", "admin:labs_result_changelist", "labs.view_result"),
     ("Quarantine", "report", "labs:quarantine", "labs.view_quarantinedresult"),
@@ -66,7 +67,7 @@ def environment(request: HttpRequest) -> list[str] | None:
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups of the sidebar for this person; empty groups are left out."""
-    patients: tuple[Entry, ...] = (_COURSES, _PATIENTS, _DECISIONS, _ORDERS, _INCIDENTS)
+    patients: tuple[Entry, ...] = (_COURSES, _PATIENTS, _DECISIONS, _ORDERS, _INCIDENTS, _SET_ASIDE)
     if request.user.has_perm("courses.handle_order"):
         patients = (_PHARMACY, _ORDERS, _COURSES, _PATIENTS, _DECISIONS)
     if request.user.has_perm("courses.enter_absorbed_dose"):

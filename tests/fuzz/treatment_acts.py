@@ -31,6 +31,7 @@ from courses.services import (
     assay_direction,
     assess,
     day_end,
+    infusion_corrections,
     infusions,
     judgements,
     pharmacy,
@@ -697,7 +698,7 @@ def correct_infusion(clinic: Clinic, *, gbq: str) -> None:
     """What was delivered was written down wrongly."""
     row = Infusion.objects.effective().filter(cycle=clinic.cycle).order_by("-pk").first()
     if row is not None:
-        infusions.correct_infusion(
+        infusion_corrections.correct_infusion(
             infusion=row,
             infused=infusions.Infused(
                 started_at=row.started_at,
@@ -708,6 +709,7 @@ def correct_infusion(clinic: Clinic, *, gbq: str) -> None:
             ),
             reason="The meter was read wrongly.",
             by=nurse(),
+            second=second_nurse(),
             now=clinic.now,
         )
 

@@ -46,7 +46,7 @@ PEOPLE = {role.name: (role.name,) for role in roles().values() if role.kind == "
 SERVICES = tuple(role.name for role in roles().values() if role.kind == "service")
 EVERYBODY = (*PEOPLE, *SERVICES, "stranger", "nobody")
 DAY = date(2026, 3, 2)
-ORDER_DOORS = ("accept", "prepare", "dispense", "cancel", "acknowledge-recall")
+ORDER_DOORS = ("accept", "prepare", "dispense", "cancel", "acknowledge-recall", "order-done", "measurements")
 BOOKING_DOORS = ("booking", "confirm-booking", "move-booking", "cancel-booking")
 DAY_DOORS = (
     "", "-steps", "-correct", "-authorise", "-infusion", "-judge", "-not-given", "-release", "-rebook",
@@ -154,6 +154,9 @@ def things_of_the_day(course: Course) -> dict[str, Any]:
         "courses:pharmacy_booking.public_id": booking.public_id,
         "courses:pharmacy_booking_act.public_id": booking.public_id,
         "courses:incident.public_id": incident.public_id,
+        "courses:correct_infusion.infusion_id": infusion.public_id,
+        "courses_api:infusion.public_id": infusion.public_id,
+        "courses_api:infusion-correct.public_id": infusion.public_id,
         "courses:pharmacy_act.name": "accept",
         "courses:pharmacy_booking_act.name": "confirm",
         "courses:day_step.kind": "note",

@@ -33,7 +33,8 @@ from courses.models import (
     Signature,
     StartAuthorisation,
 )
-from courses.services.assess import assess_course
+from courses.services.assess import assess_course, recommend_for
+from courses.services.locking import next_cycle
 from labs.clinic_days import add_days, clinic_day
 from labs.clock import database_now
 from labs.models import BodyWeight, LabMessage, LabReport, MessageOutcome, Observation, Patient, Result
@@ -171,6 +172,38 @@ def test_the_rules_ask_a_fixed_number_of_questions(clinic: Clinic) -> None:
         give_cycle(other.cycles.get(number=1), by=physician())
     # The set-up of a laboratory is read once for all of its messages, the versions once for each batch.
     assert cost() == before
+
+
+@pytest.mark.parametrize("id_", ["I-15", "I-16"])
+def test_a_rule_of_open_courses_asks_nothing_of_each_but_its_chart(clinic: Clinic, id_: str) -> None:
+    [rule] = [invariant for invariant in INVARIANTS if invariant.id == id_]
+
+    def cost(act: Callable[[], object]) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            act()
+        return len(queries)
+
+    def look() -> None:
+        assert list(rule.find(clinic.now, lambda: None)) == []
+
+    today = clinic_day(database_now(), clinic_zone())
+    before, charts = cost(look), 0
+    for number in range(3):
+        other = make_course(make_patient(mrn=f"X-{number}"), first_on=add_days(today, -51), by=physician())
+        give_cycle(other.cycles.get(number=1), by=physician())
+        # What was written a moment ago is not looked at yet.
+        Course.objects.filter(pk=other.pk).update(started_at=clinic.now - timedelta(days=60))
+    later = clinic.now + timedelta(minutes=5)
+    for course in Course.objects.open():
+        cycle = next_cycle(course)
+        assert cycle is not None
+        charts += cost(
+            lambda course=course, cycle=cycle: recommend_for(  # type: ignore[misc]
+                course=course, cycle=cycle, protocol_id=course.protocol_id, today=today
+            )
+        )
+    assert before > 0
+    assert cost(lambda: list(rule.find(later, lambda: None))) - charts <= 11
 
 
 # --- The gate ------------------------------------------------------------------------------------
