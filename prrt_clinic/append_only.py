@@ -55,6 +55,13 @@ APPEND_ONLY = (
     "courses.DoseSignOff",
     "courses.Incident",
     "courses.IncidentAct",
+    "courses.CycleMove",
+    "courses.CourseStart",
+    "courses.CourseEnd",
+    "courses.CourseEndUndo",
+    "courses.CourseEndUndone",
+    "courses.FollowUpRecord",
+    "courses.FollowUpAct",
     "alerts.AlertEvent",
     "alerts.Acknowledgement",
 )
