@@ -31,6 +31,7 @@ class Kind(StrEnum):
     RECALL_UNANSWERED = "recall-unanswered"
     DEVIATION = "deviation"
     INCIDENT_DUE = "incident-due"
+    FOLLOW_UP_OVERDUE = "follow-up-overdue"
     CANARY = "canary"
     CANARY_BROKEN = "canary-broken"
 
@@ -56,6 +57,7 @@ WATCH_KINDS = (
     Kind.RECALL_UNANSWERED,
     Kind.DEVIATION,
     Kind.INCIDENT_DUE,
+    Kind.FOLLOW_UP_OVERDUE,
     Kind.CANARY_BROKEN,
 )
 # What pharmacy answers for, and what a medical physicist does, beside those who take over any alert.

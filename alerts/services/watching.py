@@ -8,7 +8,9 @@ from alerts.library import policy
 from alerts.models import Heartbeat
 from alerts.services.canary import run_canary
 from alerts.services.watch_canary import watch_canary
+from alerts.services.watch_ended import watch_ended
 from alerts.services.watch_feeds import watch_codes, watch_quarantine, watch_silence, watch_uploads
+from alerts.services.watch_follow_up import watch_follow_up
 from alerts.services.watch_panels import watch_panels
 from alerts.services.watch_treatment import watch_deviations, watch_incidents, watch_recalls
 from alerts.services.watch_units import watch_units
@@ -26,10 +28,11 @@ EVERY_TIME: tuple[Look, ...] = (
     watch_recalls,
     watch_deviations,
     watch_incidents,
+    watch_ended,
     run_canary,
     watch_canary,
 )
-IN_TURN: tuple[Look, ...] = (watch_panels, watch_units)
+IN_TURN: tuple[Look, ...] = (watch_panels, watch_units, watch_follow_up)
 
 
 class WatchFailed(Exception):
