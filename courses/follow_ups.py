@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from django.db.models import Max
 
-from courses.library import UnknownProtocol, protocol
+from courses.library import UnknownProtocol, protocol, protocol_ids
 from courses.models import (
     Course,
     CourseEnd,
@@ -71,6 +71,13 @@ class FollowUpLine:
         """Where the line as a whole stands."""
         found = self.upcoming
         return found.state if found is not None else VisitState.DONE
+
+    @property
+    def wants_somebody(self) -> bool:
+        """Whether somebody has to do something now; all others stand on the list, with their next day."""
+        return self.state is not VisitState.COMING and not (
+            self.is_between_cycles and self.state is VisitState.DONE
+        )
 
     @property
     def has_no_plan(self) -> bool:
@@ -179,20 +186,32 @@ def _collected(numbers: Iterable[int], *, since: date) -> list[tuple[str, date]]
 
 
 def _draws(courses: Sequence[Course], *, people: People) -> Draws:
-    """By course what was collected since its last administration; one query."""
+    """By course the newest final result of each analyte of the draw between cycles; one query."""
     owners: dict[int, list[Course]] = defaultdict(list)
     for course in courses:
         for number in people.numbers_of(course.patient_id):
             owners[number].append(course)
-    rows: Iterable[tuple[int, str, datetime]] = Result.objects.filter(
-        patient__in=owners,
-        in_conflict=False,
-        current__status__in=sorted(VERIFIED),
-        collected_at__date__gte=min((each.last_on for each in courses), default=date.max),  # type: ignore[attr-defined]
-    ).values_list("patient", "analyte", "collected_at")
+    rows: Iterable[tuple[int, str, datetime]] = (
+        Result.objects.filter(
+            patient__in=list(owners),
+            analyte__in=_drawn(),
+            in_conflict=False,
+            current__status__in=sorted(VERIFIED),
+        )
+        .values("patient", "analyte")
+        .annotate(newest=Max("collected_at"))
+        .order_by()
+        .values_list("patient", "analyte", "newest")
+    )
     zone = clinic_zone()
     found: dict[int, list[tuple[str, date]]] = defaultdict(list)
     for patient_id, analyte, at in rows:
-        for course in owners[patient_id]:
+        for course in owners.get(patient_id, ()):
             found[course.pk].append((analyte, clinic_day(at, zone)))
     return found
+
+
+def _drawn() -> list[str]:
+    """The analytes that any protocol draws between two cycles."""
+    plans = (protocol(each).planning.nadir_draw for each in protocol_ids())
+    return sorted({short for plan in plans if plan is not None for short in plan.analytes})

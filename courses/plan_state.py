@@ -10,7 +10,7 @@ from courses.models import BookingState, Course, Cycle, Decision, Directive, Ord
 from courses.planned_days import days_of
 from courses.rules.derived_days import DerivedDay
 
-_OPEN_BOOKINGS = (BookingState.PLACED.value, BookingState.CONFIRMED.value)
+OPEN_BOOKINGS = (BookingState.PLACED.value, BookingState.CONFIRMED.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def plan_state(course: Course, *, past_cut_off: frozenset[int] = frozenset()) ->
 
 def open_bookings(course: Course) -> list[VialBooking]:
     """What is ordered with the supplier for the course's cycles and has not come."""
-    rows = VialBooking.objects.filter(cycle__course=course, state__in=_OPEN_BOOKINGS)
+    rows = VialBooking.objects.filter(cycle__course=course, state__in=OPEN_BOOKINGS)
     return list(rows.select_related("cycle").order_by("cycle__number"))
 
 

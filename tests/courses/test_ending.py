@@ -1,4 +1,4 @@
-"""A course is ended by a signature: its reminders end, nothing handed out is forgotten, two undo a mistake."""
+"""A course is ended by a signature: its reminders end, nothing is forgotten, two people undo a mistake."""
 
 from datetime import date, timedelta
 

@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from courses.models import (
 )
 from courses.planned_days import days_of
 from courses.rules.derived_days import DayKind
+from courses.services.assess import assess_course
 from courses.services.authority import BadFact, NotAllowed
 from courses.services.bookings import confirm_booking, place_booking
 from courses.services.course import record_administration
@@ -119,8 +121,6 @@ def test_what_was_proposed_in_words_of_the_old_day_is_proposed_anew_when_a_given
     assert "4 May 2026" in str(Order.objects.get(cycle=cycle, kind="lab_draws", state="proposed").items)
     # Not by the service of moves: whatever else changes the planned day.
     Cycle.objects.filter(pk=cycle.pk).update(planned_on=date(2026, 5, 5))
-    from courses.services.assess import assess_course  # noqa: PLC0415
-
     assess_course(course_id=course.pk, now=AT + timedelta(minutes=5))
     live = Order.objects.live().filter(cycle=cycle)
     assert "5 May 2026" in str(live.get(kind="lab_draws").items)
@@ -311,8 +311,6 @@ def derived(course: Course) -> set[tuple[str, int, date, date]]:
 )
 @given(shifts=st.lists(st.tuples(st.integers(1, 4), st.integers(-40, 60)), min_size=1, max_size=4))
 def test_after_any_moves_every_derived_day_is_that_of_a_fresh_computation(db, shifts):
-    from django.db import transaction  # noqa: PLC0415
-
     with transaction.atomic():
         course = make_course(make_patient(), first_on=date(2026, 3, 2), by=doctor(), disease="yes")
         at = clinic_time(date(2026, 2, 2))
