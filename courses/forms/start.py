@@ -142,7 +142,7 @@ EarlierTreatments = forms.formset_factory(EarlierTreatmentForm, extra=3, max_num
 EarlierCycles = forms.formset_factory(EarlierCycleForm, extra=3, max_num=3)
 
 
-def _filled(rows: BaseFormSet[Any]) -> list[dict[str, Any]]:
+def _filled(rows: "BaseFormSet[Any]") -> list[dict[str, Any]]:
     """The rows that were filled in; each is whole or empty."""
     return [form.cleaned_data for form in rows.forms if form.has_changed() and form.is_valid()]
 
@@ -153,7 +153,7 @@ def usable_protocols() -> list[str]:
 
 
 def request_of(
-    patient: Patient, form: StartForm, treatments: BaseFormSet[Any], cycles: BaseFormSet[Any]
+    patient: Patient, form: StartForm, treatments: "BaseFormSet[Any]", cycles: "BaseFormSet[Any]"
 ) -> StartRequest:
     """What the form says, as the service takes it; all three parts are valid."""
     data = form.cleaned_data
@@ -182,7 +182,7 @@ def request_of(
     )
 
 
-def _prior(answer: str, treatments: BaseFormSet[Any]) -> list[dict[str, Any]]:
+def _prior(answer: str, treatments: "BaseFormSet[Any]") -> list[dict[str, Any]]:
     if answer != PriorAnswer.GIVEN.value:
         return [{"answer": answer}]
     return [
@@ -198,7 +198,7 @@ def _plain(value: Any) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def faults_of_sets(form: StartForm, treatments: BaseFormSet[Any], cycles: BaseFormSet[Any]) -> list[str]:
+def faults_of_sets(form: StartForm, treatments: "BaseFormSet[Any]", cycles: "BaseFormSet[Any]") -> list[str]:
     """What is wrong beside the fields of the form, each naming its row."""
     found = [
         f"{title} {number}, {row.fields[name].label}: {fault}"
