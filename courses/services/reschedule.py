@@ -1,26 +1,23 @@
 """Move a cycle to another day: shown first with all it moves and breaks, then done whole or not at all."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from courses.closed_days import closed_days
 from courses.models import ChartFact, Course, Cycle, CycleMove, Order, RecordKind
 from courses.plan_state import PlanState, digest_of, open_bookings, plan_state
-from courses.rules.derived_days import DayKind, MovedDay, moved_days
-from courses.rules.move_warnings import Judgement, NewDay, move_warnings
+from courses.rules.derived_days import MovedDay, moved_days
 from courses.rules.order_states import OrderState
 from courses.rules.orders import DATE_CHANGED
-from courses.rules.protocol import Protocol
 from courses.services.administration import replan_later_cycles
 from courses.services.assess import assess_at_gate
 from courses.services.authority import BadFact, check_right, printed_name, stated
 from courses.services.bookings import move_booking
 from courses.services.facts import append_fact
-from courses.services.move_checks import check_move, plan_for_move, previous_day
+from courses.services.move_checks import check_move, plan_for_move
+from courses.services.move_effects import broken_by
 from courses.services.orders import move_order
 from labs.clinic_days import add_days, clinic_day, days_between
 from labs.clock import database_now
@@ -119,6 +116,32 @@ def reschedule(
     return move
 
 
+def note_move(*, cycle: Cycle, to: date, cause: str, reason: str, by: User, now: datetime) -> None:
+    """Plan a cycle of a day on which nothing was given for another day, with the cause of that.
+
+    The caller holds the course's lock, has ended the day's orders, and assesses the course after it.
+    """
+    found = Cycle.objects.select_related("course__patient").get(pk=cycle.pk)
+    if found.planned_on == to:
+        return
+    move = CycleMove(
+        cycle=found,
+        from_on=found.planned_on,
+        to_on=to,
+        cause=cause,
+        reason=stated(reason),
+        moved_by=by,
+        printed_name=printed_name(by),
+        moved_at=now,
+    )
+    found.planned_on = to
+    found.save(update_fields=["planned_on"])
+    replan_later_cycles(course=found.course, given=found, on=to)
+    if move.to_on > move.from_on:
+        move.delay = _delay(move, course=found.course, by=by, now=now)
+    move.save(force_insert=True)
+
+
 def _move(
     cycle: Cycle,
     *,
@@ -159,7 +182,7 @@ def _move(
     assess_at_gate(course_id=course.pk, now=now)
     after = _state(course, late)
     moved = moved_days(before.days, after.days)
-    warnings = _warnings(cycle, plan=plan, before=before, after=after, moved=moved, today=today)
+    warnings = broken_by(cycle, plan=plan, before=before, after=after, moved=moved, today=today)
     return move, Preview(number=cycle.number, before=before, after=after, moved=moved, warnings=warnings)
 
 
@@ -210,82 +233,3 @@ def _delay(move: CycleMove, *, course: Course, by: User, now: datetime) -> Chart
         reason=move.reason,
         now=now,
     )
-
-
-def _warnings(
-    cycle: Cycle,
-    *,
-    plan: Protocol,
-    before: PlanState,
-    after: PlanState,
-    moved: tuple[MovedDay, ...],
-    today: date,
-) -> tuple[str, ...]:
-    shifted = [(number, on) for number, on in after.cycles if before.planned(number) != on]
-    closed = closed_days(on for _, on in shifted)
-    previous, is_given = previous_day(cycle)
-    days = []
-    for number, on in shifted:
-        days.append(
-            NewDay(
-                number=number,
-                on=on,
-                previous_on=previous,
-                previous_is_given=is_given,
-                closed=closed.get(on, ""),
-                others=_others(cycle.course, on),
-            )
-        )
-        previous, is_given = on, False
-    return (
-        *move_warnings(
-            plan,
-            days=tuple(days),
-            moved=tuple(each for each in moved if each.day.kind is not DayKind.THERAPY),
-            before=_judgement(before),
-            after=_judgement(after),
-            today=today,
-        ),
-        *_rests_on_it(before, after),
-    )
-
-
-def _others(course: Course, on: date) -> int:
-    """How many other patients' therapies are planned for a day."""
-    rows = Cycle.objects.filter(
-        planned_on=on, administration__isnull=True, course__in=Course.objects.open().real()
-    )
-    return rows.exclude(course=course).count()
-
-
-def _judgement(state: PlanState) -> Judgement:
-    missing: Mapping[str, str] = dict(state.missing)
-    return Judgement(
-        action="waiting for labs" if state.awaiting_labs else state.action,
-        reasons={rule: sentence for rule, _, sentence in state.reasons},
-        missing=missing,
-        stops_on=date.fromisoformat(state.stops_on) if state.stops_on else None,
-    )
-
-
-def _rests_on_it(before: PlanState, after: PlanState) -> tuple[str, ...]:
-    """What was signed, handed out or ordered for the old day, in words."""
-    found = []
-    if before.directive and before.directive != after.directive:
-        found.append(
-            f"The written directive ({before.directive}) no longer holds, and the orders under it are void: "
-            "a physician signs anew."
-        )
-    if after.called_back > before.called_back:
-        found.append("What pharmacy has handed out is called back: it must not be given.")
-    old = {line.cycle: line for line in before.bookings}
-    for line in after.bookings:
-        was = old.get(line.cycle)
-        if was is not None and was.needed_on != line.needed_on:
-            late = " The supplier's cut-off has passed: telephone first." if line.is_past_cut_off else ""
-            found.append(
-                f"The vial for cycle {line.cycle} is ordered with {line.supplier} for "
-                f"{was.needed_on.isoformat()}; they are asked for {line.needed_on.isoformat()}, and confirm "
-                f"it anew.{late}"
-            )
-    return tuple(found)

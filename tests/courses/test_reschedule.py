@@ -25,10 +25,13 @@ from courses.services.assess import assess_course
 from courses.services.authority import BadFact, NotAllowed
 from courses.services.bookings import confirm_booking, place_booking
 from courses.services.course import record_administration
+from courses.services.day_end import end_not_given
 from courses.services.handling import OrderRefused
 from courses.services.reschedule import Preview, StalePlan, preview_move, reschedule
 from labs.clinic_days import add_days
 from tests.builders import clinic_time, colleague, draw, make_course, make_patient, sign
+from tests.builders_therapy_day import at as day_at
+from tests.builders_therapy_day import opened, ready_cycle
 from tests.courses.signing import AT, before_third, doctor, standing
 
 pytestmark = pytest.mark.django_db
@@ -345,3 +348,17 @@ def test_what_hangs_on_later_cycles_follows_the_day_on_which_one_was_given():
     assert derived(course) == expected(course)
     vial = next(day for day in days_of(course).days if day.kind is DayKind.VIAL_ORDER)
     assert (vial.cycle, vial.last) == (4, date(2026, 6, 9))
+
+
+def test_a_day_without_infusion_that_is_planned_anew_records_the_move_and_its_cause(set_clock):
+    set_clock(day_at(9))
+    cycle = ready_cycle()
+    day = opened(cycle)
+    to = add_days(cycle.planned_on, 3)
+    end_not_given(
+        day=day, reason="vial_late", note="Fog at the airport.", by=nurse(), rebook_on=to, now=day_at(11)
+    )
+    move = CycleMove.objects.get()
+    assert (move.cause, move.to_on) == ("supply", to)
+    assert move.reason == "Not given, vial late: Fog at the airport."
+    assert move.delay.data["cause"] == "supply"
