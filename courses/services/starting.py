@@ -219,5 +219,10 @@ def _plan_warnings(course: Course, wanted: StartRequest, *, state: PlanState, to
             after=same,
             today=today,
         ),
-        *(f"{rule}: {sentence}" for rule, action, sentence in state.reasons if action != "proceed"),
+        # What is only still to be drawn or asked before the cycle is no warning yet.
+        *(
+            f"{rule}: {sentence}"
+            for rule, action, sentence in state.reasons
+            if action in ("reduce", "delay", "stop") or (action == "hold" and rule.startswith("ELIG-"))
+        ),
     )
