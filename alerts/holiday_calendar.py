@@ -12,9 +12,9 @@ from django.core import checks
 
 def public_holidays(years: Sequence[int]) -> dict[date, str]:
     """Each public holiday of these years with its name; none where the installation names no country."""
-    if not settings.HOLIDAY_CALENDAR:
+    if not settings.CLINIC_HOLIDAYS:
         return {}
-    country, _, region = settings.HOLIDAY_CALENDAR.partition("-")
+    country, _, region = settings.CLINIC_HOLIDAYS.partition("-")
     return dict(holidays.country_holidays(country, subdiv=region or None, years=years))
 
 
@@ -25,7 +25,7 @@ def check_holiday_calendar(app_configs: Sequence[AppConfig] | None, **_: Any) ->
     except NotImplementedError as error:
         return [
             checks.Error(
-                f"HOLIDAY_CALENDAR is {settings.HOLIDAY_CALENDAR!r}: {error}.",
+                f"CLINIC_HOLIDAYS is {settings.CLINIC_HOLIDAYS!r}: {error}.",
                 hint="Use a country such as DE, or a country and region such as DE-BY; empty for none.",
                 id="alerts.E002",
             )

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     RECALL_UNANSWERED = "recall-unanswered"
     DEVIATION = "deviation"
     INCIDENT_DUE = "incident-due"
+    FOLLOW_UP_OVERDUE = "follow-up-overdue"
     CANARY = "canary"
     CANARY_BROKEN = "canary-broken"
     CRITICAL_VALUE = "critical-value"
@@ -65,6 +66,7 @@ WATCH_KINDS = (
     Kind.RECALL_UNANSWERED,
     Kind.DEVIATION,
     Kind.INCIDENT_DUE,
+    Kind.FOLLOW_UP_OVERDUE,
     Kind.CANARY_BROKEN,
     Kind.CRITICAL_VALUE,
     Kind.LIMIT_NEAR,

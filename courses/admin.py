@@ -15,7 +15,7 @@ from courses.basis import JUDGE, basis_of
 from courses.fact_list import kinds_for_page
 from courses.json_table import Fault
 from courses.ledger import ledger_of
-from courses.models import Course, Decision, Order
+from courses.models import Course, CourseStart, Decision, Order
 from courses.overview import (
     baseline_lines,
     course_for_page,
@@ -124,6 +124,7 @@ class CourseAdmin(RecordAdmin):
             "may_hold": course.is_open and may("courses.hold_course") and may(NAMES),
             "basis": basis_of(decision, may=may) if decision else None,
             "kinds": kinds_for_page(course, may=may) if may("courses.view_chartfact") and may(NAMES) else [],
+            "start": CourseStart.objects.filter(course=course).first(),
             "ledger": ledger_of(course.patient_id) if all(may(right) for right in _LEDGER) else None,
             **_baselines(course, may),
         }

@@ -48,7 +48,7 @@ def plan_statuses() -> dict[str, Q]:
         "active": is_open & ~held,
         "on-hold": is_open & held,
         "completed": Q(status=CourseStatus.COMPLETED.value),
-        "revoked": Q(status=CourseStatus.STOPPED.value),
+        "revoked": Q(status__in=[CourseStatus.STOPPED.value, CourseStatus.ENDED.value]),
     }
 
 
@@ -87,7 +87,7 @@ def plan_shape(course: Course, viewer: Viewer) -> list[Shape]:
 def _status(course: Course) -> str:
     if course.status == CourseStatus.COMPLETED.value:
         return "completed"
-    if course.status == CourseStatus.STOPPED.value:
+    if course.status in (CourseStatus.STOPPED.value, CourseStatus.ENDED.value):
         return "revoked"
     decision = course.current_decision
     is_held = decision is None or (decision.action in _NO_GO and not decision.awaiting_labs)

@@ -30,9 +30,9 @@ INVARIANTS = (
     ),
     Invariant(
         id="I-02",
-        sentence="a stopped course has no order that could be given, and what was dispensed is recalled",
-        of="stopped courses",
-        count=Course.objects.filter(status=CourseStatus.STOPPED).count,
+        sentence="a stopped or ended course has no order that could be given, and what is out is recalled",
+        of="stopped and ended courses",
+        count=Course.objects.filter(status__in=[CourseStatus.STOPPED, CourseStatus.ENDED]).count,
         find=gate.orders_after_stop,
     ),
     Invariant(

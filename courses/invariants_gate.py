@@ -81,11 +81,12 @@ def _faults_of(row: StartAuthorisation) -> Iterator[str]:
 
 
 def orders_after_stop(now: datetime, seen: Seen) -> Iterator[Violation]:
-    """Orders of stopped courses that could still lead to something given.
+    """Orders of stopped and ended courses that could still lead to something given.
 
     After a cycle that was given the analogue comes back all the same: the patient needs it.
     """
-    live = Order.objects.filter(cycle__course__status=CourseStatus.STOPPED).annotate(
+    closed = [CourseStatus.STOPPED, CourseStatus.ENDED]
+    live = Order.objects.filter(cycle__course__status__in=closed).annotate(
         recalled=Exists(Recall.objects.filter(order=OuterRef("pk")))
     )
     lingering = Q(state__in=_BEFORE_DISPENSING) | Q(
@@ -94,7 +95,8 @@ def orders_after_stop(now: datetime, seen: Seen) -> Iterator[Violation]:
     restart = Q(kind=OrderKind.ANALOGUE_RESTART.value, cycle__administration__isnull=False)
     for order in live.filter(lingering).exclude(restart).order_by("pk"):
         yield Violation(
-            about=f"order {order.public_id}", words=f"is {order.state} although its course is stopped"
+            about=f"order {order.public_id}",
+            words=f"is {order.state} although its course is stopped or ended",
         )
 
 

@@ -16,9 +16,12 @@ from courses.models import (
     Administration,
     BaselineLock,
     Course,
+    CourseEnd,
+    CourseEndUndone,
     Cycle,
     Decision,
     FactConfirmation,
+    FollowUpAct,
     Infusion,
     Signature,
     StartAuthorisation,
@@ -184,6 +187,21 @@ def broken_signatures(now: datetime, seen: Seen) -> Iterator[Violation]:
         if not manifest_holds(start):
             about = f"start authorisation {start.public_id}"
             yield Violation(about=about, words="does not fit the record it was put under")
+    acts: list[CourseEnd | FollowUpAct] = [
+        *CourseEnd.objects.select_related("course").order_by("pk"),
+        *FollowUpAct.objects.select_related("course").order_by("pk"),
+    ]
+    for act in acts:
+        seen()
+        about = f"end or follow-up of course {act.course.public_id}"
+        if not manifest_holds(act):
+            yield Violation(about=about, words="does not fit the record it was put under")
+        if not -_CLOCKS_DIFFER <= act.signed_at - act.authenticated_at <= limit:
+            yield Violation(about=about, words="was given without a fresh password")
+    undone = CourseEndUndone.objects.filter(confirmed_by=F("undo__asked_by"))
+    for lone in undone.select_related("undo__end__course").order_by("pk"):
+        about = f"end of course {lone.undo.end.course.public_id}"
+        yield Violation(about=about, words="was undone by one person alone")
     alone = FactConfirmation.objects.filter(confirmed_by=F("fact__recorded_by")).select_related("fact")
     for each in alone.order_by("pk"):
         words = "was confirmed by the one who recorded it"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 
+from courses.planning_table import planning_rows
 from courses.rules.decimals import plain
 from courses.rules.facts import InterruptionKind
 from courses.rules.pregnancy import HCG
@@ -75,6 +76,7 @@ def protocol_rows(protocol: Protocol) -> Iterator[Row]:
         )
         items = "; ".join(", ".join(value for _, value in item) for item in order.items)
         yield f"order {order.kind.value}", f"{items}{when}{warning}", order.source
+    yield from planning_rows(protocol)
 
 
 def versions_words(protocol: Protocol) -> str:

@@ -4,10 +4,13 @@ from django.urls import path
 
 from courses.views import (
     back_entry,
+    calendar,
     day,
     day_acts,
     decisions,
+    ending,
     facts,
+    follow_up,
     incidents,
     infusion_correction,
     ledger,
@@ -17,8 +20,10 @@ from courses.views import (
     pharmacy,
     pharmacy_vials,
     protocols,
+    rescheduling,
     rescinding,
     set_aside,
+    starting,
 )
 
 app_name = "courses"
@@ -90,6 +95,21 @@ urlpatterns = [
     path(f"{_DAY}/not-given/", day_acts.not_given, name="day_not_given"),
     path(f"{_DAY}/release/", day_acts.release_, name="day_release"),
     path(f"{_DAY}/plan/", day_acts.replan, name="day_rebook"),
+    path("courses/start/", starting.choose, name="start_choose"),
+    path("courses/start/<uuid:patient_id>/", starting.start, name="start"),
+    path(f"{_COURSE}/plan/", rescheduling.plan, name="plan"),
+    path(f"{_COURSE}/cycles/<int:number>/move/", rescheduling.move_cycle, name="move_cycle"),
+    path(f"{_COURSE}/end/", ending.ending, name="ending"),
+    path(f"{_COURSE}/end/sign/", ending.end, name="end_course"),
+    path(f"{_COURSE}/end/undo/", ending.ask, name="undo_end"),
+    path(f"{_COURSE}/end/undo/confirm/", ending.confirm, name="confirm_undo_end"),
+    path("schedule/", calendar.calendar_page, name="calendar"),
+    path("schedule/closed/", calendar.closed, name="closed_days"),
+    path("schedule/closed/<int:row>/open/", calendar.open_again, name="open_day"),
+    path("follow-up/", follow_up.everybody, name="follow_ups"),
+    path(f"{_COURSE}/follow-up/", follow_up.follow_up, name="follow_up"),
+    path(f"{_COURSE}/follow-up/close/", follow_up.close, name="close_follow_up"),
+    path(f"{_COURSE}/follow-up/visits/<str:key>/", follow_up.visit, name="visit"),
     path("protocols/", protocols.shelf, name="protocols"),
     path("protocols/<str:protocol_id>/", protocols.version, name="protocol"),
 ]

@@ -1,6 +1,6 @@
 """Turn instants into the clinic's days and back: the only day arithmetic in the project."""
 
-from calendar import isleap
+from calendar import isleap, monthrange
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -51,6 +51,13 @@ def days_between(earlier: date, later: date) -> int:
 def add_days(day: date, n: int) -> date:
     """The day n days after this one; before it when n is negative."""
     return day + timedelta(days=n)
+
+
+def add_months(day: date, n: int) -> date:
+    """The same day of the month n months later; the month's last day where it has no such day."""
+    months = day.year * 12 + day.month - 1 + n
+    year, month = divmod(months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def age_on(birth_date: date, day: date) -> int:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from alerts.models import Alert
 from alerts.services.duty_state import duty_state
+from courses.follow_ups import follow_ups
 from courses.incidents import open_incidents
 from courses.worklist import SHOWN, open_days, pharmacy_orders, worklist
 from labs.clinic_days import clinic_day
@@ -50,6 +51,8 @@ def first_page(request: HttpRequest, context: Context) -> Context:
         context["work"] = worklist(today=today)
         if may("courses.view_therapyday"):
             context["open_days"] = open_days()
+        if may("courses.view_followuprecord"):
+            context["follow_ups"] = [line for line in follow_ups(today=today) if line.wants_somebody][:SHOWN]
     if may("courses.view_incident"):
         context["incidents"] = [(line, line.words(today)) for line in open_incidents()[:SHOWN]]
     if context["orders_first"] and may("courses.view_order"):

@@ -20,6 +20,9 @@ _DECISIONS = ("Decisions", "balance", "admin:courses_decision_changelist", "cour
 _DOSIMETRY = ("Absorbed doses", "monitor_heart", "courses:dosimetry", "courses.view_absorbeddose")
 _INCIDENTS = ("Incidents", "emergency_home", "courses:incidents", "courses.view_incident")
 _SET_ASIDE = ("Set aside", "rule_settings", "courses:set_aside", "courses.view_signature")
+_START = ("Start a course", "add_circle", "courses:start_choose", "courses.plan_cycle")
+_CALENDAR = ("Calendar", "calendar_month", "courses:calendar", "courses.view_closedday")
+_FOLLOW_UP = ("Follow-up", "event_upcoming", "courses:follow_ups", "courses.view_followuprecord")
 _LABORATORY = (
     ("Results", "labs", "admin:labs_result_changelist", "labs.view_result"),
     ("Quarantine", "report", "labs:quarantine", "labs.view_quarantinedresult"),
@@ -67,9 +70,19 @@ def environment(request: HttpRequest) -> list[str] | None:
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups of the sidebar for this person; empty groups are left out."""
-    patients: tuple[Entry, ...] = (_COURSES, _PATIENTS, _DECISIONS, _ORDERS, _INCIDENTS, _SET_ASIDE)
+    patients: tuple[Entry, ...] = (
+        _CALENDAR,
+        _COURSES,
+        _START,
+        _FOLLOW_UP,
+        _PATIENTS,
+        _DECISIONS,
+        _ORDERS,
+        _INCIDENTS,
+        _SET_ASIDE,
+    )
     if request.user.has_perm("courses.handle_order"):
-        patients = (_PHARMACY, _ORDERS, _COURSES, _PATIENTS, _DECISIONS)
+        patients = (_PHARMACY, _CALENDAR, _ORDERS, _COURSES, _PATIENTS, _DECISIONS)
     if request.user.has_perm("courses.enter_absorbed_dose"):
         patients = (_DOSIMETRY, *patients)
     today: Item = {"title": "Today", "icon": "today", "link": reverse("admin:index")}

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import environ
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
+from holidays import list_supported_countries
 
 from prrt_clinic.unfold import UNFOLD  # noqa: F401  # the looks, which unfold reads from here
 
@@ -86,8 +87,15 @@ except (ZoneInfoNotFoundError, ValueError, OSError) as error:
     raise ImproperlyConfigured(
         f"CLINIC_TIME_ZONE is {CLINIC_TIME_ZONE!r}; use an IANA name such as Europe/Berlin."
     ) from error
-# Whose public holidays the on-call rota knows: a country, or a country and its region. Checked at the start.
-HOLIDAY_CALENDAR = env.str("HOLIDAY_CALENDAR", default="")
+# Country, or country-region, whose public holidays are days without therapies and holidays of the on-call
+# rota; empty: none but weekends.
+CLINIC_HOLIDAYS = env.str("CLINIC_HOLIDAYS", default="DE")
+_country, _, _region = CLINIC_HOLIDAYS.partition("-")
+_regions = list_supported_countries(include_aliases=False)
+if CLINIC_HOLIDAYS and (_country not in _regions or (_region and _region not in _regions[_country])):
+    raise ImproperlyConfigured(
+        f"CLINIC_HOLIDAYS is {CLINIC_HOLIDAYS!r}; use an ISO country, or country and region: DE or DE-BY."
+    )
 
 # --- Doors -----------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The triggers that keep an order that could be given out of a stopped course, whoever writes it (I-02)."""
+"""The triggers that keep an order that could be given out of a stopped or ended course (I-02)."""
 
 from courses.rules.order_states import LIVE_STATES, OrderState
 
@@ -8,6 +8,7 @@ FUNCTION = "prrt_order_not_after_stop"
 _REFUSED = ", ".join(f"'{state.value}'" for state in LIVE_STATES if state is not OrderState.DISPENSED)
 _OUT = OrderState.DISPENSED.value
 _WORDS = "an order of a stopped course cannot go on"
+_CLOSED = "('stopped', 'ended')"
 
 POSTGRES_FUNCTION = f"""
 CREATE OR REPLACE FUNCTION {FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -26,7 +27,7 @@ BEGIN
     SELECT course.status INTO standing FROM courses_course course
         JOIN courses_cycle cycle ON cycle.course_id = course.id
         WHERE cycle.id = NEW.cycle_id FOR SHARE OF course;
-    IF standing = 'stopped' THEN
+    IF standing IN {_CLOSED} THEN
         RAISE EXCEPTION '{_WORDS}: % refused', NEW.state USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;
@@ -38,7 +39,7 @@ def sqlite_statements() -> dict[str, str]:
     """The two triggers of SQLite, by name."""
     stopped = (
         "(SELECT course.status FROM courses_course course JOIN courses_cycle cycle "
-        "ON cycle.course_id = course.id WHERE cycle.id = NEW.cycle_id) = 'stopped'"
+        f"ON cycle.course_id = course.id WHERE cycle.id = NEW.cycle_id) IN {_CLOSED}"
     )
     goes_on = {
         "insert": f"NEW.state IN ({_REFUSED}, '{_OUT}')",

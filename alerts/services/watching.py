@@ -10,7 +10,9 @@ from alerts.services.critical_values import judge_critical_values
 from alerts.services.deadlines import watch_deadlines
 from alerts.services.heartbeat import take_turn
 from alerts.services.watch_canary import watch_canary
+from alerts.services.watch_ended import watch_ended
 from alerts.services.watch_feeds import watch_codes, watch_quarantine, watch_silence, watch_uploads
+from alerts.services.watch_follow_up import watch_follow_up
 from alerts.services.watch_limits import watch_limits
 from alerts.services.watch_mail import watch_mail
 from alerts.services.watch_panels import watch_panels
@@ -39,10 +41,11 @@ EVERY_TIME: tuple[Look, ...] = (
     watch_runners,
     watch_storm,
     watch_hand_over,
+    watch_ended,
     run_canary,
     watch_canary,
 )
-IN_TURN: tuple[Look, ...] = (watch_panels, watch_units, watch_limits, watch_rota)
+IN_TURN: tuple[Look, ...] = (watch_panels, watch_units, watch_limits, watch_rota, watch_follow_up)
 
 
 class WatchFailed(Exception):

@@ -61,6 +61,12 @@ WATCH_WORDS: Mapping[str, tuple[str, str]] = {
         "Open the incident and record what was done: notified, reported, or reviewed and found no medical "
         "event. The alert ends by itself once that is recorded.",
     ),
+    Kind.FOLLOW_UP_OVERDUE: (
+        "A visit or a draw after a cycle has not come in time.",
+        "Ring the patient and arrange it; late effects on marrow and kidneys show only here. Then record on "
+        "the follow-up page what became of it. Only a physician closes a follow-up for good. The alert ends "
+        "by itself with either.",
+    ),
     Kind.CANARY: (
         "A synthetic result of the trial of the line arrived.",
         "Nothing is to be done: no patient is concerned.",
@@ -258,6 +264,10 @@ def _hand_over(about: Mapping[str, Any]) -> Iterator[str]:
     yield f"On call from {instant(about['starts_at'])} to {instant(about['ends_at'])}."
 
 
+def _follow_up(about: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{about['what']}: due by {day(about['by'])}, and nothing recorded since."
+
+
 _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.FEED_SILENT: _silent,
     Kind.UNMAPPED_CODE: _unmapped,
@@ -268,6 +278,7 @@ _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.RECALL_UNANSWERED: _recall,
     Kind.DEVIATION: _deviation,
     Kind.INCIDENT_DUE: _incident,
+    Kind.FOLLOW_UP_OVERDUE: _follow_up,
     Kind.CANARY_BROKEN: _broken,
     Kind.CRITICAL_VALUE: _critical,
     Kind.LIMIT_NEAR: _limit,

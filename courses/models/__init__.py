@@ -9,6 +9,15 @@ from courses.models.course import (
     Cycle,
     PeritonealDisease,
 )
+from courses.models.course_end import (
+    CourseEnd,
+    CourseEndUndo,
+    CourseEndUndone,
+    EndCause,
+    FollowUpAct,
+    FollowUpRecord,
+    VisitOutcome,
+)
 from courses.models.decision import Decision, Directive, DirectiveVoid, Signature
 from courses.models.dosimetry import AbsorbedDose, DoseSignOff, Organ
 from courses.models.fact import ChartFact, FactConfirmation, RecordKind
@@ -21,6 +30,7 @@ from courses.models.incident import (
 from courses.models.order import Order, OrderEvent
 from courses.models.protocol import ProtocolApproval, ProtocolMove
 from courses.models.recall import Recall, RecallAnswer, RecallOutcome
+from courses.models.schedule import ClosedDay, CourseStart, CycleMove, MoveCause
 from courses.models.therapy import (
     CycleJudgement,
     DayOutcome,
@@ -53,24 +63,34 @@ __all__ = [
     "BaselineLock",
     "BookingState",
     "ChartFact",
+    "ClosedDay",
     "Course",
+    "CourseEnd",
+    "CourseEndUndo",
+    "CourseEndUndone",
     "CourseQuerySet",
+    "CourseStart",
     "CourseStatus",
     "Cycle",
     "CycleJudgement",
+    "CycleMove",
     "DayOutcome",
     "Decision",
     "Directive",
     "DirectiveVoid",
     "DispensedUnit",
     "DoseSignOff",
+    "EndCause",
     "FactConfirmation",
+    "FollowUpAct",
+    "FollowUpRecord",
     "Incident",
     "IncidentAct",
     "IncidentActKind",
     "IncidentKind",
     "Infusion",
     "InfusionEnd",
+    "MoveCause",
     "Order",
     "OrderEvent",
     "Organ",
@@ -92,6 +112,7 @@ __all__ = [
     "VialBookingEvent",
     "VialEvent",
     "VialFate",
+    "VisitOutcome",
     "Webhook",
     "WebhookCall",
     "WebhookEvent",

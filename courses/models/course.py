@@ -17,6 +17,7 @@ class CourseStatus(models.TextChoices):
     ACTIVE = "active", "active"
     COMPLETED = "completed", "completed"
     STOPPED = "stopped", "stopped"
+    ENDED = "ended", "ended"
 
 
 class PeritonealDisease(models.TextChoices):
@@ -68,7 +69,7 @@ class Course(models.Model):
                 name="one_open_course_per_patient",
             ),
             models.CheckConstraint(
-                condition=Q(status__in=["planned", "active", "completed", "stopped"]),
+                condition=Q(status__in=CourseStatus.values),
                 name="course_status_is_known",
             ),
             models.CheckConstraint(

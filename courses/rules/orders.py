@@ -36,6 +36,8 @@ class OpenOrder:
     state: OrderState
     activity_gbq: Decimal | None = None
     planned_on: date | None = None
+    # What it says, as its line of the order set does; None where that is not compared.
+    items: tuple[tuple[tuple[str, str], ...], ...] | None = None
     covered: bool = True
 
 
@@ -117,8 +119,9 @@ def _for_go(
     """
     changes: list[OrderChange] = []
     kept: set[OrderKind] = set()
+    renewed = {order.kind for order in live if _words_changed(order, recommendation, live)}
     for order in live:
-        misfit = _misfit(order, recommendation)
+        misfit = DATE_CHANGED if order.kind in renewed else _misfit(order, recommendation)
         if not misfit or order.state is OrderState.DISPENSED:
             kept.add(order.kind)
         if misfit:
@@ -130,7 +133,7 @@ def _for_go(
     wanted = [line for line in recommendation.order_set if line.kind not in kept | left_out]
     if OrderKind.RADIOPHARMACEUTICAL in kept:
         late = _proposed_late(live)
-        wanted = [line for line in wanted if line.kind in late and line.kind not in placed]
+        wanted = [line for line in wanted if line.kind in late and line.kind not in placed - renewed]
     changes += [
         OrderChange(change=ChangeKind.PLACE, kind=line.kind, reason_code="placed", line=line)
         for line in wanted
@@ -159,6 +162,16 @@ def _misfit(order: OpenOrder, recommendation: Recommendation) -> str:
     if order.activity_gbq is not None and order.activity_gbq != recommendation.activity_gbq:
         return ACTIVITY_CHANGED
     return DATE_CHANGED if _day_changed(order, recommendation) else ""
+
+
+def _words_changed(order: OpenOrder, recommendation: Recommendation, live: list[OpenOrder]) -> bool:
+    """Whether an unsigned order says other days or things than the protocol says now: it is proposed anew."""
+    if order.state is not OrderState.PROPOSED or order.items is None:
+        return False
+    if order.kind is OrderKind.RADIOPHARMACEUTICAL or order.kind not in _proposed_late(live):
+        return False
+    lines = [line for line in recommendation.order_set if line.kind is order.kind]
+    return any(tuple(line.items) != order.items for line in lines)
 
 
 def _day_changed(order: OpenOrder, recommendation: Recommendation) -> bool:

@@ -1,7 +1,7 @@
 """The words of a protocol version and of CTCAE criteria: what the data files say, as values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from courses.rules.facts import InterruptionKind, SupportKind
 from courses.rules.order_states import OrderKind
+from courses.rules.planning import Planning
 from courses.rules.values import Action, Source
 
 CREATININE_CLEARANCE = "creatinine_clearance"
@@ -453,6 +454,7 @@ class Protocol:
     units: Mapping[str, str]
     # Without one no window is ever extended.
     waiver: WaiverRule | None = None
+    planning: Planning = field(default_factory=Planning)
 
     def lab(self, analyte: str) -> LabRow | None:
         """The row of an analyte, or none when the protocol does not ask for it."""

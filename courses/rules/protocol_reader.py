@@ -7,6 +7,7 @@ from fractions import Fraction
 from courses.rules.check_reader import read_checks, read_support, read_surrogate
 from courses.rules.data_reader import TableReader
 from courses.rules.order_states import OrderKind
+from courses.rules.planning_reader import read_planning
 from courses.rules.protocol import (
     Adults,
     CalciumCorrection,
@@ -81,6 +82,7 @@ def read_protocol(
         names={**names, **_DERIVED_NAMES},
         units=units,
         waiver=_waiver(table.table("waiver")) if table.has("waiver") else None,
+        planning=read_planning(table, names),
     )
     for part in (patient, interim, derived, table):
         part.finish()

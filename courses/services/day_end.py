@@ -9,11 +9,10 @@ from django.db import transaction
 
 from courses.day_data import RUN
 from courses.models import (
-    Course,
-    Cycle,
     DayOutcome,
     DispensedUnit,
     Infusion,
+    MoveCause,
     Order,
     StepKind,
     TherapyDay,
@@ -24,12 +23,12 @@ from courses.models import (
 from courses.rules.activity import Deviation, Measured, decayed, judge_assay
 from courses.rules.day_values import Blocker
 from courses.rules.order_states import OrderKind, OrderState
-from courses.services.administration import replan_later_cycles
 from courses.services.assess import assess_at_gate
 from courses.services.authority import Refused, check_right, printed_name, stated
 from courses.services.day_state import day_state, standing_of
 from courses.services.orders import move_order, void_directive
 from courses.services.remainder import waiting_infusion
+from courses.services.reschedule import note_move
 from courses.services.therapy_day import BadStep, locked_day, rules_of, touch
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
@@ -56,6 +55,20 @@ class NotGiven(StrEnum):
     VIAL_DAMAGED = "vial_damaged"
     SPILLED = "spilled"
     OTHER = "other"
+
+
+_LONGEST = 900  # letters of a note that the record of the move repeats
+# The cause of the delay that a day without infusion brings. A toxicity behind it is what the results say.
+_CAUSE = {
+    NotGiven.UNWELL: MoveCause.PATIENT,
+    NotGiven.REFUSED: MoveCause.PATIENT,
+    NotGiven.ACCESS: MoveCause.PATIENT,
+    NotGiven.EQUIPMENT: MoveCause.CAPACITY,
+    NotGiven.VIAL_LATE: MoveCause.SUPPLY,
+    NotGiven.VIAL_DAMAGED: MoveCause.SUPPLY,
+    NotGiven.SPILLED: MoveCause.SUPPLY,
+    NotGiven.OTHER: MoveCause.OTHER,
+}
 
 
 class ReleaseRefused(Exception):
@@ -137,7 +150,9 @@ def end_not_given(
             VialEvent.objects.create(vial=unit.vial, fate=fate, reason=said, actor=by, at=now)
         _end(day, DayOutcome.NOT_GIVEN, now=now)
         if rebook_on is not None:
-            _move(day.cycle, to=rebook_on)
+            note_move(
+                cycle=day.cycle, to=rebook_on, cause=_CAUSE[why], reason=_words(why, note), by=by, now=now
+            )
         assess_at_gate(course_id=day.cycle.course_id, now=now)
     return step
 
@@ -172,7 +187,8 @@ def rebook(
             now=now,
         )
         touch(day)
-        _move(day.cycle, to=on)
+        why, note = _why_not(day)
+        note_move(cycle=day.cycle, to=on, cause=_CAUSE[why], reason=_words(why, note), by=by, now=now)
         assess_at_gate(course_id=day.cycle.course_id, now=now)
     return step
 
@@ -258,12 +274,18 @@ def _end_orders(day: TherapyDay, *, code: str, by: User, now: datetime) -> None:
             void_directive(directive_id=order.directive_id, reason_code=code, decision=None, now=now)
 
 
-def _move(cycle: Cycle, *, to: date) -> None:
-    """The cycle on its new day, and the later ones at the protocol's interval from it."""
-    moved = Cycle.objects.get(pk=cycle.pk)
-    moved.planned_on = to
-    moved.save(update_fields=["planned_on"])
-    replan_later_cycles(course=Course.objects.get(pk=cycle.course_id), given=moved, on=to)
+def _why_not(day: TherapyDay) -> tuple[NotGiven, str]:
+    """Why nothing was given on this day, as it was recorded at its end."""
+    step = day.steps.filter(kind=StepKind.NOT_GIVEN).order_by("-pk").first()
+    data = step.data if step is not None else {}
+    return NotGiven(data.get("reason", NotGiven.OTHER)), str(data.get("note", ""))
+
+
+def _words(why: NotGiven, note: str) -> str:
+    """The reason of a move that a day without infusion asked for."""
+    return ": ".join(
+        part for part in (f"Not given, {why.value.replace('_', ' ')}", stated(note)[:_LONGEST]) if part
+    )
 
 
 def _step(

@@ -7,7 +7,7 @@ from datetime import UTC
 from functools import singledispatch
 from typing import Any
 
-from courses.models import Signature, StartAuthorisation
+from courses.models import CourseEnd, FollowUpAct, Signature, StartAuthorisation
 
 
 def digest(record: Mapping[str, Any]) -> str:
@@ -44,6 +44,30 @@ def _of_start(row: StartAuthorisation) -> dict[str, Any]:
         "checked_by": row.checked_name,
         "authorised_by": row.authorised_name,
         "authorised_at": row.authorised_at.astimezone(UTC).isoformat(),
+    }
+
+
+@record_of.register
+def _of_end(row: CourseEnd) -> dict[str, Any]:
+    return {
+        "course": str(row.course.public_id),
+        "cause": row.cause,
+        "reason": row.reason,
+        "ended_on": row.ended_on.isoformat(),
+        "open_duties": list(row.open_duties),
+        "printed_name": row.printed_name,
+        "signed_at": row.signed_at.astimezone(UTC).isoformat(),
+    }
+
+
+@record_of.register
+def _of_follow_up(row: FollowUpAct) -> dict[str, Any]:
+    return {
+        "course": str(row.course.public_id),
+        "is_closed": row.is_closed,
+        "reason": row.reason,
+        "printed_name": row.printed_name,
+        "signed_at": row.signed_at.astimezone(UTC).isoformat(),
     }
 
 

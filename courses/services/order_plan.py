@@ -53,6 +53,7 @@ def _open_order(order: Order, *, decision: Decision) -> OpenOrder:
         activity_gbq=own.activity_gbq,
         planned_on=directive.administer_on if directive else None,
         covered=order.decision.verdict_origin_id == decision.verdict_origin_id,
+        items=tuple(tuple((str(key), str(value)) for key, value in item.items()) for item in order.items),
     )
 
 

@@ -26,10 +26,10 @@ def in_the_way(course: Course, *, on: date) -> str:
         )
     if states.intersection(_OPEN):
         return "Another course of this person is open under another number: stop or complete one of the two."
-    return _too_close(course, on=on) if states else ""
+    return too_close(course, on=on) if states else ""
 
 
-def _too_close(course: Course, *, on: date) -> str:
+def too_close(course: Course, *, on: date) -> str:
     """Whether a cycle of another course was given less than the protocol's shortest interval before."""
     given = Administration.objects.filter(cycle__course__patient__in=numbers_of(course.patient_id))
     last = given.exclude(cycle__course=course).aggregate(last=Max("administered_on"))["last"]

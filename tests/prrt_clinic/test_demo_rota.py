@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 def test_the_demonstrations_rota_covers_every_minute_whenever_it_is_built(
     moment: str, calendar: str, settings, tmp_path
 ) -> None:
-    settings.HOLIDAY_CALENDAR, settings.VAR_DIR = calendar, tmp_path
+    settings.CLINIC_HOLIDAYS, settings.VAR_DIR = calendar, tmp_path
     now = datetime.fromisoformat(moment).replace(tzinfo=UTC)
     keep_demo_rota(people=create_people(), now=now)
     assert coverage(begin=now, end=now + timedelta(days=80)).is_whole

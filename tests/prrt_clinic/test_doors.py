@@ -96,6 +96,8 @@ def world_of(*, nobodys: bool = False) -> World:
         "protocol_id": course.protocol_id,
         "kind": "pregnancy",
         "labs:quarantine_say.kind": "reject",
+        "patient_id": patient.public_id,
+        "courses:open_day.row": 0,
         "rest": "Nothing",
         "id": "0",
         "key": "0",

@@ -86,6 +86,8 @@ def test_production_refuses_each_unsafe_value_by_name(tmp_path, name, value, say
         ("MLLP_ALLOW", "10.0.0.0/8,everybody"),
         ("MLLP_ALLOW", "10.0.0.0/40"),
         ("CLINIC_TIME_ZONE", "Berlin"),
+        ("CLINIC_HOLIDAYS", "Germany"),
+        ("CLINIC_HOLIDAYS", "DE-XX"),
         ("DATABASE_URL", "mysql://a:b@host/name"),
         ("REDIS_URL", "localhost:6379"),
         ("EMAIL_URL", "mail.example.org"),

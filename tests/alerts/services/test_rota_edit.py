@@ -117,7 +117,7 @@ def test_a_holiday_of_the_house_moves_the_rules_that_look_at_holidays() -> None:
 
 
 def test_public_holidays_follow_the_installations_region_and_the_house_may_not_keep_one(settings) -> None:
-    settings.HOLIDAY_CALENDAR = "DE-BY"
+    settings.CLINIC_HOLIDAYS = "DE-BY"
     one, two = on_call_person("one"), on_call_person("two")
     keep_rota(one, holidays=HolidayUse.NEVER)
     add_rule(rule_entry(two, weekdays=[], holidays=HolidayUse.ALSO, name="Holidays"), by=rota_lead(), now=NOW)

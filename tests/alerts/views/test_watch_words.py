@@ -77,6 +77,10 @@ ABOUT: dict[Kind, tuple[dict[str, Any], list[str]]] = {
         {"runner": "runner", "since": SINCE},
         ["The second runner (manage.py runner): no sign of life since 4 May 2026 10:00 CEST."],
     ),
+    Kind.FOLLOW_UP_OVERDUE: (
+        {"what": "6 months after the last cycle", "by": "2026-05-04"},
+        ["6 months after the last cycle: due by Mon 4 May 2026, and nothing recorded since."],
+    ),
     Kind.CANARY_BROKEN: (
         {"stage": "read", "reason": "It was not reached in time.", "since": SINCE},
         ["Stage not reached: read. Noticed on 4 May 2026", "It was not reached in time."],
