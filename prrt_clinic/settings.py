@@ -207,18 +207,26 @@ CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # How many reverse proxies of our own stand before the web server; their headers are believed, no others.
 TRUSTED_PROXY_COUNT = _whole_number("TRUSTED_PROXY_COUNT", 1 if PRODUCTION else 0)
 
+
+def _is_web_address(text: str) -> bool:
+    """Whether this is http:// or https:// with a host, and with a port only if that is a number."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 # Whom the second runner tells every minute that the alert duty is carried; none named: nobody outside.
 HEARTBEAT_URL = env.str("HEARTBEAT_URL", default="")
-if HEARTBEAT_URL and (
-    urlsplit(HEARTBEAT_URL).scheme not in {"http", "https"} or not urlsplit(HEARTBEAT_URL).hostname
-):
+if HEARTBEAT_URL and not _is_web_address(HEARTBEAT_URL):
     # Without the value: such an address is often a secret.
     raise ImproperlyConfigured(
         "HEARTBEAT_URL must be an address such as https://monitor.example.org/ping/prrt, on another host."
     )
 # Where the trial finds the web pages if its processes do not reach SITE_URL; then it speaks as a proxy does.
 CANARY_WEB = (env.str("CANARY_WEB", default="") or SITE_URL).rstrip("/")
-if urlsplit(CANARY_WEB).scheme not in {"http", "https"} or not urlsplit(CANARY_WEB).hostname:
+if not _is_web_address(CANARY_WEB):
     raise ImproperlyConfigured(
         f"CANARY_WEB is {CANARY_WEB!r}; write an address such as http://web:8000, or nothing for SITE_URL."
     )

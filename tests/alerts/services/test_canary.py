@@ -314,6 +314,17 @@ def test_two_robots_at_once_take_no_password_from_each_other(line: SmtpServer, s
     assert Acknowledgement.objects.count() == 1
 
 
+def test_pages_that_are_slow_hold_no_runner_up(
+    pages: WebServer, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canary_robot, "_VISIT_SECONDS", -1)
+    begin_canary(now=database_now())
+    alert = make_alert(kind=Kind.CANARY, now=database_now())
+    with pytest.raises(canary_robot.NotAnswered, match="too slow"):
+        canary_robot.answer(alert=alert, username="canary")
+    assert not User.objects.get(username="canary").has_usable_password()
+
+
 def test_the_robot_follows_no_page_to_another_site(pages: WebServer, settings: Any) -> None:
     settings.SITE_URL = "http://elsewhere.example"  # what the pages lead to is not where they stand
     settings.ALLOWED_HOSTS = ["elsewhere.example"]

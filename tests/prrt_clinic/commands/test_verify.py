@@ -10,6 +10,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import transaction
 
+from alerts.services.dispatch import dispatch_due
+from alerts.services.escalation import run_due_steps
 from courses.models import DirectiveVoid, Order
 from labs.clock import database_now
 from labs.models import Patient, Seal
@@ -30,6 +32,9 @@ def demonstration(
     with django_db_blocker.unblock(), transaction.atomic():
         settings.VAR_DIR = folder
         call_command("demo")
+        # As the runner that starts beside it: what its past owes people is told.
+        run_due_steps()
+        dispatch_due()
         yield folder
         settings.VAR_DIR = usual
         transaction.set_rollback(True)
