@@ -30,7 +30,7 @@ def check_critical_values(app_configs: Sequence[AppConfig] | None, **_: Any) -> 
     try:
         read_table(TABLE_FILE.read_bytes())
     except BadTable as error:
-        return [checks.Error(fault, id="alerts.E002") for fault in error.faults]
+        return [checks.Error(fault, id="alerts.E003") for fault in error.faults]
     return []
 
 
