@@ -90,7 +90,7 @@ class DeliveryAttemptAdmin(RecordAdmin):
 
 @admin.register(CanaryRun)
 class CanaryRunAdmin(RecordAdmin):
-    """The hourly trials of the whole line, stage by stage."""
+    """The trials of the whole line, stage by stage."""
 
     list_display = ["started_at", "outcome", "broken_stage", "ended_at", "mailbox"]
     list_filter = ["outcome"]
@@ -101,7 +101,7 @@ class CanaryRunAdmin(RecordAdmin):
         ("broken_stage", "reason"),
         ("sent_at", "acknowledged_at", "read_at"),
         ("assessed_at", "triaged_at", "queued_at"),
-        ("mailed_at", "mailbox"),
+        ("mailed_at", "answered_at", "mailbox"),
     ]
 
     def patient_of(self, record: Any) -> Patient | None:

@@ -8,15 +8,23 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alerts.rules import Kind, Plan, Step
+from django.conf import settings
+
+from alerts.act_rules import ActLimits
+from alerts.rules import INCOMING, LOUDEST, OUTGOING, Kind, Plan, Step
 from alerts.storm_rules import StormLimits
+from alerts.waking import HoursPolicy, Wakes
+from alerts.waking_reader import read_budget, read_hours_policy
 from alerts.watch_rules import WatchLimits
 
 _Limits = TypeVar("_Limits", WatchLimits, StormLimits)
 
 POLICY_FILE = Path(__file__).parent / "policy.toml"
+# Sections that a module of their own reads.
+OWN_READERS = ("hours", "budget")
 ROLES = frozenset(
     {"nurse", "physician", "pharmacist", "physicist", "on-call", "auditor", "administrator", "canary"}
+    | {"rota-lead", INCOMING, OUTGOING}
 )
 
 
@@ -38,6 +46,7 @@ class KindPolicy:
     ends_with_cause: bool
     repeat_reopens: bool
     technical: bool
+    wakes: Wakes
     # What it becomes at its critical limit; none where there is no such limit.
     worse_severity: int | None = None
     worse_plan: Plan | None = None
@@ -58,13 +67,26 @@ class Policy:
     words: Mapping[int, str]
     kinds: Mapping[Kind, KindPolicy]
     watch: WatchLimits
+    acts: ActLimits
     storm: StormLimits
+    hours: HoursPolicy
+    # How many mails outside the hours a week may bring to the whole clinic.
+    out_of_hours_mails_per_week: int
+
+
+def policy_file() -> Path:
+    """The policy this installation follows: the clinic's own, or the one that is shipped."""
+    return settings.ALERT_POLICY or POLICY_FILE
+
+
+def policy() -> Policy:
+    """The policy this installation follows, read once."""
+    return _read_once(policy_file())
 
 
 @cache
-def policy() -> Policy:
-    """The policy this installation follows."""
-    return read_policy(POLICY_FILE.read_bytes())
+def _read_once(path: Path) -> Policy:
+    return read_policy(path.read_bytes())
 
 
 def read_policy(raw: bytes) -> Policy:
@@ -85,6 +107,7 @@ def plan_as_data(plan: Plan) -> dict[str, Any]:
         ],
         "repeat_seconds": int(plan.repeat.total_seconds()),
         "decide_within_seconds": int(plan.decide_within.total_seconds()),
+        "wakes": plan.wakes,
     }
 
 
@@ -97,6 +120,8 @@ def plan_from_data(data: Mapping[str, Any]) -> Plan:
         ),
         repeat=timedelta(seconds=data["repeat_seconds"]),
         decide_within=timedelta(seconds=data["decide_within_seconds"]),
+        # Alerts that began before this was written down wake, as they did.
+        wakes=data.get("wakes", True),
     )
 
 
@@ -109,7 +134,9 @@ class _Reader:
     def policy(self, data: Mapping[str, Any]) -> Policy:
         """The whole file."""
         self._keys(
-            data, {"version", "approved_by", "severity", "ladder", "kind", "watch", "storm"}, "the file"
+            data,
+            {"version", "approved_by", "severity", "ladder", "kind", "watch", "storm", "acts", *OWN_READERS},
+            "the file",
         )
         words = self._rows(data, "severity", "level", self._word)
         ladders = self._rows(data, "ladder", "id", self._plan)
@@ -120,12 +147,23 @@ class _Reader:
             self.faults.append(f"severity {level} has no word.")
         watch = self._limits(data.get("watch"), "watch", WatchLimits)
         storm = self._limits(data.get("storm"), "storm", StormLimits)
+        acts = self._acts(data.get("acts"))
+        hours = read_hours_policy(data.get("hours"), self.faults)
+        mails = read_budget(data.get("budget"), self.faults)
         version = self._text(data, "version", "the file")
         approved_by = self._text(data, "approved_by", "the file")
-        if self.faults or watch is None or storm is None:
+        if self.faults or watch is None or storm is None or acts is None or hours is None:
             raise BadPolicy([f"policy.toml: {fault}" for fault in self.faults])
         return Policy(
-            version=version, approved_by=approved_by, words=words, kinds=kinds, watch=watch, storm=storm
+            version=version,
+            approved_by=approved_by,
+            words=words,
+            kinds=kinds,
+            watch=watch,
+            storm=storm,
+            acts=acts,
+            hours=hours,
+            out_of_hours_mails_per_week=mails,
         )
 
     def _limits(self, row: Any, table: str, limits: type[_Limits]) -> _Limits | None:
@@ -145,6 +183,32 @@ class _Reader:
         found = limits(**{name: row[name] for name in names})
         self.faults += [f"{table}: {fault}" for fault in found.faults()]
         return found
+
+    def _acts(self, row: Any) -> ActLimits | None:
+        """What people may do by hand: whole numbers, and groups."""
+        if not isinstance(row, dict):
+            self.faults.append("[acts] is missing.")
+            return None
+        before = len(self.faults)
+        names = {each.name for each in fields(ActLimits)}
+        self._keys(row, names | {"source"}, "acts")
+        self._text(row, "source", "acts")
+        found: dict[str, Any] = {}
+        for name in sorted(names & row.keys()):
+            value = row[name]
+            if name == "suppression_tells":
+                if not isinstance(value, list) or not value or not set(map(str, value)) <= ROLES:
+                    self.faults.append(f"acts: {name} must name groups of this service.")
+                    continue
+                value = tuple(value)
+            elif type(value) is not int or value < 1:
+                self.faults.append(f"acts: {name} must be a whole number above zero.")
+            found[name] = value
+        if len(self.faults) > before:
+            return None
+        limits = ActLimits(**found)
+        self.faults += [f"acts: {fault}" for fault in limits.faults()]
+        return limits
 
     def _rows(
         self, data: Mapping[str, Any], table: str, key: str, read: Callable[[Mapping[str, Any]], Any]
@@ -206,7 +270,7 @@ class _Reader:
         worse = (
             {"worse_severity", "worse_ladder"} if row.keys() & {"worse_severity", "worse_ladder"} else set()
         )
-        wanted = {"id", "severity", "ladder", "ends", "repeat_reopens", "technical"}
+        wanted = {"id", "severity", "ladder", "ends", "repeat_reopens", "technical", "wakes"}
         self._keys(row, wanted | worse, where)
         before = len(self.faults)
         if row.get("id") not in set(Kind):
@@ -220,22 +284,39 @@ class _Reader:
         for flag in ("repeat_reopens", "technical"):
             if not isinstance(row.get(flag), bool):
                 self.faults.append(f"{where}: {flag} must be true or false.")
+        self._check_waking(row, where)
         if worse and row.get("worse_ladder") not in ladders:
             self.faults.append(f"{where}: worse_ladder {row.get('worse_ladder')!r} is not defined.")
         if worse and not self._is_worse(row):
             self.faults.append(f"{where}: worse_severity must be a smaller number than severity.")
         if len(self.faults) > before:
             return None
+        wakes = Wakes(row["wakes"])
         return KindPolicy(
             kind=Kind(row["id"]),
             severity=row["severity"],
-            plan=ladders[row["ladder"]],
+            plan=replace(ladders[row["ladder"]], wakes=wakes is Wakes.ALWAYS),
             ends_with_cause=row["ends"] == "cause",
             repeat_reopens=row["repeat_reopens"],
             technical=row["technical"],
+            wakes=wakes,
             worse_severity=row["worse_severity"] if worse else None,
-            worse_plan=ladders[row["worse_ladder"]] if worse else None,
+            worse_plan=replace(ladders[row["worse_ladder"]], wakes=wakes is not Wakes.NEVER)
+            if worse
+            else None,
         )
+
+    def _check_waking(self, row: Mapping[str, Any], where: str) -> None:
+        """Whatever is of the worst severity wakes: nobody waits for the morning with a critical alert."""
+        wakes = row.get("wakes")
+        if wakes not in set(Wakes):
+            self.faults.append(f"{where}: wakes must be 'always', 'worst' or 'never'.")
+        elif row.get("severity") == LOUDEST and wakes != Wakes.ALWAYS:
+            self.faults.append(f"{where}: severity {LOUDEST} must have wakes = 'always'.")
+        elif row.get("worse_severity") == LOUDEST and wakes == Wakes.NEVER:
+            self.faults.append(f"{where}: worse_severity {LOUDEST} must have wakes = 'worst' or 'always'.")
+        elif wakes == Wakes.WORST and "worse_severity" not in row:
+            self.faults.append(f"{where}: wakes = 'worst' needs a worse_severity.")
 
     def _is_worse(self, row: Mapping[str, Any]) -> bool:
         worse, usual = row.get("worse_severity"), row.get("severity")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from alerts.waking import Office, tell_at
 from labs.clinic_days import add_days
 
 
@@ -33,7 +34,14 @@ class Kind(StrEnum):
     INCIDENT_DUE = "incident-due"
     CANARY = "canary"
     CANARY_BROKEN = "canary-broken"
+    CRITICAL_VALUE = "critical-value"
+    LIMIT_NEAR = "limit-near"
+    ROTA_GAP = "rota-gap"
+    INVARIANT_BROKEN = "invariant-broken"
+    RUNNER_STUCK = "runner-stuck"
+    MAIL_LOOP = "mail-loop"
     FEED_ANOMALY = "feed-anomaly"
+    HAND_OVER = "hand-over"
 
 
 # The kinds a later decision on the same course can put an end to.
@@ -58,8 +66,17 @@ WATCH_KINDS = (
     Kind.DEVIATION,
     Kind.INCIDENT_DUE,
     Kind.CANARY_BROKEN,
+    Kind.CRITICAL_VALUE,
+    Kind.LIMIT_NEAR,
+    Kind.ROTA_GAP,
+    Kind.INVARIANT_BROKEN,
+    Kind.RUNNER_STUCK,
+    Kind.MAIL_LOOP,
     Kind.FEED_ANOMALY,
+    Kind.HAND_OVER,
 )
+# Only a person who says how the value was passed on ends these; no cause that is gone, no other act.
+READ_BACK_KINDS = (Kind.CRITICAL_VALUE,)
 # What pharmacy answers for, and what a medical physicist does, beside those who take over any alert.
 RECALL_KINDS = (Kind.RECALL_UNANSWERED,)
 DOSE_KINDS = (Kind.DEVIATION, Kind.INCIDENT_DUE)
@@ -82,7 +99,12 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
+# Audiences beside the groups: the person whose duty begins, and those whose duty ended then.
+INCOMING, OUTGOING = "incoming-on-call", "outgoing-on-call"
+
 NEEDS_SOMEBODY = (State.OPEN, State.CLEARED_UNACKED)
+# Severities count from 1, the worst.
+LOUDEST, QUIETEST = 1, 3
 
 LEGAL_TRANSITIONS: Mapping[State, tuple[State, ...]] = {
     State.OPEN: (State.ACKED, State.CLEARED_UNACKED, State.CLOSED),
@@ -224,6 +246,12 @@ class Plan:
     steps: tuple[Step, ...]
     repeat: timedelta
     decide_within: timedelta
+    # Whether it is told outside the clinic's hours; what does not wake waits for the next working morning.
+    wakes: bool = True
+
+    def is_last(self, step: int) -> bool:
+        """Whether this rung is the last one, which repeats and names the telephone desk."""
+        return step >= len(self.steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,22 +267,37 @@ class Due:
 
 
 def escalation_due(
-    *, plan: Plan, step: int, loop: int, next_step_at: datetime | None, now: datetime
+    *,
+    plan: Plan,
+    step: int,
+    loop: int,
+    next_step_at: datetime | None,
+    now: datetime,
+    office: Office,
+    cleared: bool = False,
 ) -> Due | None:
-    """The rung that is due, or none yet. `step` is the last one taken, 0 before the first."""
+    """The rung that is due, or none yet. `step` is the last one taken, 0 before the first.
+
+    `cleared`: the cause is gone, so that the following rungs wake nobody, however loud it was.
+    """
     if next_step_at is None or next_step_at > now:
         return None
-    repeating = step >= len(plan.steps)
+    repeating = plan.is_last(step)
     number = len(plan.steps) if repeating else step + 1
-    last = number == len(plan.steps)
+    last = plan.is_last(number)
     wait = plan.repeat if last else plan.steps[number].after
     return Due(
         step=number,
         loop=loop + 1 if repeating else loop,
         audience=plan.steps[number - 1].audience,
-        next_step_at=now + wait,
+        next_step_at=tell_at(now + wait, wakes=plan.wakes and not cleared, office=office),
         last=last,
     )
+
+
+def quieter(severity: int) -> int:
+    """The lower tone in which an alert goes on once its cause is gone and nobody has acknowledged it."""
+    return min(severity + 1, QUIETEST)
 
 
 _WAITS = (5, 10, 20, 40, 60)

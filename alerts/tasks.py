@@ -2,7 +2,8 @@
 
 from celery import shared_task
 
-from alerts.services import dispatch, escalation, heartbeat, triage, watching
+from alerts.services import dispatch, escalation, heartbeat, rearming, triage, watching
+from labs.clock import database_now
 
 
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
@@ -16,8 +17,11 @@ def triage_decisions(decision_ids: list[int] | None = None) -> None:
 
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
 def run_due_steps() -> None:
-    """Take every step that is due."""
-    escalation.run_due_steps()
+    """Open again what nobody decided in time, and take every step that is due."""
+    try:
+        rearming.rearm_due(now=database_now())
+    finally:
+        escalation.run_due_steps()
 
 
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
@@ -28,7 +32,8 @@ def dispatch_due() -> None:
 
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
 def watch() -> None:
-    """Look for silence, age and drift, and move the hourly trial on."""
+    """Look for silence, age and drift, at the second runner, and move the trial of the line on."""
+    heartbeat.beat(name=heartbeat.CELERY)  # that this runs is a sign of life: nobody misses themselves
     watching.watch()
 
 

@@ -31,9 +31,16 @@ class WatchLimits:
     results_every_minutes: int
     recall_answer_minutes: int
     incident_near_days: int
+    rota_look_ahead_days: int
+    rota_gap_worse_hours: int
+    rota_gaps_told_singly: int
     canary_every_minutes: int
     canary_limit_minutes: int
     canary_silent_minutes: int
+    mail_loop_minutes: int
+    critical_days: int
+    runner_stuck_seconds: int
+    heartbeat_every_seconds: int
 
     def faults(self) -> list[str]:
         """What does not fit together, one sentence each."""
@@ -45,9 +52,13 @@ class WatchLimits:
         if self.shift_least_ratio < 2:
             found.append("shift_least_ratio must be at least 2.")
         if self.canary_silent_minutes < self.canary_every_minutes + self.canary_limit_minutes:
-            found.append("canary_silent_minutes must leave time for one trial after the hour.")
+            found.append("canary_silent_minutes must leave time for one trial after it was due.")
+        if self.runner_stuck_seconds < 60:
+            found.append("runner_stuck_seconds must be at least 60: a runner's round takes its time.")
         if self.canary_silent_minutes >= 70:
             found.append("canary_silent_minutes must stay below the 70 minutes of the safety case.")
+        if self.rota_gap_worse_hours >= self.rota_look_ahead_days * 24:
+            found.append("rota_gap_worse_hours must be less than the days of rota_look_ahead_days.")
         return found
 
 
@@ -108,7 +119,7 @@ def unit_ratio(
 
 
 class Stage(StrEnum):
-    """The stages of the hourly trial, in order."""
+    """The stages of a trial of the whole line, in order."""
 
     SENT = "sent"
     ACKNOWLEDGED = "acknowledged"
@@ -117,12 +128,12 @@ class Stage(StrEnum):
     TRIAGED = "triaged"
     QUEUED = "queued"
     MAILED = "mailed"
+    ANSWERED = "answered"
 
 
 def stages(*, mailbox: bool) -> tuple[Stage, ...]:
-    """The stages a trial must pass; without a mailbox it ends in the outbox."""
-    every = tuple(Stage)
-    return every if mailbox else every[:-1]
+    """The stages a trial must pass; without a mailbox no mail leaves, and the rest is tried all the same."""
+    return tuple(stage for stage in Stage if mailbox or stage is not Stage.MAILED)
 
 
 def is_due(*, last_started: datetime | None, now: datetime, limits: WatchLimits) -> bool:
@@ -138,3 +149,19 @@ def has_run_out(*, started: datetime, now: datetime, limits: WatchLimits) -> boo
 def is_silent(*, last_good_started: datetime, now: datetime, limits: WatchLimits) -> bool:
     """Whether the last good trial began so long ago that its successor must be missing."""
     return now - last_good_started >= timedelta(minutes=limits.canary_silent_minutes)
+
+
+def waited_since(
+    *,
+    looked_at: datetime | None,
+    waited: datetime | None,
+    beat_at: datetime | None,
+    now: datetime,
+    limit: timedelta,
+) -> datetime:
+    """Since when a process has been looked for without a break, and has given no sign of life.
+
+    After a break in looking (the watcher was away) it starts anew: what was not looked for is not missed.
+    """
+    start = now if looked_at is None or waited is None or now - looked_at >= limit else waited
+    return start if beat_at is None else max(start, min(beat_at, now))

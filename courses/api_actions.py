@@ -137,11 +137,11 @@ class AmountField(serializers.DecimalField):
     """A measured amount, as decimal text; an empty one is none."""
 
 
-def holds(right: str) -> type[BasePermission]:
-    """Whoever holds this right may change; reading needs the model's own view right."""
+def holds(*rights: str) -> type[BasePermission]:
+    """Whoever holds any of these rights may change; reading needs the model's own view right."""
 
     class Holds(BasePermission):
-        """The right of the role matrix that this address asks for."""
+        """The rights of the role matrix that this address asks for."""
 
         def has_permission(self, request: Request, view: APIView) -> bool:
             if request.method == "OPTIONS":
@@ -149,7 +149,7 @@ def holds(right: str) -> type[BasePermission]:
             if request.method in ("GET", "HEAD"):
                 meta = view.queryset.model._meta  # type: ignore[attr-defined]
                 return request.user.has_perm(f"{meta.app_label}.view_{meta.model_name}")
-            return request.user.has_perm(right)
+            return any(request.user.has_perm(right) for right in rights)
 
     return Holds
 

@@ -8,6 +8,7 @@ from courses.chart import peritoneal_disease, read_chart
 from courses.day_library import day_rules
 from courses.models import (
     AminoAcidBag,
+    Course,
     CycleJudgement,
     Directive,
     DispensedUnit,
@@ -131,7 +132,20 @@ def step_value(row: TherapyStep) -> Step:
 
 def infusions_of(day: TherapyDay) -> list[Infusion]:
     """What was infused on this day, as it stands."""
-    return list(Infusion.objects.effective().filter(therapy_day=day).order_by("started_at", "pk"))
+    return list(
+        Infusion.objects.effective()
+        .filter(therapy_day=day)
+        .select_related("corrects")
+        .order_by("started_at", "pk")
+    )
+
+
+def other_infusions_of(course: Course, day: TherapyDay | None) -> list[Infusion]:
+    """What else was infused in this course, as it stands: on other days, or without the sheet of one."""
+    rows = Infusion.objects.effective().filter(cycle__course=course).select_related("cycle")
+    if day is not None:
+        rows = rows.exclude(therapy_day=day)
+    return list(rows.order_by("started_at", "pk"))
 
 
 def _directed(directive: Directive | None, *, holds: bool) -> Directed | None:

@@ -1,9 +1,11 @@
 """A day of therapy as the API shows it: its steps as they stand, what blocks, and what was given."""
 
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from courses.day_facts import effective_steps, infusions_of
-from courses.models import StepKind, TherapyDay, TherapyStep
+from courses.models import Infusion, StepKind, TherapyDay, TherapyStep
 from courses.rules.day_values import Blocker, DayLine
 from courses.rules.decimals import plain
 from courses.services.day_state import DayState
@@ -45,21 +47,36 @@ def day_shape(state: DayState, *, names: bool) -> dict[str, Any]:
             }
             for each in day.authorisations.all()
         ],
-        "infusions": [
-            {
-                "id": str(each.public_id),
-                "product": each.product,
-                "started_at": each.started_at.isoformat(),
-                "ended_at": each.ended_at.isoformat(),
-                "ended_how": each.ended_how,
-                "delivered": {"value": plain(each.delivered_gbq), "unit": "GBq"},
-                "authorised": each.authorisation_id is not None,
-                "deviation": each.deviation,
-            }
-            for each in infusions_of(day)
-        ],
+        "infusions": [infusion_shape(each) for each in infusions_of(day)],
         "waits_for_judgement": str(waiting.public_id) if waiting else None,
     }
+
+
+def infusion_shape(infusion: Infusion) -> dict[str, Any]:
+    """One infusion as recorded; a correction names the record it took the place of, and why."""
+    return {
+        "id": str(infusion.public_id),
+        "product": infusion.product,
+        "started_at": infusion.started_at.isoformat(),
+        "ended_at": infusion.ended_at.isoformat(),
+        "ended_how": infusion.ended_how,
+        "assay": _measured(infusion.assay_gbq, infusion.assay_at),
+        "residual": _measured(infusion.residual_gbq, infusion.residual_at),
+        "delivered": {"value": plain(infusion.delivered_gbq), "unit": "GBq"},
+        "route": infusion.route or None,
+        "authorised": infusion.authorisation_id is not None,
+        "deviation": infusion.deviation,
+        "corrects": str(infusion.corrects.public_id) if infusion.corrects else None,
+        "reason": infusion.reason or None,
+        "second": infusion.second_name or None,
+        "recorded_at": infusion.recorded_at.isoformat(),
+    }
+
+
+def _measured(gbq: Decimal | None, at: datetime | None) -> dict[str, str] | None:
+    if gbq is None or at is None:
+        return None
+    return {"value": plain(gbq), "unit": "GBq", "at": at.isoformat()}
 
 
 def day_line(day: TherapyDay) -> dict[str, Any]:

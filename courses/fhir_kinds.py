@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from courses import fhir_decisions, fhir_given, fhir_orders, fhir_plans, fhir_provenance
+from courses import fhir_decisions, fhir_given, fhir_orders, fhir_plans, fhir_provenance, fhir_words
 from courses.fhir_shapes import Shape, Viewer
 from labs.clinic_days import start_of_day
 from labs.zones import clinic_zone
@@ -91,6 +91,16 @@ def _by_course_and_cycle(id_: str) -> Q | None:
 
 def _by_record_hash(id_: str) -> Q | None:
     return Q(record_sha256=id_) if _HASH.fullmatch(id_) else None
+
+
+def _by_order_and_place(id_: str) -> Q | None:
+    found = _NUMBERED.fullmatch(id_)
+    return None if found is None else Q(order__public_id=found[1], place=int(found[2]))
+
+
+def _by_order_left_out(id_: str) -> Q | None:
+    order = id_.removesuffix(f".{fhir_words.LEAVING_OUT}")
+    return Q(order__public_id=order) if order != id_ and _OWN.fullmatch(order) else None
 
 
 _EVERY = Q(pk__isnull=False)
@@ -256,6 +266,38 @@ _PROVENANCES = Kind(
             patient="therapy_day__cycle__course__patient",
             days=_at_instant("authorised_at"),
             find=_by_public_id,
+        ),
+        Source(
+            right="courses.view_cyclejudgement",
+            rows=fhir_words.judgements,
+            show=fhir_words.judgement_shape,
+            patient=_CYCLES_PATIENT,
+            days=_at_instant("signed_at"),
+            find=_by_public_id,
+        ),
+        Source(
+            right="courses.view_assaydirection",
+            rows=fhir_words.assay_directions,
+            show=fhir_words.assay_direction_shape,
+            patient=_ORDERS_PATIENT,
+            days=_at_instant("signed_at"),
+            find=_by_order_and_place,
+        ),
+        Source(
+            right="courses.view_chartfact",
+            rows=fhir_words.physicians_acts,
+            show=fhir_words.act_shape,
+            patient="patient",
+            days=_at_instant("recorded_at"),
+            find=_by_public_id,
+        ),
+        Source(
+            right="courses.view_orderevent",
+            rows=fhir_words.leavings_out,
+            show=fhir_words.leaving_out_shape,
+            patient=_ORDERS_PATIENT,
+            days=_at_instant("at"),
+            find=_by_order_left_out,
         ),
     ),
 )

@@ -1,5 +1,6 @@
 """Show who signed what, when and with which meaning, as FHIR's Provenance."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db.models import QuerySet
@@ -23,7 +24,7 @@ def signature_shape(signature: Signature, viewer: Viewer) -> list[Shape]:
     """One signature on one decision."""
     decision = signature.decision
     return [
-        _provenance(
+        provenance(
             signature.record_sha256,
             targets=[
                 reference("GuidanceResponse", decision.public_id),
@@ -57,7 +58,7 @@ def directive_shape(directive: Directive, viewer: Viewer) -> list[Shape]:
         words += f"; void since {instant(void.at)} ({void.reason_code})"
     orders = [reference("MedicationRequest", order.public_id) for order in directive.orders.all()]
     return [
-        _provenance(
+        provenance(
             str(directive.public_id),
             targets=[*orders, reference("CarePlan", directive.cycle.course.public_id)],
             at=directive.signature.signed_at,
@@ -80,7 +81,7 @@ def authorisation_shape(authorisation: StartAuthorisation, viewer: Viewer) -> li
     """One authorised start: who checked, who authorised, on which decision and directive."""
     cycle = authorisation.therapy_day.cycle
     return [
-        _provenance(
+        provenance(
             str(authorisation.public_id),
             targets=[
                 reference("MedicationRequest", authorisation.unit.order.public_id),
@@ -103,37 +104,43 @@ def authorisation_shape(authorisation: StartAuthorisation, viewer: Viewer) -> li
     ]
 
 
-def _provenance(
+def provenance(
     id_: str,
     *,
     targets: list[dict[str, str]],
     at: datetime,
     activity: Shape,
     people: list[tuple[str, str]],
-    hashes: list[tuple[str, str, str]],
+    hashes: Sequence[tuple[str, str, str]] = (),
+    why: str = "",
     changed_at: datetime | None = None,
 ) -> Shape:
-    """One act: what it is about, when, what it means, who, and the SHA-256 that it is bound to."""
+    """One act: what it is about, when, what it means, why, who, and the SHA-256 that it is bound to."""
     shape = head("Provenance", id_, version=1 if changed_at is None else 2, at=changed_at or at)
-    return shape | {
-        "target": targets,
-        "occurredDateTime": instant(at),
-        "recorded": instant(at),
-        "activity": activity,
-        "agent": [
-            {"type": {"coding": [{"system": _PARTS, "code": part}]}, "who": {"display": name}}
-            for part, name in people
-        ],
-        "entity": [
-            {"role": role, "what": {"identifier": {"system": SHA256, "value": sha256}, "display": words}}
-            for role, words, sha256 in hashes
-        ],
-        "signature": [
-            {
-                "type": [_AUTHORS if part == "author" else _VERIFIERS],
-                "when": instant(at),
-                "who": {"display": name},
-            }
-            for part, name in people
-        ],
-    }
+    entities = [
+        {"role": role, "what": {"identifier": {"system": SHA256, "value": sha256}, "display": words}}
+        for role, words, sha256 in hashes
+    ]
+    return (
+        shape
+        | ({"reason": [{"text": why}]} if why else {})
+        | ({"entity": entities} if entities else {})
+        | {
+            "target": targets,
+            "occurredDateTime": instant(at),
+            "recorded": instant(at),
+            "activity": activity,
+            "agent": [
+                {"type": {"coding": [{"system": _PARTS, "code": part}]}, "who": {"display": name}}
+                for part, name in people
+            ],
+            "signature": [
+                {
+                    "type": [_AUTHORS if part == "author" else _VERIFIERS],
+                    "when": instant(at),
+                    "who": {"display": name},
+                }
+                for part, name in people
+            ],
+        }
+    )

@@ -1,20 +1,20 @@
 """What must hold of open courses now: their decision is that of the live chart."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.db.models import QuerySet
 
 from courses.library import UnknownProtocol
-from courses.models import Administration, ChartFact, Course, FactConfirmation
+from courses.models import Administration, ChartFact, Course, Cycle, FactConfirmation
 from courses.rules.values import Recommendation
 from courses.services.assess import evidence_sha256, follows_its_file, recommend_for
-from courses.services.locking import next_cycle
 from labs.clinic_days import clinic_day, start_of_day
-from labs.invariants import GRACE, Seen, Violation
+from labs.invariants import CHUNK, GRACE, Seen, Violation
 from labs.models import BodyWeight, Observation, QuarantinedResult
-from labs.same_person import numbers_of
+from labs.same_person import read_people
 from labs.zones import clinic_zone
 
 Judged = tuple[Course, Recommendation, str]
@@ -52,26 +52,42 @@ def _judged_anew(now: datetime, seen: Seen) -> Iterator[Judged]:
     today = clinic_day(now, clinic_zone())
     if now - start_of_day(today, clinic_zone()) < GRACE:
         return
+    people, fresh = read_people(), _fresh_numbers(now)
     courses = Course.objects.open().real().select_related("current_decision").order_by("pk")
-    for course in courses:
-        seen()
-        cycle = next_cycle(course)
-        if cycle is None or _is_fresh(course, now=now):
-            continue
-        try:
-            if not follows_its_file(course):
+    waiting = courses.iterator(chunk_size=CHUNK)
+    while chunk := list(islice(waiting, CHUNK)):
+        following = _next_cycles(chunk)
+        for course in chunk:
+            seen()
+            cycle = following.get(course.pk)
+            is_fresh = course.started_at > now - GRACE or fresh & people.numbers_of(course.patient_id)
+            if cycle is None or is_fresh or not _follows_its_file(course):
                 continue
-        except UnknownProtocol:
-            continue
-        chart, recommendation = recommend_for(
-            course=course, cycle=cycle, protocol_id=course.protocol_id, today=today
-        )
-        yield course, recommendation, evidence_sha256(chart=chart, protocol_id=course.protocol_id)
+            chart, recommendation = recommend_for(
+                course=course, cycle=cycle, protocol_id=course.protocol_id, today=today
+            )
+            yield course, recommendation, evidence_sha256(chart=chart, protocol_id=course.protocol_id)
 
 
-def _is_fresh(course: Course, *, now: datetime) -> bool:
-    """Whether something about this person was written down within the last minute."""
-    since, numbers = now - GRACE, numbers_of(course.patient_id)
+def _next_cycles(courses: Iterable[Course]) -> dict[int, Cycle]:
+    """The first cycle of each course that has not been given, in one query."""
+    found: dict[int, Cycle] = {}
+    rows = Cycle.objects.filter(course__in=list(courses), administration__isnull=True)
+    for cycle in rows.order_by("course", "number"):
+        found.setdefault(cycle.course_id, cycle)
+    return found
+
+
+def _follows_its_file(course: Course) -> bool:
+    """Whether its protocol file is there, and the one that the course is pinned to."""
+    try:
+        return follows_its_file(course)
+    except UnknownProtocol:
+        return False
+
+
+def _fresh_numbers(now: datetime) -> set[int]:
+    """Patients of whom something was written down within the last minute, in one query for each table."""
     arrivals: tuple[tuple[QuerySet[Any], str, str], ...] = (
         (Observation.objects.all(), "received_at", "patient"),
         (QuarantinedResult.objects.all(), "opened_at", "patient"),
@@ -81,6 +97,8 @@ def _is_fresh(course: Course, *, now: datetime) -> bool:
         (FactConfirmation.objects.all(), "confirmed_at", "fact__patient"),
         (Administration.objects.all(), "recorded_at", "cycle__course__patient"),
     )
-    return course.started_at > since or any(
-        rows.filter(**{f"{at}__gt": since, f"{of}__in": numbers}).exists() for rows, at, of in arrivals
-    )
+    found: set[int] = set()
+    for rows, at, of in arrivals:
+        recent = rows.filter(**{f"{at}__gt": now - GRACE}).order_by()
+        found.update(recent.values_list(of, flat=True).distinct())
+    return found - {None}

@@ -13,7 +13,7 @@ from courses.rules.activity import Measured
 from courses.rules.order_states import NOT_PHARMACYS, OrderKind, OrderState
 from courses.rules.prediction import Prediction, decay_table
 from courses.services.open_recalls import open_recalls
-from courses.services.vial_state import GONE
+from courses.services.vial_state import GONE, nothing_left
 from courses.services.vials import predicted
 from labs.clinic_days import add_days
 
@@ -34,9 +34,13 @@ class Pile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VialLine:
-    """A vial, the directive that holds for its cycle, and what it holds at the planned start."""
+    """A vial, the directive that holds for its cycle, and what it holds at the planned start.
+
+    `is_used_up`: it is gone or handed out as a whole.
+    """
 
     vial: Vial
+    is_used_up: bool
     directive: Directive | None
     prediction: Prediction | None
 
@@ -92,11 +96,11 @@ def board(*, today: date) -> Board:
 
 
 def _vials_in_hand() -> QuerySet[Vial]:
-    """Vials that may still be used: not gone, of a cycle that has not been given."""
+    """Vials of which something can still be handed out, of a cycle that has not been given."""
     return (
         Vial.objects.effective()
         .filter(cycle__administration__isnull=True, cycle__course__patient__is_canary=False)
-        .exclude(fates__fate__in=GONE)
+        .exclude(pk__in=nothing_left())
         .select_related("cycle__course__patient")
         .order_by("expires_at", "pk")
     )
@@ -119,8 +123,9 @@ def _unbooked(today: date) -> QuerySet[Cycle]:
 
 
 def vial_lines(vials: Sequence[Vial] | QuerySet[Vial]) -> list[VialLine]:
-    """Each vial beside the directive that holds for its cycle, in one query for all of them."""
+    """Each vial beside the directive that holds for its cycle, in the same few queries for all of them."""
     found = list(vials)
+    used_up = nothing_left()
     holding = {
         directive.cycle_id: directive
         for directive in Directive.objects.filter(
@@ -130,6 +135,7 @@ def vial_lines(vials: Sequence[Vial] | QuerySet[Vial]) -> list[VialLine]:
     return [
         VialLine(
             vial=vial,
+            is_used_up=vial.pk in used_up,
             directive=holding.get(vial.cycle_id),
             prediction=predicted(
                 vial=vial,
@@ -142,7 +148,7 @@ def vial_lines(vials: Sequence[Vial] | QuerySet[Vial]) -> list[VialLine]:
 
 
 def vials_for(order: Order) -> list[VialLine]:
-    """The vials received for the cycle of a radioactive order."""
+    """The vials received for the cycle of a radioactive order, those that are handed out too."""
     if order.kind != OrderKind.RADIOPHARMACEUTICAL.value:
         return []
     vials = Vial.objects.effective().filter(cycle=order.cycle).exclude(fates__fate__in=GONE)

@@ -9,13 +9,16 @@ from courses.views import (
     decisions,
     facts,
     incidents,
+    infusion_correction,
     ledger,
+    measurements,
     moving,
     order_acts,
     pharmacy,
     pharmacy_vials,
     protocols,
     rescinding,
+    set_aside,
 )
 
 app_name = "courses"
@@ -44,8 +47,16 @@ urlpatterns = [
     path(f"{_LEDGER}/sign-off/<str:organ>/", ledger.sign_off, name="sign_off_doses"),
     path("incidents/", incidents.incidents, name="incidents"),
     path("incidents/<uuid:public_id>/", incidents.incident, name="incident"),
+    path("set-aside/", set_aside.set_aside, name="set_aside"),
+    path("set-aside/file", set_aside.set_aside_file, name="set_aside_file"),
     path("pharmacy/", pharmacy.pharmacy, name="pharmacy"),
     path("pharmacy/orders/<uuid:public_id>/", pharmacy.order_page, name="pharmacy_order"),
+    path("pharmacy/orders/<uuid:public_id>/measured/", measurements.measured, name="pharmacy_measured"),
+    path(
+        "pharmacy/orders/<uuid:public_id>/measured/<uuid:step_id>/",
+        measurements.correct,
+        name="pharmacy_correct_measured",
+    ),
     path("pharmacy/orders/<uuid:public_id>/<str:name>/", pharmacy.act_on, name="pharmacy_act"),
     path(
         "pharmacy/vials/receive/<uuid:public_id>/<int:number>/",
@@ -70,6 +81,11 @@ urlpatterns = [
     path(f"{_DAY}/steps/<str:kind>/", day_acts.step, name="day_step"),
     path(f"{_DAY}/entries/<uuid:step_id>/", day_acts.correct, name="day_correct"),
     path(f"{_DAY}/infusion/", day_acts.infusion, name="day_infusion"),
+    path(
+        f"{_COURSE}/infusions/<uuid:infusion_id>/",
+        infusion_correction.correct_record,
+        name="correct_infusion",
+    ),
     path(f"{_DAY}/judge/", day_acts.judge, name="day_judge"),
     path(f"{_DAY}/not-given/", day_acts.not_given, name="day_not_given"),
     path(f"{_DAY}/release/", day_acts.release_, name="day_release"),

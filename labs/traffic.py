@@ -101,11 +101,11 @@ def _hours(
     day, last = clinic_day(start, zone), clinic_day(end, zone)
     while day <= last:
         if day.weekday() in working.days and day not in working.closed_on:
-            yield _instant(day, working.opens, zone), _instant(day, working.closes, zone)
+            yield instant_of(day, working.opens, zone), instant_of(day, working.closes, zone)
         day = add_days(day, 1)
 
 
-def _instant(day: date, minutes: int, zone: ZoneInfo) -> datetime:
+def instant_of(day: date, minutes: int, zone: ZoneInfo) -> datetime:
     """What the clocks of the zone call this minute of the day, as an instant."""
     if minutes in {0, MINUTES_A_DAY}:
         return start_of_day(add_days(day, minutes // MINUTES_A_DAY), zone)

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from labs import merge_views
-from labs.views import manual, quarantine, sample, weight
+from labs.views import contacts, manual, quarantine, sample, weight
 
 app_name = "labs"
 _PATIENT = "patients/<uuid:public_id>"
@@ -11,6 +11,7 @@ _ITEM = "labs/quarantine/<uuid:public_id>"
 _ENTRY = f"{_PATIENT}/results/<uuid:entry_id>"
 urlpatterns = [
     path(f"{_PATIENT}/weight/", weight.weight, name="weight"),
+    path(f"{_PATIENT}/contacts/", contacts.contacts, name="contacts"),
     path("patients/merges/<uuid:public_id>/", merge_views.merge_page, name="merge"),
     path(f"{_PATIENT}/results/new/", manual.new, name="new_result"),
     path(f"{_ENTRY}/", manual.entry, name="result_entry"),

@@ -15,6 +15,7 @@ APPEND_ONLY = (
     "labs.LabMessage",
     "labs.Observation",
     "labs.BodyWeight",
+    "labs.ContactDetails",
     "labs.PatientMerge",
     "labs.PatientMergeReview",
     "labs.FhirWriting",
@@ -57,7 +58,14 @@ APPEND_ONLY = (
     "courses.IncidentAct",
     "alerts.AlertEvent",
     "alerts.Acknowledgement",
+    "alerts.CriticalFinding",
+    "alerts.ReadBack",
     "alerts.DeliveryReport",
+    "alerts.RotaEvent",
+    "alerts.HandOver",
+    "alerts.Suppression",
+    "alerts.Closing",
+    "alerts.ReachRecord",
 )
 # Written before the attempt, finished once after it, then never touched again.
 ONE_FINISH = ("alerts.DeliveryAttempt",)

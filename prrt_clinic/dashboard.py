@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from alerts.models import Alert
+from alerts.services.duty_state import duty_state
 from courses.incidents import open_incidents
 from courses.worklist import SHOWN, open_days, pharmacy_orders, worklist
 from labs.clinic_days import clinic_day
@@ -42,6 +43,8 @@ def first_page(request: HttpRequest, context: Context) -> Context:
         "may_sign": may("courses.sign_decision"),
         # For every role: names of laboratories, no patient.
         "silent": silent_feeds(now=now),
+        "duty": duty_state(now=now),
+        "runs_the_service": may("alerts.view_canaryrun"),
     }
     if context["has_worklist"]:
         context["work"] = worklist(today=today)

@@ -30,6 +30,8 @@ from labs.services.keep import keep_message
 from labs.services.patients import record_weight, register_patient
 from labs.services.read import read_waiting_messages
 from labs.zones import clinic_zone
+from prrt_clinic.demo_contacts import record_demo_contacts
+from prrt_clinic.demo_rota import keep_demo_rota
 from prrt_clinic.demo_stories import FAMILIES, NORMAL, STORIES, Draw, Story, Therapy, before
 from prrt_clinic.demo_therapy import DemoTherapy
 
@@ -62,6 +64,7 @@ class DemoClinic:
             msh3=MSH3, msh4=MSH4, defaults={"name": "demolab", "zone": self.zone.key}
         )
         self._approve_protocols()
+        keep_demo_rota(people=self.people, now=self.now)
         number = 0
         for story in STORIES:
             for _ in range(story.count):
@@ -79,6 +82,7 @@ class DemoClinic:
     def _play(self, story: Story, *, number: int) -> None:
         """One patient from registration to today."""
         patient = self._register(number)
+        record_demo_contacts(patient, number=number, by=self.people["nurse"])
         following = add_days(self.today, story.next_in)
         first = add_days(following, -self.schedule.interval_days * min(story.given, self.schedule.cycles - 1))
         course = start_course(

@@ -47,8 +47,8 @@ PEOPLE = (
         first="Philippa",
         last="Demo-Physician",
         role="physician",
-        groups=("physician", "authorised-user"),
-        purpose="read the reasons, sign decisions and directives",
+        groups=("physician", "authorised-user", "rota-lead"),
+        purpose="read the reasons, sign decisions and directives, keep the on-call rota",
     ),
     DemoPerson(
         username="oncall",
@@ -57,6 +57,14 @@ PEOPLE = (
         role="on-call",
         groups=("physician", "on-call"),
         purpose="receives the alert mails and acknowledges",
+    ),
+    DemoPerson(
+        username="oncall2",
+        first="Orla",
+        last="Demo-Oncall",
+        role="on-call",
+        groups=("physician", "on-call"),
+        purpose="on call in the other weeks; offers a duty",
     ),
     DemoPerson(
         username="pharmacist",

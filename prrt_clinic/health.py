@@ -13,6 +13,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
+from alerts.services.duty_state import duty_state
 from courses.library import protocol, protocol_ids, protocol_sha256, shelf
 from courses.models import Course
 from labs.clock import database_now
@@ -33,7 +34,7 @@ def ready(request: HttpRequest) -> JsonResponse:
     problems = _problems()
     # Without the broker the second runner still does every duty, within a minute.
     warnings = [] if _broker_answers() else ["broker: not reachable; work waits for the second runner"]
-    warnings += [] if problems else _silence()
+    warnings += [] if problems else [*_silence(), *_duty()]
     status = "not ready" if problems else "ok"
     body = {"status": status, "problems": problems, "warnings": warnings}
     return JsonResponse(body, status=503 if problems else 200)
@@ -89,6 +90,23 @@ def _silence() -> list[str]:
     """How many sources are silent for too long; which ones stands on pages that ask for a log-in."""
     silent = len(silent_feeds(now=database_now()))
     return [f"laboratory: {silent} source(s) silent for longer than expected"] if silent else []
+
+
+def _duty() -> list[str]:
+    """What is wrong with the alert duty itself, in numbers; the names stand on pages behind a log-in."""
+    duty = duty_state(now=database_now())
+    found = []
+    if duty.broken_rules:
+        found.append(f"alerts: {duty.broken_rules} rule(s) of the alert duty broken")
+    if duty.stuck_runners:
+        found.append(f"alerts: {duty.stuck_runners} of the two runners without a sign of life")
+    if duty.trial_is_overdue:
+        found.append("alerts: the whole line was not seen to work lately")
+    if duty.outside_is_overdue:
+        found.append("outside: the monitor was not told lately that all is well")
+    if settings.PRODUCTION and not duty.outside_is_on:
+        found.append("outside: HEARTBEAT_URL is not set; if this host dies, nobody is told")
+    return found
 
 
 def _broker_answers() -> bool:

@@ -1,6 +1,7 @@
 """How log lines are written: where something failed is kept, the values it failed on are not."""
 
 import logging
+import re
 import traceback
 from types import TracebackType
 
@@ -9,14 +10,21 @@ from django.core.exceptions import ImproperlyConfigured
 # Their words come from the operating system or from our own settings, never from a patient's record.
 HARMLESS = (OSError, ImproperlyConfigured)
 
+# The address of a duty calendar is itself what lets its reader in.
+_SECRET = re.compile(r"(/calendar/)[^\s/?]+")
+
 type_and_trace = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 def one_line(text: str) -> str:
-    """The text with control characters escaped: what a stranger sent ends no line, colours no screen."""
-    return "".join(
+    """The text with control characters escaped: what a stranger sent ends no line, colours no screen.
+
+    Secret addresses are left out.
+    """
+    written = "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text
     )
+    return _SECRET.sub(r"\1(secret)", written)
 
 
 class PlainFormatter(logging.Formatter):

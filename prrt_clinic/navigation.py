@@ -6,10 +6,12 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
+from alerts.inbox import RIGHTS
+
 Item = dict[str, Any]
 Entry = tuple[str, str, str, str]
 
-# Title, icon, address, and the right without which the entry does not exist.
+# Title, icon, address, and the right without which the entry does not exist; of several, any.
 _COURSES = ("Courses", "event_repeat", "admin:courses_course_changelist", "courses.view_course")
 _ORDERS = ("Orders", "assignment", "admin:courses_order_changelist", "courses.view_order")
 _PHARMACY = ("Pharmacy", "local_pharmacy", "courses:pharmacy", "courses.handle_order")
@@ -17,6 +19,7 @@ _PATIENTS = ("Patients", "person", "admin:labs_patient_changelist", "labs.view_p
 _DECISIONS = ("Decisions", "balance", "admin:courses_decision_changelist", "courses.view_decision")
 _DOSIMETRY = ("Absorbed doses", "monitor_heart", "courses:dosimetry", "courses.view_absorbeddose")
 _INCIDENTS = ("Incidents", "emergency_home", "courses:incidents", "courses.view_incident")
+_SET_ASIDE = ("Set aside", "rule_settings", "courses:set_aside", "courses.view_signature")
 _LABORATORY = (
     ("Results", "labs", "admin:labs_result_changelist", "labs.view_result"),
     ("Quarantine", "report", "labs:quarantine", "labs.view_quarantinedresult"),
@@ -26,11 +29,24 @@ _LABORATORY = (
     ("Try a sample", "science", "labs:sample", "labs.try_sample"),
     ("Expected traffic", "schedule", "admin:labs_expectedtraffic_changelist", "labs.view_expectedtraffic"),
 )
+# Whoever could take over some kind of alert finds those in the inbox.
+_READS_ALERTS = " ".join(RIGHTS)
 _ALERTS = (
-    ("Alerts", "notifications", "admin:alerts_alert_changelist", "alerts.view_alert"),
+    ("Alerts", "notifications", "alerts:inbox", _READS_ALERTS),
+    (
+        "Who would be told",
+        "campaign",
+        "alerts:readiness",
+        "alerts.view_alert alerts.acknowledge_technical_alert",
+    ),
+    ("Alert budget", "query_stats", "alerts:budget", "alerts.view_alert"),
     ("Trials of the line", "route", "admin:alerts_canaryrun_changelist", "alerts.view_canaryrun"),
-    ("Deliveries", "outgoing_mail", "admin:alerts_deliveryattempt_changelist", "alerts.view_deliveryattempt"),
+    ("Deliveries", "outgoing_mail", "alerts:deliveries", "alerts.view_deliveryattempt"),
     ("Returned mail", "reply_all", "admin:alerts_deliveryreport_changelist", "alerts.view_deliveryreport"),
+)
+_ROTA = (
+    ("On call", "calendar_month", "alerts:rota", "alerts.view_rotashift"),
+    ("My duties", "work_history", "alerts:rota_mine", "alerts.swap_duty"),
 )
 _PROTOCOLS = (("Protocols", "rule", "courses:protocols", "courses.view_protocolapproval"),)
 _PEOPLE = (
@@ -51,7 +67,7 @@ def environment(request: HttpRequest) -> list[str] | None:
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups of the sidebar for this person; empty groups are left out."""
-    patients: tuple[Entry, ...] = (_COURSES, _PATIENTS, _DECISIONS, _ORDERS, _INCIDENTS)
+    patients: tuple[Entry, ...] = (_COURSES, _PATIENTS, _DECISIONS, _ORDERS, _INCIDENTS, _SET_ASIDE)
     if request.user.has_perm("courses.handle_order"):
         patients = (_PHARMACY, _ORDERS, _COURSES, _PATIENTS, _DECISIONS)
     if request.user.has_perm("courses.enter_absorbed_dose"):
@@ -61,7 +77,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         {"title": "", "items": [today]},
         {"title": "Patients", "items": _allowed(request, patients)},
         {"title": "Laboratory", "items": _allowed(request, _LABORATORY)},
-        {"title": "Alerts", "items": _allowed(request, (*_ALERTS, *_mail()))},
+        {"title": "Alerts", "items": _allowed(request, (*_ALERTS, *_ROTA, *_mail()))},
         {"title": "Protocols", "items": _allowed(request, _PROTOCOLS)},
         {"title": "Administration", "items": _allowed(request, _PEOPLE)},
     ]
@@ -77,7 +93,12 @@ def _mail() -> tuple[Entry, ...]:
 
 def _allowed(request: HttpRequest, entries: tuple[Entry, ...]) -> list[Item]:
     return [
-        {"title": title, "icon": icon, "link": reverse(address)}
+        {"title": title, "icon": icon, "link": reverse(address), **_marked(request, address)}
         for title, icon, address, right in entries
-        if request.user.has_perm(right)
+        if any(request.user.has_perm(each) for each in right.split())
     ]
+
+
+def _marked(request: HttpRequest, address: str) -> Item:
+    """The inbox lies above the other pages of alerts, so it is marked on its own page alone."""
+    return {"active": request.path == reverse(address)} if address == "alerts:inbox" else {}

@@ -6,6 +6,7 @@ from typing import Any
 from django.dispatch import receiver
 from kombu.exceptions import OperationalError
 
+from alerts.signals import mails_owed
 from courses.services.assess import course_ids_of_patients
 from courses.signals import decision_recorded
 from labs.signals import evidence_changed, message_kept
@@ -34,11 +35,22 @@ def triage_decisions(*, decision_ids: list[int], **_: Any) -> None:
     _nudge("alerts.tasks.triage_decisions", decision_ids)
 
 
+@receiver(mails_owed, dispatch_uid="nudge.dispatch_due")
+def dispatch_due(**_: Any) -> None:
+    """A person's act owes mails: send what is due."""
+    _ask("alerts.tasks.dispatch_due", [[]])
+
+
 def _nudge(task: str, ids: list[int]) -> None:
-    """Ask for speed. Not getting it costs seconds, because the sweep and the runner find the same work."""
-    for start in range(0, len(ids), CHUNK):
+    """Ask for speed, so many ids at a time."""
+    _ask(task, [[ids[start : start + CHUNK]] for start in range(0, len(ids), CHUNK)])
+
+
+def _ask(task: str, calls: list[list[Any]]) -> None:
+    """Not getting it costs seconds, because the sweep and the runner find the same work."""
+    for arguments in calls:
         try:
-            app.send_task(task, args=[ids[start : start + CHUNK]], expires=STALE_AFTER_SECONDS)
+            app.send_task(task, args=arguments, expires=STALE_AFTER_SECONDS)
         except (OperationalError, OSError) as error:
             log.warning("No nudge for %s: the broker did not take it (%s).", task, type(error).__name__)
             return

@@ -77,6 +77,8 @@ if not SECRET_KEY and not PRODUCTION:
 
 CLINIC_NAME = env.str("CLINIC_NAME", default="Demonstration clinic")
 CLINIC_PHONE = env.str("CLINIC_PHONE", default="")
+# The clinic's own, signed version of alerts/policy.toml; empty: the one that is shipped.
+ALERT_POLICY = Path(env.str("ALERT_POLICY", default="")) if env.str("ALERT_POLICY", default="") else None
 CLINIC_TIME_ZONE = env.str("CLINIC_TIME_ZONE", default="Europe/Berlin")
 try:
     ZoneInfo(CLINIC_TIME_ZONE)
@@ -84,6 +86,8 @@ except (ZoneInfoNotFoundError, ValueError, OSError) as error:
     raise ImproperlyConfigured(
         f"CLINIC_TIME_ZONE is {CLINIC_TIME_ZONE!r}; use an IANA name such as Europe/Berlin."
     ) from error
+# Whose public holidays the on-call rota knows: a country, or a country and its region. Checked at the start.
+HOLIDAY_CALENDAR = env.str("HOLIDAY_CALENDAR", default="")
 
 # --- Doors -----------------------------------------------------------------------------------
 
@@ -144,7 +148,7 @@ FHIR_RATE = env.str("FHIR_RATE", default="1200/min")
 if not re.fullmatch(r"[0-9]{1,6}/(?:sec|min|hour|day)", FHIR_RATE):
     raise ImproperlyConfigured(f"FHIR_RATE is {FHIR_RATE!r}; write a number and a time, such as 1200/min.")
 FHIR_MOST_BYTES = _whole_number("FHIR_MOST_BYTES", 16 * 1024 * 1024)
-# The hourly trial of the whole line: on in production, elsewhere when asked for.
+# The trial of the whole line: on in production, elsewhere when asked for.
 _canary = env.str("CANARY", default="").lower()
 if _canary not in {"", "true", "false"}:
     raise ImproperlyConfigured(f"CANARY is {_canary!r}; it must be true or false.")
@@ -194,6 +198,34 @@ ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # How many reverse proxies of our own stand before the web server; their headers are believed, no others.
 TRUSTED_PROXY_COUNT = _whole_number("TRUSTED_PROXY_COUNT", 1 if PRODUCTION else 0)
+
+# Whom the second runner tells every minute that the alert duty is carried; none named: nobody outside.
+HEARTBEAT_URL = env.str("HEARTBEAT_URL", default="")
+if HEARTBEAT_URL and (
+    urlsplit(HEARTBEAT_URL).scheme not in {"http", "https"} or not urlsplit(HEARTBEAT_URL).hostname
+):
+    # Without the value: such an address is often a secret.
+    raise ImproperlyConfigured(
+        "HEARTBEAT_URL must be an address such as https://monitor.example.org/ping/prrt, on another host."
+    )
+# Where the trial finds the web pages if its processes do not reach SITE_URL; then it speaks as a proxy does.
+CANARY_WEB = (env.str("CANARY_WEB", default="") or SITE_URL).rstrip("/")
+if urlsplit(CANARY_WEB).scheme not in {"http", "https"} or not urlsplit(CANARY_WEB).hostname:
+    raise ImproperlyConfigured(
+        f"CANARY_WEB is {CANARY_WEB!r}; write an address such as http://web:8000, or nothing for SITE_URL."
+    )
+# Who may read /metrics: whoever shows this token, and whoever asks from these networks; neither set: nobody.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+if METRICS_TOKEN and len(METRICS_TOKEN) < 32:
+    raise ImproperlyConfigured("METRICS_TOKEN is short; set a random value of at least 32 characters.")
+METRICS_ALLOW = [text.strip() for text in env.list("METRICS_ALLOW", default=[])]
+for _network in METRICS_ALLOW:
+    try:
+        ip_network(_network, strict=False)
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"METRICS_ALLOW holds {_network!r}; name networks such as 10.1.2.0/24, with commas between."
+        ) from error
 
 # Who may be told of orders by a signed call: host names, or host:port for one in a network of our own.
 WEBHOOK_HOSTS = [text.strip() for text in env.list("WEBHOOK_HOSTS", default=[])]
@@ -456,7 +488,8 @@ _HTTPS = SITE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = _HTTPS
 CSRF_COOKIE_SECURE = _HTTPS
 SECURE_SSL_REDIRECT = PRODUCTION
-SECURE_REDIRECT_EXEMPT = [r"^health/"]  # the container's own check speaks plain HTTP to 127.0.0.1
+# The container's own check speaks plain HTTP to 127.0.0.1, and a monitoring system from inside the network.
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
 SECURE_HSTS_PRELOAD = PRODUCTION

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group, User
 from django.db import transaction
 
 from alerts.models import Alert
-from alerts.rules import Kind
+from alerts.rules import DECISION_KINDS, Kind
 from alerts.services.escalation import take_due_step
 from alerts.services.raising import Subject, raise_alert
 from courses.models import Course, CourseStatus, Cycle, Decision, PeritonealDisease
@@ -47,7 +47,7 @@ def make_person(username: str, *roles: str, email: str | None = None) -> User:
 
 
 def make_course(*, status: CourseStatus = CourseStatus.ACTIVE) -> Course:
-    """A course of a patient whose every detail is a canary, with cycle 3 planned."""
+    """A course of a patient whose every detail is a canary, with cycle 3 planned for tomorrow."""
     number = next(_numbers)
     patient = Patient.objects.create(
         mrn=f"MRN-77Q41-{number}",
@@ -68,7 +68,7 @@ def make_course(*, status: CourseStatus = CourseStatus.ACTIVE) -> Course:
         started_at=NOW,
         started_by=starter,
     )
-    Cycle.objects.create(course=course, number=3, planned_on=TODAY + timedelta(days=7))
+    Cycle.objects.create(course=course, number=3, planned_on=TODAY + timedelta(days=1))
     return course
 
 
@@ -120,13 +120,17 @@ def make_decision(
 
 
 def make_alert(course: Course | None = None, *, kind: Kind = Kind.DELAY, now: datetime = NOW) -> Alert:
-    """An open alert whose first step has been taken."""
+    """An open alert whose first step has been taken; of a decision, at its worst."""
     course = course or make_course()
     decision = make_decision(course)
     subject = Subject(course=course, cycle=decision.cycle, decision=decision)
     with transaction.atomic():
         alert = raise_alert(
-            kind=kind, condition_key=f"{kind.value}:course-{course.pk}", subject=subject, now=now
+            kind=kind,
+            condition_key=f"{kind.value}:course-{course.pk}",
+            subject=subject,
+            now=now,
+            worse=kind in DECISION_KINDS,
         )
         take_due_step(alert, now=now)
     return alert

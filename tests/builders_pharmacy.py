@@ -47,10 +47,10 @@ def pharmacist() -> User:
     return colleague("dispensing-pharmacist", "pharmacist")
 
 
-def signed_course(*, mrn: str = "T-1") -> Course:
+def signed_course(*, mrn: str = "T-1", family: str = "Ahorn") -> Course:
     """Cycle 1 given; cycle 2 is signed for 9 March, and its orders are active."""
     by = physician()
-    course = make_course(make_patient(mrn=mrn), first_on=date(2026, 1, 12), by=by)
+    course = make_course(make_patient(mrn=mrn, family=family), first_on=date(2026, 1, 12), by=by)
     give_cycle(course.cycles.get(number=1), by=by)
     draw(course.patient, date(2026, 3, 5))
     decision = assess_course(course_id=course.pk, now=SIGNED_AT)

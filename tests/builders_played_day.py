@@ -16,6 +16,8 @@ from alerts.services.triage import triage_decisions
 from alerts.services.watch_treatment import watch_deviations, watch_incidents, watch_recalls
 from courses.models import AminoAcidBag, Course, Cycle, Decision, DispensedUnit, Order, Vial
 from courses.services.assess import assess_course
+from courses.views.day_frame import day_of
+from courses.views.day_seen import token_of
 from labs.clinic_days import add_days
 from prrt_clinic.invariants import INVARIANTS
 from tests.builders import clinic_time, colleague, draw, give_cycle, make_course, make_patient
@@ -184,7 +186,11 @@ class PlayedClinic:
 
     def step(self, kind: str, who: str = "nurse", **data: str) -> None:
         """Record one step of the day, now."""
-        self.done(who, self.url("day_step", kind), data)
+        self.done(who, self.url("day_step", kind), data | self.seen())
+
+    def seen(self) -> dict[str, str]:
+        """What every form of the day carries: the day as it stands."""
+        return {"seen": token_of(day_of(self.course))}
 
     def supply(self, activity: str = "7.4 GBq", calibrated: str = "8.2 GBq") -> DispensedUnit:
         """Everything pharmacy does for a signed cycle, from eight to nine."""
@@ -232,7 +238,7 @@ class PlayedClinic:
 
     def record(self) -> Any:
         """The nurse records the infusion from its steps."""
-        return self.send("nurse", self.url("day_infusion"), {})
+        return self.send("nurse", self.url("day_infusion"), self.seen())
 
     def infuse(self, start: datetime, *, minutes: int, how: str, residual: str) -> None:
         """An infusion with its first line check, its end, its residual and its record."""
@@ -252,7 +258,7 @@ class PlayedClinic:
         self.step("observation", finding="well")
         self.step("release_survey", microsievert_per_hour="18", metres="1")
         self.step("amino_end")
-        self.done("nurse", self.url("day_release"), {})
+        self.done("nurse", self.url("day_release"), self.seen())
         self.check(whole=True)
 
     def alerts(self) -> set[str]:

@@ -76,6 +76,12 @@ def properties() -> int:
     return pytest("-q", "-n", "2", *(str(HERE / "rules" / file) for file in files), long=True)
 
 
+def rota() -> int:
+    """Every change of clocks of every zone from 2024 to 2035, against a clock looked at every minute."""
+    print("== The rota's rules ==", flush=True)
+    return pytest("-q", str(HERE / "alerts" / "test_rota_rules.py"), long=True)
+
+
 def api_document() -> int:
     """The API beside its OpenAPI document, with many examples for each address."""
     print("== The API's document ==", flush=True)
@@ -94,6 +100,7 @@ def main() -> int:
                 folder("soak", "Soak"),
                 folder("fuzz", "Fuzz"),
                 properties(),
+                rota(),
                 api_document(),
             )
         case ["--bench"]:

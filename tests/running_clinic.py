@@ -23,6 +23,8 @@ from typing import Any, TypeVar
 
 from aiosmtpd.controller import Controller
 
+from tests.open_policy import round_the_clock
+
 ROOT = Path(__file__).parent.parent
 Found = TypeVar("Found")
 
@@ -77,6 +79,8 @@ class Clinic:
             "WEB_PORT": str(web_port),
             "MLLP_PORT": str(mllp_port),
             "PYTHONUNBUFFERED": "1",
+            # These run by the real clock: at night and on Sundays people must be told as well.
+            "ALERT_POLICY": str(round_the_clock(var_dir.parent)),
             **settings,
         }
         self.processes: list[subprocess.Popen[bytes]] = []

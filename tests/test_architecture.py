@@ -21,6 +21,8 @@ SOURCES = sorted(
 PURE_PLACES = (
     "courses/rules/*.py",
     "alerts/rules.py",
+    "alerts/rota_rules.py",
+    "alerts/wall_clock.py",
     "labs/units.py",
     "labs/clinic_days.py",
     "labs/formats/*.py",

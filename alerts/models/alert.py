@@ -37,7 +37,7 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         return self.filter(state__in=[state.value for state in NEEDS_SOMEBODY])
 
     def for_people(self) -> "AlertQuerySet":
-        """Alerts that people are told of; the hourly trial tells a mailbox only."""
+        """Alerts that people are told of; the trial of the line tells a mailbox only."""
         return self.exclude(kind=Kind.CANARY.value)
 
 
@@ -162,10 +162,23 @@ class EventKind(models.TextChoices):
     BOUNCED = "bounced", "Mail came back"
     VIEWED = "viewed", "Viewed"
     ACKNOWLEDGED = "acknowledged", "Acknowledged"
+    REARMED = "rearmed", "Not decided in time, opened again"
+    READ_BACK = "read-back", "Passed on"
+    NOT_REACHED = "not-reached", "Nobody reached"
+    HANDED_OVER = "handed-over", "Handed over"
+    ESCALATED = "escalated", "Escalated by hand"
+    SUPPRESSED = "suppressed", "Silenced for a time"
+    CALLED = "called", "Somebody was called"
 
 
 # What a page that is about to be acknowledged must have shown.
-MUST_BE_SEEN = (EventKind.SEEN_AGAIN, EventKind.WORSENED, EventKind.REOPENED, EventKind.RETURNED)
+MUST_BE_SEEN = (
+    EventKind.SEEN_AGAIN,
+    EventKind.WORSENED,
+    EventKind.REOPENED,
+    EventKind.RETURNED,
+    EventKind.REARMED,
+)
 
 
 class AlertEvent(models.Model):

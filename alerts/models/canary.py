@@ -1,4 +1,4 @@
-"""One hourly trial of the whole line, from the laboratory's socket to a mailbox, stage by stage."""
+"""One trial of the whole line, from the laboratory's socket to a mailbox and back, stage by stage."""
 
 from django.db import models
 from django.db.models import Q
@@ -24,7 +24,7 @@ class CanaryRun(models.Model):
     course = models.OneToOneField(
         Course, on_delete=models.PROTECT, null=True, blank=True, related_name="canary_run"
     )
-    # Whether a mailbox was named; without one the trial ends in the outbox.
+    # Whether a mailbox was named; without one no mail leaves.
     mailbox = models.BooleanField()
     started_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
@@ -34,6 +34,10 @@ class CanaryRun(models.Model):
     triaged_at = models.DateTimeField(null=True, blank=True)
     queued_at = models.DateTimeField(null=True, blank=True)
     mailed_at = models.DateTimeField(null=True, blank=True)
+    # When the alert was acknowledged through its page.
+    answered_at = models.DateTimeField(null=True, blank=True)
+    # The newest try to do so; whoever wrote it has a while for it alone.
+    answer_tried_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=8, choices=CanaryOutcome.choices, default=CanaryOutcome.RUNNING)
     broken_stage = models.CharField(
@@ -56,6 +60,7 @@ class CanaryRun(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["outcome", "-started_at"], name="canary_by_outcome")]
+        permissions = [("acknowledge_canary_alert", "Can acknowledge the alerts of trials of the line")]
 
     def __str__(self) -> str:
         return f"trial {self.pk}: {self.get_outcome_display()}"

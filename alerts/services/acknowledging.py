@@ -9,7 +9,7 @@ from django.db import transaction
 from alerts.library import plan_from_data
 from alerts.models import Acknowledgement, Alert
 from alerts.models.alert import MUST_BE_SEEN, EventKind
-from alerts.rules import DOSE_KINDS, RECALL_KINDS, State
+from alerts.rules import DOSE_KINDS, RECALL_KINDS, Kind, State
 from alerts.services.raising import move, note, withdraw_mails
 from labs.clock import database_now
 
@@ -36,12 +36,19 @@ def may_read(person: User | AnonymousUser, alert: Alert) -> bool:
 
 
 def may_acknowledge(person: User | AnonymousUser, alert: Alert) -> bool:
-    """Whether somebody may take an alert over; some kinds also with the right of those they concern."""
+    """Whether somebody may take an alert over; some kinds also with the right of those they concern.
+
+    What opens a duty is answered by whoever's duty it is; by others only once they have been told as well.
+    """
+    if alert.kind == Kind.HAND_OVER and alert.step <= 1:
+        return person.pk == alert.person_id
     if person.has_perm("alerts.acknowledge_alert"):
         return True
     if alert.kind in RECALL_KINDS and person.has_perm("alerts.acknowledge_recall_alert"):
         return True
     if alert.kind in DOSE_KINDS and person.has_perm("alerts.acknowledge_dose_alert"):
+        return True
+    if alert.kind == Kind.CANARY and person.has_perm("alerts.acknowledge_canary_alert"):
         return True
     return alert.technical and person.has_perm("alerts.acknowledge_technical_alert")
 

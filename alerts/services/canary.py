@@ -1,19 +1,21 @@
-"""Try the whole line every hour with a synthetic result, and say at which stage a trial broke."""
+"""Try the whole line every 15 minutes with a synthetic result, and say at which stage a trial broke."""
 
 import logging
 import ssl
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from alerts.library import policy
-from alerts.models import Alert, CanaryRun, Notification, Triage
+from alerts.models import Acknowledgement, Alert, CanaryRun, Notification, Triage
 from alerts.models.canary import CanaryOutcome
 from alerts.models.notification import NotificationState
 from alerts.rules import Kind
+from alerts.services import canary_robot
 from alerts.services.raising import close
 from alerts.watch_rules import Stage, has_run_out, is_due, stages
 from courses.models import Decision
@@ -35,6 +37,8 @@ ROLE = "canary"
 # Where nobody named a mailbox the outbox row still needs an address; no mail ever leaves for it.
 NO_MAILBOX = "canary@mailbox.invalid"
 _ANSWER_SECONDS = 5
+# A visit of the pages takes a few seconds at most; then somebody else may try.
+_ANSWER_AGAIN = timedelta(seconds=60)
 _TLS_REMEDY = "If it speaks TLS, see CANARY_TLS_CA and the settings beside it."
 
 
@@ -66,7 +70,7 @@ def begin_canary(*, now: datetime) -> CanaryRun:
 
 
 def _mailbox() -> User:
-    """The account that stands for the mailbox: no password, no rights, one role."""
+    """The account that stands for the mailbox: no password, one role, the right to answer a trial's alert."""
     address = settings.CANARY_MAILBOX or NO_MAILBOX
     account, is_new = User.objects.get_or_create(username=USERNAME, defaults={"email": address})
     if is_new:
@@ -87,13 +91,22 @@ def advance_canary(*, run_id: int, now: datetime) -> bool:
     run = CanaryRun.objects.select_related("patient").get(pk=run_id)
     if run.outcome == CanaryOutcome.RUNNING and run.acknowledged_at is None:
         _send(run, now=now)
+    is_over, missing = _move_on(run_id, now=now)
+    if missing is Stage.ANSWERED and _takes_answer(run_id, now=now):
+        _answer(run_id)
+        is_over, _ = _move_on(run_id, now=now)
+    return is_over
+
+
+def _move_on(run_id: int, *, now: datetime) -> tuple[bool, Stage | None]:
+    """Note what has been reached; whether that ended the trial, and what it waits for where it goes on."""
     with transaction.atomic():
         held = CanaryRun.objects.select_for_update(skip_locked=True).filter(
             pk=run_id, outcome=CanaryOutcome.RUNNING
         )
         locked = held.first()
         if locked is None:
-            return False
+            return False, None
         fault = _note_reached(locked, now=now)
         missing = next((stage for stage in _wanted(locked) if _reached(locked, stage) is None), None)
         if missing is None:
@@ -103,7 +116,30 @@ def advance_canary(*, run_id: int, now: datetime) -> bool:
             locked.reason = fault or locked.reason or "It was not reached in time."
             _end(locked, outcome=CanaryOutcome.BROKEN, now=now)
         locked.save()
-    return locked.outcome != CanaryOutcome.RUNNING
+    return locked.outcome != CanaryOutcome.RUNNING, missing
+
+
+def _takes_answer(run_id: int, *, now: datetime) -> bool:
+    """Whether it is ours to answer the alert; two robots would take each other's password away."""
+    free = Q(answer_tried_at__isnull=True) | Q(answer_tried_at__lte=now - _ANSWER_AGAIN)
+    running = CanaryRun.objects.filter(pk=run_id, outcome=CanaryOutcome.RUNNING)
+    return bool(running.filter(free).update(answer_tried_at=now))
+
+
+def _answer(run_id: int) -> None:
+    """Acknowledge the alert through its page, outside any transaction; keep why that failed."""
+    alert = Alert.objects.needing_somebody().filter(course__canary_run=run_id, kind=Kind.CANARY.value).first()
+    if alert is None:
+        return
+    try:
+        canary_robot.answer(alert=alert, username=USERNAME)
+    except canary_robot.NotAnswered as fault:
+        reason = str(fault)
+    except OSError as error:
+        reason = f"The web pages could not be reached ({type(error).__name__}). See SITE_URL and CANARY_WEB."
+    else:
+        return
+    CanaryRun.objects.filter(pk=run_id, outcome=CanaryOutcome.RUNNING).update(reason=reason)
 
 
 def _wanted(run: CanaryRun) -> tuple[Stage, ...]:
@@ -175,7 +211,7 @@ def _note_reached(run: CanaryRun, *, now: datetime) -> str:
 
 
 def _note_judged(run: CanaryRun, observation: Observation) -> None:
-    """From the decision that names the value, through its alert, to the mail."""
+    """From the decision that names the value, through its alert, to the mail and its answer."""
     decisions = Decision.objects.filter(course=run.course_id).order_by("pk")
     judged = next((each for each in decisions if _names(each, observation)), None)
     if judged is None:
@@ -192,6 +228,8 @@ def _note_judged(run: CanaryRun, observation: Observation) -> None:
     run.queued_at = first.message_date
     sent = mails.filter(state=NotificationState.ACCEPTED).first()
     run.mailed_at = sent.ended_at if sent else None
+    answer = Acknowledgement.objects.filter(alert=triage.alert_id).order_by("pk").first()
+    run.answered_at = answer.at if answer else None
 
 
 def _names(decision: Decision, observation: Observation) -> bool:
@@ -213,4 +251,4 @@ def _end(run: CanaryRun, *, outcome: CanaryOutcome, now: datetime) -> None:
         for alert in standing.filter(kind=Kind.CANARY.value):
             close(alert, why="the trial is over", now=now)
     if outcome is CanaryOutcome.BROKEN:
-        log.error("The hourly trial %s broke before %r: %s", run.pk, run.broken_stage, run.reason)
+        log.error("Trial %s of the line broke before %r: %s", run.pk, run.broken_stage, run.reason)

@@ -128,7 +128,14 @@ def _finish(claimed: Claim, sent: Sent, *, now: datetime) -> None:
         DeliveryAttempt.objects.filter(pk=claimed.attempt_id, finished_at__isnull=True).update(
             finished_at=now, outcome=sent.outcome, smtp_code=sent.code, error_class=sent.error_class
         )
-        detail = {"notification": notification.pk, "attempt": claimed.attempt}
+        # With whom and for which step, so that the events alone tell who was told what, and how it went.
+        detail = {
+            "notification": notification.pk,
+            "attempt": claimed.attempt,
+            "person": notification.person_id,
+            "step": notification.step,
+            "loop": notification.loop,
+        }
         if sent.outcome == AttemptOutcome.ACCEPTED:
             end(notification, NotificationState.ACCEPTED, now=now)
             note(alert, EventKind.ACCEPTED, now=now, detail=detail)

@@ -1,7 +1,7 @@
 """Take the steps of the ladder that are due: who is told now, and when the next are told."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,9 +11,12 @@ from django.db import transaction
 from alerts.library import plan_from_data
 from alerts.models import Alert
 from alerts.models.alert import EventKind
-from alerts.rules import NEEDS_SOMEBODY, Due, Kind, escalation_due
+from alerts.models.rota import ON_CALL
+from alerts.rules import NEEDS_SOMEBODY, Due, Kind, State, escalation_due
+from alerts.services.on_call import people_for
 from alerts.services.owing import owe
-from alerts.services.raising import Subject, note, raise_alert, withdraw_mails
+from alerts.services.raising import Subject, note, raise_alert
+from alerts.services.working_time import office
 from labs.clock import database_now
 
 log = logging.getLogger(__name__)
@@ -72,46 +75,50 @@ def take_due_step(alert: Alert, *, now: datetime) -> bool:
         return False
     plan = plan_from_data(alert.plan)
     taken = False
-    empty: list[Due] = []
+    empty: set[tuple[str, ...]] = set()
     while due := escalation_due(
-        plan=plan, step=alert.step, loop=alert.loop, next_step_at=alert.next_step_at, now=now
+        plan=plan,
+        step=alert.step,
+        loop=alert.loop,
+        next_step_at=alert.next_step_at,
+        now=now,
+        office=office(),
+        cleared=alert.state == State.CLEARED_UNACKED,
     ):
         taken = True
-        told = _tell(alert, due, now=now)
+        told = people_for(due.audience, now=now, alert=alert)
+        _tell(alert, due, people=told.people, now=now)
         alert.step, alert.loop = due.step, due.loop
-        alert.next_step_at = due.next_step_at if told or due.last else now
-        if not told:
+        alert.next_step_at = due.next_step_at if told.people or due.last else now
+        if not told.people:
             note(alert, EventKind.EMPTY_STEP, now=now, detail=_audience(due))
-            empty.append(due)
+            empty.add(due.audience)
+        elif not told.is_covered:
+            # Everybody of the group is told instead, and that the rota names nobody who can be.
+            empty.add((ON_CALL,))
     if taken:
         alert.save(update_fields=["step", "loop", "next_step_at"])
     if alert.kind != Kind.NOBODY_ON_CALL:
         # The alarms come last and in one order, so that no two runners wait for each other's.
-        for due in sorted(empty, key=_alarm_key):
-            _raise_alarm(due, now=now)
+        for audience in sorted(empty, key=_alarm_key):
+            _raise_alarm(audience, now=now)
     return taken
 
 
-def people_for(roles: Iterable[str]) -> list[User]:
-    """Everybody who is active, belongs to one of the groups and has an e-mail address; each once."""
-    return list(
-        User.objects.filter(is_active=True, groups__name__in=list(roles))
-        .exclude(email="")
-        .distinct()
-        .order_by("pk")
-    )
-
-
-def _tell(alert: Alert, due: Due, *, now: datetime) -> bool:
-    """Owe a mail to everybody of this step; a reminder replaces the person's older unsent mail."""
-    people = people_for(due.audience)
+def _tell(alert: Alert, due: Due, *, people: Sequence[User], now: datetime) -> None:
+    """Owe a letter to everybody of this step."""
     if not people:
-        return False
-    withdraw_mails(alert, now=now, people=people)
-    owe(alert, due, people=people, now=now)
+        return
+    owe(
+        alert,
+        people=people,
+        loop=due.loop,
+        step=due.step,
+        escalates_at=due.next_step_at,
+        now=now,
+    )
     people_told = [person.pk for person in people]
     note(alert, EventKind.STEP, now=now, detail={**_audience(due), "people": people_told})
-    return True
 
 
 def _audience(due: Due) -> dict[str, Any]:
@@ -119,17 +126,17 @@ def _audience(due: Due) -> dict[str, Any]:
     return {"step": due.step, "loop": due.loop, "roles": list(due.audience)}
 
 
-def _alarm_key(due: Due) -> str:
+def _alarm_key(audience: tuple[str, ...]) -> str:
     """One alarm stands for each audience that is empty."""
-    return f"{Kind.NOBODY_ON_CALL.value}:{'+'.join(due.audience)}"
+    return f"{Kind.NOBODY_ON_CALL.value}:{'+'.join(audience)}"
 
 
-def _raise_alarm(due: Due, *, now: datetime) -> None:
+def _raise_alarm(audience: tuple[str, ...], *, now: datetime) -> None:
     """There was nobody to tell: tell those who can change that."""
     alarm = raise_alert(
         kind=Kind.NOBODY_ON_CALL,
-        condition_key=_alarm_key(due),
-        subject=Subject(roles=due.audience),
+        condition_key=_alarm_key(audience),
+        subject=Subject(roles=audience),
         now=now,
     )
     take_due_step(alarm, now=now)

@@ -7,6 +7,11 @@ from labs.clock import database_now
 
 CELERY = "celery"
 RUNNER = "runner"
+# Both carry the duty, each alone if it must.
+RUNNERS = (CELERY, RUNNER)
+# When every rule of the duty was last asked, and when the outside monitor last took our sign of life.
+DUTY_LOOK = "duty-look"
+OUTSIDE = "outside"
 # Three ticks of the beat.
 FRESH = timedelta(seconds=30)
 
@@ -16,6 +21,19 @@ def beat(*, name: str, now: datetime | None = None) -> None:
     Heartbeat.objects.update_or_create(name=name, defaults={"at": now or database_now()})
 
 
-def is_fresh(*, name: str, now: datetime) -> bool:
+def is_fresh(*, name: str, now: datetime, within: timedelta = FRESH) -> bool:
     """Whether this process said so lately. One that never did is not."""
-    return Heartbeat.objects.filter(name=name, at__gt=now - FRESH).exists()
+    return Heartbeat.objects.filter(name=name, at__gt=now - within).exists()
+
+
+def last_beats() -> dict[str, datetime]:
+    """When each was last heard of; who never was is not in it."""
+    return dict(Heartbeat.objects.values_list("name", "at"))
+
+
+def take_turn(*, name: str, every: timedelta, now: datetime) -> bool:
+    """Whether something that is done every so often is due and ours to do; the row's change is the claim."""
+    if Heartbeat.objects.filter(name=name, at__lte=now - every).update(at=now):
+        return True
+    _, is_first = Heartbeat.objects.get_or_create(name=name, defaults={"at": now})
+    return is_first

@@ -11,21 +11,25 @@ from django.contrib.auth.models import User
 from alerts.models import Alert, Notification, PushAddress
 from alerts.models.alert import EventKind
 from alerts.models.notification import Channel
-from alerts.rules import Due
+from alerts.services.raising import withdraw_mails
 from alerts.storm_rules import rank
 
 
-def owe(alert: Alert, due: Due, *, people: Sequence[User], now: datetime) -> None:
-    """Write down what these people are owed for this step; what is written down already stays as it is.
+def owe(
+    alert: Alert, *, people: Sequence[User], loop: int, step: int, escalates_at: datetime, now: datetime
+) -> None:
+    """Write down what these people are owed for a step; what is written down already stays as it is.
 
-    The caller holds the transaction and the alert's row lock.
+    Step 0 is that of a person's own act. A reminder replaces the person's older unsent letter. The caller
+    holds the transaction and the alert's row lock.
     """
+    withdraw_mails(alert, now=now, people=people)
     told = _told_of_it(alert)
     owed = [
         Notification(
             alert=alert,
-            loop=due.loop,
-            step=due.step,
+            loop=loop,
+            step=step,
             person=person,
             channel=channel,
             endpoint=endpoint,
@@ -34,7 +38,7 @@ def owe(alert: Alert, due: Due, *, people: Sequence[User], now: datetime) -> Non
             next_attempt_at=now,
             message_id=f"<{secrets.token_hex(16)}@{mail_domain()}>",
             message_date=now,
-            escalates_at=due.next_step_at,
+            escalates_at=escalates_at,
         )
         for person, channel, endpoint, address in _ways_to(people)
     ]

@@ -8,11 +8,14 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from alerts.library import KindPolicy, plan_as_data, policy
-from alerts.models import Alert, AlertEvent, Notification
+from alerts.library import KindPolicy, plan_as_data, plan_from_data, policy
+from alerts.models import Alert, AlertEvent, Notification, ReadBack
 from alerts.models.alert import EventKind
 from alerts.models.notification import NotificationState
-from alerts.rules import DECISION_KINDS, Kind, State, is_legal
+from alerts.models.read_back import ENDS_THE_ALERT
+from alerts.rules import DECISION_KINDS, READ_BACK_KINDS, Kind, State, is_legal, quieter
+from alerts.services.working_time import office
+from alerts.waking import tell_at
 from courses.models import Course, Cycle, Decision
 from labs.models import LabMessage
 
@@ -36,13 +39,21 @@ class Subject:
 
 
 def raise_alert(
-    *, kind: Kind, condition_key: str, subject: Subject, now: datetime, worse: bool = False
+    *,
+    kind: Kind,
+    condition_key: str,
+    subject: Subject,
+    now: datetime,
+    worse: bool = False,
+    graver: Mapping[str, Any] | None = None,
 ) -> Alert:
     """Begin an alert for a condition, or note that the one standing for it was seen again.
 
-    The caller holds the transaction. `worse`: the condition has reached its critical limit.
+    The caller holds the transaction. `worse`: the condition has reached its critical limit. `graver`: it got
+    worse without that, and how; the record keeps it.
 
-    A condition that became more severe opens its alert again from the first step.
+    A condition that became more severe, or graver, opens its alert again from the first step. Outside the
+    clinic's hours the first step of what wakes nobody is the next working morning.
     So does, where it was acknowledged, a decision that nobody can have read by then, and any repeat if the
     policy says so. An alert that had been cleared goes on where it stood.
 
@@ -59,7 +70,7 @@ def raise_alert(
         except IntegrityError:
             # Somebody else began it between our look and our insert: then it is standing now.
             alert = standing.get()
-    _see_again(alert, entry=entry, subject=subject, now=now)
+    _see_again(alert, entry=entry, subject=subject, now=now, graver=graver)
     return alert
 
 
@@ -72,7 +83,7 @@ def _begin(*, entry: KindPolicy, condition_key: str, subject: Subject, now: date
         technical=entry.technical,
         policy_version=policy().version,
         plan=plan_as_data(entry.plan),
-        next_step_at=now,
+        next_step_at=tell_at(now, wakes=entry.plan.wakes, office=office()),
         raised_at=now,
         course=subject.course,
         cycle=subject.cycle,
@@ -85,38 +96,71 @@ def _begin(*, entry: KindPolicy, condition_key: str, subject: Subject, now: date
     return alert
 
 
-def _see_again(alert: Alert, *, entry: KindPolicy, subject: Subject, now: datetime) -> None:
+def _see_again(
+    alert: Alert,
+    *,
+    entry: KindPolicy,
+    subject: Subject,
+    now: datetime,
+    graver: Mapping[str, Any] | None = None,
+) -> None:
     """The condition of a standing alert came up once more."""
     newly_decided = subject.decision is not None and subject.decision.pk != alert.decision_id
     alert.decision = subject.decision or alert.decision
     alert.message = subject.message or alert.message
     alert.about = dict(subject.about) or alert.about
     note(alert, EventKind.SEEN_AGAIN, now=now, detail=_links(subject))
-    if entry.severity < alert.severity:
-        detail = {"from": alert.severity, "to": entry.severity}
-        alert.severity = entry.severity
-        alert.plan = plan_as_data(entry.plan)
-        alert.policy_version = policy().version
+    was_cleared = alert.state == State.CLEARED_UNACKED
+    if was_cleared:
+        _return(alert, now=now)
+    if entry.severity < alert.severity or graver:
+        detail = {"from": alert.severity, "to": min(entry.severity, alert.severity), **(graver or {})}
+        if entry.severity < alert.severity:
+            alert.severity = entry.severity
+            alert.plan = plan_as_data(entry.plan)
+            alert.policy_version = policy().version
         note(alert, EventKind.WORSENED, now=now, detail=detail)
-        _open_again(alert, now=now)
-    elif alert.state == State.CLEARED_UNACKED:
-        note(alert, EventKind.RETURNED, now=now)
-        move(alert, State.OPEN)
+        open_again(alert, now=now)
     elif alert.state == State.ACKED and (newly_decided or entry.repeat_reopens):
         note(alert, EventKind.REOPENED, now=now)
-        _open_again(alert, now=now)
+        open_again(alert, now=now)
     alert.save()
 
 
-def _open_again(alert: Alert, *, now: datetime) -> None:
-    """Start the ladder anew, in a new round; mails of the old round that have not left stay behind."""
+def _return(alert: Alert, *, now: datetime) -> None:
+    """The cause is back: the alert goes on where it stood, as loud as it was."""
+    cleared = alert.events.filter(kind=EventKind.CLEARED).last()
+    alert.severity = cleared.detail.get("from", alert.severity) if cleared else alert.severity
+    note(alert, EventKind.RETURNED, now=now)
+    move(alert, State.OPEN)
+    plan = plan_from_data(alert.plan)
+    if plan.wakes and alert.next_step_at is not None:
+        # It may have been put off until the morning meanwhile.
+        wait = plan.repeat if plan.is_last(alert.step) else plan.steps[alert.step].after
+        alert.next_step_at = min(alert.next_step_at, now + wait)
+
+
+def open_again(alert: Alert, *, now: datetime) -> None:
+    """Start the ladder anew, in a new round; mails of the old round that have not left stay behind.
+
+    The caller holds the alert's row lock, and saves it.
+    """
     if alert.state != State.OPEN:
         move(alert, State.OPEN)
     alert.loop += 1
     alert.step = 0
-    alert.next_step_at = now
+    wakes = plan_from_data(alert.plan).wakes
+    alert.next_step_at = tell_at(now, wakes=wakes, office=office())
     alert.acked_at = alert.acked_by = alert.ack_due_at = None
     withdraw_mails(alert, now=now)
+
+
+def mark_cleared(alert: Alert, *, now: datetime) -> None:
+    """The cause is gone, nobody has acknowledged: it goes on in a lower tone. The caller holds the lock."""
+    before, alert.severity = alert.severity, quieter(alert.severity)
+    move(alert, State.CLEARED_UNACKED)
+    note(alert, EventKind.CLEARED, now=now, detail={"from": before, "to": alert.severity})
+    alert.save(update_fields=["state", "severity"])
 
 
 def clear_others(*, course: Course, keep: str, now: datetime) -> None:
@@ -134,19 +178,27 @@ def clear_others(*, course: Course, keep: str, now: datetime) -> None:
         elif alert.state == State.ACKED:
             close(alert, why="acknowledged, and its cause is gone", now=now)
         elif alert.state == State.OPEN:
-            move(alert, State.CLEARED_UNACKED)
-            note(alert, EventKind.CLEARED, now=now)
-            alert.save(update_fields=["state"])
+            mark_cleared(alert, now=now)
 
 
 def close(alert: Alert, *, why: str, now: datetime, actor: User | None = None) -> None:
-    """End an alert; the caller holds its row lock."""
+    """End an alert; the caller holds its row lock.
+
+    Raises IllegalTransition for a critical value of which nobody said how it was passed on.
+    """
+    if alert.kind in READ_BACK_KINDS and not _is_read_back(alert):
+        raise IllegalTransition("A critical value ends with a read-back, and there is none.")
     move(alert, State.CLOSED)
     alert.next_step_at = None
     alert.closed_at = now
     alert.save()
     withdraw_mails(alert, now=now)
     note(alert, EventKind.CLOSED, now=now, actor=actor, detail={"why": why})
+
+
+def _is_read_back(alert: Alert) -> bool:
+    """Whether somebody was reached about it since it last began to ask."""
+    return ReadBack.objects.filter(alert=alert, loop=alert.loop, outcome__in=ENDS_THE_ALERT).exists()
 
 
 def move(alert: Alert, after: State) -> None:

@@ -10,7 +10,10 @@ from alerts.services.bounce_folder import take_from_folder
 from alerts.services.dispatch import dispatch_due
 from alerts.services.escalation import run_due_steps
 from alerts.services.heartbeat import CELERY, RUNNER, beat, is_fresh
+from alerts.services.outside import tell_outside
+from alerts.services.rearming import rearm_due
 from alerts.services.triage import triage_decisions, triage_quarantine
+from alerts.services.watch_duty import watch_duty
 from alerts.services.watching import watch
 from courses.services.assess import AssessmentFailed, sweep_courses
 from courses.services.webhooks import send_webhooks
@@ -117,6 +120,11 @@ STAGES = (
     # Before the steps: who was not reached makes the next step due.
     Stage(name="returned mails taken in", work=lambda turn: take_from_folder(limit=BATCH)),
     Stage(
+        name="alerts opened again",
+        work=lambda turn: rearm_due(now=database_now(), older_than=turn.older_than),
+        in_batches=False,
+    ),
+    Stage(
         name="alerts escalated",
         work=lambda turn: run_due_steps(older_than=turn.older_than),
         in_batches=False,
@@ -125,6 +133,9 @@ STAGES = (
         name="mails sent",
         work=lambda turn: dispatch_due(limit=BATCH, older_than=turn.older_than),
     ),
+    # After the work: what this very round has mended is no fault of the duty any more.
+    Stage(name="alerts about the duty changed", work=lambda turn: watch_duty(), in_batches=False),
+    Stage(name="signs of life sent", work=lambda turn: tell_outside(), in_batches=False),
     # After the mails, which wake people: another system may be slow to answer.
     Stage(
         name="webhooks answered",
@@ -160,6 +171,7 @@ def make_round(
     turn = Turn(older_than=older_than, sweeps=sweeps or Sweeps(), watch=watch, all_due=all_due)
     done: list[tuple[str, int]] = []
     failed: list[str] = []
+    beat(name=RUNNER)
     for stage in STAGES:
         try:
             done.append((stage.name, _work(stage, turn, all_due=all_due)))

@@ -9,10 +9,9 @@ from django.db import transaction
 
 from alerts.library import policy
 from alerts.models import Alert
-from alerts.models.alert import EventKind
 from alerts.rules import Kind, State
 from alerts.services.escalation import take_due_step
-from alerts.services.raising import Subject, close, move, note, raise_alert
+from alerts.services.raising import Subject, close, mark_cleared, raise_alert
 
 _LONGEST_KEY = 200
 
@@ -86,9 +85,7 @@ def _end(alert_id: int, *, now: datetime) -> bool:
         if policy().kinds[Kind(alert.kind)].ends_with_cause or alert.state == State.ACKED:
             close(alert, why="cause gone", now=now)
         elif alert.state == State.OPEN:
-            move(alert, State.CLEARED_UNACKED)
-            note(alert, EventKind.CLEARED, now=now)
-            alert.save(update_fields=["state"])
+            mark_cleared(alert, now=now)
         else:
             return False
     return True

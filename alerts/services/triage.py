@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,8 @@ from django.db.models import Exists, OuterRef, Q
 from alerts.models import Alert, Triage
 from alerts.rules import ActingRule, Judged, Kind, Outcome, Triaged, alerts_for
 from alerts.services.corrections import changed_results
+from alerts.services.critical_values import judge_critical_values
+from alerts.services.deadlines import cycle_is_near
 from alerts.services.escalation import take_due_step
 from alerts.services.raising import Subject, clear_others, raise_alert, withdraw_mails
 from courses.models import Course, CourseStatus, Decision
@@ -30,14 +33,16 @@ class TriageFailed(Exception):
 
 
 def triage(*, ids: Iterable[int] | None = None) -> int:
-    """Triage these decisions; without ids all that waits, messages too. Raises TriageFailed."""
+    """Triage these decisions; without ids all that waits, messages too. Raises TriageFailed.
+
+    Critical values are told as well, whatever became of the decisions.
+    """
     now = database_now()
-    if ids is not None:
+    with ExitStack() as in_any_case:
+        if ids is None:
+            in_any_case.callback(triage_quarantine, now=now)
+        in_any_case.callback(judge_critical_values, now=now)
         return triage_decisions(now=now, ids=ids)
-    try:
-        return triage_decisions(now=now)
-    finally:
-        triage_quarantine(now=now)
 
 
 def triage_decisions(
@@ -189,7 +194,9 @@ def _triage_message(outcome_id: int, *, now: datetime) -> bool:
     told = None if message.sender == CANARY_SENDER else _tell_of_changes(message, now=now)
     resolved = not kept and not message.quarantined.filter(state=QuarantinedResult.State.OPEN).exists()
     if message.sender == CANARY_SENDER:
-        found = Triaged(outcome=Outcome.NONE, reason="Of the hourly trial, which tells its faults itself.")
+        found = Triaged(
+            outcome=Outcome.NONE, reason="Of the trial of the line, which tells its faults itself."
+        )
     elif resolved and told is not None:
         changed = Triaged(outcome=Outcome.ALERT, reason="A value that somebody signed on has changed.")
         Triage.objects.create(message_outcome=outcome, **_columns(changed, alert=told, now=now))
@@ -257,6 +264,7 @@ def _raise(found: Triaged, *, course: Course, decision: Decision, now: datetime)
         condition_key=_condition_key(found, decision),
         subject=Subject(course=course, cycle=decision.cycle, decision=decision),
         now=now,
+        worse=cycle_is_near(decision.cycle, now=now),
     )
     take_due_step(alert, now=now)
     if canary and not settings.CANARY_MAILBOX:

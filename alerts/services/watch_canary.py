@@ -1,4 +1,4 @@
-"""Look whether the hourly trial reaches its end, and tell people when it does not."""
+"""Look whether the trial of the line reaches its end, and tell people when it does not."""
 
 from datetime import datetime
 

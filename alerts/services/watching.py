@@ -1,15 +1,21 @@
-"""Look at the state of things, not at what arrived: silence, age, drift, treatment, the hourly trial."""
+"""Look at the state of things, not at what arrived: silence, age, drift, treatment, runners, the trial."""
 
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from alerts.library import policy
-from alerts.models import Heartbeat
 from alerts.services.canary import run_canary
+from alerts.services.critical_values import judge_critical_values
+from alerts.services.deadlines import watch_deadlines
+from alerts.services.heartbeat import take_turn
 from alerts.services.watch_canary import watch_canary
 from alerts.services.watch_feeds import watch_codes, watch_quarantine, watch_silence, watch_uploads
+from alerts.services.watch_limits import watch_limits
+from alerts.services.watch_mail import watch_mail
 from alerts.services.watch_panels import watch_panels
+from alerts.services.watch_rota import watch_hand_over, watch_rota
+from alerts.services.watch_runners import watch_runners
 from alerts.services.watch_storm import watch_storm
 from alerts.services.watch_treatment import watch_deviations, watch_incidents, watch_recalls
 from alerts.services.watch_units import watch_units
@@ -20,6 +26,9 @@ log = logging.getLogger(__name__)
 Look = Callable[..., int]
 # The trial comes before the look at it, and its fault keeps no look from being taken.
 EVERY_TIME: tuple[Look, ...] = (
+    judge_critical_values,
+    watch_deadlines,
+    watch_mail,
     watch_silence,
     watch_codes,
     watch_quarantine,
@@ -27,11 +36,13 @@ EVERY_TIME: tuple[Look, ...] = (
     watch_recalls,
     watch_deviations,
     watch_incidents,
+    watch_runners,
     watch_storm,
+    watch_hand_over,
     run_canary,
     watch_canary,
 )
-IN_TURN: tuple[Look, ...] = (watch_panels, watch_units)
+IN_TURN: tuple[Look, ...] = (watch_panels, watch_units, watch_limits, watch_rota)
 
 
 class WatchFailed(Exception):
@@ -46,7 +57,14 @@ def watch(*, now: datetime | None = None, all_due: bool = False) -> int:
     """
     now = now or database_now()
     every = timedelta(minutes=policy().watch.results_every_minutes)
-    looks = [*EVERY_TIME, *(look for look in IN_TURN if all_due or _takes_turn(look, every=every, now=now))]
+    looks = [
+        *EVERY_TIME,
+        *(
+            look
+            for look in IN_TURN
+            if all_due or take_turn(name=f"look.{look.__name__}", every=every, now=now)
+        ),
+    ]
     changed = 0
     failed = []
     for look in looks:
@@ -59,13 +77,3 @@ def watch(*, now: datetime | None = None, all_due: bool = False) -> int:
     if failed:
         raise WatchFailed(f"Could not be looked at: {', '.join(failed)}")
     return changed
-
-
-def _takes_turn(look: Look, *, every: timedelta, now: datetime) -> bool:
-    """Whether this look is due and ours; the row's change is the claim."""
-    name = f"look.{look.__name__}"
-    claimed = Heartbeat.objects.filter(name=name, at__lte=now - every).update(at=now)
-    if claimed:
-        return True
-    _, is_first = Heartbeat.objects.get_or_create(name=name, defaults={"at": now})
-    return is_first

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django import forms
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
@@ -25,9 +27,13 @@ from alerts.services.acknowledging import (
     record_view,
 )
 from alerts.services.corrections import ChangedResult, changed_results
+from alerts.views.act_forms import acts_context
+from alerts.views.event_words import name_of, told_in_words
+from alerts.views.stale import stale_page
 from alerts.views.watch_words import WATCH_WORDS, about_sentences
 from courses.models import Administration, Decision, Infusion, OrderEvent
 from labs.models import QuarantinedResult
+from labs.templatetags.clinic_text import instant
 
 HELD_SHOWN = 50
 NOTE_LENGTH = 2000
@@ -88,12 +94,12 @@ WORDS: Mapping[str, tuple[str, str]] = {
 def alert_page(request: HttpRequest, public_id: str) -> HttpResponse:
     """Show one alert. Reading it is noted as an access and changes nothing else."""
     # Before anything else is read: what happens from here on, this page may not show.
-    seen_event = AlertEvent.objects.filter(alert__public_id=public_id).aggregate(last=Max("pk"))["last"] or 0
-    alert = _alert(public_id)
-    person = _person(request)
+    seen_event = _newest_event(public_id)
+    alert = found_alert(public_id)
+    person = asker(request)
     if not may_read(person, alert):
-        return _refuse(request, "Your role does not read this alert.", status=403)
-    context = {**_context(alert, person), "seen_event": seen_event}
+        return refuse(request, "Your role does not read this alert.", status=403)
+    context = _context(alert, person, seen_event=seen_event)
     if request.method == "GET":
         record_view(alert=alert, person=person)
     response = render(request, "alerts/alert.html", context)
@@ -101,49 +107,72 @@ def alert_page(request: HttpRequest, public_id: str) -> HttpResponse:
     return response
 
 
+def show(
+    request: HttpRequest, alert: Alert, person: User, *, sent: Mapping[str, forms.Form], status: int
+) -> HttpResponse:
+    """The page with a form that was refused, and what is wrong with it; nobody is noted as having looked."""
+    if not may_read(person, alert):
+        return refuse(request, "Your role does not read this alert.", status=403)
+    seen_event = _newest_event(alert.public_id)
+    context = _context(found_alert(alert.public_id), person, seen_event=seen_event, sent=sent)
+    return render(request, "alerts/alert.html", context, status=status)
+
+
+def _newest_event(public_id: str) -> int:
+    newest = AlertEvent.objects.filter(alert__public_id=public_id).aggregate(last=Max("pk"))["last"]
+    return int(newest or 0)
+
+
 @require_POST
 def acknowledge_alert(request: HttpRequest, public_id: str) -> HttpResponse:
     """Take the alert over, as the page that was shown stood."""
     if not request.user.is_authenticated:
         return redirect_to_login(f"/alerts/{public_id}")
-    alert = _alert(public_id)
+    alert = found_alert(public_id)
     seen = {name: request.POST.get(name, "") for name in ("seen_severity", "seen_event")}
     if not all(value.isascii() and value.isdigit() and len(value) < 19 for value in seen.values()):
-        return _refuse(request, "The page was incomplete. Open the alert again.", status=400, alert=alert)
+        return refuse(request, "The page was incomplete. Open the alert again.", status=400, alert=alert)
     try:
-        acknowledge(
+        done = acknowledge(
             alert=alert,
-            person=_person(request),
+            person=asker(request),
             seen_severity=int(seen["seen_severity"]),
             seen_event=int(seen["seen_event"]),
             note_text=request.POST.get("note", "")[:NOTE_LENGTH],
         )
     except MayNotAcknowledge as error:
         sentence = f"{error} The people who can have been told; nothing was changed."
-        return _refuse(request, sentence, status=403, alert=alert)
+        return refuse(request, sentence, status=403, alert=alert)
     except AlertHasChanged as error:
-        sentence = f"{error} Nothing was acknowledged. Read it again as it stands now, then acknowledge."
-        return _refuse(request, sentence, status=409, alert=alert)
+        return stale_page(request, alert, seen_event=int(seen["seen_event"]), sentence=str(error))
+    if not done.first and done.acknowledgement.person_id != asker(request).pk:
+        first = name_of(done.acknowledgement.person)
+        messages.info(request, f"{first} was first, {instant(done.acknowledgement.at)}. It is theirs now.")
     return redirect("alerts:alert", public_id=public_id)
 
 
-def _alert(public_id: str) -> Alert:
+def found_alert(public_id: str) -> Alert:
+    """An alert with everything its page names. Raises Http404."""
     related = ("course__patient", "cycle", "decision", "message", "acked_by", "person")
     return get_object_or_404(Alert.objects.select_related(*related), public_id=public_id)
 
 
-def _person(request: HttpRequest) -> User:
+def asker(request: HttpRequest) -> User:
+    """The person who asks; only behind a log-in."""
     assert isinstance(request.user, User)
     return request.user
 
 
-def _refuse(request: HttpRequest, sentence: str, *, status: int, alert: Alert | None = None) -> HttpResponse:
+def refuse(request: HttpRequest, sentence: str, *, status: int, alert: Alert | None = None) -> HttpResponse:
+    """Nothing was done, and why, in a plain sentence."""
     readable = alert is not None and request.user.is_authenticated and may_read(request.user, alert)
     context = {"sentence": sentence, "alert": alert if readable else None, "clinic": settings.CLINIC_NAME}
     return render(request, "alerts/refused.html", context, status=status)
 
 
-def _context(alert: Alert, person: User) -> dict[str, Any]:
+def _context(
+    alert: Alert, person: User, *, seen_event: int, sent: Mapping[str, forms.Form] | None = None
+) -> dict[str, Any]:
     """Everything the page shows, in a fixed number of queries."""
     happened, to_do = WORDS[alert.kind]
     events = list(alert.events.select_related("actor"))
@@ -168,11 +197,13 @@ def _context(alert: Alert, person: User) -> dict[str, Any]:
         "held": _held(alert) if person.has_perm("labs.view_quarantinedresult") else [],
         "changes": _changes(alert) if person.has_perm("labs.view_result") else [],
         "told": _told(alert),
-        "events": events,
+        "events": told_in_words(events),
+        "seen_event": seen_event,
         "empty_roles": events[0].detail.get("roles", []) if events else [],
         "next_roles": _next_roles(alert),
         "acknowledgement": alert.acknowledgements.select_related("person").last(),
         "may_acknowledge": alert.needs_somebody and may_acknowledge(person, alert),
+        **acts_context(alert, person, seen_event=seen_event, sent=sent),
     }
 
 

@@ -62,20 +62,60 @@ WATCH_WORDS: Mapping[str, tuple[str, str]] = {
         "event. The alert ends by itself once that is recorded.",
     ),
     Kind.CANARY: (
-        "A synthetic result of the hourly trial arrived.",
+        "A synthetic result of the trial of the line arrived.",
         "Nothing is to be done: no patient is concerned.",
     ),
     Kind.CANARY_BROKEN: (
-        "The hourly trial of the whole line did not reach its end.",
+        "The trial of the whole line did not reach its end.",
         "Real results may not be read, judged or told either. Whoever runs the service looks at the stage "
         "named below and at the log. Until it is mended, read the results of today's patients from the "
         "laboratory's own reports. The alert ends by itself with the next trial that passes.",
+    ),
+    Kind.CRITICAL_VALUE: (
+        "A laboratory value is critical.",
+        "Read the value, acknowledge, and call whoever treats the patient now. Have the value read back to "
+        "you, and record who was reached: only that ends the alert, neither an acknowledgement nor a later "
+        "value.",
+    ),
+    Kind.LIMIT_NEAR: (
+        "A limit of the protocol is near.",
+        "Read which limit, and bring the case to a physician in time to decide. The alert ends by itself "
+        "when the limit is no longer near.",
+    ),
+    Kind.MAIL_LOOP: (
+        "No mail has left this service for minutes.",
+        "Nobody reads of alerts in a mailbox now: look at the list of alerts itself, and tell those on call "
+        "by telephone. Whoever runs the service looks at the mail server. The alert ends by itself with the "
+        "next mail that is accepted.",
+    ),
+    Kind.INVARIANT_BROKEN: (
+        "The service has found a fault in its own alerting.",
+        "Somebody who should have been told may not have been. Look at the list of alerts and at the results "
+        "of today's patients yourself, and tell whoever should know. Whoever runs the service reads what is "
+        "named below and the log. The alert ends by itself when the rule holds again.",
+    ),
+    Kind.RUNNER_STUCK: (
+        "One of the two processes that carry the alerts gives no sign of life.",
+        "The other one still does all the work, within a minute; if it stops as well, nobody is told of "
+        "anything. Whoever runs the service restarts the process named below. The alert ends by itself when "
+        "it gives a sign of life.",
     ),
     Kind.FEED_ANOMALY: (
         "One source makes more alerts at once than a clinic's patients do.",
         "Look at a few of them: a wrong unit, old results sent again, or a fault of this service may stand "
         "behind all. Ask the laboratory. Each of these alerts counts as real until somebody has looked: "
         "acknowledge them one by one.",
+    ),
+    Kind.ROTA_GAP: (
+        "The on-call rota names nobody, or somebody who could not be told.",
+        "Open the rota: put somebody on call for that time, or mend what keeps the person from being told. "
+        "Until then everybody with the on-call role is told of alerts. The alert ends by itself once it is "
+        "mended.",
+    ),
+    Kind.HAND_OVER: (
+        "A duty has begun: say that you are there.",
+        "Acknowledge. That shows that mails of this service reach whoever is on call now. If the duty is not "
+        "yours, tell whoever leads the rota. Unanswered, it goes to the person before and to the lead.",
     ),
 }
 
@@ -163,11 +203,59 @@ def _incident(about: Mapping[str, Any]) -> Iterator[str]:
     yield f"{about['what']} by {day(about['by'])}. The incident was opened on {instant(about['since'])}."
 
 
+def _critical(about: Mapping[str, Any]) -> Iterator[str]:
+    side = "low" if about["side"] == "low" else "high"
+    yield f"{analyte_name(about['analyte'])} is critically {side}. The value stands in the patient's results."
+    if about["doubtful"]:
+        yield "It is in doubt: preliminary, of a faulty specimen, kept apart, or told as a bound only."
+
+
+def _limit(about: Mapping[str, Any]) -> Iterator[str]:
+    if about["limit"] == "delay":
+        yield f"A toxicity delays it; unless it resolves, the course stops on {day(about['stops_on'])}."
+    elif about["known"]:
+        yield "With the next cycle the administered activity would be more than the whole schedule foresees."
+    else:
+        yield "There was treatment of unknown activity: nobody can say how near the limit is."
+
+
+def _mail_loop(about: Mapping[str, Any]) -> Iterator[str]:
+    yield f"Tried in vain since {instant(about['since'])}."
+
+
+_RUNNER_WORDS = {
+    "celery": "Celery (beat, broker and workers)",
+    "runner": "The second runner (manage.py runner)",
+}
+
+
+def _rule_broken(about: Mapping[str, Any]) -> Iterator[str]:
+    yield f"Must hold, and does not: {visible(about['sentence'])} (rule {visible(about['rule'])})."
+    for example in about["examples"]:
+        yield f"{visible(example)[:1].upper()}{visible(example)[1:]}."
+
+
+def _stuck(about: Mapping[str, Any]) -> Iterator[str]:
+    name = str(about["runner"])
+    yield f"{_RUNNER_WORDS.get(name, visible(name))}: no sign of life since {instant(about['since'])}."
+
+
 def _anomaly(about: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"{visible(about['source'])}: {about['alerts']} new alerts within {about['minutes']} minutes, from "
         f"{instant(about['since'])} on."
     )
+
+
+def _rota(about: Mapping[str, Any]) -> Iterator[str]:
+    span = f"from {instant(about['starts_at'])} to {instant(about['ends_at'])}"
+    yield f"The person named below {about['why']}: on call {span}." if "why" in about else f"Nobody: {span}."
+    if about["items"] > 1:
+        yield f"That is the first of {about['items']} such times."
+
+
+def _hand_over(about: Mapping[str, Any]) -> Iterator[str]:
+    yield f"On call from {instant(about['starts_at'])} to {instant(about['ends_at'])}."
 
 
 _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
@@ -181,5 +269,12 @@ _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.DEVIATION: _deviation,
     Kind.INCIDENT_DUE: _incident,
     Kind.CANARY_BROKEN: _broken,
+    Kind.CRITICAL_VALUE: _critical,
+    Kind.LIMIT_NEAR: _limit,
+    Kind.MAIL_LOOP: _mail_loop,
+    Kind.INVARIANT_BROKEN: _rule_broken,
+    Kind.RUNNER_STUCK: _stuck,
     Kind.FEED_ANOMALY: _anomaly,
+    Kind.ROTA_GAP: _rota,
+    Kind.HAND_OVER: _hand_over,
 }

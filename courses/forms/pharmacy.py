@@ -154,7 +154,6 @@ class CorrectionForm(LabelForm):
 class FateForm(ActForm):
     """What became of a vial."""
 
-    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
     fate = forms.ChoiceField(label="What became of it", choices=[CHOOSE, *VialFate.choices])
     reason = reason_field("What happened")
 

@@ -78,6 +78,7 @@ class Course(models.Model):
         ]
         permissions: ClassVar = [
             ("hold_course", "Can hold a course (toward safety)"),
+            ("release_hold", "Can take back a hold of one's own"),
             ("plan_cycle", "Can plan and move cycles"),
         ]
 

@@ -234,12 +234,19 @@ class Infusion(models.Model):
     residual_gbq = models.DecimalField(max_digits=9, decimal_places=4, null=True, blank=True)
     residual_at = models.DateTimeField(null=True, blank=True)
     delivered_gbq = models.DecimalField(max_digits=9, decimal_places=4)
+    # Another route than the directed one; empty where it was that one.
+    route = models.CharField(max_length=200, blank=True, default="")
     # What departed from directive, authorisation or order of the day, in words; empty when nothing did.
     deviation = models.TextField(blank=True)
     corrects = models.OneToOneField(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="corrected_by"
     )
     reason = models.TextField("reason of a correction", blank=True)
+    # Of a correction that changes what was delivered or when: who saw it as well.
+    second_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    second_name = models.CharField(max_length=200, blank=True, default="")
     recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     recorded_at = models.DateTimeField()
 
@@ -275,6 +282,11 @@ class Infusion(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(corrects__isnull=True) | ~Q(reason=""), name="infusion_correction_says_why"
+            ),
+            models.CheckConstraint(
+                condition=Q(second_by__isnull=True, second_name="")
+                | (Q(second_by__isnull=False) & ~Q(second_by=F("recorded_by")) & ~Q(second_name="")),
+                name="infusion_second_is_another_person",
             ),
         ]
 

@@ -21,7 +21,7 @@ from courses.models import (
 from courses.rules.activity import both_units, is_event
 from courses.rules.order_states import OrderKind, OrderState
 from courses.rules.protocol import Protocol
-from courses.services.authority import Refused
+from courses.services.authority import Refused, check_right
 from courses.services.baseline import lock_baselines
 from courses.services.incidents import open_incident
 from courses.services.orders import move_order
@@ -29,6 +29,8 @@ from labs.clinic_days import add_days, clinic_day
 from labs.clock import database_now
 from labs.zones import clinic_zone
 
+RECORD = "courses.record_administration"
+ELSE_SAY = "Nurses, physicians and physicists record what was given."
 # The product of an administration whose protocol file and directive are both missing.
 _NO_PRODUCT = "unknown: protocol file missing"
 
@@ -44,11 +46,13 @@ def record_administration(
 ) -> Administration:
     """Record, as a back-entry, an infusion that took place; what happened is never refused.
 
-    1. lock the course; 2. note a deviation where no signed order covers it; 3. append the administration and
-    what follows from it; 4. open an incident for what was given without a valid order or far from it.
+    1. check the right; 2. lock the course; 3. note a deviation where no signed order covers it; 4. append the
+    administration and what follows from it; 5. open an incident for what was given without a valid order or
+    far from it.
 
-    Raises Refused for a day in the future or a cycle already recorded: neither happened.
+    Raises NotAllowed; Refused for a day in the future or a cycle already recorded: neither happened.
     """
+    check_right(by, RECORD, else_say=ELSE_SAY)
     now = now or database_now()
     if administered_on > clinic_day(now, clinic_zone()):
         raise Refused("An administration in the future has not happened; check the day.")

@@ -1,4 +1,4 @@
-"""Open and end the course of an hourly trial, so that the real assessment judges a synthetic patient."""
+"""Open and end the course of a trial of the line, so that the real assessment judges a synthetic patient."""
 
 from datetime import datetime
 
@@ -21,7 +21,7 @@ def start_canary_course(*, patient: Patient, by: User, now: datetime) -> Course:
     treatment, nobody signs, and every list leaves it out. Raises Refused for a patient who is somebody.
     """
     if not patient.is_canary:
-        raise Refused("Only the synthetic patients of the hourly trial have such a course.")
+        raise Refused("Only the synthetic patients of the trial of the line have such a course.")
     protocol_id = _protocol_in_use()
     with transaction.atomic():
         course = Course.objects.create(

@@ -29,6 +29,7 @@ from courses.services.assess import assess_at_gate
 from courses.services.authority import Refused, check_right, printed_name, stated
 from courses.services.day_state import day_state, standing_of
 from courses.services.orders import move_order, void_directive
+from courses.services.remainder import waiting_infusion
 from courses.services.therapy_day import BadStep, locked_day, rules_of, touch
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
@@ -65,18 +66,25 @@ class ReleaseRefused(Exception):
         self.blockers = blockers
 
 
-def release(*, day: TherapyDay, by: User, left_against: str = "", now: datetime | None = None) -> TherapyStep:
+def release(
+    *,
+    day: TherapyDay,
+    by: User,
+    left_against: str = "",
+    version: int | None = None,
+    now: datetime | None = None,
+) -> TherapyStep:
     """Release the patient and end the day.
 
     1. check the right; 2. lock the course; 3. name every blocker; 4. record the release and end the day.
     A patient who left all the same is recorded with `left_against`, what happened and what was said; then
     the blockers stand in the entry.
 
-    Raises NotAllowed, Refused, ReleaseRefused.
+    Raises NotAllowed, Refused, ReleaseRefused, StaleDay.
     """
     check_right(by, RUN, else_say=_RUNS)
     with transaction.atomic():
-        day = locked_day(day)
+        day = locked_day(day, version=version)
         now = now or database_now()
         _check_open(day)
         state = day_state(day, decision=day.cycle.course.current_decision, now=now)
@@ -97,6 +105,7 @@ def end_not_given(
     by: User,
     vial: str = "",
     rebook_on: date | None = None,
+    version: int | None = None,
     now: datetime | None = None,
 ) -> TherapyStep:
     """End a day on which nothing radioactive was given.
@@ -106,12 +115,12 @@ def end_not_given(
     what becomes of the vial; 6. move the cycle to its new day, where one is named, and those after it; 7.
     assess the course: the cycle is open, and what comes next is signed anew.
 
-    Raises NotAllowed, Refused, BadStep.
+    Raises NotAllowed, Refused, BadStep, StaleDay.
     """
     check_right(by, RUN, else_say=_RUNS)
     why = _reason(reason, note=note)
     with transaction.atomic():
-        day = locked_day(day)
+        day = locked_day(day, version=version)
         now = now or database_now()
         _check_open(day)
         _check_not_started(day)
@@ -133,17 +142,26 @@ def end_not_given(
     return step
 
 
-def rebook(*, day: TherapyDay, on: date, by: User, now: datetime | None = None) -> TherapyStep:
+def rebook(
+    *, day: TherapyDay, on: date, by: User, version: int | None = None, now: datetime | None = None
+) -> TherapyStep:
     """Plan the cycle of a day on which nothing was given for another day, and the later ones after it.
 
-    Raises NotAllowed, Refused, BadStep.
+    A part that was given is judged first: the interval runs from it where it counts.
+
+    Raises NotAllowed, Refused, BadStep, StaleDay.
     """
     check_right(by, _PLAN, else_say="Nurses and physicians plan cycles.")
     with transaction.atomic():
-        day = locked_day(day)
+        day = locked_day(day, version=version)
         now = now or database_now()
         if day.ended_at is None or hasattr(day.cycle, "administration"):
             raise Refused("Only a cycle whose day ended without giving it is planned anew here.")
+        if waiting_infusion(day.cycle) is not None:
+            raise Refused(
+                "A part of this cycle was given and nobody has judged it: a physician first signs, on the "
+                "day's page, whether it counts. Then it is known whether anything is still to be planned."
+            )
         _check_day(on, by=by, now=now)
         step = _step(
             day,

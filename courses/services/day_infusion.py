@@ -1,11 +1,12 @@
-"""What the steps of a day say of the infusion at hand, as it is recorded at its end."""
+"""What the steps of a day say of the infusion at hand, as it is recorded at its end and corrected later."""
 
+from datetime import datetime
 from decimal import Decimal
 
-from courses.day_facts import steps_of_run
-from courses.models import InfusionEnd, TherapyDay, TherapyStep
+from courses.day_facts import effective_steps, steps_of_run
+from courses.models import Infusion, InfusionEnd, TherapyDay, TherapyStep
 from courses.rules.activity import Measured
-from courses.services.day_state import DayState
+from courses.services.day_state import DayState, day_state
 from courses.services.infusions import Infused
 from courses.services.therapy_day import BadStep
 
@@ -45,6 +46,30 @@ def infused_on(
         route=route,
         delivered_gbq=delivered_gbq,
     )
+
+
+def entries_about(infusion: Infusion, *, state: DayState) -> Infused | None:
+    """What the day's entries say of its newest infusion by now; none where they may be about another one."""
+    day = state.day
+    recorded = Infusion.objects.effective().filter(therapy_day=day).order_by("started_at", "pk")
+    if infusion.therapy_day_id != day.pk or recorded.last() != infusion:
+        return None
+    starts = [row for row in effective_steps(day) if row.kind == "infusion_start"]
+    if len(starts) != recorded.count():
+        return None
+    try:
+        return infused_on(day, state=state, route=infusion.route)
+    except BadStep:
+        return None
+
+
+def entries_of(infusion: Infusion, *, now: datetime) -> Infused | None:
+    """The same of an infusion alone; none where it was recorded without the sheet of a day."""
+    day = infusion.therapy_day
+    if day is None:
+        return None
+    state = day_state(day, decision=day.cycle.course.current_decision, now=now)
+    return entries_about(infusion, state=state)
 
 
 def _last(rows: list[TherapyStep], kind: str) -> TherapyStep | None:

@@ -21,17 +21,15 @@ from courses.rules.activity import (
 )
 from courses.rules.day_rules import DayRules, Dispensing
 from courses.rules.decimals import plain
-from courses.rules.order_states import OrderState
 from courses.services.authority import stated
 from courses.services.handling import Fault, Handled, OrderRefused, fault
 from courses.services.planned_start import planned_start
-from courses.services.vial_state import is_usable, versions_of
+from courses.services.vial_state import OUT, is_usable, versions_of
 
 GBQ_PLACES = 6
 # Letters and digits that nobody takes for one another, neither read nor heard.
 _LETTERS = "346789ACDEFHJKMNPQRTUWXY"
 _LETTERS_OF_A_LABEL = 6
-_OUT = (OrderState.DISPENSED.value, OrderState.DONE.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +197,7 @@ def _against_vial(made: UnitMade, *, vial: Vial, rules: Dispensing, now: datetim
 
 def _left_in(vial: Vial, made: UnitMade) -> Iterator[Fault]:
     """What is already out of a vial cannot be handed out a second time."""
-    out = DispensedUnit.objects.filter(vial_id__in=versions_of(vial), order__state__in=_OUT)
+    out = DispensedUnit.objects.filter(vial_id__in=versions_of(vial), order__state__in=OUT)
     if out.filter(form=UnitForm.VIAL.value).exists() or (made.form == UnitForm.VIAL.value and out.exists()):
         yield fault("vial-used", "This vial, or a part of it, is handed out already.", "vial")
         return

@@ -10,6 +10,7 @@ from courses.models.fact import OF_PHYSICIANS
 from courses.services.authority import check_fresh, check_right
 
 JUDGE = "courses.judge_fact"
+RELEASE = "courses.release_hold"
 # The kinds of plain facts that can stop or delay a cycle, with the answers that cannot.
 _HARMLESS: Mapping[RecordKind, tuple[tuple[str, object], ...]] = {
     RecordKind.ADVERSE_EVENT: (),
@@ -68,10 +69,13 @@ def check_may_end(fact: ChartFact, *, by: User, authenticated_at: datetime | Non
     """What another physician recorded is ended by a physician with a fresh password. Raises NotAllowed.
 
     A hold is ended by whoever placed it, or by a physician; it lets nothing be given without a new signature.
+    The duty alone of being on call places a hold and does not end one: those who know the course do.
     """
     if fact.kind == RecordKind.PRECAUTIONARY_HOLD and by.pk != fact.recorded_by_id:
         author = fact.printed_name
         check_right(by, JUDGE, else_say=f"Only {author}, who placed this hold, or a physician takes it back.")
+    elif fact.kind == RecordKind.PRECAUTIONARY_HOLD:
+        check_right(by, RELEASE, else_say="Who is on call holds a course; a physician takes the hold back.")
     if ends_a_physicians_word(fact, by=by):
         check_right(
             by, JUDGE, else_say="A physician recorded this; only a physician takes it back or changes it."

@@ -16,6 +16,7 @@ from courses.rules.order_states import OrderKind, OrderState
 from courses.services.assess import assess_at_gate
 from courses.services.authority import NotAllowed, Refused, check_fresh, check_right, printed_name, stated
 from courses.services.by_hand import finish_restart
+from courses.services.day_version import check_version
 from courses.services.remainder import waiting_infusion
 from courses.services.start import authorisation_for, open_unauthorised
 from labs.clock import database_now
@@ -92,19 +93,22 @@ def record_step(
     happened_at: datetime | None = None,
     second: User | None = None,
     authenticated_at: datetime | None = None,
+    version: int | None = None,
     now: datetime | None = None,
 ) -> TherapyStep:
     """Record one thing that happened; `second` is the other person, whom the caller has verified.
 
-    1. check the right, and where it takes one the password; 2. lock the course; 3. read the data by the
-    kind's table; 4. append the step; 5. a start without a valid authorisation opens an incident at once.
+    1. check the right, and where it takes one the password; 2. lock the course, and refuse another version
+    of the day than the one that was read; 3. read the data by the kind's table; 4. append the step; 5. a
+    start without a valid authorisation opens an incident at once.
 
-    What happened is never refused for being wrong, only for saying nothing. Raises NotAllowed, BadStep.
+    What happened is never refused for being wrong, only for saying nothing. Raises NotAllowed, BadStep,
+    StaleDay.
     """
     known = _kind(kind)
     _check_person(known, by=by, second=second, authenticated_at=authenticated_at, now=now or database_now())
     with transaction.atomic():
-        day = locked_day(day)
+        day = locked_day(day, version=version)
         now = now or database_now()
         at = _instant(happened_at, day=day, now=now)
         if day.ended_at is not None and not STEPS[known].after_end:
@@ -180,10 +184,15 @@ def correct_step(
     return version
 
 
-def locked_day(day: TherapyDay) -> TherapyDay:
-    """The day as it stands, its course locked first; the course may be complete or stopped meanwhile."""
+def locked_day(day: TherapyDay, *, version: int | None = None) -> TherapyDay:
+    """The day as it stands, its course locked first; the course may be complete or stopped meanwhile.
+
+    Raises StaleDay where it is another version than the one that was read.
+    """
     Course.objects.select_for_update().get(pk=day.cycle.course_id)
-    return TherapyDay.objects.select_related("cycle__course__patient").get(pk=day.pk)
+    found = TherapyDay.objects.select_related("cycle__course__patient").get(pk=day.pk)
+    check_version(found, version)
+    return found
 
 
 def touch(day: TherapyDay) -> None:

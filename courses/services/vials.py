@@ -25,6 +25,8 @@ from courses.services.vial_state import versions_of
 from labs.clock import database_now
 
 _HOUR_SECONDS = 3600
+# Any of them: a vial is dropped in pharmacy or at the bedside.
+SAYS_FATE = (HANDLE, "courses.run_therapy_day")
 _MAY_NOT = "Only pharmacy takes vials in. Ask the pharmacist on duty."
 
 
@@ -126,8 +128,11 @@ def record_vial_fate(
     version: int | None = None,
     now: datetime | None = None,
 ) -> VialEvent:
-    """Write down what became of a vial, with a reason. Raises NotAllowed, OrderRefused, StaleVial."""
-    if not (by.has_perm(HANDLE) or by.has_perm("courses.run_therapy_day")):
+    """Write down what became of a vial, with a reason; only of the row that counts.
+
+    Raises NotAllowed, OrderRefused, StaleVial.
+    """
+    if not any(by.has_perm(right) for right in SAYS_FATE):
         raise NotAllowed("Only pharmacy, nurses and physicians say what became of a vial.")
     faults = []
     if fate not in VialFate.values:
@@ -138,6 +143,10 @@ def record_vial_fate(
         raise OrderRefused(*faults, is_unreadable=True)
     with transaction.atomic():
         Course.objects.select_for_update().get(cycles__pk=vial.cycle_id)
+        if Vial.objects.filter(corrects=vial).exists():
+            raise OrderRefused(
+                fault("vial-corrected", "This vial's label was written anew: say it of the one that counts.")
+            )
         _check_version(vial, version)
         return VialEvent.objects.create(
             vial=vial, fate=fate, reason=stated(reason), actor=by, at=now or database_now()

@@ -12,18 +12,21 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from courses.day_data import STEPS
-from courses.day_facts import effective_steps, infusions_of
+from courses.day_facts import effective_steps, infusions_of, other_infusions_of
 from courses.forms.day import StepForm
 from courses.left_out import left_out_of
-from courses.models import Course, StepKind, TherapyDay
+from courses.models import Course, Infusion, StepKind, TherapyDay
 from courses.rules.day_values import Blocker, DayLine, Happened, StepState
 from courses.services.authority import NotAllowed, Refused
+from courses.services.day_infusion import entries_about
 from courses.services.day_state import DayState
+from courses.services.infusion_corrections import entries_differ
 from courses.services.locking import next_cycle
 from courses.services.remainder import waiting_infusion
 from courses.services.start import StartRefused, authorisation_for, authorise_start
 from courses.services.therapy_day import open_day
 from courses.views.day_frame import READ, Act, back, day_of, may_record, newest_day, state_on
+from courses.views.day_seen import token_of
 from courses.views.frame import authenticated_at, banner, found_course, render_page, signed_in
 
 # Which entry completes a line of the day.
@@ -143,6 +146,8 @@ def _sheet(
         "blockers": blockers,
         "next_cycle": following,
         "may_open": request.user.has_perm("courses.run_therapy_day"),
+        "may_infuse": request.user.has_perm("courses.record_administration"),
+        "other_infusions": other_infusions_of(course, day),
         **banner(request, course),
     }
     if day is not None:
@@ -164,6 +169,7 @@ def _context_of_day(request: HttpRequest, course: Course, day: TherapyDay) -> di
     has = request.user.has_perm
     return {
         "day": day,
+        "seen": token_of(day),
         "state": state,
         "rows": rows,
         "left_out": left_out_of(day.cycle),
@@ -171,17 +177,22 @@ def _context_of_day(request: HttpRequest, course: Course, day: TherapyDay) -> di
         "form": StepForm(kind=Happened(row.kind)) if row else None,
         "kinds": [(kind.value, StepKind(kind).label) for kind in STEPS if may_record(request, kind)],
         "steps": day.steps.select_related("corrects", "corrected_by").order_by("happened_at", "pk"),
-        "infusions": infusions,
+        "infusions": [(each, _entries_differ(each, state)) for each in infusions],
         "waiting": waiting,
         "authorised": authorised if may_start else None,
         "may_authorise": has("courses.authorise_start") and has("courses.sign_decision"),
         "may_judge": has("courses.judge_cycle"),
-        "may_infuse": has("courses.record_administration"),
         "is_started": started is not None,
         "is_written": bool(infusions),
         "has_patient_left": day.ended_at is not None,
         "is_unplanned": day.ended_at is not None and not waiting and not hasattr(day.cycle, "administration"),
     }
+
+
+def _entries_differ(infusion: Infusion, state: DayState) -> bool:
+    """Whether the day's entries were corrected since the record of this infusion was written."""
+    entries = entries_about(infusion, state=state)
+    return entries is not None and entries_differ(infusion, entries)
 
 
 def _done(request: HttpRequest, course: Course, act: Act, said: str) -> HttpResponse:

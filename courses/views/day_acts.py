@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -13,7 +12,6 @@ from django.views.decorators.http import require_http_methods
 
 from courses.day_data import STEPS
 from courses.forms.day import (
-    DayForm,
     InfusionForm,
     JudgeForm,
     NotGivenForm,
@@ -22,33 +20,20 @@ from courses.forms.day import (
     StepForm,
     shown_of,
 )
-from courses.models import Course, StepKind, TherapyDay, TherapyStep
-from courses.rules.day_values import Blocker, Happened
+from courses.models import Course, StepKind, TherapyStep
+from courses.rules.day_values import Happened
 from courses.second_person import proven_person
-from courses.services.authority import NotAllowed, Refused
-from courses.services.day_end import ReleaseRefused, end_not_given, rebook, release
+from courses.services.authority import Refused
+from courses.services.day_end import end_not_given, rebook, release
 from courses.services.day_infusion import infused_on
 from courses.services.infusions import record_infusion
 from courses.services.judgements import judge_cycle
 from courses.services.remainder import waiting_infusion
-from courses.services.therapy_day import BadStep, correct_step, record_step
-from courses.views.day_frame import METHODS, READ, Act, back, day_of, state_on, with_fresh_password
-from courses.views.frame import authenticated_at, banner, found_course, render_page, signed_in
-
-_TITLES = {
-    "infusion": "Record the infusion",
-    "judge": "Judge a part of a cycle",
-    "not_given": "Nothing was given",
-    "release": "Release the patient",
-    "rebook": "Plan the cycle anew",
-}
-_BUTTONS = {
-    "infusion": "Record the infusion",
-    "judge": "Sign the judgement with your password",
-    "not_given": "Record that nothing was given",
-    "release": "Release the patient",
-    "rebook": "Plan it for this day",
-}
+from courses.services.therapy_day import correct_step, record_step
+from courses.views.day_form_page import act_page, form_page, submitted
+from courses.views.day_frame import METHODS, READ, day_of, state_on, with_fresh_password
+from courses.views.day_seen import seen_day
+from courses.views.frame import authenticated_at, found_course, signed_in
 
 
 @require_http_methods(METHODS)
@@ -58,22 +43,21 @@ _BUTTONS = {
 def step(request: HttpRequest, public_id: UUID, kind: str) -> HttpResponse:
     """The form of one kind of step, and its recording; what takes a password asks for it first."""
     course, known = found_course(public_id), _known(kind)
-    day = day_of(course)
     if request.method != "POST":
-        return _form_page(request, course, StepForm(kind=known), kind=known)
+        return form_page(request, course, StepForm(kind=known), kind=known)
     form = StepForm(request.POST, kind=known)
     if not form.is_valid():
-        return _form_page(request, course, form, kind=known, status=400)
+        return form_page(request, course, form, kind=known, status=400)
     store = with_fresh_password(_record) if STEPS[known].password else _record
-    return store(request, course, day, known, form)
+    return store(request, course, known, form)
 
 
-def _record(
-    request: HttpRequest, course: Course, day: TherapyDay, kind: Happened, form: StepForm
-) -> HttpResponse:
+def _record(request: HttpRequest, course: Course, kind: Happened, form: StepForm) -> HttpResponse:
     def act() -> None:
+        day = seen_day(request, course)
         record_step(
             day=day,
+            version=day.version,
             kind=kind.value,
             data=form.data_of_step(),
             by=signed_in(request),
@@ -82,7 +66,7 @@ def _record(
             authenticated_at=_password(request, kind),
         )
 
-    return _submitted(request, course, form, act, kind=kind, said=f"Recorded: {StepKind(kind).label}.")
+    return submitted(request, course, form, act, kind=kind, said=f"Recorded: {StepKind(kind).label}.")
 
 
 @require_http_methods(METHODS)
@@ -101,10 +85,10 @@ def correct(request: HttpRequest, public_id: UUID, step_id: UUID) -> HttpRespons
     known = _known(entry.kind)
     if request.method != "POST":
         form = StepForm(kind=known, correcting=True, initial=shown_of(known, entry.data))
-        return _form_page(request, course, form, kind=known, entry=entry)
+        return form_page(request, course, form, kind=known, entry=entry)
     form = StepForm(request.POST, kind=known, correcting=True)
     if not form.is_valid():
-        return _form_page(request, course, form, kind=known, entry=entry, status=400)
+        return form_page(request, course, form, kind=known, entry=entry, status=400)
     store = with_fresh_password(_correct) if STEPS[known].password else _correct
     return store(request, course, entry, known, form)
 
@@ -124,7 +108,7 @@ def _correct(
             take_back=form.cleaned_data["take_back"],
         )
 
-    return _submitted(request, course, form, act, kind=kind, entry=entry, said="Corrected.")
+    return submitted(request, course, form, act, kind=kind, entry=entry, said="Corrected.")
 
 
 @require_http_methods(METHODS)
@@ -134,14 +118,15 @@ def _correct(
 def infusion(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Record what the infusion delivered."""
     course = found_course(public_id)
-    day = day_of(course)
     form = InfusionForm(request.POST if request.method == "POST" else None)
 
     def act() -> None:
+        day = seen_day(request, course)
         infused = infused_on(day, state=state_on(course, day), **form.cleaned_data)
-        record_infusion(cycle=day.cycle, day=day, infused=infused, by=signed_in(request))
+        by = signed_in(request)
+        record_infusion(cycle=day.cycle, day=day, infused=infused, by=by, version=day.version)
 
-    return _act_page(request, course, form, act, name="infusion", said="The infusion is recorded.")
+    return act_page(request, course, form, act, name="infusion", said="The infusion is recorded.")
 
 
 @require_http_methods(METHODS)
@@ -154,7 +139,7 @@ def judge(request: HttpRequest, public_id: UUID) -> HttpResponse:
     form = JudgeForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         return with_fresh_password(_judge)(request, course, form)
-    return _form_page(request, course, form, name="judge", status=400 if form.errors else 200)
+    return form_page(request, course, form, name="judge", status=400 if form.errors else 200)
 
 
 def _judge(request: HttpRequest, course: Course, form: JudgeForm) -> HttpResponse:
@@ -173,7 +158,7 @@ def _judge(request: HttpRequest, course: Course, form: JudgeForm) -> HttpRespons
             authenticated_at=authenticated_at(request),
         )
 
-    return _submitted(request, course, form, act, name="judge", said="Judged and signed.")
+    return submitted(request, course, form, act, name="judge", said="Judged and signed.")
 
 
 @require_http_methods(METHODS)
@@ -183,13 +168,13 @@ def _judge(request: HttpRequest, course: Course, form: JudgeForm) -> HttpRespons
 def not_given(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """End the day without an infusion."""
     course = found_course(public_id)
-    day = day_of(course)
     form = NotGivenForm(request.POST if request.method == "POST" else None)
 
     def act() -> None:
-        end_not_given(day=day, by=signed_in(request), **form.cleaned_data)
+        day = seen_day(request, course)
+        end_not_given(day=day, by=signed_in(request), version=day.version, **form.cleaned_data)
 
-    return _act_page(request, course, form, act, name="not_given", said="Recorded as not given.")
+    return act_page(request, course, form, act, name="not_given", said="Recorded as not given.")
 
 
 @require_http_methods(METHODS)
@@ -199,13 +184,13 @@ def not_given(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def release_(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Release the patient."""
     course = found_course(public_id)
-    day = day_of(course)
     form = ReleaseForm(request.POST if request.method == "POST" else None)
 
     def act() -> None:
-        release(day=day, by=signed_in(request), left_against=form.cleaned_data["left_against"])
+        day, left_against = seen_day(request, course), form.cleaned_data["left_against"]
+        release(day=day, by=signed_in(request), left_against=left_against, version=day.version)
 
-    return _act_page(request, course, form, act, name="release", said="The patient is released.")
+    return act_page(request, course, form, act, name="release", said="The patient is released.")
 
 
 @require_http_methods(METHODS)
@@ -215,13 +200,13 @@ def release_(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def replan(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Plan a cycle anew whose day ended without giving it."""
     course = found_course(public_id)
-    day = day_of(course)
     form = RebookForm(request.POST if request.method == "POST" else None)
 
     def act() -> None:
-        rebook(day=day, on=form.cleaned_data["rebook_on"], by=signed_in(request))
+        day, on = seen_day(request, course), form.cleaned_data["rebook_on"]
+        rebook(day=day, on=on, by=signed_in(request), version=day.version)
 
-    return _act_page(request, course, form, act, name="rebook", said="Planned anew.")
+    return act_page(request, course, form, act, name="rebook", said="Planned anew.")
 
 
 def _known(kind: str) -> Happened:
@@ -240,75 +225,3 @@ def _second(request: HttpRequest, form: StepForm) -> Any:
 
 def _password(request: HttpRequest, kind: Happened) -> datetime | None:
     return authenticated_at(request) if STEPS[kind].password else None
-
-
-def _form_page(
-    request: HttpRequest,
-    course: Course,
-    form: DayForm,
-    *,
-    kind: Happened | None = None,
-    name: str = "",
-    entry: TherapyStep | None = None,
-    blockers: tuple[Blocker, ...] = (),
-    status: int = 200,
-) -> HttpResponse:
-    """One form on a page of its own; what was typed stays."""
-    day = day_of(course)
-    context = {
-        "title": StepKind(kind).label.capitalize() if kind else _TITLES[name],
-        "form": form,
-        "kind": kind.value if kind else "",
-        "name": name,
-        "entry": entry,
-        "day": day,
-        "blockers": blockers,
-        "button": _BUTTONS.get(name)
-        or ("Record with your password" if kind and STEPS[kind].password else "Record"),
-        "waiting": waiting_infusion(day.cycle) if name == "judge" else None,
-        **banner(request, course),
-    }
-    return render_page(request, "courses/day_form.html", context, status=status)
-
-
-def _act_page(
-    request: HttpRequest, course: Course, form: DayForm, act: Act, *, name: str, said: str
-) -> HttpResponse:
-    """Show a form, or act on what it holds."""
-    if request.method != "POST" or not form.is_valid():
-        return _form_page(request, course, form, name=name, status=400 if form.errors else 200)
-    return _submitted(request, course, form, act, name=name, said=said)
-
-
-def _submitted(
-    request: HttpRequest,
-    course: Course,
-    form: DayForm,
-    act: Act,
-    *,
-    said: str,
-    kind: Happened | None = None,
-    name: str = "",
-    entry: TherapyStep | None = None,
-) -> HttpResponse:
-    """Act, then go back to the sheet; what is refused is shown on the form with what was typed."""
-    blockers: tuple[Blocker, ...] = ()
-    try:
-        act()
-    except BadStep as bad:
-        form.refuse(bad.faults)
-        status = 400
-    except NotAllowed as refusal:
-        form.add_error(None, str(refusal))
-        status = 403
-    except ReleaseRefused as refusal:
-        blockers, status = refusal.blockers, 409
-    except Refused as refusal:
-        form.add_error(None, str(refusal))
-        status = 409
-    else:
-        messages.success(request, said)
-        return back(course)
-    return _form_page(
-        request, course, form, kind=kind, name=name, entry=entry, blockers=blockers, status=status
-    )

@@ -12,9 +12,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from courses.forms.ledger import IncidentActForm
 from courses.incidents import closed_incidents, found_incident, line_of, open_incidents
-from courses.models import Incident
+from courses.models import Incident, Infusion
 from courses.services.authority import NotAllowed, Refused
 from courses.services.incident_review import act_on_incident
+from courses.services.infusion_corrections import newest_version
 from courses.views.frame import authenticated_at, banner, render_page, signed_in
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
@@ -87,8 +88,17 @@ def _page(request: HttpRequest, found: Incident, form: IncidentActForm, *, statu
         "incident": found,
         "line": line,
         "deadlines": line.words(today),
+        "corrected": _corrected(found),
         "form": form,
         "may_review": request.user.has_perm(REVIEW),
         **banner(request, found.cycle.course),
     }
     return render_page(request, "courses/incident.html", context, status=status)
+
+
+def _corrected(found: Incident) -> Infusion | None:
+    """The version of its infusion that counts, where its record was corrected after the review was opened."""
+    if found.infusion is None:
+        return None
+    newest = newest_version(found.infusion)
+    return newest if newest != found.infusion else None

@@ -197,7 +197,8 @@ def _form(act: Act, order: Order, request: HttpRequest | None = None) -> ActForm
     kind = _kind_of_form(act, order)
     extra: dict[str, Any] = {}
     if kind is MeasuredForm:
-        extra["vials"] = [(str(line.vial.public_id), f"lot {line.vial.lot}") for line in vials_for(order)]
+        left = [line.vial for line in vials_for(order) if not line.is_used_up]
+        extra["vials"] = [(str(vial.public_id), f"lot {vial.lot}") for vial in left]
     sent = request.POST if request is not None else None
     return kind(sent, auto_id=f"{act.name}-%s", initial={"version": order.version}, **extra)
 

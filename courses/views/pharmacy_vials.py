@@ -36,7 +36,14 @@ from courses.services.bookings import (
     place_booking,
 )
 from courses.services.handling import HANDLE, OrderRefused
-from courses.services.vials import correct_vial, receive_vial, record_vial_fate
+from courses.services.vials import (
+    SAYS_FATE,
+    StaleVial,
+    correct_vial,
+    receive_vial,
+    record_vial_fate,
+    version_of,
+)
 from courses.views.frame import SEES_NAMES, banner, render_page, signed_in
 
 READ_VIAL = [SEES_NAMES, "courses.view_vial"]
@@ -106,7 +113,7 @@ def correct(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @permission_required(READ_VIAL, raise_exception=True)
 def vial_page(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """One vial: its label, its decay, what became of it."""
-    return _vial_page(request, _vial(public_id), FateForm())
+    return _vial_page(request, _vial(public_id))
 
 
 @require_POST
@@ -116,10 +123,19 @@ def vial_page(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def fate(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Say what became of a vial."""
     vial, form = _vial(public_id), FateForm(request.POST)
-    if _done(form, lambda: record_vial_fate(vial=vial, by=signed_in(request), **form.said())):
+    if not _says_fate(request):
+        raise PermissionDenied
+    if not form.is_valid():
+        return _vial_page(request, vial, form, status=400)
+
+    def act() -> Any:
+        version = form.cleaned_data["version"]
+        return record_vial_fate(vial=vial, by=signed_in(request), version=version, **form.said())
+
+    if _done(form, act):
         messages.success(request, "It is recorded what became of the vial.")
         return HttpResponseRedirect(reverse("courses:pharmacy_vial", args=[vial.public_id]))
-    return _vial_page(request, vial, form, status=400)
+    return _vial_page(request, vial, form, status=409)
 
 
 @require_http_methods(METHODS)
@@ -181,7 +197,7 @@ def _done(form: Any, act: Callable[[], Any]) -> Any:
         return act()
     except OrderRefused as refused:
         form.refuse(refused.faults)
-    except (NotAllowed, StaleBooking) as refused:
+    except (NotAllowed, StaleBooking, StaleVial) as refused:
         form.add_error(None, str(refused))
     return None
 
@@ -239,18 +255,30 @@ def _form_page(
     return render_page(request, "courses/pharmacy_form.html", context, status=status)
 
 
-def _vial_page(request: HttpRequest, vial: Vial, form: FateForm, *, status: int = 200) -> HttpResponse:
+def _says_fate(request: HttpRequest) -> bool:
+    return any(request.user.has_perm(right) for right in SAYS_FATE)
+
+
+def _vial_page(
+    request: HttpRequest, vial: Vial, sent: FateForm | None = None, *, status: int = 200
+) -> HttpResponse:
+    """A vial as it stands; what was typed stays, and is said of the version that is shown now."""
     (line,) = vial_lines([vial])
+    version = version_of(vial)
+    corrected_by = Vial.objects.filter(corrects=vial).first()
+    if sent is not None:
+        sent.data = request.POST.copy()
+        sent.data["version"] = str(version)
     context = {
         "title": f"Vial, lot {vial.lot}",
         "line": line,
         "vial": vial,
-        "corrected_by": Vial.objects.filter(corrects=vial).first(),
+        "corrected_by": corrected_by,
         "decay": decay_of(vial),
         "fates": vial.fates.select_related("actor").order_by("-pk"),
-        "form": form,
+        "form": sent or FateForm(initial={"version": version}),
         "may_handle": request.user.has_perm(HANDLE),
-        "may_say": request.user.has_perm(HANDLE) or request.user.has_perm("courses.run_therapy_day"),
+        "may_say": corrected_by is None and _says_fate(request),
         **banner(request, vial.cycle.course),
     }
     return render_page(request, "courses/pharmacy_vial.html", context, status=status)

@@ -1,5 +1,6 @@
 """The tables of labs, one module for each noun; Django finds models here, so this file names them."""
 
+from labs.models.contact import ContactDetails
 from labs.models.fhir import AnsweredRequest, FhirKey, FhirPart, FhirResource, FhirWriting
 from labs.models.files import CsvPreview, CsvUpload, CsvUploadEnd, FileRows
 from labs.models.manual import ManualAct
@@ -21,6 +22,7 @@ from labs.models.traffic import ExpectedTraffic, UnitUse
 __all__ = [
     "AnsweredRequest",
     "BodyWeight",
+    "ContactDetails",
     "CsvFeed",
     "CsvPreview",
     "CsvUpload",

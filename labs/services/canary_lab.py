@@ -1,4 +1,4 @@
-"""Make what the hourly trial sends: a synthetic patient of nobody, and one laboratory message about them."""
+"""Make what the trial of the line sends: a synthetic patient of nobody, one laboratory message about them."""
 
 import uuid
 from datetime import date, datetime, timedelta

@@ -27,9 +27,9 @@ def test_the_shipped_policy_says_that_nobody_approved_it_yet() -> None:
 
 
 def test_what_wakes_somebody_is_told_again_within_fifteen_minutes_then_every_thirty_at_most() -> None:
-    for kind in (Kind.STOP, Kind.DELAY):
-        entry = policy().kinds[kind]
-        assert entry.severity == 1
+    for kind in (Kind.STOP, Kind.DELAY, Kind.CRITICAL_VALUE):
+        entry = policy().kinds[kind].at_its_worst()
+        assert (entry.severity, entry.plan.wakes) == (1, True)
         assert entry.plan.steps[0].audience == ("on-call",)
         assert all(step.after <= timedelta(minutes=15) for step in entry.plan.steps)
         assert entry.plan.repeat <= timedelta(minutes=30)
@@ -53,12 +53,17 @@ def test_only_what_shows_no_patient_is_technical() -> None:
         Kind.UPLOAD_AGEING,
         Kind.CANARY,
         Kind.CANARY_BROKEN,
+        Kind.ROTA_GAP,
+        Kind.INVARIANT_BROKEN,
+        Kind.RUNNER_STUCK,
+        Kind.MAIL_LOOP,
         Kind.FEED_ANOMALY,
+        Kind.HAND_OVER,
     }
 
 
 def test_a_fault_of_the_service_is_as_urgent_as_what_withholds_treatment() -> None:
-    entry = policy().kinds[Kind.SYSTEM_FAULT]
+    entry = policy().kinds[Kind.SYSTEM_FAULT].at_its_worst()
     assert (entry.severity, entry.ends_with_cause, entry.repeat_reopens) == (1, True, True)
     assert entry.plan.steps[0].audience == ("administrator", "physician")
 
@@ -87,8 +92,27 @@ def test_a_ladder_frozen_into_an_alert_comes_back_the_same() -> None:
         ("after_minutes = 15", "after_minutes = 0", "at least 1"),
         ("after_minutes = 15", "after_minutes = 1.5", "whole number"),
         ("repeat_every_minutes = 30", "repeat_every_minutes = 0", "at least 1"),
-        ('id = "stop"\nseverity = 1', 'id = "stop"\nseverity = 4', "severity 4 is not defined"),
-        ('id = "stop"\nseverity = 1', 'id = "stop"\nseverity = true', "severity True is not defined"),
+        ('id = "stop"\nseverity = 2', 'id = "stop"\nseverity = 4', "severity 4 is not defined"),
+        ('id = "stop"\nseverity = 2', 'id = "stop"\nseverity = true', "severity True is not defined"),
+        ('wakes = "always"', 'wakes = "sometimes"', "wakes must be"),
+        ('wakes = "always"', 'wakes = "never"', "severity 1 must have wakes"),
+        ('wakes = "worst"', 'wakes = "never"', "worse_severity 1 must have wakes"),
+        ('wakes = "never"', 'wakes = "worst"', "needs a worse_severity"),
+        ('wakes = "never"', "", "wakes is missing"),
+        ("[hours]", "[hour]", "[hours] is missing"),
+        ('days = "mon-fri"', 'days = "monday"', "hours: days: 'monday' names no days"),
+        ('hours = "08:00-18:00"', 'hours = "8-18"', "hours: hours: '8-18' is not a span of hours"),
+        ('hours = "08:00-18:00"', "hours = 8", "hours: hours must be a text"),
+        ("2026-12-25, 2026-12-26,", '"Christmas",', "closed_on must be a list of days"),
+        (
+            "therapy_margin_hours = 24",
+            "therapy_margin_hours = 0",
+            "therapy_margin_hours must be a whole number",
+        ),
+        ("vial_margin_hours = 4", "", "vial_margin_hours is missing"),
+        ("longest_wait_hours = 120", "longest_wait_hours = 120\nx = 1", "hours: unknown key 'x'"),
+        ("[budget]", "[budgets]", "[budget] is missing"),
+        ("out_of_hours_mails_per_week = 5", "out_of_hours_mails_per_week = 5.5", "must be a whole number"),
         ('id = "stop"', 'id = "halt"', "no such kind"),
         ('id = "stop"', 'id = "delay"', "appears twice"),
         ('ladder = "chasing"', 'ladder = "running"', "not defined"),
@@ -115,6 +139,23 @@ def test_a_ladder_frozen_into_an_alert_comes_back_the_same() -> None:
 def test_an_unclear_policy_is_refused_with_its_fault(before: str, after: str, fault: str) -> None:
     assert before in SHIPPED
     assert fault in faults_of(SHIPPED.replace(before, after))
+
+
+@pytest.mark.hazard("HZ-75")
+@pytest.mark.parametrize("kind", [kind for kind, entry in policy().kinds.items() if entry.severity == 1])
+@pytest.mark.parametrize("wakes", ["worst", "never"])
+def test_no_policy_keeps_a_critical_kind_quiet_outside_the_hours(kind: Kind, wakes: str) -> None:
+    head, row = SHIPPED.split(f'id = "{kind.value}"\n', 1)
+    assert f"kind '{kind.value}'" in faults_of(
+        f'{head}id = "{kind.value}"\n' + row.replace('wakes = "always"', f'wakes = "{wakes}"', 1)
+    )
+
+
+@pytest.mark.hazard("HZ-75")
+def test_whatever_reaches_the_worst_severity_wakes() -> None:
+    for entry in policy().kinds.values():
+        worst = entry.at_its_worst()
+        assert worst.plan.wakes or worst.severity > 1
 
 
 def test_all_faults_are_named_at_once() -> None:

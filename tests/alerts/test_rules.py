@@ -1,6 +1,7 @@
 """The pure alert rules: who must know, when the next step is due, how long to wait."""
 
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -22,9 +23,20 @@ from alerts.rules import (
     is_legal,
     strongest_rule,
 )
+from alerts.waking import HoursPolicy, Office
+from labs.traffic import WorkingTime
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 TODAY = date(2026, 5, 4)
+OPEN = Office(
+    hours=HoursPolicy(
+        working=WorkingTime(days=frozenset(range(5)), opens=8 * 60, closes=18 * 60),
+        therapy_margin=timedelta(hours=24),
+        vial_margin=timedelta(hours=4),
+        longest_wait=timedelta(hours=120),
+    ),
+    zone=ZoneInfo("Europe/Berlin"),
+)
 PLAN = Plan(
     steps=(
         Step(audience=("on-call",), after=timedelta(0)),
@@ -172,7 +184,7 @@ def test_a_day_to_look_again_lies_ahead(case: Judged) -> None:
 
 
 def test_the_first_step_is_due_at_once_and_the_second_after_its_minutes() -> None:
-    first = escalation_due(plan=PLAN, step=0, loop=1, next_step_at=NOW, now=NOW)
+    first = escalation_due(office=OPEN, plan=PLAN, step=0, loop=1, next_step_at=NOW, now=NOW)
     assert first is not None
     assert (first.step, first.loop, first.audience, first.last) == (1, 1, ("on-call",), False)
     assert first.next_step_at == NOW + timedelta(minutes=15)
@@ -180,15 +192,15 @@ def test_the_first_step_is_due_at_once_and_the_second_after_its_minutes() -> Non
 
 def test_a_step_is_never_taken_early() -> None:
     at = NOW + timedelta(microseconds=1)
-    assert escalation_due(plan=PLAN, step=1, loop=1, next_step_at=at, now=NOW) is None
-    assert escalation_due(plan=PLAN, step=1, loop=1, next_step_at=None, now=NOW) is None
+    assert escalation_due(office=OPEN, plan=PLAN, step=1, loop=1, next_step_at=at, now=NOW) is None
+    assert escalation_due(office=OPEN, plan=PLAN, step=1, loop=1, next_step_at=None, now=NOW) is None
 
 
 def test_the_last_step_repeats_for_ever_each_time_in_a_new_round() -> None:
     step, loop, at = 1, 1, NOW
     rounds = []
     for _ in range(50):
-        due = escalation_due(plan=PLAN, step=step, loop=loop, next_step_at=at, now=at)
+        due = escalation_due(office=OPEN, plan=PLAN, step=step, loop=loop, next_step_at=at, now=at)
         assert due is not None
         assert due.last
         rounds.append((due.step, due.loop))
@@ -216,7 +228,7 @@ plans = st.builds(
 def test_whatever_was_missed_there_is_always_a_next_step(
     plan: Plan, step: int, loop: int, late: timedelta
 ) -> None:
-    due = escalation_due(plan=plan, step=step, loop=loop, next_step_at=NOW, now=NOW + late)
+    due = escalation_due(office=OPEN, plan=plan, step=step, loop=loop, next_step_at=NOW, now=NOW + late)
     assert due is not None
     assert due.next_step_at >= NOW + late
     assert 1 <= due.step <= len(plan.steps)

@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from alerts.models import Alert, CanaryRun, Notification
+from alerts.models import Acknowledgement, Alert, CanaryRun, Notification
 from alerts.models.canary import CanaryOutcome
 from alerts.rules import Kind, State
 from courses.models import Course
@@ -31,7 +31,7 @@ CODE, RENAMED = b"777-3^PLT^LN", b"PLTNEU^PLT^L"
 def clinic(
     real_commits: str, tmp_path: Path, free_port: Callable[[], int]
 ) -> Iterator[tuple[Clinic, Postbox]]:
-    """A listener and the second runner on this test's database, and a mail server; no broker, no beat."""
+    """A listener, the second runner and the web pages on this test's database, a mail server; no broker."""
     port, mllp = free_port(), free_port()
     with mail_server(port) as postbox:
         made = Clinic(
@@ -47,6 +47,7 @@ def clinic(
         )
         made.start("listen_mllp", "--host", "127.0.0.1", "--port", str(mllp))
         made.start("runner", "--every", "0.5")
+        made.start_web()
         until(lambda: _answers(mllp), within=60, what=f"the listener\n{made.log()}")
         try:
             yield made, postbox
@@ -147,7 +148,7 @@ def test_a_laboratory_that_stops_is_told_and_the_alert_ends_when_it_sends_again(
     assert "no message from testlab" not in client.get("/admin/").content.decode()
 
 
-def test_the_runner_alone_brings_a_trial_from_the_socket_to_the_mailbox(
+def test_the_runner_alone_brings_a_trial_from_the_socket_to_the_mailbox_and_back(
     clinic: tuple[Clinic, Postbox],
 ) -> None:
     made, postbox = clinic
@@ -158,6 +159,7 @@ def test_the_runner_alone_brings_a_trial_from_the_socket_to_the_mailbox(
     )
     assert mailed_to(postbox, "canary@clinic.example")()
     assert {mail.person.username for mail in Notification.objects.all()} == {"canary"}
+    assert Acknowledgement.objects.get().person.username == "canary"
 
 
 def test_a_listener_that_died_is_noticed_by_the_runner_that_does_not_depend_on_it(

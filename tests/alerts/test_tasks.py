@@ -10,7 +10,7 @@ from labs.clock import database_now
 from tests.builders_alerts import make_alert, make_course, make_decision, make_kept_message, make_person
 from tests.smtp_server import SmtpServer
 
-pytestmark = pytest.mark.usefixtures("real_commits")
+pytestmark = [pytest.mark.usefixtures("real_commits"), pytest.mark.usefixtures("never_closed")]
 
 
 def test_a_nudge_triages_its_decision_and_the_mail_leaves_in_the_same_task(smtp: SmtpServer) -> None:

@@ -18,6 +18,7 @@ from alerts.watch_rules import (
     lacking,
     stages,
     unit_ratio,
+    waited_since,
 )
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
@@ -30,9 +31,11 @@ LIMITS = replace(
     shift_least_earlier_values=4,
     shift_tolerance_percent=20,
     shift_least_ratio=2,
-    canary_every_minutes=60,
+    canary_every_minutes=15,
     canary_limit_minutes=5,
-    canary_silent_minutes=67,
+    canary_silent_minutes=22,
+    runner_stuck_seconds=150,
+    heartbeat_every_seconds=60,
 )
 SECOND = timedelta(seconds=1)
 CREATININE = (Decimal(1), Decimal("88.4"), Decimal(1000))
@@ -118,27 +121,62 @@ def test_one_outlier_moves_no_median() -> None:
     assert unit_ratio(newest=newest, earlier=earlier, factors=CREATININE, limits=LIMITS) is None
 
 
-def test_without_a_mailbox_a_trial_ends_in_the_outbox() -> None:
-    assert stages(mailbox=True)[-1] is Stage.MAILED
-    assert stages(mailbox=False) == stages(mailbox=True)[:-1]
+def test_without_a_mailbox_a_trial_sends_no_mail_and_passes_every_other_stage() -> None:
+    assert stages(mailbox=True) == tuple(Stage)
+    assert stages(mailbox=True)[-1] is Stage.ANSWERED
+    assert set(stages(mailbox=True)) - set(stages(mailbox=False)) == {Stage.MAILED}
 
 
-def test_a_trial_is_due_every_hour_and_has_five_minutes() -> None:
+def test_a_trial_is_due_every_quarter_of_an_hour_and_has_five_minutes() -> None:
     assert is_due(last_started=None, now=NOW, limits=LIMITS)
-    assert not is_due(last_started=NOW - timedelta(minutes=60) + SECOND, now=NOW, limits=LIMITS)
-    assert is_due(last_started=NOW - timedelta(minutes=60), now=NOW, limits=LIMITS)
+    assert not is_due(last_started=NOW - timedelta(minutes=15) + SECOND, now=NOW, limits=LIMITS)
+    assert is_due(last_started=NOW - timedelta(minutes=15), now=NOW, limits=LIMITS)
     assert not has_run_out(started=NOW - timedelta(minutes=5) + SECOND, now=NOW, limits=LIMITS)
     assert has_run_out(started=NOW - timedelta(minutes=5), now=NOW, limits=LIMITS)
-    assert not is_silent(last_good_started=NOW - timedelta(minutes=67) + SECOND, now=NOW, limits=LIMITS)
-    assert is_silent(last_good_started=NOW - timedelta(minutes=67), now=NOW, limits=LIMITS)
+    assert not is_silent(last_good_started=NOW - timedelta(minutes=22) + SECOND, now=NOW, limits=LIMITS)
+    assert is_silent(last_good_started=NOW - timedelta(minutes=22), now=NOW, limits=LIMITS)
 
 
-def test_a_line_that_breaks_is_told_within_seventy_minutes_whatever_breaks() -> None:
+def test_a_line_that_breaks_is_told_within_twenty_five_minutes_whatever_breaks() -> None:
     """Broken just after a good trial began: the next one runs out, or is missed; a look comes every 30 s."""
     shipped = policy().watch
     look = 0.5
-    assert shipped.canary_every_minutes + shipped.canary_limit_minutes + look <= 70
-    assert shipped.canary_silent_minutes + look <= 70
+    assert shipped.canary_every_minutes == 15
+    assert shipped.canary_every_minutes + shipped.canary_limit_minutes + look <= 25
+    assert shipped.canary_silent_minutes + look <= 25
+
+
+BEGAN = NOW - timedelta(seconds=100)
+LIMIT = timedelta(seconds=150)
+
+
+@pytest.mark.parametrize(
+    ("looked_at", "waited", "beat_at", "since"),
+    [
+        # The first look ever: nothing is missed yet, whatever the row says of the past.
+        (None, None, None, NOW),
+        (None, None, NOW - timedelta(hours=1), NOW),
+        # Looked for all the while: missed since it was last heard of, or since the looking began.
+        (NOW - 20 * SECOND, BEGAN, None, BEGAN),
+        (NOW - 20 * SECOND, BEGAN, NOW - timedelta(hours=1), BEGAN),
+        (NOW - 20 * SECOND, BEGAN, NOW - 30 * SECOND, NOW - 30 * SECOND),
+        # The watcher was away itself: it begins anew.
+        (NOW - LIMIT, NOW - timedelta(hours=1), NOW - timedelta(hours=1), NOW),
+        (NOW - LIMIT + SECOND, BEGAN, BEGAN, BEGAN),
+        # A clock that was set back: a sign from the future is a sign from now.
+        (NOW - 20 * SECOND, BEGAN, NOW + timedelta(hours=1), NOW),
+    ],
+)
+def test_a_runner_is_missed_only_for_as_long_as_somebody_looked_for_it(
+    looked_at: datetime | None, waited: datetime | None, beat_at: datetime | None, since: datetime
+) -> None:
+    found = waited_since(looked_at=looked_at, waited=waited, beat_at=beat_at, now=NOW, limit=LIMIT)
+    assert found == since
+
+
+def test_a_dead_runner_is_told_within_three_minutes() -> None:
+    """The other one looks every 20 s at least, in Celery as in the second runner."""
+    assert policy().watch.runner_stuck_seconds + 20 <= 180
 
 
 @pytest.mark.parametrize(
@@ -147,7 +185,8 @@ def test_a_line_that_breaks_is_told_within_seventy_minutes_whatever_breaks() -> 
         ({"quarantine_critical_hours": 4}, "quarantine_critical_hours"),
         ({"shift_least_earlier_values": 11}, "shift_least_earlier_values"),
         ({"shift_least_ratio": 1}, "shift_least_ratio"),
-        ({"canary_silent_minutes": 64}, "leave time"),
+        ({"canary_silent_minutes": 19}, "leave time"),
+        ({"runner_stuck_seconds": 59}, "runner_stuck_seconds"),
         ({"canary_silent_minutes": 70}, "70 minutes"),
     ],
 )

@@ -1,5 +1,7 @@
 """A day of therapy in the browser: one step after the other, what is refused, and who sees what."""
 
+import re
+from datetime import date
 from decimal import Decimal
 from html import unescape
 from typing import Any
@@ -9,6 +11,8 @@ from django.test import Client
 from django.urls import reverse
 
 from courses.models import Administration, Cycle, Incident, Infusion, StartAuthorisation, TherapyDay
+from courses.views.day_frame import day_of
+from courses.views.day_seen import token_of
 from tests.builders import colleague, draw
 from tests.builders_therapy_day import (
     DAY,
@@ -61,9 +65,14 @@ def url(cycle: Cycle, name: str = "day", *more: str) -> str:
     return reverse(f"courses:{name}", args=[cycle.course.public_id, *more])
 
 
+def seen(cycle: Cycle) -> dict[str, str]:
+    """What every form of the day carries: the day as it stands."""
+    return {"seen": token_of(day_of(cycle.course))}
+
+
 def sent(browser: Client, cycle: Cycle, kind: str, **data: str) -> Any:
     """Record one step in the browser; it leads back to the sheet."""
-    answer = browser.post(url(cycle, "day_step", kind), data)
+    answer = browser.post(url(cycle, "day_step", kind), data | seen(cycle))
     assert answer.status_code == 302, text(answer)
     return answer
 
@@ -90,7 +99,7 @@ def test_a_whole_day_is_played_in_the_browser(cycle: Cycle, enter_as, set_clock,
     assert "Amino acids running since 11:00, 25 min; start allowed from 11:30." in text(one.get(url(cycle)))
     sent(one, cycle, "unit_scanned", label="U-1", product_code="69488-003-01")
     set_clock(at(11, 55))
-    check = {"line": "patent", "rescue_ready": "yes"}
+    check = {"line": "patent", "rescue_ready": "yes"} | seen(cycle)
     assert send_with_password(other, url(cycle, "day_step", "start_check"), check).status_code == 302
     set_clock(at(12))
     assert "Everything stands" in text(doctor.get(url(cycle)))
@@ -105,16 +114,16 @@ def test_a_whole_day_is_played_in_the_browser(cycle: Cycle, enter_as, set_clock,
     sent(one, cycle, "infusion_end", how="complete")
     set_clock(at(12, 46))
     sent(physicist, cycle, "residual", activity="0.1 GBq", what="vial")
-    assert one.post(url(cycle, "day_infusion"), {}).status_code == 302
+    assert one.post(url(cycle, "day_infusion"), seen(cycle)).status_code == 302
     page = text(one.get(url(cycle)))
     assert "7.2033 GBq (194.7 mCi)" in page
-    refused = one.post(url(cycle, "day_release"), {})
+    refused = one.post(url(cycle, "day_release"), seen(cycle))
     assert refused.status_code == 409
     assert "Observed until 14:36" in text(refused)
     set_clock(at(14, 40))
     sent(one, cycle, "observation", finding="well")
     sent(one, cycle, "release_survey", microsievert_per_hour="18", metres="1")
-    assert one.post(url(cycle, "day_release"), {}).status_code == 302
+    assert one.post(url(cycle, "day_release"), seen(cycle)).status_code == 302
     assert TherapyDay.objects.get().outcome == "released"
     assert Administration.objects.get().deviation == ""
     assert "given, patient released" in text(one.get(url(cycle)))
@@ -151,7 +160,7 @@ def test_what_was_typed_stays_when_it_is_refused(cycle: Cycle, enter_as, set_clo
     answer = browser.post(url(cycle, "day_step", "allergy"), {"finding": "", "premedication": "clemastine"})
     assert answer.status_code == 400
     assert "clemastine" in text(answer)
-    late = {"medicine": "x", "amount": "1 mg", "happened_at": "2026-05-04T10:30"}
+    late = {"medicine": "x", "amount": "1 mg", "happened_at": "2026-05-04T10:30"} | seen(cycle)
     answer = browser.post(url(cycle, "day_step", "antiemetic"), late)
     assert answer.status_code == 400
     assert "Lies in the future" in text(answer)
@@ -164,7 +173,7 @@ def test_a_second_person_with_a_wrong_password_or_the_same_person_is_refused(
     set_clock(at(10))
     browser = enter_as(nurse())
     enter_as(second_nurse())
-    form = {"number": "T-1", "birth_date": "1961-03-02"}
+    form = {"number": "T-1", "birth_date": "1961-03-02"} | seen(cycle)
     wrong = browser.post(
         url(cycle, "day_step", "identity"), {**form, "second_name": "day-nurse-2", "second_password": "guess"}
     )
@@ -182,7 +191,7 @@ def test_guessing_the_second_persons_password_is_stopped(cycle: Cycle, enter_as,
     set_clock(at(10))
     browser = enter_as(nurse())
     enter_as(second_nurse())
-    form = {"number": "T-1", "birth_date": "1961-03-02", "second_name": "day-nurse-2"}
+    form = {"number": "T-1", "birth_date": "1961-03-02", "second_name": "day-nurse-2"} | seen(cycle)
     for guess in range(5):
         browser.post(url(cycle, "day_step", "identity"), {**form, "second_password": f"guess {guess}"})
     answer = browser.post(url(cycle, "day_step", "identity"), {**form, "second_password": PASSWORD})
@@ -193,13 +202,15 @@ def test_an_unwell_patient_ends_the_day_and_the_cycle_is_planned_anew(cycle: Cyc
     until_start(opened(cycle))
     set_clock(at(12))
     browser = enter_as(nurse())
-    assert browser.post(url(cycle, "day_not_given"), {"reason": "unwell"}).status_code == 400
-    ended = browser.post(url(cycle, "day_not_given"), {"reason": "unwell", "note": "fever", "vial": "wasted"})
+    unwell = {"reason": "unwell"} | seen(cycle)
+    assert browser.post(url(cycle, "day_not_given"), unwell).status_code == 400
+    ended = browser.post(url(cycle, "day_not_given"), {**unwell, "note": "fever", "vial": "wasted"})
     assert ended.status_code == 302
     page = text(browser.get(url(cycle)))
     assert "not given" in page
     assert "Plan this cycle for another day" in page
-    assert browser.post(url(cycle, "day_rebook"), {"rebook_on": "2026-05-06"}).status_code == 302
+    moved = {"rebook_on": "2026-05-06"} | seen(cycle)
+    assert browser.post(url(cycle, "day_rebook"), moved).status_code == 302
     cycle.refresh_from_db()
     assert cycle.planned_on.isoformat() == "2026-05-06"
 
@@ -317,3 +328,93 @@ def test_the_course_and_the_first_page_lead_to_the_day(cycle: Cycle, enter_as, s
 def test_a_course_without_a_day_answers_404_for_its_forms(cycle: Cycle, enter_as):
     assert enter_as(nurse()).get(url(cycle, "day_infusion")).status_code == 404
     assert enter_as(nurse()).get(url(cycle, "day_step", "dance")).status_code == 404
+
+
+# --- A page that others have overtaken -------------------------------------------------------
+
+
+def carried(page: str) -> dict[str, str]:
+    """What the form of a page carries of the day it was made from."""
+    found = re.search(r'name="seen" value="([^"]+)"', page)
+    assert found is not None
+    return {"seen": found[1]}
+
+
+@pytest.mark.hazard("HZ-39")
+def test_a_form_made_before_others_recorded_something_is_refused_with_what_changed(
+    cycle: Cycle, enter_as, set_clock
+):
+    day = opened(cycle)
+    set_clock(at(10))
+    one, other = enter_as(nurse()), enter_as(second_nurse())
+    old = carried(text(one.get(url(cycle, "day_step", "antiemetic"))))
+    assert carried(text(one.get(url(cycle)))) == old
+    sent(other, cycle, "note", text="Her sister is with her.")
+    form = {"medicine": "granisetron", "amount": "1 mg"}
+    refused = one.post(url(cycle, "day_step", "antiemetic"), form | old)
+    assert refused.status_code == 409
+    page = text(refused)
+    assert "The day has changed since you read it" in page
+    assert "Note: recorded by day-nurse-2, for 4 May 2026, 10:00" in page
+    assert 'value="granisetron"' in page
+    assert list(day.steps.values_list("kind", flat=True)) == ["note"]
+    # Whoever has read what changed sends the same form again.
+    assert one.post(url(cycle, "day_step", "antiemetic"), form | carried(page)).status_code == 302
+
+
+@pytest.mark.hazard("HZ-39")
+@pytest.mark.parametrize("told", ["", "nonsense", "0" * 36 + ".1.0.0.0"])
+def test_a_form_that_does_not_say_what_it_was_made_from_records_nothing(
+    cycle: Cycle, enter_as, set_clock, told: str
+):
+    day = opened(cycle)
+    set_clock(at(10))
+    form = {"text": "Well.", "seen": told}
+    refused = enter_as(nurse()).post(url(cycle, "day_step", "note"), form)
+    assert refused.status_code == 409
+    assert "did not say which version" in text(refused)
+    assert not day.steps.exists()
+
+
+@pytest.mark.hazard("HZ-44")
+def test_the_form_of_an_earlier_day_records_nothing_on_the_next_one(cycle: Cycle, enter_as, set_clock):
+    until_start(opened(cycle))
+    set_clock(at(12))
+    one = enter_as(nurse())
+    old = carried(text(one.get(url(cycle, "day_step", "note"))))
+    ended = {"reason": "unwell", "note": "fever", "vial": "wasted", "rebook_on": "2026-05-05"}
+    assert one.post(url(cycle, "day_not_given"), ended | seen(cycle)).status_code == 302
+    tomorrow = date(2026, 5, 5)
+    set_clock(at(8, on=tomorrow))
+    sign_now(cycle.course, now=at(8, on=tomorrow))
+    assert one.post(url(cycle, "day_open"), {}).status_code == 302
+    refused = one.post(url(cycle, "day_step", "note"), {"text": "Feverish."} | old)
+    assert refused.status_code == 409
+    assert "That page was of another day of therapy" in text(refused)
+    assert not TherapyDay.objects.latest("pk").steps.exists()
+
+
+@pytest.mark.parametrize("name", ["day_infusion", "day_not_given", "day_release", "day_rebook"])
+def test_what_ends_a_day_is_refused_on_a_page_that_others_have_overtaken(
+    cycle: Cycle, enter_as, set_clock, name: str
+):
+    until_start(opened(cycle))
+    set_clock(at(12))
+    one = enter_as(nurse())
+    old = carried(text(one.get(url(cycle, name))))
+    sent(enter_as(second_nurse()), cycle, "note", text="Feels hot.")
+    form = {"reason": "unwell", "vial": "wasted", "rebook_on": "2026-05-06"}
+    refused = one.post(url(cycle, name), form | old)
+    assert refused.status_code == 409
+    assert "Note: recorded by day-nurse-2" in text(refused)
+    assert TherapyDay.objects.get().ended_at is None
+
+
+def test_a_form_with_a_fault_still_stands_for_the_version_it_was_made_from(cycle: Cycle, enter_as, set_clock):
+    opened(cycle)
+    set_clock(at(10))
+    one = enter_as(nurse())
+    old = carried(text(one.get(url(cycle, "day_step", "antiemetic"))))
+    sent(enter_as(second_nurse()), cycle, "note", text="Her sister is with her.")
+    faulty = one.post(url(cycle, "day_step", "antiemetic"), {"medicine": "granisetron"} | old)
+    assert (faulty.status_code, carried(text(faulty))) == (400, old)

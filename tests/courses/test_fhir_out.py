@@ -11,9 +11,13 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from courses.models import (
+    AssayDirection,
+    ChartFact,
+    Course,
     CycleJudgement,
     Decision,
     DirectiveVoid,
+    FactConfirmation,
     Infusion,
     Order,
     Recall,
@@ -21,8 +25,9 @@ from courses.models import (
 )
 from courses.rules.order_states import OrderState
 from courses.services.assess import assess_course
+from courses.services.leave_out import leave_out
 from courses.services.orders import recall_order
-from tests.builders import clinic_time, make_course
+from tests.builders import clinic_time, colleague, make_course
 from tests.builders_fhir import OURS
 from tests.builders_fhir_out import (
     FIRST,
@@ -45,6 +50,7 @@ from tests.builders_fhir_out import (
 )
 
 pytestmark = pytest.mark.django_db
+SIGNED = clinic_time(SECOND - timedelta(days=5))
 UCUM = "http://unitsofmeasure.org"
 GBQ_7_4 = {"value": Decimal("7.4"), "unit": "GBq", "system": UCUM, "code": "GBq"}
 
@@ -481,3 +487,113 @@ def test_an_authorised_start_names_both_people(reader: Client) -> None:
     assert [each["who"]["display"] for each in shape["agent"]] == ["Dr. Linde", "N. Ulme"]
     assert {"reference": f"MedicationDispense/{story.unit.public_id}"} in shape["target"]
     assert shape["entity"][0]["what"]["identifier"]["value"] == "34" * 32
+
+
+def test_a_word_on_a_part_names_the_infusion_and_why(reader: Client) -> None:
+    story = played()
+    word = CycleJudgement.objects.create(
+        cycle=story.infusion.cycle,
+        infusion=story.infusion,
+        counts=True,
+        remainder_gbq=Decimal(3),
+        reason="The line leaked.",
+        signer=physician(),
+        printed_name="Dr. Linde",
+        authenticated_at=HANDED_OUT,
+        signed_at=HANDED_OUT,
+    )
+    shape = valid(reader, "Provenance", word.public_id)
+    assert {"reference": f"MedicationAdministration/{story.infusion.public_id}"} in shape["target"]
+    assert "a remainder of 3 GBq (81.1 mCi)" in shape["activity"]["text"]
+    assert shape["reason"] == [{"text": "The line leaked."}]
+    assert shape["agent"][0]["who"] == {"display": "Dr. Linde"}
+
+
+def test_each_written_word_on_an_assay_has_its_own_provenance(reader: Client) -> None:
+    order = order_of(signed_course())
+    assert order.directive is not None
+    for gbq in ("9.1", "9.2"):
+        AssayDirection.objects.create(
+            order=order,
+            directive=order.directive,
+            measured_gbq=Decimal(gbq),
+            measured_at=HANDED_OUT,
+            reason="Benefit outweighs.",
+            signer=physician(),
+            printed_name="Dr. Linde",
+            authenticated_at=HANDED_OUT,
+            signed_at=HANDED_OUT,
+        )
+    first = valid(reader, "Provenance", f"{order.public_id}.1")
+    second = valid(reader, "Provenance", f"{order.public_id}.2")
+    assert "9.1 GBq" in first["activity"]["text"]
+    assert "9.2 GBq" in second["activity"]["text"]
+    assert {"reference": f"MedicationRequest/{order.public_id}"} in first["target"]
+    assert reader.get(f"/fhir/Provenance/{order.public_id}.3").status_code == 404
+
+
+def physicians_act(course: Course, kind: str, **about: Any) -> ChartFact:
+    return ChartFact.objects.create(
+        **{
+            "patient": course.patient,
+            "course": course,
+            "kind": kind,
+            "data": {"rule": "DM-PLT"},
+            "reason": "Stable for three draws in a row.",
+            "recorded_by": physician(),
+            "printed_name": "Dr. Linde",
+            "authenticated_at": HANDED_OUT,
+            "recorded_at": HANDED_OUT,
+        }
+        | about
+    )
+
+
+def test_an_override_names_its_rule_and_both_physicians_and_its_end_is_another_act(reader: Client) -> None:
+    course = signed_course()
+    act = physicians_act(course, "overrides", second_needed=True)
+    waiting = valid(reader, "Provenance", act.public_id)
+    assert waiting["activity"]["text"].endswith("of rule DM-PLT; a second physician is awaited")
+    FactConfirmation.objects.create(
+        fact=act,
+        confirmed_by=colleague("dr-eiche", "physician"),
+        printed_name="Dr. Eiche",
+        authenticated_at=HANDED_OUT,
+        confirmed_at=HANDED_OUT + timedelta(minutes=5),
+    )
+    shape = valid(reader, "Provenance", act.public_id)
+    assert [each["who"]["display"] for each in shape["signature"]] == ["Dr. Linde", "Dr. Eiche"]
+    assert (shape["meta"]["versionId"], shape["activity"]["coding"][0]["code"]) == ("2", "overrides")
+    end = physicians_act(course, "overrides", data=None, withdraws=act)
+    assert valid(reader, "Provenance", end.public_id)["activity"]["text"].startswith("taken back")
+
+
+@pytest.mark.parametrize("kind", ["waivers", "stop_rescissions"])
+def test_waivers_and_rescissions_have_their_provenance(reader: Client, kind: str) -> None:
+    course = signed_course()
+    act = physicians_act(course, kind, data={"decision": "x"})
+    shape = valid(reader, "Provenance", act.public_id)
+    assert shape["target"] == [{"reference": f"CarePlan/{course.public_id}"}]
+    assert shape["reason"] == [{"text": "Stable for three draws in a row."}]
+
+
+def test_a_plain_fact_is_no_signature(reader: Client) -> None:
+    fact = physicians_act(signed_course(), "precautionary_holds", authenticated_at=None, data={})
+    assert reader.get(f"/fhir/Provenance/{fact.public_id}").status_code == 404
+
+
+def test_leaving_an_order_out_names_the_order_and_the_reason(reader: Client) -> None:
+    course = signed_course()
+    order = Order.objects.filter(cycle__course=course, kind="rescue", state="active").latest("pk")
+    leave_out(
+        order=order,
+        by=physician(),
+        reason="Carries her own.",
+        authenticated_at=SIGNED + timedelta(minutes=1),
+        now=SIGNED + timedelta(minutes=1),
+    )
+    shape = valid(reader, "Provenance", f"{order.public_id}.left-out")
+    assert shape["reason"] == [{"text": "Carries her own."}]
+    assert {"reference": f"MedicationRequest/{order.public_id}"} in shape["target"]
+    codes = [each["activity"]["coding"][0]["code"] for each in found(reader, "Provenance")]
+    assert "left-out" in codes

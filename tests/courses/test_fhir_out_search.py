@@ -49,7 +49,7 @@ OF_A_PAGE = {
     "MedicationAdministration": 5,
     "DetectedIssue": 1,
     "GuidanceResponse": 1,
-    "Provenance": 4,
+    "Provenance": 8,
 }
 
 

@@ -164,6 +164,34 @@ def test_whoever_may_hold_finds_the_page_and_holds_with_one_form(signed, enter, 
     assert live_states(signed) == {"suspended"}
 
 
+@pytest.mark.parametrize("role", ["nurse", "physician", "pharmacist", "physicist"])
+def test_whoever_placed_a_hold_in_their_role_takes_it_back(signed, role):
+    held = hold(signed, role=role)
+    withdraw_fact(
+        fact=held,
+        by=colleague(f"{role}-who-holds", role),
+        reason="seen",
+        authenticated_at=AT,
+        now=AT + timedelta(minutes=6),
+    )
+    assert "HOLD-PERSON" not in acting(signed)
+
+
+def test_the_duty_of_being_on_call_alone_places_a_hold_and_takes_none_back(signed, enter):
+    browser = enter("on-call")
+    browser.post(page_of(signed), {"reason": WHY})
+    held = ChartFact.objects.get(kind="precautionary_holds", data__isnull=False)
+    address = reverse("courses:withdraw_fact", args=[signed.public_id, held.public_id])
+    answer = browser.post(address, {"reason": "it was nothing"})
+    assert answer.status_code == 403
+    assert "HOLD-PERSON" in acting(signed)
+    on_call_nurse = enter("nurse", "on-call", username="nurse-on-call")
+    on_call_nurse.post(page_of(signed), {"reason": WHY})
+    own = ChartFact.objects.filter(kind="precautionary_holds").latest("pk")
+    own_address = reverse("courses:withdraw_fact", args=[signed.public_id, own.public_id])
+    assert on_call_nurse.post(own_address, {"reason": "bloods repeated"}).status_code == 302
+
+
 def test_a_form_without_a_reason_keeps_the_page_and_holds_nothing(signed, enter):
     answer = enter("nurse").post(page_of(signed), {"reason": " "})
     assert answer.status_code == 400

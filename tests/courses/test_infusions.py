@@ -7,13 +7,36 @@ from typing import Any
 import pytest
 
 from courses.chart import read_chart
-from courses.models import Administration, BaselineLock, Cycle, Incident, Infusion, InfusionEnd, TherapyDay
+from courses.models import (
+    Administration,
+    BaselineLock,
+    Cycle,
+    Directive,
+    Incident,
+    Infusion,
+    InfusionEnd,
+    Order,
+    Recall,
+    TherapyDay,
+    TherapyStep,
+)
 from courses.rules.activity import Measured
 from courses.services.authority import NotAllowed, Refused
 from courses.services.course import record_administration
-from courses.services.day_infusion import infused_on
-from courses.services.infusions import Infused, correct_infusion, record_infusion
-from courses.services.therapy_day import BadStep
+from courses.services.day_infusion import entries_about, infused_on
+from courses.services.incident_review import act_on_incident
+from courses.services.infusion_corrections import (
+    StaleInfusion,
+    Wrong,
+    as_recorded,
+    correct_infusion,
+    corrected,
+    entries_differ,
+)
+from courses.services.infusions import Infused, record_infusion
+from courses.services.judgements import judge_cycle
+from courses.services.recalls import acknowledge_recall
+from courses.services.therapy_day import BadStep, correct_step
 from tests.builders import colleague, draw, make_course, make_patient
 from tests.builders_therapy_day import (
     DAY,
@@ -25,6 +48,8 @@ from tests.builders_therapy_day import (
     opened,
     physician,
     ready_cycle,
+    second_nurse,
+    sign_now,
     state_of,
     step,
     until_start,
@@ -212,6 +237,7 @@ def test_a_correction_is_a_new_version_and_the_sums_follow(day: TherapyDay):
         ),
         reason="the day before",
         by=nurse(),
+        second=second_nurse(),
         now=at(14),
     )
     assert list(Infusion.objects.effective()) == [second]
@@ -232,7 +258,9 @@ def test_a_correction_that_reaches_20_percent_opens_the_review_it_lacked(day: Th
     first = record_infusion(cycle=day.cycle, day=day, infused=good, by=nurse(), now=at(13))
     assert kinds() == []
     far = stated(unit=authorisation.unit, started_at=at(12, 1), delivered_gbq=Decimal("5.9"))
-    version = correct_infusion(infusion=first, infused=far, reason="residual found", by=nurse(), now=at(15))
+    version = correct_infusion(
+        infusion=first, infused=far, reason="residual found", by=nurse(), second=second_nurse(), now=at(15)
+    )
     assert version.authorisation == authorisation
     assert kinds() == ["activity"]
 
@@ -283,3 +311,208 @@ def test_a_back_entry_in_the_future_did_not_happen():
             by=nurse(),
             now=at(16),
         )
+
+
+def test_only_who_may_record_what_was_given_enters_it_by_the_door_for_back_entry():
+    cycle: Cycle = ready_cycle()
+    with pytest.raises(NotAllowed, match="Nurses, physicians and physicists"):
+        record_administration(
+            cycle=cycle,
+            administered_on=DAY,
+            administered_gbq=Decimal("7.4"),
+            by=colleague("day-pharmacist", "pharmacist"),
+            now=at(16),
+        )
+    assert not Administration.objects.exists()
+
+
+# --- Corrections -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def given(day: TherapyDay) -> Infusion:
+    """Started at 12:01, ended at 12:36, 0.1 GBq left at 12:46."""
+    authorise(day)
+    found: Infusion = infuse(day)
+    return found
+
+
+def right(
+    infusion: Infusion, *, second: bool = True, entries: Infused | None = None, **wrong: Any
+) -> Infusion:
+    """The nurse corrects what was wrong, with the second nurse where she is there."""
+    return correct_infusion(
+        infusion=infusion,
+        infused=corrected(infusion, Wrong(**wrong), entries=entries),
+        reason="misread",
+        by=nurse(),
+        second=second_nurse() if second else None,
+        now=at(15),
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"residual_gbq": Decimal("0.2")},
+        {"assay_gbq": Decimal("7.3")},
+        {"started_at": at(12, 2)},
+        {"delivered_gbq": Decimal("7.1")},
+    ],
+)
+def test_what_changes_the_delivered_activity_or_the_start_is_seen_by_a_second_person(
+    given: Infusion, wrong: dict[str, Any]
+):
+    with pytest.raises(BadStep, match="second: is missing"):
+        right(given, second=False, **wrong)
+    infused = corrected(given, Wrong(**wrong))
+    for second, refusal, match in (
+        (nurse(), BadStep, "is you again"),
+        (colleague("day-auditor", "auditor"), NotAllowed, "second person must be"),
+    ):
+        with pytest.raises(refusal, match=match):
+            correct_infusion(
+                infusion=given, infused=infused, reason="misread", by=nurse(), second=second, now=at(15)
+            )
+    assert list(Infusion.objects.all()) == [given]
+    version = right(given, **wrong)
+    assert (version.second_by, version.second_name) == (second_nurse(), "day-nurse-2")
+    assert version.authorisation == given.authorisation
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"ended_at": at(12, 40)}, {"ended_how": InfusionEnd.OTHER}, {"route": "a central line"}]
+)
+def test_what_leaves_the_delivered_activity_as_it_was_takes_one_person_and_keeps_it_exactly(
+    given: Infusion, wrong: dict[str, Any]
+):
+    version = right(given, second=False, **wrong)
+    assert (version.delivered_gbq, version.assay_gbq, version.residual_gbq) == (
+        given.delivered_gbq,
+        given.assay_gbq,
+        given.residual_gbq,
+    )
+    assert version.second_by is None
+
+
+def test_a_corrected_measurement_gives_the_delivered_activity_by_decay_again(given: Infusion):
+    assert given.delivered_gbq == Decimal("7.2033")
+    version = right(given, residual_gbq=Decimal("0.2"))
+    # 0.2 GBq at 12:46 are 0.1 GBq more at the start than before, but for 45 minutes of decay.
+    assert version.delivered_gbq == Decimal("7.1030")
+    assert (version.residual_gbq, version.residual_at) == (Decimal("0.2"), given.residual_at)
+    stated_one = right(version, delivered_gbq=Decimal("7"))
+    assert right(stated_one, second=False, ended_at=at(12, 41)).delivered_gbq == 7
+    assert right(Infusion.objects.latest("pk"), assay_gbq=Decimal("7.4")).delivered_gbq > Decimal("7.1")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"assay_at": at(12, on=date(1950, 1, 1))}, "assay_at"),
+        ({"residual_at": at(16)}, "residual_at"),
+        ({"residual_gbq": Decimal(8)}, "residuals"),
+        ({"assay_gbq": Decimal(10) ** 30}, "assay"),
+        ({"delivered_gbq": Decimal(10) ** 30}, "delivered_gbq"),
+        ({"started_at": at(12, on=date(1950, 1, 1))}, "assay_at"),
+        ({"started_at": at(12, 40)}, "ended_at"),
+    ],
+)
+def test_a_correction_that_cannot_be_names_its_field(given: Infusion, wrong: dict[str, Any], field: str):
+    with pytest.raises(BadStep, match=f"^{field}: "):
+        right(given, **wrong)
+    assert list(Infusion.objects.all()) == [given]
+
+
+def test_a_corrected_bedside_figure_is_taken_into_the_record_of_the_infusion(given: Infusion):
+    day = given.therapy_day
+    assert day is not None
+    residual = TherapyStep.objects.get(therapy_day=day, kind="residual")
+    before = entries_about(given, state=state_of(day, now=at(14)))
+    assert before is not None
+    assert not entries_differ(given, before)
+    assert before == as_recorded(given)
+    correct_step(
+        step=residual,
+        reason="the other meter",
+        by=colleague("day-pharmacist", "pharmacist"),
+        data={"activity": "1.6 GBq", "what": "vial"},
+        now=at(14),
+    )
+    entries = entries_about(given, state=state_of(day, now=at(14)))
+    assert entries is not None
+    assert entries_differ(given, entries)
+    version = right(given, entries=entries)
+    assert version.residual_gbq == Decimal("1.6")
+    assert version.delivered_gbq < Decimal("5.92")
+    assert kinds() == ["activity"]
+
+
+def test_a_review_is_opened_once_through_all_versions_and_again_when_it_was_closed(given: Infusion):
+    second = right(given, delivered_gbq=Decimal("5.9"))
+    third = right(second, delivered_gbq=Decimal("5.8"))
+    assert kinds() == ["activity"]
+    for kind in ("no_event", "closed"):
+        act_on_incident(
+            incident=Incident.objects.get(),
+            kind=kind,
+            text="The meter was wrong.",
+            by=physician(),
+            authenticated_at=at(15),
+            now=at(15),
+        )
+    fourth = right(third, second=False, ended_at=at(12, 50))
+    assert kinds() == ["activity"]
+    fifth = right(fourth, delivered_gbq=Decimal("5.5"))
+    assert kinds() == ["activity", "activity"]
+    assert Incident.objects.latest("pk").infusion == fifth
+
+
+def test_the_route_of_an_infusion_is_kept_and_its_correction_reviewed(given: Infusion):
+    version = right(given, second=False, route="a central line")
+    assert (version.route, kinds()) == ("a central line", ["route"])
+    again = right(version, second=False, ended_at=at(12, 50))
+    assert (again.route, "central line" in again.deviation) == ("a central line", True)
+    assert right(again, second=False, route="").deviation == ""
+
+
+def test_the_product_of_a_unit_that_was_given_is_not_written_over(given: Infusion):
+    with pytest.raises(BadStep, match="product: follows from the unit"):
+        corrected(given, Wrong(product="another one"))
+
+
+def test_a_correction_of_a_version_that_was_corrected_meanwhile_is_refused(given: Infusion):
+    right(given, residual_gbq=Decimal("0.2"))
+    with pytest.raises(StaleInfusion, match="corrected before"):
+        right(given, residual_gbq=Decimal("0.3"))
+
+
+@pytest.mark.hazard("HZ-46")
+@pytest.mark.parametrize("out", [True, False])
+def test_a_remainder_ordered_on_a_figure_that_is_corrected_is_called_back_and_judged_again(
+    day: TherapyDay, out: bool
+):
+    authorise(day)
+    part: Infusion = infuse(day, minutes=10, how="leak", residual="5 GBq")
+    word: dict[str, Any] = {"counts": True, "reason": "seen", "signer": physician()}
+    judge_cycle(infusion=part, remainder_gbq=Decimal(5), authenticated_at=at(13), now=at(13), **word)
+    sign_now(day.cycle.course, now=at(13, 10))
+    if out:
+        dispense(day.cycle, now=at(13, 20), label="U-2", bag="BAG-2")
+    version = right(part, residual_gbq=Decimal("4.5"))
+    order = Order.objects.live().get(cycle=day.cycle, kind="radiopharmaceutical")
+    assert order.directive is not None
+    assert (order.state, hasattr(order.directive, "voided")) == ("dispensed" if out else "suspended", True)
+    assert Recall.objects.unanswered().filter(order=order).exists() is out
+    assert list(Infusion.objects.waiting()) == [version]
+    if out:
+        acknowledge_recall(
+            order=order, outcome="returned", by=colleague("day-pharmacist", "pharmacist"), now=at(15, 5)
+        )
+    judge_cycle(
+        infusion=version, remainder_gbq=Decimal("4.4"), authenticated_at=at(15, 10), now=at(15, 10), **word
+    )
+    sign_now(day.cycle.course, now=at(15, 20))
+    newest = Directive.objects.filter(cycle=day.cycle).order_by("revision").last()
+    assert newest is not None
+    assert (newest.activity_gbq, hasattr(newest, "voided")) == (Decimal("4.4"), False)

@@ -312,3 +312,51 @@ def test_a_physician_leaves_out_by_the_api_with_a_session_and_the_password(
     assert (left.json()["state"], order(course, "rescue").reason_code) == ("cancelled", "left-out")
     assert leave_by_api(browser, found, etag, reason=WHY, password=PASSWORD).status_code == 412
     assert leave_by_api(enter("nurse"), found, etag, reason=WHY, password=PASSWORD).status_code == 403
+
+
+def done_by_api(browser: Client, found: Order, etag: str, *, key: str = "") -> Any:
+    headers = {"If-Match": etag} if etag else {}
+    return browser.post(
+        f"/api/v1/orders/{found.public_id}/done/",
+        "{}",
+        content_type="application/json",
+        headers=headers | ({"Idempotency-Key": key} if key else {}),
+    )
+
+
+@pytest.mark.parametrize("kind", ["analogue_hold", "analogue_restart", "pregnancy_test"])
+def test_a_nurse_marks_as_done_by_the_api_what_is_done_by_hand(
+    course: Course, kind: str, enter, set_clock
+) -> None:
+    set_clock(AT)
+    Order.objects.filter(cycle__course=course, kind="rescue").update(kind="pregnancy_test")
+    found = order(course, kind)
+    browser = enter("nurse", username="n-api")
+    etag = browser.get(f"/api/v1/orders/{found.public_id}/").headers["ETag"]
+    early = done_by_api(browser, found, etag)
+    assert (early.status_code, early.json()["code"]) == (409, "wrong-state")
+    sign(standing(course), by=physician(), now=AT)
+    assert done_by_api(browser, found, "").status_code == 428
+    assert done_by_api(browser, found, etag).status_code == 412
+    etag = browser.get(f"/api/v1/orders/{found.public_id}/").headers["ETag"]
+    told = done_by_api(browser, found, etag, key="k-1")
+    assert told.status_code == 200, told.content
+    assert told.json()["state"] == "done"
+    again = done_by_api(browser, found, etag, key="k-1")
+    assert (again.status_code, again.content) == (200, told.content)
+    event = Order.objects.get(pk=found.pk).events.latest("pk")
+    assert (event.actor.username, event.reason_code) == ("n-api", "done-by-hand")
+
+
+def test_what_pharmacy_ends_is_not_marked_as_done_by_the_api_nor_by_a_pharmacist(
+    course: Course, enter, set_clock
+) -> None:
+    set_clock(AT)
+    sign(standing(course), by=physician(), now=AT)
+    browser, found = enter("nurse", username="n-api"), order(course, "antiemetic")
+    etag = browser.get(f"/api/v1/orders/{found.public_id}/").headers["ETag"]
+    refused = done_by_api(browser, found, etag)
+    assert (refused.status_code, refused.json()["code"]) == (409, "not-by-hand")
+    held = order(course, "analogue_hold")
+    assert done_by_api(enter("pharmacist"), held, etag).status_code == 403
+    assert order(course, "analogue_hold").state == "active"

@@ -41,6 +41,8 @@ from courses.services.day_end import end_not_given
 from courses.services.facts import record_fact, withdraw_fact
 from courses.services.handling import OrderRefused, StaleOrder
 from courses.services.infusions import Infused, record_infusion
+from courses.services.judgements import judge_cycle
+from courses.services.leave_out import leave_out
 from courses.services.move import move_course
 from courses.services.pharmacy import accept_order, cancel_order, dispense_order, prepare_order
 from courses.services.recalls import acknowledge_recall
@@ -181,6 +183,28 @@ def stopping(number: int) -> Scene:
     return _scene(scene.course, day=scene.day, unit=scene.unit)
 
 
+def parted(number: int) -> Scene:
+    """A leak ended the infusion early: a part was given, which waits for a physician's judgement."""
+    scene = before_start(number)
+    start = authorise_start(
+        day=scene.day, by=scene.people["doctor"], authenticated_at=at(11, 57), now=at(11, 57)
+    )
+    record_infusion(
+        cycle=scene.cycle,
+        day=scene.day,
+        infused=Infused(
+            started_at=start.authorised_at,
+            ended_at=at(11, 59),
+            ended_how=InfusionEnd.LEAK,
+            unit=scene.unit,
+            delivered_gbq=Decimal("2.9"),
+        ),
+        by=scene.people["nurse"],
+        now=at(11, 59),
+    )
+    return _scene(scene.course, day=scene.day, unit=scene.unit)
+
+
 # --- What they do -----------------------------------------------------------------------------
 
 
@@ -298,6 +322,47 @@ def infuse(scene: Scene) -> object:
     return record_infusion(cycle=scene.cycle, day=scene.day, infused=infused, by=scene.people["nurse"])
 
 
+def judge(scene: Scene) -> object:
+    """A physician judges the part that was given: the cycle is completed by a remainder."""
+    part = Infusion.objects.effective().filter(cycle=scene.cycle).order_by("-pk").first()
+    if part is None:
+        raise Refused("There is no part on this page.")
+    return judge_cycle(
+        infusion=part,
+        counts=True,
+        remainder_gbq=Decimal("4.4"),
+        reason="most of it leaked",
+        signer=scene.people["doctor"],
+        authenticated_at=FRESH,
+    )
+
+
+def omit(scene: Scene) -> object:
+    """A physician leaves the antiemetic out."""
+    return leave_out(
+        order=scene.order("antiemetic"),
+        by=scene.people["doctor"],
+        reason="long QT interval",
+        authenticated_at=FRESH,
+    )
+
+
+def report_reaction(scene: Scene) -> object:
+    """A nurse records a reaction that ends the course, and the course is assessed: two commits."""
+    record_reaction(scene)
+    return assess(scene)
+
+
+def record_reaction(scene: Scene) -> object:
+    """The reaction is recorded."""
+    return record_fact(
+        kind="adverse_event",
+        data={"term": "Anaphylaxis", "grade": 4, "from": DAY.isoformat()},
+        by=scene.people["nurse"],
+        patient=scene.course.patient,
+    )
+
+
 def move(scene: Scene) -> object:
     """Nothing is given today, and the cycle is planned anew; before the day, the course changes its label."""
     if scene.day is None:
@@ -322,9 +387,9 @@ Act = Callable[[Scene], object]
 Build = Callable[[int], Scene]
 # Each act with the scenes in which it is done when nobody interferes; the first is where it is most at home.
 AT_HOME: dict[Act, tuple[Build, ...]] = {
-    correct_result: (before_start, prepared, unsigned, held, stopping),
+    correct_result: (before_start, prepared, unsigned, held, stopping, parted),
     sign_shown: (unsigned, stopping),
-    hold: (before_start, prepared, unsigned, held, stopping),
+    hold: (before_start, prepared, unsigned, held, stopping, parted),
     take_hold_back: (held,),
     accept: (prepared,),
     prepare: (prepared,),
@@ -333,12 +398,18 @@ AT_HOME: dict[Act, tuple[Build, ...]] = {
     answer_recall: (held, stopping),
     enter_day: (before_start, prepared, held, stopping),
     authorise: (before_start,),
-    infuse: (before_start, prepared, unsigned, held, stopping),
+    infuse: (before_start, prepared, unsigned, held, stopping, parted),
     move: (before_start, prepared, unsigned, held, stopping),
+    judge: (parted,),
+    omit: (prepared,),
+    report_reaction: (before_start, prepared, unsigned, held, parted),
 }
 # What is done in several commits: between them the other act may come as a whole.
-COMMITS: dict[Act, tuple[Act, ...]] = {correct_result: (receive_correction, assess)}
-SCENES: tuple[Build, ...] = (unsigned, prepared, before_start, held, stopping)
+COMMITS: dict[Act, tuple[Act, ...]] = {
+    correct_result: (receive_correction, assess),
+    report_reaction: (record_reaction, assess),
+}
+SCENES: tuple[Build, ...] = (unsigned, prepared, before_start, held, stopping, parted)
 
 
 def scene_of(first: Act, second: Act) -> Build:
@@ -501,7 +572,8 @@ def differing(found: dict[str, Any], expected: dict[str, Any]) -> str:
 def violations() -> Iterator[str]:
     """What the rules of `manage.py verify --quick` find, a while after the last act of the same day."""
     for invariant in INVARIANTS:
-        if not invariant.reads_every_row:
+        # No decision is considered for alerting here.
+        if not invariant.reads_every_row and invariant.of != "triages":
             for violation in invariant.find(NOON + timedelta(minutes=5), lambda: None):
                 yield f"{invariant.id} {violation.about}: {violation.words}"
 

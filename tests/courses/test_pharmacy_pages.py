@@ -262,8 +262,8 @@ def test_a_vial_s_page_shows_its_decay_and_takes_its_fate_and_its_correction(
     # 24 hours later: 8.2 × 0.90097 (dossier, 7.2).
     assert "7.388 GBq" in told
     fate = reverse("courses:pharmacy_fate", args=[vial.public_id])
-    assert browser.post(fate, {"fate": "late"}).status_code == 400
-    assert browser.post(fate, {"fate": "late", "reason": "traffic"}).status_code == 302
+    assert browser.post(fate, {"fate": "late", "version": 1}).status_code == 400
+    assert browser.post(fate, {"fate": "late", "reason": "traffic", "version": 1}).status_code == 302
     assert VialEvent.objects.get().fate == "late"
     correct = reverse("courses:pharmacy_correct", args=[vial.public_id])
     assert 'value="L-2611"' in browser.get(correct).content.decode()
@@ -273,6 +273,84 @@ def test_a_vial_s_page_shows_its_decay_and_takes_its_fate_and_its_correction(
     assert (newest.lot, newest.corrects) == ("L-2612", vial)
     assert "This label was written anew" in page(browser, "pharmacy_vial", vial.public_id)
     assert [each.lot for each in Vial.objects.effective()] == ["L-2612"]
+
+
+def in_hand(browser: Client) -> str:
+    """What the board lists as vials in hand."""
+    told = page(browser, "pharmacy")
+    start = told.index('id="vials"')
+    return told[start : told.index("</section>", start)]
+
+
+def test_a_vial_handed_out_as_a_whole_is_no_longer_in_hand_and_one_that_came_back_is(
+    course: Course, enter: Enter, send_with_password: Send
+) -> None:
+    browser = enter("pharmacist")
+    order, vial = prepared(course, now=database_now()), received(browser, course)
+    assert vial.lot in in_hand(browser)
+    send_with_password(browser, address(order, "dispense"), unit_form(vial, order))
+    assert "No vial is in hand" in in_hand(browser)
+    assert "Handed out or gone" in page(browser, "pharmacy_order", order.public_id)
+    said = {"reason": "Patient unwell.", **version_of(order)}
+    assert browser.post(address(order, "cancel"), said).status_code == 302
+    assert vial.lot in in_hand(browser)
+
+
+def test_a_vial_of_which_a_part_is_out_is_still_in_hand(
+    course: Course, enter: Enter, send_with_password: Send
+) -> None:
+    browser = enter("pharmacist")
+    order, vial = prepared(course, now=database_now()), received(browser, course)
+    send_with_password(
+        browser, address(order, "dispense"), unit_form(vial, order, form="part", volume_ml="11")
+    )
+    assert DispensedUnit.objects.get().form == "part"
+    assert vial.lot in in_hand(browser)
+
+
+def test_a_vial_that_was_spilled_stays_gone_when_its_label_is_corrected(course: Course, enter: Enter) -> None:
+    browser = enter("pharmacist")
+    vial = received(browser, course)
+    fate = reverse("courses:pharmacy_fate", args=[vial.public_id])
+    assert browser.post(fate, {"fate": "spilled", "reason": "dropped", "version": 1}).status_code == 302
+    correct = reverse("courses:pharmacy_correct", args=[vial.public_id])
+    assert browser.post(correct, label_form(lot="L-2612", reason="misread")).status_code == 302
+    assert Vial.objects.effective().get().lot == "L-2612"
+    assert "No vial is in hand" in in_hand(browser)
+
+
+@pytest.mark.hazard("HZ-39")
+def test_what_became_of_a_vial_is_told_of_the_one_that_counts_as_it_was_read(
+    course: Course, enter: Enter
+) -> None:
+    browser = enter("pharmacist")
+    vial = received(browser, course)
+    fate = reverse("courses:pharmacy_fate", args=[vial.public_id])
+    assert 'name="version" value="1"' in page(browser, "pharmacy_vial", vial.public_id)
+    said = {"fate": "late", "reason": "traffic", "version": 1}
+    assert browser.post(fate, {**said, "version": ""}).status_code == 400
+    assert browser.post(fate, said).status_code == 302
+    stale = browser.post(fate, {**said, "fate": "kept"})
+    assert stale.status_code == 409
+    assert "has changed since you read it" in stale.content.decode()
+    assert 'name="version" value="2"' in stale.content.decode()
+    correct = reverse("courses:pharmacy_correct", args=[vial.public_id])
+    assert browser.post(correct, label_form(lot="L-2612", reason="misread")).status_code == 302
+    superseded = browser.post(fate, {**said, "version": 2})
+    assert superseded.status_code == 409
+    assert "written anew" in superseded.content.decode()
+    assert 'name="fate"' not in page(browser, "pharmacy_vial", vial.public_id)
+    assert list(VialEvent.objects.values_list("fate", flat=True)) == ["late"]
+
+
+@pytest.mark.parametrize(("role", "status"), [("nurse", 302), ("physician", 302), ("physicist", 403)])
+def test_who_sees_a_vial_without_handling_it_says_nothing_of_it_unless_at_the_bedside(
+    course: Course, enter: Enter, role: str, status: int
+) -> None:
+    vial = received(enter("pharmacist"), course)
+    said = {"fate": "spilled", "reason": "dropped", "version": 1}
+    answer = enter(role).post(reverse("courses:pharmacy_fate", args=[vial.public_id]), said)
+    assert answer.status_code == status
 
 
 def test_a_label_that_cannot_be_is_shown_at_its_field(course: Course, enter: Enter) -> None:

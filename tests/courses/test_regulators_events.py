@@ -265,7 +265,7 @@ def test_an_unwell_patient_goes_home_and_the_cycle_is_signed_and_given_two_days_
     clinic, _ = supplied
     clinic.clock(at(12))
     ended = {"reason": "unwell", "note": "fever", "vial": "wasted", "rebook_on": "2026-05-06"}
-    clinic.done("nurse", clinic.url("day_not_given"), ended)
+    clinic.done("nurse", clinic.url("day_not_given"), ended | clinic.seen())
     assert TherapyDay.objects.get().outcome == "not_given"
     assert VialEvent.objects.get().fate == "wasted"
     assert counted_gbq(clinic) == 0
@@ -287,8 +287,9 @@ def test_a_late_vial_ends_the_day_without_a_unit(clinic: PlayedClinic) -> None:
     refused = clinic.authorise(at(12))
     assert refused.status_code == 409
     clinic.clock(at(15))
-    clinic.done("nurse", clinic.url("day_not_given"), {"reason": "vial_late", "note": "stuck at customs"})
-    clinic.done("nurse", clinic.url("day_rebook"), {"rebook_on": "2026-05-05"})
+    late = {"reason": "vial_late", "note": "stuck at customs"}
+    clinic.done("nurse", clinic.url("day_not_given"), late | clinic.seen())
+    clinic.done("nurse", clinic.url("day_rebook"), {"rebook_on": "2026-05-05"} | clinic.seen())
     states = dict(
         Order.objects.filter(cycle=clinic.cycle, directive__isnull=False).values_list("kind", "state")
     )

@@ -553,6 +553,18 @@ def test_a_part_waits_for_a_judgement_and_nothing_is_signed_meanwhile(part: Infu
     assert "judgement" in codes(refused)
 
 
+def test_a_cycle_given_in_part_is_planned_anew_only_once_the_part_is_judged(part: Infusion):
+    day = day_of(part)
+    release(day=day, by=nurse(), left_against="went home at once", now=at(12, 50))
+    monday = DAY + timedelta(days=7)
+    with pytest.raises(Refused, match="nobody has judged it"):
+        rebook(day=day, on=monday, by=nurse(), now=at(13))
+    assert part.cycle.course.cycles.get(number=1).planned_on == DAY
+    word(part, counts=False, when=at(13, 10))
+    rebook(day=day, on=monday, by=nurse(), now=at(13, 20))
+    assert part.cycle.course.cycles.get(number=1).planned_on == monday
+
+
 def test_a_part_that_counts_is_the_administration_of_its_cycle(part: Infusion):
     word(part)
     given = Administration.objects.get(cycle=part.cycle)

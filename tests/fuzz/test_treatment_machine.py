@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from courses.models import Course, Order, TherapyDay, TherapyStep
 from tests.fuzz import treatment_acts as act
 from tests.fuzz.treatment_acts import Clinic
+from tests.fuzz.treatment_promises import derived
 from tests.fuzz.treatment_walks import STAGES, do, quietly
 
 LONG = os.environ.get("PRRT_LONG") == "1"
@@ -70,6 +71,29 @@ class TreatmentMachine(RuleBasedStateMachine):
     @rule(value=st.sampled_from(PLATELETS), status=st.sampled_from("FFFP"), unread=st.booleans())
     def report_platelets(self, value: str, status: str, unread: bool) -> None:
         self.do(act.report, value=value, status=status, unread=unread)
+
+    @rule(value=st.sampled_from(PLATELETS))
+    def report_under_the_second_number(self, value: str) -> None:
+        self.do(act.report, value=value, second_number=True)
+
+    @rule()
+    def turn_to_the_other_patient(self) -> None:
+        self.do(act.change_beds)
+
+    @rule(parts=st.booleans())
+    def merge_or_part(self, parts: bool) -> None:
+        self.do(act.part_numbers if parts else act.merge_number)
+
+    @rule()
+    def merge_and_part(self) -> None:
+        """HZ-65: a merge that is taken back leaves nothing of itself in what is worked out."""
+        if act.merge_of(self.clinic) is not None:
+            return
+        before, today = derived(self.clinic), self.clinic.today
+        self.do(act.merge_number)
+        self.do(act.part_numbers)
+        if self.clinic.today == today:
+            assert derived(self.clinic) == before, "HZ-65 a merge taken back is still felt"
 
     @rule(other=st.sampled_from(OTHERS))
     def report_another(self, other: tuple[str, str]) -> None:

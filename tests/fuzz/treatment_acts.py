@@ -31,6 +31,7 @@ from courses.services import (
     assay_direction,
     assess,
     day_end,
+    infusion_corrections,
     infusions,
     judgements,
     pharmacy,
@@ -48,9 +49,11 @@ from courses.services.facts import confirm_fact, record_fact, withdraw_fact
 from courses.services.handling import StaleOrder
 from courses.services.vials import receive_vial
 from labs.clinic_days import add_days, clinic_day
+from labs.models import Patient, PatientMerge
+from labs.services import MergeRefused, propose_merge, propose_reversal, review_merge
 from labs.services.patients import record_weight
 from labs.zones import clinic_zone
-from tests.builders import PANEL, colleague, receive, record_answers
+from tests.builders import PANEL, colleague, make_patient, receive, record_answers
 from tests.builders_pharmacy import CODE, MORNING, label, signed_course
 
 # Refusals in words; whatever else an act raises is a fault of the product.
@@ -61,6 +64,7 @@ OURS = (
     sign.StaleDecision,
     StaleOrder,
     therapy_day.BadStep,
+    MergeRefused,
     start.StartRefused,
     day_end.ReleaseRefused,
 )
@@ -77,6 +81,7 @@ class Specimen:
     drawn_at: datetime
     value: str | None
     is_final: bool
+    patient: Patient
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,11 +93,26 @@ class Page:
 
 
 @dataclass(slots=True, kw_only=True)
+class Bed:
+    """Another patient's course as it was left, with the page that lies open and what the laboratory sent."""
+
+    course: Course
+    page: Page | None = None
+    specimens: list[Specimen] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
 class Clinic:
-    """One course, the instant it is, the page that lies open, and what the laboratory sent."""
+    """One course, the instant it is, the page that lies open, and what the laboratory sent.
+
+    `neighbour` is another person's course, signed for the same day. Under `second_number` somebody without a
+    course is registered, who may turn out to be the first course's patient.
+    """
 
     course: Course
     now: datetime
+    neighbour: Bed
+    second_number: Patient
     page: Page | None = None
     specimens: list[Specimen] = field(default_factory=list)
     is_behind: bool = False
@@ -141,10 +161,15 @@ def pharmacist() -> User:
 
 def open_clinic() -> Clinic:
     """Cycle 1 given, cycle 2 signed for today, eight in the morning."""
-    course = signed_course()
+    course, beside = signed_course(), signed_course(mrn="T-8", family="Birke")
     for person in (physician, second_physician, nurse, second_nurse, pharmacist):
         person()
-    return Clinic(course=course, now=MORNING + timedelta(hours=1))
+    return Clinic(
+        course=course,
+        now=MORNING + timedelta(hours=1),
+        neighbour=Bed(course=beside),
+        second_number=make_patient(mrn="T-9"),
+    )
 
 
 def let_stand(patch: pytest.MonkeyPatch, clinic: Callable[[], Clinic]) -> None:
@@ -187,7 +212,7 @@ def settle(clinic: Clinic) -> None:
 
 
 def _message(clinic: Clinic, specimen: Specimen, *, status: str, value: str) -> bytes:
-    patient = clinic.course.patient
+    patient = specimen.patient
     code, unit, low, high, _healthy = PANEL[specimen.analyte]
     drawn, sent = (f"{at:%Y%m%d%H%M%S%z}" for at in (specimen.drawn_at, clinic.now))
     number = next(_specimens)
@@ -202,7 +227,13 @@ def _message(clinic: Clinic, specimen: Specimen, *, status: str, value: str) -> 
 
 
 def report(
-    clinic: Clinic, *, analyte: str = "PLT", value: str, status: str = "F", unread: bool = False
+    clinic: Clinic,
+    *,
+    analyte: str = "PLT",
+    value: str,
+    status: str = "F",
+    unread: bool = False,
+    second_number: bool = False,
 ) -> None:
     """A result of a specimen drawn a few minutes ago; `unread`: no worker has judged it yet."""
     drawn_at = clinic.now - timedelta(minutes=2)
@@ -212,6 +243,7 @@ def report(
         drawn_at=drawn_at,
         value=value,
         is_final=status == "F",
+        patient=clinic.second_number if second_number else clinic.course.patient,
     )
     receive(_message(clinic, specimen, status=status, value=value))
     clinic.specimens.append(specimen)
@@ -252,6 +284,56 @@ def weigh(clinic: Clinic, *, kg: str) -> None:
 def wait(clinic: Clinic, *, minutes: int = 0, days: int = 0) -> None:
     """Time passes; whole days end at eight in the morning."""
     clinic.now += timedelta(minutes=minutes, days=days)
+
+
+# --------------------------------------------------------------------------------------- who is who
+
+
+def change_beds(clinic: Clinic) -> None:
+    """Turn to the other patient; the first one stays as they are."""
+    left = Bed(course=clinic.course, page=clinic.page, specimens=clinic.specimens)
+    came, clinic.neighbour = clinic.neighbour, left
+    clinic.course, clinic.page, clinic.specimens = came.course, came.page, came.specimens
+
+
+def merge_of(clinic: Clinic) -> PatientMerge | None:
+    """The merge of the second number that is in force, and not taken back."""
+    in_force = PatientMerge.objects.in_force().filter(retired=clinic.second_number, reverses=None)
+    undone = PatientMerge.objects.in_force().filter(reverses__isnull=False).values("reverses")
+    return in_force.exclude(pk__in=undone).order_by("-pk").first()
+
+
+def one_person(clinic: Clinic) -> frozenset[int]:
+    """The rows of the person who is treated here."""
+    merge = merge_of(clinic)
+    ours = {clinic.course.patient_id}
+    if merge is not None and merge.survivor_id in ours:
+        ours.add(clinic.second_number.pk)
+    return frozenset(ours)
+
+
+def merge_number(clinic: Clinic) -> None:
+    """Two people find that the second number is this patient's."""
+    said = propose_merge(
+        retired=clinic.second_number,
+        survivor=clinic.course.patient,
+        reason="Registered twice.",
+        proposed_by="clerk",
+        now=clinic.now,
+    )
+    _agree(said.merge, clinic)
+
+
+def part_numbers(clinic: Clinic) -> None:
+    """They were two people after all."""
+    if merge := merge_of(clinic):
+        waiting = propose_reversal(merge=merge, reason="Two people after all.", by=nurse(), now=clinic.now)
+        _agree(waiting, clinic)
+
+
+def _agree(merge: PatientMerge, clinic: Clinic) -> None:
+    for person in (nurse(), physician()):
+        review_merge(merge=merge, by=person, agrees=True, now=clinic.now)
 
 
 # ------------------------------------------------------------------------------------------- physicians
@@ -616,7 +698,7 @@ def correct_infusion(clinic: Clinic, *, gbq: str) -> None:
     """What was delivered was written down wrongly."""
     row = Infusion.objects.effective().filter(cycle=clinic.cycle).order_by("-pk").first()
     if row is not None:
-        infusions.correct_infusion(
+        infusion_corrections.correct_infusion(
             infusion=row,
             infused=infusions.Infused(
                 started_at=row.started_at,
@@ -627,6 +709,7 @@ def correct_infusion(clinic: Clinic, *, gbq: str) -> None:
             ),
             reason="The meter was read wrongly.",
             by=nurse(),
+            second=second_nurse(),
             now=clinic.now,
         )
 

@@ -32,12 +32,15 @@ from labs.clinic_days import clinic_day
 from labs.zones import clinic_zone
 from prrt_clinic.invariants import INVARIANTS
 from tests.builders_pharmacy import CODE
-from tests.fuzz.treatment_acts import Clinic
+from tests.fuzz.treatment_acts import Clinic, one_person
 
 # What reads every row is asked as well where it is of the treatment; replayed is only what is new.
+# No decision is considered for alerting in these walks.
 # D-03 reports a cycle that was given twice, which people here really do: it must be marked as a deviation.
 RULES = tuple(
-    each for each in INVARIANTS if each.id != "D-03" and (not each.reads_every_row or each.id == "I-22")
+    each
+    for each in INVARIANTS
+    if each.id != "D-03" and each.of != "triages" and (not each.reads_every_row or each.id == "I-22")
 )
 GO = ("proceed", "reduce")
 AHEAD = ("active", "accepted", "prepared")
@@ -101,6 +104,29 @@ def always(clinic: Clinic) -> Iterator[str]:
     yield from _ledger(clinic)
     if not clinic.is_behind:
         yield from _platelets(clinic)
+
+
+def of_the_neighbour(clinic: Clinic) -> tuple[object, ...]:
+    """Everything clinical about the other patient's course; no act on this one may change it."""
+    course = Course.objects.get(pk=clinic.neighbour.course.pk)
+    cycles = {"cycle__course": course}
+    return (
+        (course.status, course.current_decision_id),
+        tuple(course.cycles.order_by("pk").values_list("pk", "planned_on", "administration")),
+        tuple(Decision.objects.filter(course=course).order_by("pk").values_list("pk", flat=True)),
+        tuple(Order.objects.filter(**cycles).order_by("pk").values_list("pk", "state", "version")),
+        tuple(Directive.objects.filter(**cycles).order_by("pk").values_list("pk", "voided")),
+        tuple(ChartFact.objects.filter(course=course).order_by("pk").values_list("pk", flat=True)),
+        tuple(Infusion.objects.filter(**cycles).order_by("pk").values_list("pk", "corrected_by")),
+        tuple(Recall.objects.filter(order__cycle__course=course).order_by("pk").values_list("pk", "answer")),
+        ledger_of(course.patient_id).totals.total_gbq,
+    )
+
+
+def derived(clinic: Clinic) -> tuple[object, ...]:
+    """What is worked out of the person's chart: the recommendation, its evidence, and the ledger."""
+    live, digest = _live(clinic)
+    return (live and live.verdict.key, digest, ledger_of(clinic.course.patient_id).totals.total_gbq)
 
 
 def _new(clinic: Clinic, model: Any) -> list[Any]:
@@ -344,7 +370,8 @@ def _ledger(clinic: Clinic) -> Iterator[str]:
 
 def _platelets(clinic: Clinic) -> Iterator[str]:
     """The newest platelets the laboratory stands by forbid a go, unless overridden at that value or below."""
-    sent = [each for each in clinic.specimens if each.analyte == "PLT"]
+    ours = one_person(clinic)
+    sent = [each for each in clinic.specimens if each.analyte == "PLT" and each.patient.pk in ours]
     standing = [each for each in sent if each.value is not None and each.is_final]
     if not standing:
         return

@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection, transaction
 
 from tests.fuzz import treatment_acts as act
 from tests.fuzz.treatment_acts import Clinic, perform, settle
-from tests.fuzz.treatment_promises import always, mark, of_the_act
+from tests.fuzz.treatment_promises import always, mark, of_the_act, of_the_neighbour
 
 Act = Callable[[Clinic], Any]
 
@@ -23,10 +23,12 @@ def do(clinic: Clinic, name: Callable[..., Any], **given: Any) -> str:
     """
     if not clinic.last:
         mark(clinic)
-    before = _written()
+    before, apart = _written(), of_the_neighbour(clinic)
     said = perform(clinic, name, **given)
     broken = list(of_the_act(clinic)) if _written() != before else []
     settle(clinic)
+    if name is not act.change_beds and of_the_neighbour(clinic) != apart:
+        broken.append("HZ-65 another patient's course was changed")
     if not broken and (_written() != before or name is act.wait):
         broken = list(always(clinic))
     assert not broken, "; ".join(broken[:3]) + "\nafter " + " > ".join(clinic.told[-12:])

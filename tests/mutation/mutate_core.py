@@ -29,6 +29,7 @@ PACKAGES = ("courses", "labs")
 TESTS = (
     "*.py",
     "cases/*",
+    "day_cases/*",
     "golden/*.csv",
     "golden/answers/*",
     "mutation/approve_answers.py",

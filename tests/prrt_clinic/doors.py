@@ -36,6 +36,9 @@ _BODIES: dict[str, dict[str, Any]] = {
         "expires_at": "2026-03-04T12:00:00+01:00",
         "received_at": _AT,
     },
+    "infusions/…/correct": _SAID,
+    "measurements/…/correct": _SAID,
+    "measurements": {"kind": "residual", "activity": "0.1 GBq", "of": "vial"},
     "fate": _SAID | {"fate": "damaged"},
     "steps": {"kind": "note", "data": {"text": "Well."}},
     "steps/…/correct": _SAID | {"data": {"text": "Unwell."}},
@@ -76,8 +79,8 @@ class World:
         values = {}
         for name in door.takes:
             values[name] = self.things.get(f"{door.name}.{name}", self.things.get(name))
-            if stranger and (name.endswith("id") or name == "key"):
-                values[name] = uuid4()
+            if stranger and (name.endswith("id") or name in {"key", "secret"}):
+                values[name] = 10**9 if isinstance(values[name], int) else uuid4()
         return reverse(door.name, kwargs=values)
 
 

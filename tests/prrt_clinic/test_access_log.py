@@ -14,6 +14,7 @@ FORMAT = '%(m)s %(U)s %(s)s %({User-Agent}i)s %(M)sms "%(q)s" %(x)s'
         ("/a\nGET /forged 200", r"/a\nGET /forged 200"),
         ("/a\r\x1b[31m", r"/a\r\x1b[31m"),
         ("/a\x85\x7f\u2028", r"/a\x85\x7f\u2028"),
+        ("/calendar/3q_x-9Zk.ics", "/calendar/(secret)"),
     ],
 )
 def test_a_request_is_one_line(sent, written):

@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,10 @@ from django.db import transaction
 from django.test import Client
 from knox.models import AuthToken
 
+from alerts.services.calendars import make_address
+from alerts.services.rota_edit import place_override, set_holiday
+from alerts.services.rota_import import read_import
+from alerts.services.rota_swaps import duties_of, propose_swap, say_away
 from courses.models import (
     AbsorbedDose,
     Course,
@@ -28,6 +32,7 @@ from courses.services.assess import assess_course
 from prrt_clinic.roles import roles
 from tests.builders import clinic_time, colleague, draw, make_course, make_patient
 from tests.builders_day import infuse, make_vial
+from tests.builders_rota import keep_rota, on_call_person, rota_lead, vcalendar
 from tests.prrt_clinic.doors import Door, World, all_doors, body_for
 
 pytestmark = pytest.mark.django_db
@@ -35,12 +40,13 @@ ROWS = {row["name"]: row for row in tomllib.loads((Path(__file__).parent / "door
 # A mark is added to a person who has a role; each is tried as people have it.
 PEOPLE = {role.name: (role.name,) for role in roles().values() if role.kind == "person"} | {
     "authorised-user": ("physician", "authorised-user"),
+    "rota-lead": ("physician", "rota-lead"),
     "on-call": ("on-call",),
 }
 SERVICES = tuple(role.name for role in roles().values() if role.kind == "service")
 EVERYBODY = (*PEOPLE, *SERVICES, "stranger", "nobody")
 DAY = date(2026, 3, 2)
-ORDER_DOORS = ("accept", "prepare", "dispense", "cancel", "acknowledge-recall")
+ORDER_DOORS = ("accept", "prepare", "dispense", "cancel", "acknowledge-recall", "order-done", "measurements")
 BOOKING_DOORS = ("booking", "confirm-booking", "move-booking", "cancel-booking")
 DAY_DOORS = (
     "", "-steps", "-correct", "-authorise", "-infusion", "-judge", "-not-given", "-release", "-rebook",
@@ -77,6 +83,7 @@ def world_of(*, nobodys: bool = False) -> World:
     decision = Decision.objects.filter(course=course).first()
     assert order is not None
     assert decision is not None
+    things |= things_of_the_rota()
     things |= {
         "courses:decision.public_id": decision.public_id,
         "courses:sign.public_id": decision.public_id,
@@ -84,6 +91,7 @@ def world_of(*, nobodys: bool = False) -> World:
         "courses_api:order.public_id": order.public_id,
         "labs:new_result.public_id": patient.public_id,
         "labs:weight.public_id": patient.public_id,
+        "labs:contacts.public_id": patient.public_id,
         "public_id": course.public_id,
         "protocol_id": course.protocol_id,
         "kind": "pregnancy",
@@ -146,6 +154,9 @@ def things_of_the_day(course: Course) -> dict[str, Any]:
         "courses:pharmacy_booking.public_id": booking.public_id,
         "courses:pharmacy_booking_act.public_id": booking.public_id,
         "courses:incident.public_id": incident.public_id,
+        "courses:correct_infusion.infusion_id": infusion.public_id,
+        "courses_api:infusion.public_id": infusion.public_id,
+        "courses_api:infusion-correct.public_id": infusion.public_id,
         "courses:pharmacy_act.name": "accept",
         "courses:pharmacy_booking_act.name": "confirm",
         "courses:day_step.kind": "note",
@@ -153,6 +164,38 @@ def things_of_the_day(course: Course) -> dict[str, Any]:
         "step_id": step.public_id,
         "dose_id": dose.public_id,
         "organ": "kidneys",
+    }
+
+
+def things_of_the_rota() -> dict[str, Any]:
+    """One of each thing that the rota has addresses for, by its door."""
+    one, two = on_call_person("door-one"), on_call_person("door-two")
+    now = datetime.now(UTC)
+    rule = keep_rota(one, first_day=now.date(), now=now)
+    duty = duties_of(one, now=now)[0]
+    swap = propose_swap(starts_at=duty.starts_at, ends_at=duty.ends_at, other=two, by=one, now=now)
+    later = now + timedelta(days=9)
+    over = place_override(
+        person=two,
+        starts_at=later,
+        ends_at=later + timedelta(hours=1),
+        reason="Ill.",
+        by=rota_lead(),
+        now=now,
+    )
+    away = say_away(person=one, first_day=date(2100, 1, 1), last_day=date(2100, 1, 2), by=one, now=now)
+    holiday = set_holiday(day=date(2100, 1, 3), name="Ours", is_kept=True, by=rota_lead(), now=now)
+    imported = read_import(file_name="rota.ics", raw=vcalendar(), by=rota_lead(), now=now)
+    return {
+        "alerts:rota_rule.public_id": rule.public_id,
+        "alerts:rota_rule_end.public_id": rule.public_id,
+        "alerts:rota_override_end.public_id": over.public_id,
+        "alerts:rota_holiday_end.holiday_id": holiday.pk,
+        "alerts:rota_back.public_id": away.public_id,
+        "alerts:rota_swap_answer.public_id": swap.public_id,
+        "alerts:rota_import.public_id": imported.public_id,
+        "alerts:rota_import_take.public_id": imported.public_id,
+        "alerts:calendar.secret": make_address(by=one, now=now),
     }
 
 
@@ -238,8 +281,9 @@ def test_the_world_of_these_tests_is_whole():
 def _named(who: list[str]) -> list[str]:
     """People of a row, with a whole group by its name."""
     groups = {
-        "clinicians": ["nurse", "physician", "authorised-user"],
-        "physicians": ["physician", "authorised-user"],
+        "clinicians": ["nurse", "physician", "authorised-user", "rota-lead"],
+        "physicians": ["physician", "authorised-user", "rota-lead"],
+        "rota": [*PEOPLE],
         "everybody": list(EVERYBODY),
     }
     return [name for each in who for name in groups.get(each, [each])]

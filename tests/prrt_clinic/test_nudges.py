@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from kombu.exceptions import OperationalError
 
+from alerts.signals import mails_owed
 from courses.signals import decision_recorded
 from labs.signals import evidence_changed, message_kept
 from prrt_clinic.celery import app
@@ -29,6 +30,13 @@ def test_each_stage_wakes_the_next_with_ids_only(sent):
     message_kept.send(sender=None, message_ids=[3, 4])
     decision_recorded.send(sender=None, decision_ids=[5])
     assert sent == [("labs.tasks.read_messages", [3, 4]), ("alerts.tasks.triage_decisions", [5])]
+
+
+def test_a_persons_act_on_an_alert_asks_for_its_mails_without_a_word_about_it(monkeypatch):
+    calls = []
+    monkeypatch.setattr(app, "send_task", lambda name, args, **_: calls.append((name, args)))
+    mails_owed.send(sender=None)
+    assert calls == [("alerts.tasks.dispatch_due", [])]
 
 
 @pytest.mark.django_db

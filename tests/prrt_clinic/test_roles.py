@@ -71,6 +71,18 @@ def test_a_right_given_by_hand_does_not_survive_the_next_migrate():
         ("lab-feed", "labs.view_observation", False),
         ("on-call", "alerts.acknowledge_alert", True),
         ("on-call", "courses.sign_decision", False),
+        ("on-call", "labs.view_contactdetails", True),
+        ("on-call", "labs.add_contactdetails", False),
+        ("pharmacist", "labs.view_contactdetails", False),
+        ("service-pharmacy", "labs.view_contactdetails", False),
+        ("auditor", "labs.view_contactdetails", False),
+        ("nurse", "alerts.suppress_alert", True),
+        ("on-call", "alerts.suppress_alert", True),
+        ("pharmacist", "alerts.suppress_alert", False),
+        ("administrator", "alerts.suppress_alert", False),
+        ("administrator", "alerts.suppress_technical_alert", True),
+        ("administrator", "alerts.view_deliveryattempt", True),
+        ("nurse", "alerts.view_deliveryattempt", False),
         ("auditor", "labs.view_patient", False),
         ("administrator", "labs.view_patient", False),
         ("administrator", "alerts.acknowledge_technical_alert", True),
@@ -91,7 +103,8 @@ def test_no_role_may_delete_anything_or_change_a_row_of_the_record():
         for right in role.rights:
             action = right.split(".")[1].split("_")[0]
             assert action != "delete"
-            assert action not in {"add", "change"} or right.split("_", 1)[1] in {"patient", "bodyweight"}
+            entered = {"patient", "bodyweight", "contactdetails"}
+            assert action not in {"add", "change"} or right.split("_", 1)[1] in entered
 
 
 def test_a_right_that_no_model_declares_is_an_error(monkeypatch):

@@ -120,12 +120,17 @@ def test_production_refuses_each_unsafe_value_by_name(tmp_path, name, value, say
         ("MLLP_IDLE_SECONDS", "-1"),
         ("MLLP_IDLE_SECONDS", "604801"),
         ("CANARY_MLLP", "mllp:99999"),
+        ("CANARY_WEB", "web:8000"),
+        ("HEARTBEAT_URL", "monitor.example.org/ping/a-secret"),
+        ("METRICS_TOKEN", "a-secret-of-31-letters-is-short"),
+        ("METRICS_ALLOW", "10.1.2.0/24,everybody"),
     ],
 )
 def test_a_value_nobody_can_read_is_refused_by_name_everywhere(tmp_path, name, value):
     loaded = load(tmp_path, **{name: value})
     assert loaded.returncode != 0
     assert name in loaded.stderr.strip().splitlines()[-1]
+    assert "a-secret" not in loaded.stderr.strip().splitlines()[-1]
 
 
 def test_a_number_out_of_its_range_is_refused_with_the_range_and_the_usual_value(tmp_path):
@@ -150,7 +155,7 @@ def test_the_networks_of_the_laboratory_are_read_one_by_one(tmp_path, text, netw
     assert load(tmp_path, "s.MLLP_ALLOW", MLLP_ALLOW=text).stdout.strip() == str(networks)
 
 
-def test_the_hourly_trial_is_on_in_production_and_off_elsewhere_unless_asked_for(tmp_path):
+def test_the_trial_of_the_line_is_on_in_production_and_off_elsewhere_unless_asked_for(tmp_path):
     assert load(tmp_path, "s.CANARY").stdout.strip() == "False"
     assert load(tmp_path, "s.CANARY", CANARY="true").stdout.strip() == "True"
     assert load(tmp_path, "s.CANARY", **SAFE).stdout.strip() == "True"
@@ -167,11 +172,18 @@ def test_the_hourly_trial_is_on_in_production_and_off_elsewhere_unless_asked_for
         ({"CANARY_MLLP": ""}, "('127.0.0.1', 2575)"),
     ],
 )
-def test_the_hourly_trial_finds_the_listener(tmp_path, environment, found):
+def test_the_trial_of_the_line_finds_the_listener(tmp_path, environment, found):
     assert load(tmp_path, "s.CANARY_MLLP", **environment).stdout.strip() == found
 
 
-def test_the_hourly_trial_speaks_tls_where_an_authority_is_named(tmp_path):
+def test_the_trial_of_the_line_finds_the_pages_where_people_do_unless_told_otherwise(tmp_path):
+    named = {"SITE_URL": "https://prrt.example.org/"}
+    assert load(tmp_path, "s.CANARY_WEB", **named).stdout.strip() == "https://prrt.example.org"
+    inside = {**named, "CANARY_WEB": "http://web:8000/"}
+    assert load(tmp_path, "s.CANARY_WEB", **inside).stdout.strip() == "http://web:8000"
+
+
+def test_the_trial_of_the_line_speaks_tls_where_an_authority_is_named(tmp_path):
     assert load(tmp_path, "s.CANARY_TLS").stdout.strip() == "{}"
     named = {"CANARY_MLLP": "mllp:2575", "CANARY_TLS_CA": "ca.crt"}
     assert load(tmp_path, "s.CANARY_TLS['ca'], s.CANARY_TLS['name']", **named).stdout.split() == [

@@ -11,6 +11,7 @@ import pytest
 from courses.rules.data_reader import DataError
 from courses.rules.day_rules import Force, read_day_rules
 
+FINE = Decimal("0.00000000001")
 FOLDER = Path(__file__).parents[2] / "courses" / "protocols" / "therapy_day"
 
 
@@ -95,21 +96,32 @@ def test_every_table_is_needed_whole_and_with_its_source(table):
 
 
 @pytest.mark.parametrize(
-    ("table", "key", "value", "says"),
+    ("table", "key", "value", "problem", "remedy"),
     [
-        ("dispensing", "product_codes", [], "names none"),
-        ("dispensing", "assay_refuse_percent", 9, "milder"),
-        ("dispensing", "half_life_hours", Decimal("0.00000000001"), "finer"),
-        ("amino_acids", "most_g", 17, "below the least"),
-        ("amino_acids", "most_ml", 999, "below the least"),
-        ("analogue", "restart_to_hours", 4, "not after"),
-        ("infusion", "most_minutes", 29, "below the least"),
-        ("regulator", "report_days", 0, "before the notification"),
-        ("potassium", "force", "maybe", "not known"),
-        ("release", "observation_minutes", 0, "above zero"),
+        ("dispensing", "product_codes", [], "names none", "name each code that stands on the product"),
+        ("dispensing", "assay_refuse_percent", 9, "is milder than the warning", "correct one of the two"),
+        ("dispensing", "half_life_hours", FINE, "is finer than a microsecond", "write fewer digits"),
+        ("amino_acids", "most_g", 17, "lies below the least", "correct one of the two"),
+        ("amino_acids", "most_ml", 999, "lies below the least", "correct one of the two"),
+        ("analogue", "restart_to_hours", 4, "is not after restart_from_hours", "correct one of the two"),
+        ("infusion", "most_minutes", 29, "lies below the least", "correct one of the two"),
+        ("regulator", "report_days", 0, "lies before the notification", "correct one of the two"),
     ],
 )
-def test_nonsense_is_refused_with_its_key(table, key, value, says):
+def test_nonsense_is_refused_with_its_key_and_its_remedy(table, key, value, problem, remedy):
+    data = data_of("lutathera_us")
+    data[table][key] = value
+    with pytest.raises(DataError) as refused:
+        read_day_rules(data)
+    found = refused.value
+    assert (found.key, found.reason, found.remedy) == (f"{table}.{key}", problem, remedy)
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "value", "says"),
+    [("potassium", "force", "maybe", "not known"), ("release", "observation_minutes", 0, "above zero")],
+)
+def test_a_value_of_the_wrong_kind_is_refused_with_its_key(table, key, value, says):
     data = data_of("lutathera_us")
     data[table][key] = value
     with pytest.raises(DataError, match=says) as refused:
@@ -129,8 +141,19 @@ def test_bounds_may_meet():
 def test_a_file_without_protocols_is_for_nobody():
     data = data_of("lutathera_us")
     data["protocols"] = []
-    with pytest.raises(DataError, match="names none"):
+    with pytest.raises(DataError) as refused:
         read_day_rules(data)
+    found = refused.value
+    assert (found.key, found.reason, found.remedy) == (
+        "protocols",
+        "names none",
+        "name each protocol whose day this is",
+    )
+
+
+def test_a_file_names_the_protocols_whose_day_it_is():
+    data = data_of("lutathera_us")
+    assert read_day_rules(data).protocols == tuple(data["protocols"])
 
 
 def test_an_unknown_key_of_the_file_is_refused():

@@ -1,4 +1,4 @@
-"""Try the whole line now, from the laboratory's socket to a mailbox, and report stage by stage."""
+"""Try the whole line now, from the laboratory's socket to a mailbox and back, and report stage by stage."""
 
 import time
 from typing import Any
@@ -36,9 +36,13 @@ class Command(BaseCommand):
         if run.outcome == CanaryOutcome.BROKEN:
             raise CommandError(f"Broken before {run.broken_stage!r}: {run.reason}", returncode=1)
         if run.mailbox:
-            self.stdout.write("Passed: the mail server took the mail to CANARY_MAILBOX.")
+            self.stdout.write(
+                "Passed: the mail server took the mail to CANARY_MAILBOX, and its alert was acknowledged."
+            )
         else:
-            self.stdout.write("Passed as far as the outbox: no CANARY_MAILBOX is set, so no mail was sent.")
+            self.stdout.write(
+                "Passed without a mail: no CANARY_MAILBOX is set. The alert was acknowledged on its page."
+            )
 
     def _tell(self, run: CanaryRun, told: set[Stage]) -> None:
         """A line for each stage that was reached since the last look."""

@@ -1,4 +1,4 @@
-"""The hourly trial passes through real doors, stays out of every list, and tells where the line broke."""
+"""The trial of the line passes through real doors, stays out of every list, and tells where it broke."""
 
 import subprocess
 import sys
@@ -12,14 +12,16 @@ from socket import socket
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
-from alerts.models import Alert, CanaryRun, Notification
+from alerts.models import Acknowledgement, Alert, CanaryRun, Notification
 from alerts.models.canary import CanaryOutcome
 from alerts.rules import Kind, State
-from alerts.services import rounds
+from alerts.services import canary_robot, rounds
+from alerts.services.acknowledging import may_acknowledge
 from alerts.services.canary import advance_canary, begin_canary, reached, run_canary
 from alerts.services.rounds import Stage as RoundStage
 from alerts.services.rounds import make_round
@@ -37,10 +39,11 @@ from labs.services import keep_message
 from labs.services.canary_lab import CANARY_SENDER, canary_body, make_canary_patient
 from labs.zones import clinic_zone
 from tests.builders import approve
-from tests.builders_alerts import make_person
+from tests.builders_alerts import make_alert, make_person
 from tests.builders_labs import make_patient, make_sender
 from tests.certificates import Authority, Certificate
 from tests.smtp_server import SmtpServer
+from tests.web_server import WebServer, web_server
 
 ROOT = Path(__file__).resolve().parents[3]
 MAILBOX = "canary@clinic.example"
@@ -76,11 +79,20 @@ def listener(url: str, port: int, tmp_path: Path, **more: str) -> Iterator[None]
 
 
 @pytest.fixture
+def pages(real_commits: str, free_port: Callable[[], int], settings: Any) -> Iterator[WebServer]:
+    """The web pages behind a port, on this test's database."""
+    with web_server(free_port()) as server:
+        settings.SITE_URL = settings.CANARY_WEB = server.address
+        yield server
+
+
+@pytest.fixture
 def line(
-    real_commits: str, free_port: Callable[[], int], tmp_path: Path, settings: Any, smtp: SmtpServer
+    real_commits: str, request: pytest.FixtureRequest, tmp_path: Path, settings: Any, smtp: SmtpServer
 ) -> Iterator[SmtpServer]:
-    """The whole line: a listener, a mail server, and settings that point at both."""
-    port = free_port()
+    """The whole line: a listener, a mail server, the web pages, and settings that point at them."""
+    request.getfixturevalue("pages")
+    port = request.getfixturevalue("free_port")()
     settings.CANARY, settings.CANARY_MAILBOX, settings.CANARY_MLLP = True, MAILBOX, ("127.0.0.1", port)
     with listener(real_commits, port, tmp_path):
         yield smtp
@@ -114,7 +126,7 @@ def test_a_trial_goes_from_the_socket_to_the_mailbox_and_leaves_nothing_open(lin
     assert {alert.kind: alert.state for alert in Alert.objects.all()} == {"canary": State.CLOSED}
     assert not Course.objects.open().exists()
     assert not Order.objects.exists()
-    # The next one is due in an hour, not before.
+    # The next one is due in a quarter of an hour, not before.
     assert run_canary(now=database_now()) == 0
     assert CanaryRun.objects.count() == 1
 
@@ -161,7 +173,7 @@ def shown(keys: dict[str, Any], who: str) -> dict[str, str]:
 
 @pytest.mark.openssl
 def test_a_trial_passes_through_a_listener_that_asks_for_certificates(
-    smtp: SmtpServer, guarded: dict[str, Any]
+    smtp: SmtpServer, guarded: dict[str, Any], pages: WebServer
 ) -> None:
     make_sender(certificate="lis.central-lab.example")  # a laboratory's own is no matter of the trial's
     run = rounds_until_ended()
@@ -196,17 +208,20 @@ def test_a_trial_that_is_not_let_in_says_so_and_what_to_set(
 
 def test_the_next_trial_is_another_patient_and_another_mail(line: SmtpServer) -> None:
     rounds_until_ended()
-    CanaryRun.objects.update(started_at=database_now() - timedelta(minutes=60))
+    CanaryRun.objects.update(started_at=database_now() - timedelta(minutes=15))
     assert rounds_until_ended().outcome == CanaryOutcome.PASSED
     assert (CanaryRun.objects.count(), Patient.objects.count()) == (2, 2)
     assert line.room.recipients == [[MAILBOX]] * 2
 
 
-def test_without_a_mailbox_it_ends_in_the_outbox_and_no_mail_leaves(line: SmtpServer, settings: Any) -> None:
+def test_without_a_mailbox_no_mail_leaves_and_the_alert_is_answered_all_the_same(
+    line: SmtpServer, settings: Any
+) -> None:
     settings.CANARY_MAILBOX = ""
     run = rounds_until_ended()
     assert (run.outcome, run.mailbox, run.mailed_at) == (CanaryOutcome.PASSED, False, None)
     assert run.queued_at is not None
+    assert run.answered_at is not None
     assert line.room.offered == 0
     assert [mail.state for mail in Notification.objects.all()] == ["superseded"]
 
@@ -221,6 +236,93 @@ def test_a_trial_by_hand_reports_every_stage(
     for stage in Stage:
         assert f"  {stage.value} " in out.getvalue()
     assert "Passed: the mail server took the mail" in out.getvalue()
+
+
+# --- The way back --------------------------------------------------------------------------------
+
+
+def test_the_alert_is_acknowledged_by_the_log_in_form_and_the_button_and_no_password_stays(
+    line: SmtpServer, pages: WebServer
+) -> None:
+    run = rounds_until_ended()
+    assert run.outcome == CanaryOutcome.PASSED, run.reason
+    said = Acknowledgement.objects.get()
+    assert (said.person.username, said.at) == ("canary", run.answered_at)
+    asked = [f"{method} {path.partition('?')[0]}" for method, path, _ in pages.asked]
+    page = f"/alerts/{said.alert.public_id}"
+    assert asked == [
+        f"GET {page}",
+        "GET /accounts/login/",
+        "POST /accounts/login/",
+        f"GET {page}",
+        f"POST {page}/acknowledge",
+        f"GET {page}",
+        "GET /accounts/logout/",
+        "POST /accounts/logout/",
+        "GET /accounts/login/",
+    ]
+    account = User.objects.get(username="canary")
+    assert not account.has_usable_password()
+    assert not Session.objects.exists()
+
+
+def test_the_robot_speaks_past_the_proxy_as_the_proxy_would(
+    line: SmtpServer, pages: WebServer, settings: Any
+) -> None:
+    """Where SITE_URL is not reached from inside: secure cookies, the site's name, no redirect to https."""
+    settings.SITE_URL, settings.ALLOWED_HOSTS = "https://prrt.example.org", ["prrt.example.org"]
+    settings.SECURE_SSL_REDIRECT = settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    run = rounds_until_ended()
+    assert run.outcome == CanaryOutcome.PASSED, run.reason
+    assert {headers["Host"] for _, _, headers in pages.asked} == {"prrt.example.org"}
+
+
+def test_pages_that_are_away_break_the_last_stage_and_say_what_to_set(
+    line: SmtpServer, settings: Any, free_port: Callable[[], int]
+) -> None:
+    settings.CANARY_WEB = f"http://127.0.0.1:{free_port()}"
+    for _ in range(4):
+        make_round(all_due=True)
+    found = break_it(CanaryRun.objects.get())
+    assert (found.outcome, found.broken_stage) == (CanaryOutcome.BROKEN, Stage.ANSWERED)
+    assert "could not be reached (ConnectionRefusedError). See SITE_URL and CANARY_WEB." in found.reason
+    assert found.mailed_at is not None
+
+
+def test_an_account_without_its_right_breaks_the_last_stage(line: SmtpServer) -> None:
+    Group.objects.get(name="canary").permissions.clear()
+    for _ in range(4):
+        make_round(all_due=True)
+    found = break_it(CanaryRun.objects.get())
+    assert found.broken_stage == Stage.ANSWERED
+    assert found.reason == "The log-in did not lead to the alert's page (it answered 403)."
+    assert not User.objects.get(username="canary").has_usable_password()
+
+
+def test_two_robots_at_once_take_no_password_from_each_other(line: SmtpServer, settings: Any) -> None:
+    site, settings.CANARY_WEB = settings.CANARY_WEB, "http://127.0.0.1:9"
+    for _ in range(4):
+        make_round(all_due=True)
+    run = CanaryRun.objects.get()
+    settings.CANARY_WEB = site
+    assert run.answer_tried_at is not None
+    assert not advance_canary(run_id=run.pk, now=run.answer_tried_at + timedelta(seconds=59))
+    assert not Acknowledgement.objects.exists()
+    assert advance_canary(run_id=run.pk, now=run.answer_tried_at + timedelta(seconds=60))
+    assert Acknowledgement.objects.count() == 1
+
+
+def test_the_robot_follows_no_page_to_another_site(pages: WebServer, settings: Any) -> None:
+    settings.SITE_URL = "http://elsewhere.example"  # what the pages lead to is not where they stand
+    settings.ALLOWED_HOSTS = ["elsewhere.example"]
+    settings.LOGIN_URL = "http://127.0.0.1:9/accounts/login/"
+    begin_canary(now=database_now())
+    alert = make_alert(kind=Kind.CANARY, now=database_now())
+    with pytest.raises(canary_robot.NotAnswered, match="led to another site"):
+        canary_robot.answer(alert=alert, username="canary")
+    assert not User.objects.get(username="canary").has_usable_password()
 
 
 # --- A line that is broken -----------------------------------------------------------------------
@@ -314,7 +416,7 @@ def test_the_alarm_ends_with_the_next_trial_that_passes(line: SmtpServer) -> Non
     run = begin_canary(now=database_now())
     break_it(run)
     found = alarm()
-    CanaryRun.objects.update(started_at=database_now() - timedelta(minutes=60))
+    CanaryRun.objects.update(started_at=database_now() - timedelta(minutes=15))
     assert rounds_until_ended().outcome == CanaryOutcome.PASSED
     make_round(all_due=True)
     found.refresh_from_db()
@@ -322,14 +424,14 @@ def test_the_alarm_ends_with_the_next_trial_that_passes(line: SmtpServer) -> Non
 
 
 @pytest.mark.django_db
-def test_trials_that_nobody_begins_are_missed_within_seventy_minutes(settings: Any) -> None:
+def test_trials_that_nobody_begins_are_missed_after_twenty_two_minutes(settings: Any) -> None:
     """Whoever begins them is dead; the look needs nothing but the table."""
     settings.CANARY = True
-    began = database_now() - timedelta(minutes=66)
+    began = database_now() - timedelta(minutes=21)
     run = begin_canary(now=began)
     CanaryRun.objects.filter(pk=run.pk).update(outcome=CanaryOutcome.PASSED, ended_at=began)
-    assert watch_canary(now=began + timedelta(minutes=66)) == 0
-    assert watch_canary(now=began + timedelta(minutes=67)) == 1
+    assert watch_canary(now=began + timedelta(minutes=21)) == 0
+    assert watch_canary(now=began + timedelta(minutes=22)) == 1
     assert "No trial was begun" in Alert.objects.get(kind=Kind.CANARY_BROKEN).about["reason"]
 
 
@@ -427,12 +529,22 @@ def test_only_a_synthetic_patient_gets_the_course_of_a_trial() -> None:
 
 
 @pytest.mark.django_db
-def test_the_mailbox_is_an_account_that_can_do_nothing() -> None:
+def test_the_mailbox_is_an_account_that_can_do_nothing_but_answer_the_alerts_of_trials(client: Any) -> None:
     begin_canary(now=database_now())
     account = User.objects.get(username="canary")
     assert not account.has_usable_password()
     assert not account.is_staff
-    assert account.get_all_permissions() == set()
+    assert account.get_all_permissions() == {"alerts.acknowledge_canary_alert"}
+    client.force_login(account)
+    for kind in set(Kind) - {Kind.CANARY}:
+        alert = make_alert(kind=kind, now=database_now())
+        assert not may_acknowledge(account, alert)
+        assert client.get(f"/alerts/{alert.public_id}").status_code == 403
+        seen = {"seen_severity": str(alert.severity), "seen_event": str(alert.events.latest("pk").pk)}
+        assert client.post(f"/alerts/{alert.public_id}/acknowledge", seen).status_code == 403
+        alert.refresh_from_db()
+        assert alert.state == State.OPEN
+    assert may_acknowledge(account, make_alert(kind=Kind.CANARY, now=database_now()))
 
 
 @pytest.mark.django_db

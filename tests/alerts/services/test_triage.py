@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from alerts.models import Alert, Notification, Triage
 from alerts.models.alert import EventKind
 from alerts.services.acknowledging import AlertHasChanged, acknowledge
+from alerts.services.escalation import run_due_steps
 from alerts.services.triage import TriageFailed, triage_decisions, triage_quarantine
 from courses.models import CourseStatus, Decision
 from labs.models import QuarantinedResult
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.django_db
 
 # The first instant of 6 May in Berlin, two hours ahead of UTC.
 AFTER_DUE_DAY = datetime(2026, 5, 5, 22, 0, tzinfo=UTC)
+MORNING_AFTER_DUE_DAY = datetime(2026, 5, 6, 6, 0, tzinfo=UTC)
 
 
 def events(alert: Alert) -> list[str]:
@@ -395,6 +397,9 @@ def test_overdue_labs_are_one_alert_for_the_nurses_whoever_notices_first(review_
     triage_decisions(now=AFTER_DUE_DAY + timedelta(hours=1))
     alert = Alert.objects.get()
     assert (alert.kind, alert.severity, alert.state) == ("labs-overdue", 3, "open")
+    # The day begins at midnight, and nobody is woken for it.
+    assert not Notification.objects.exists()
+    run_due_steps(now=MORNING_AFTER_DUE_DAY)
     assert Notification.objects.get().person == nurse
 
 

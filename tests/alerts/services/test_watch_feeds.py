@@ -206,6 +206,7 @@ def test_a_code_too_long_for_the_key_is_told_by_its_digest() -> None:
 # --- The queue -----------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("never_closed")
 def test_what_waits_too_long_tells_the_owners_then_gets_worse_then_ends() -> None:
     make_patient()
     make_sender()
@@ -238,6 +239,7 @@ def handed_in() -> CsvUpload:
     )
 
 
+@pytest.mark.usefixtures("never_closed")
 def test_a_file_that_waits_for_its_second_person_tells_then_gets_worse_then_ends_when_committed() -> None:
     upload = handed_in()
     at = upload.uploaded_at
@@ -258,6 +260,7 @@ def test_a_file_that_waits_for_its_second_person_tells_then_gets_worse_then_ends
     assert alert.state == State.CLOSED
 
 
+@pytest.mark.usefixtures("never_closed")
 def test_a_discarded_file_ends_the_alert_as_well_and_every_round_looks() -> None:
     upload = handed_in()
     later = upload.uploaded_at + timedelta(hours=5)

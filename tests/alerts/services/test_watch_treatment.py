@@ -248,12 +248,12 @@ def test_the_regulators_day_is_told_on_the_day_before_and_is_worse_once_it_has_p
     assert watch_incidents(now=NOW) == 0
     assert watch_incidents(now=NOW + timedelta(days=1)) == 1
     alert = Alert.objects.get()
-    assert (alert.kind, alert.severity) == (Kind.INCIDENT_DUE, 2)
+    assert (alert.kind, alert.severity) == (Kind.INCIDENT_DUE, 3)
     assert told(alert) == {"physicist1", "physician1"}
     assert watch_incidents(now=NOW + timedelta(days=2)) == 0
     assert watch_incidents(now=NOW + timedelta(days=3)) == 1
     alert.refresh_from_db()
-    assert alert.severity == 1
+    assert alert.severity == 2
     assert told(alert) == {"on-call1", "physicist1"}
     found.acts.create(
         kind="notified",

@@ -143,7 +143,7 @@ def test_the_button_acknowledges_and_shows_who_did(
     text = answer.content.decode()
     assert "Acknowledged by oncall1" in text
     assert "Ward told." in text
-    assert "<form" not in text
+    assert "Acknowledge: I take this over" not in text
 
 
 def test_the_button_needs_the_pages_own_token(doctor: User, alert: Alert) -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.test import Client
 from django.utils.html import escape
@@ -61,20 +62,55 @@ ABOUT: dict[Kind, tuple[dict[str, Any], list[str]]] = {
         {"since": SINCE, "what": "Notify the regulator", "by": "2026-05-05"},
         ["Notify the regulator by Tue 5 May 2026. The incident was opened on 4 May 2026"],
     ),
+    Kind.INVARIANT_BROKEN: (
+        {
+            "rule": "mail-late",
+            "sentence": "no mail that is due waits for longer than a minute",
+            "examples": ["notification 7 of alert 7F3K-2Q is due, and nobody sends it"],
+        },
+        [
+            "Must hold, and does not: no mail that is due waits for longer than a minute (rule mail-late).",
+            "Notification 7 of alert 7F3K-2Q is due, and nobody sends it.",
+        ],
+    ),
+    Kind.RUNNER_STUCK: (
+        {"runner": "runner", "since": SINCE},
+        ["The second runner (manage.py runner): no sign of life since 4 May 2026 10:00 CEST."],
+    ),
     Kind.CANARY_BROKEN: (
         {"stage": "read", "reason": "It was not reached in time.", "since": SINCE},
         ["Stage not reached: read. Noticed on 4 May 2026", "It was not reached in time."],
     ),
+    Kind.CRITICAL_VALUE: (
+        {"analyte": "HGB", "side": "low", "level": 1, "doubtful": True},
+        ["Haemoglobin is critically low.", "It is in doubt: preliminary,"],
+    ),
+    Kind.LIMIT_NEAR: (
+        {"limit": "delay", "stops_on": "2026-05-20"},
+        ["unless it resolves, the course stops on Wed 20 May 2026."],
+    ),
+    Kind.INVARIANT_BROKEN: ({}, []),
+    Kind.RUNNER_STUCK: ({}, []),
+    Kind.MAIL_LOOP: ({"since": SINCE}, ["Tried in vain since 4 May 2026 10:00 CEST."]),
     Kind.FEED_ANOMALY: (
         {"source": "central-lab", "alerts": 31, "minutes": 10, "since": SINCE},
         ["central-lab: 31 new alerts within 10 minutes, from 4 May 2026 10:00 CEST on."],
     ),
+    Kind.ROTA_GAP: (
+        {"starts_at": SINCE, "ends_at": SINCE, "items": 2, "why": "is away"},
+        ["The person named below is away: on call from 4 May 2026", "That is the first of 2 such times."],
+    ),
+    Kind.HAND_OVER: (
+        {"starts_at": SINCE, "ends_at": SINCE},
+        ["On call from 4 May 2026 10:00 CEST to 4 May 2026 10:00 CEST."],
+    ),
 }
 
 
-def raised(kind: Kind, about: dict[str, Any]) -> Alert:
+def raised(kind: Kind, about: dict[str, Any], *, person: User | None = None) -> Alert:
+    subject = Subject(about=about, person=person)
     with transaction.atomic():
-        alert = raise_alert(kind=kind, condition_key=f"{kind.value}:x", subject=Subject(about=about), now=NOW)
+        alert = raise_alert(kind=kind, condition_key=f"{kind.value}:x", subject=subject, now=NOW)
         take_due_step(alert, now=NOW)
     return alert
 
@@ -90,7 +126,7 @@ def test_the_page_says_what_it_is_about_and_the_mail_does_not(
 ) -> None:
     person = make_person("all", "administrator", "nurse", "on-call", "pharmacist", "physician", "physicist")
     about, sentences = ABOUT[kind]
-    alert = raised(kind, about)
+    alert = raised(kind, about, person=person if kind == Kind.HAND_OVER else None)
     client.force_login(person)
     page = client.get(f"/alerts/{alert.public_id}").content.decode()
     assert escape(WATCH_WORDS[kind][0]) in page

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('alerts', '0006_treatment_alerts'),
+        ('alerts', '0008_selfwatch'),
         ('courses', '0006_more_kinds_of_orders'),
         ('labs', '0012_doubted_by_what_waits'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

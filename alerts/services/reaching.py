@@ -1,0 +1,56 @@
+"""Record whom somebody called about an alert, and whether they were reached."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from alerts.act_rules import Reached, Whom
+from alerts.models import Alert, ReachRecord
+from alerts.models.alert import EventKind
+from alerts.services.acting import LONGEST_TEXT, ActRefused, check_may, lock
+from alerts.services.raising import note
+from labs.clock import database_now
+from labs.services.authority import stated
+
+
+def record_call(
+    *,
+    alert: Alert,
+    person: User,
+    key: UUID,
+    whom: str,
+    outcome: str,
+    note_text: str = "",
+    now: datetime | None = None,
+) -> ReachRecord:
+    """Add one call; the same `key` again is the same call. It changes nothing else about the alert.
+
+    Raises MayNotAct, ActRefused.
+    """
+    check_may(person, alert)
+    if whom not in set(Whom):
+        raise ActRefused("Whom: choose who was called from the list.")
+    if outcome not in set(Reached):
+        raise ActRefused("How it ended: choose one from the list.")
+    said = stated(note_text)
+    if whom == Whom.OTHER and not said:
+        raise ActRefused("Note: say who was called.")
+    if len(said) > LONGEST_TEXT:
+        raise ActRefused(f"Note: use at most {LONGEST_TEXT} letters.")
+    with transaction.atomic():
+        locked = lock(alert)
+        made = ReachRecord.objects.filter(key=key).first()
+        if made is not None:
+            if made.alert_id != locked.pk or made.by_id != person.pk:
+                raise ActRefused("This form was used for another call. Open the alert again.")
+            return made
+        now = now or database_now()
+        made = ReachRecord.objects.create(
+            alert=locked, key=key, whom=whom, outcome=outcome, by=person, at=now, note=said
+        )
+        # The words of the note may name somebody; the event names nobody.
+        detail = {"call": made.pk, "whom": whom, "outcome": outcome}
+        note(locked, EventKind.CALLED, now=now, actor=person, detail=detail)
+    return made

@@ -1,0 +1,124 @@
+"""One form of a day of therapy on a page of its own: shown, acted on, and what refuses it shown in it."""
+
+from collections.abc import Sequence
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+
+from courses.day_data import STEPS
+from courses.forms.day import DayForm
+from courses.models import Course, StepKind, TherapyStep
+from courses.rules.day_values import Blocker, Happened
+from courses.services.authority import NotAllowed, Refused
+from courses.services.day_end import ReleaseRefused
+from courses.services.day_version import StaleDay
+from courses.services.remainder import waiting_infusion
+from courses.services.therapy_day import BadStep
+from courses.views.day_frame import Act, back, day_of
+from courses.views.day_seen import changed_of, token_of
+from courses.views.frame import banner, render_page
+
+_TITLES = {
+    "infusion": "Record the infusion",
+    "judge": "Judge a part of a cycle",
+    "not_given": "Nothing was given",
+    "release": "Release the patient",
+    "rebook": "Plan the cycle anew",
+}
+_BUTTONS = {
+    "infusion": "Record the infusion",
+    "judge": "Sign the judgement with your password",
+    "not_given": "Record that nothing was given",
+    "release": "Release the patient",
+    "rebook": "Plan it for this day",
+}
+
+
+def form_page(
+    request: HttpRequest,
+    course: Course,
+    form: DayForm,
+    *,
+    kind: Happened | None = None,
+    name: str = "",
+    entry: TherapyStep | None = None,
+    blockers: tuple[Blocker, ...] = (),
+    changed: Sequence[str] = (),
+    status: int = 200,
+) -> HttpResponse:
+    """One form on a page of its own; what was typed stays, and so does the version it was typed for.
+
+    Only where it is told what `changed` meanwhile the form goes on from the version that stands now.
+    """
+    day = day_of(course)
+    context = {
+        "title": StepKind(kind).label.capitalize() if kind else _TITLES[name],
+        "form": form,
+        "kind": kind.value if kind else "",
+        "name": name,
+        "entry": entry,
+        "day": day,
+        "blockers": blockers,
+        "changed": changed,
+        "seen": token_of(day) if changed else request.POST.get("seen") or token_of(day),
+        "button": _BUTTONS.get(name)
+        or ("Record with your password" if kind and STEPS[kind].password else "Record"),
+        "waiting": waiting_infusion(day.cycle) if name == "judge" else None,
+        **banner(request, course),
+    }
+    return render_page(request, "courses/day_form.html", context, status=status)
+
+
+def act_page(
+    request: HttpRequest, course: Course, form: DayForm, act: Act, *, name: str, said: str
+) -> HttpResponse:
+    """Show a form, or act on what it holds."""
+    if request.method != "POST" or not form.is_valid():
+        return form_page(request, course, form, name=name, status=400 if form.errors else 200)
+    return submitted(request, course, form, act, name=name, said=said)
+
+
+def submitted(
+    request: HttpRequest,
+    course: Course,
+    form: DayForm,
+    act: Act,
+    *,
+    said: str,
+    kind: Happened | None = None,
+    name: str = "",
+    entry: TherapyStep | None = None,
+) -> HttpResponse:
+    """Act, then go back to the sheet; what is refused is shown on the form with what was typed."""
+    blockers: tuple[Blocker, ...] = ()
+    changed: Sequence[str] = ()
+    try:
+        act()
+    except StaleDay as other:
+        changed, status = changed_of(request, other.day), 409
+        form.add_error(None, str(other))
+    except BadStep as bad:
+        form.refuse(bad.faults)
+        status = 400
+    except NotAllowed as refusal:
+        form.add_error(None, str(refusal))
+        status = 403
+    except ReleaseRefused as refusal:
+        blockers, status = refusal.blockers, 409
+    except Refused as refusal:
+        form.add_error(None, str(refusal))
+        status = 409
+    else:
+        messages.success(request, said)
+        return back(course)
+    return form_page(
+        request,
+        course,
+        form,
+        kind=kind,
+        name=name,
+        entry=entry,
+        blockers=blockers,
+        changed=changed,
+        status=status,
+    )
