@@ -13,11 +13,12 @@ from django.db import transaction
 from alerts.models import Alert, DeliveryAttempt, Notification
 from alerts.models.notification import NotificationState
 from alerts.rules import Kind, State
+from alerts.services import raising
 from alerts.services.acknowledging import acknowledge
 from alerts.services.claiming import LEASE, claim
 from alerts.services.dispatch import dispatch_due
 from alerts.services.escalation import take_due_step
-from alerts.services.raising import Subject, raise_alert
+from alerts.services.raising import Subject
 from alerts.services.watch_storm import OURSELVES, watch_storm
 from courses.models import Decision
 from labs.models import Observation
@@ -33,6 +34,12 @@ TICK = timedelta(seconds=10)
 def on_call(real_commits: str) -> Iterator[User]:
     """One person on call, who is also told of what is less severe."""
     yield make_person("oncall1", "on-call", "nurse")
+
+
+def raise_alert(**facts: Any) -> Alert:
+    """An alert begun in a commit of its own."""
+    with transaction.atomic():
+        return raising.raise_alert(**facts)
 
 
 def storm(*, critical: int, warnings: int = 0, at: datetime = NOW) -> list[Alert]:
@@ -281,7 +288,8 @@ def test_decisions_without_a_laboratory_behind_them_are_counted_as_ours() -> Non
             subject=Subject(course=decision.course, cycle=decision.cycle, decision=decision),
             now=NOW,
         )
-        take_due_step(alert, now=NOW)
+        with transaction.atomic():
+            take_due_step(Alert.objects.select_for_update().get(pk=alert.pk), now=NOW)
     watch_storm(now=NOW + timedelta(seconds=20))
     assert Alert.objects.get(kind=Kind.FEED_ANOMALY).about["source"] == OURSELVES
 
