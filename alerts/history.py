@@ -19,6 +19,7 @@ _STATES = {
     EventKind.RAISED: State.OPEN,
     EventKind.WORSENED: State.OPEN,
     EventKind.REOPENED: State.OPEN,
+    EventKind.REARMED: State.OPEN,
     EventKind.RETURNED: State.OPEN,
     EventKind.HANDED_OVER: State.OPEN,
     EventKind.ESCALATED: State.OPEN,
@@ -26,7 +27,11 @@ _STATES = {
     EventKind.CLEARED: State.CLEARED_UNACKED,
     EventKind.CLOSED: State.CLOSED,
 }
-_SEVERITY_IN: Mapping[str, str] = {EventKind.RAISED: "severity", EventKind.WORSENED: "to"}
+_SEVERITY_IN: Mapping[str, str] = {
+    EventKind.RAISED: "severity",
+    EventKind.WORSENED: "to",
+    EventKind.CLEARED: "to",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

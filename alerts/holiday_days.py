@@ -1,4 +1,4 @@
-"""Say which days are holidays: the public ones, the days the clinic is closed, and what the rota says of them."""
+"""Say which days are holidays: public ones, days the clinic is closed, and what the rota says of a day."""
 
 from collections.abc import Mapping
 from datetime import date

@@ -121,8 +121,8 @@ class CloseForm(ActForm):
         field.choices = [_CHOOSE, *((each.value, OUTCOME_WORDS[each.value]) for each in choices_of(alert))]
 
 
-class CallForm(forms.Form):
-    """Whom somebody called, and how that ended."""
+class CallForm(ActForm):
+    """Whom somebody called, and how that ended; only of a critical value does it matter what was seen."""
 
     key = forms.UUIDField(widget=forms.HiddenInput)
     whom = forms.ChoiceField(
@@ -136,3 +136,11 @@ class CallForm(forms.Form):
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         self.initial.setdefault("key", uuid4())
+        for name in ("seen_severity", "seen_event"):
+            self.fields[name].required = False
+
+    @property
+    def seen(self) -> SeenAlert:
+        """What the page showed; nothing where the form does not say."""
+        data = self.cleaned_data
+        return SeenAlert(severity=data.get("seen_severity") or 0, event=data.get("seen_event") or 0)

@@ -16,6 +16,7 @@ from labs.services.authority import seen_letters, stated
 CHANGES = (
     *MUST_BE_SEEN,
     EventKind.CLEARED,
+    EventKind.REARMED,
     EventKind.CLOSED,
     EventKind.ACKNOWLEDGED,
     EventKind.HANDED_OVER,

@@ -15,6 +15,8 @@ from alerts.models import Acknowledgement, Alert, AlertEvent, DeliveryAttempt, N
 from alerts.models.alert import EventKind
 from alerts.models.notification import AttemptOutcome, NotificationState
 from alerts.rules import Outcome, State
+from alerts.services.on_call import is_rota_kept
+from alerts.services.rota_coverage import coverage
 from courses.models import Course, Decision
 from labs.invariants import GRACE, Find, Invariant, Seen, Violation
 
@@ -23,9 +25,22 @@ TOLD_WITHIN = timedelta(minutes=2)
 # Older attempts were looked at when they were young.
 _NEWEST_ATTEMPTS = 2000
 
-# What the rota has not covered in the next 24 hours, in words; whoever keeps a rota adds its look here.
+
+def gaps_of_the_rota(now: datetime) -> Iterator[str]:
+    """What the on-call rota leaves open in the next 24 hours; nothing where nobody keeps one."""
+    if not is_rota_kept():
+        return
+    found = coverage(begin=now, end=now + COVERED_AHEAD)
+    for gap in found.gaps:
+        yield f"names nobody from {gap.starts_at} to {gap.ends_at}"
+    for duty in found.unreachable:
+        yield f"names account {duty.person.pk}, who {duty.why}, from {duty.starts_at} to {duty.ends_at}"
+
+
+COVERED_AHEAD = timedelta(hours=24)
+# Every look at what is not covered ahead, in words.
 Coverage = Callable[[datetime], Iterable[str]]
-COVERAGE: list[Coverage] = []
+COVERAGE: list[Coverage] = [gaps_of_the_rota]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Record whom somebody called about an alert, and whether they were reached."""
+"""Record whom somebody called about an alert, and whether they were reached; a critical value ends so."""
 
 from datetime import datetime
 from uuid import UUID
@@ -9,8 +9,11 @@ from django.db import transaction
 from alerts.act_rules import Reached, Whom
 from alerts.models import Alert, ReachRecord
 from alerts.models.alert import EventKind
+from alerts.models.reach import WHOM_WORDS
+from alerts.rules import READ_BACK_KINDS, State
 from alerts.services.acting import LONGEST_TEXT, ActRefused, check_may, lock
 from alerts.services.raising import note
+from alerts.services.read_back import record_readback
 from labs.clock import database_now
 from labs.services.authority import stated
 
@@ -23,11 +26,14 @@ def record_call(
     whom: str,
     outcome: str,
     note_text: str = "",
+    seen_event: int = 0,
     now: datetime | None = None,
 ) -> ReachRecord:
-    """Add one call; the same `key` again is the same call. It changes nothing else about the alert.
+    """Add one call; the same `key` again is the same call.
 
-    Raises MayNotAct, ActRefused.
+    Of a critical value it says how the value was passed on, which ends the alert or tells the next people;
+    about any other alert it changes nothing else. Raises MayNotAct, ActRefused, and for a critical value that
+    changed after `seen_event` AlertHasChanged.
     """
     check_may(person, alert)
     if whom not in set(Whom):
@@ -53,4 +59,14 @@ def record_call(
         # The words of the note may name somebody; the event names nobody.
         detail = {"call": made.pk, "whom": whom, "outcome": outcome}
         note(locked, EventKind.CALLED, now=now, actor=person, detail=detail)
+        if locked.kind in READ_BACK_KINDS and locked.state != State.CLOSED:
+            record_readback(
+                alert=locked,
+                person=person,
+                outcome=outcome,
+                reached=WHOM_WORDS[Whom(whom)],
+                note_text=said,
+                seen_event=seen_event,
+                now=now,
+            )
     return made

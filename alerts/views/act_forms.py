@@ -10,7 +10,7 @@ from django.urls import reverse
 from alerts.forms.acts import OUTCOME_WORDS, CallForm, CloseForm, EscalateForm, HandOverForm, SuppressForm
 from alerts.library import policy
 from alerts.models import Alert, Closing, HandOver, ReachRecord, Suppression
-from alerts.rules import State
+from alerts.rules import READ_BACK_KINDS, State
 from alerts.services.acknowledging import may_acknowledge
 from alerts.services.closing import ends_by_itself, may_close, standing_decision
 from alerts.services.suppression import may_suppress, why_never
@@ -36,7 +36,7 @@ def acts_context(alert: Alert, person: User, *, seen_event: int, sent: Forms | N
     if may_close(person, alert) and alert.state == State.ACKED and not ends_by_itself(alert):
         made["close"] = CloseForm(alert=alert, initial=shown, prefix="close")
     if may:
-        made["call"] = CallForm(prefix="call")
+        made["call"] = CallForm(initial=shown, prefix="call")
     made |= {name: form for name, form in (sent or {}).items() if name in made}
     return {
         "acts": made,
@@ -44,6 +44,7 @@ def acts_context(alert: Alert, person: User, *, seen_event: int, sent: Forms | N
         "never_silenced": never if alert.needs_somebody and may_suppress(person, alert) else "",
         "hand_over_words": f"{policy().acts.hand_over_minutes} minutes",
         "ends_by_itself": ends_by_itself(alert),
+        "ends_with_a_call": alert.kind in READ_BACK_KINDS,
         "closing": _closing(alert),
         **_record(alert),
         **_decision(alert, person),

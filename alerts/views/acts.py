@@ -111,6 +111,7 @@ def end_alert(alert: Alert, person: User, form: forms.Form) -> str:
 @_button("call", lambda request, alert, person: CallForm(request.POST, prefix="call"))
 def record_a_call(alert: Alert, person: User, form: forms.Form) -> str:
     """Whom somebody called, and whether they were reached."""
+    assert isinstance(form, CallForm)
     data = form.cleaned_data
     record_call(
         alert=alert,
@@ -119,5 +120,6 @@ def record_a_call(alert: Alert, person: User, form: forms.Form) -> str:
         whom=data["whom"],
         outcome=data["outcome"],
         note_text=data["note"],
+        seen_event=form.seen.event,
     )
     return "The call is recorded."
