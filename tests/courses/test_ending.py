@@ -1,6 +1,7 @@
 """A course is ended by a signature: its reminders end, nothing is forgotten, two people undo a mistake."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -23,7 +24,7 @@ LATER = AT + timedelta(hours=2)
 
 
 def ended(course: Course, *, cause: str = "transfer", by=None, at=AT, **said) -> CourseEnd:
-    facts = {"reason": WHY, "ended_on": DAY} | said
+    facts: dict[str, Any] = {"reason": WHY, "ended_on": DAY} | said
     return end_course(
         course=course, cause=cause, by=by or doctor(), authenticated_at=fresh(at), now=at, **facts
     )

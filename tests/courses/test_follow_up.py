@@ -1,6 +1,7 @@
 """After the last cycle the patient stays on the list, visit by visit, until a physician signs it closed."""
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -99,7 +100,7 @@ def test_a_stopped_or_ended_course_that_was_treated_is_followed_up_too_but_not_a
     course = make_course(make_patient(), first_on=FIRST, by=doctor())
     give_cycle(course.cycles.get(number=1), by=doctor())
     at = clinic_time(date(2026, 2, 2))
-    facts = {"by": doctor(), "authenticated_at": at, "now": at, "ended_on": date(2026, 2, 2)}
+    facts: dict[str, Any] = {"by": doctor(), "authenticated_at": at, "now": at, "ended_on": date(2026, 2, 2)}
     end_course(course=course, cause="medical", reason="Surgery instead.", **facts)
     assert line(course, date(2026, 2, 3)).upcoming.visit.key == "nadir"
     other = make_course(make_patient(mrn="T-2"), first_on=FIRST, by=doctor())

@@ -249,7 +249,7 @@ def test_a_course_is_shown_whole_before_it_is_started_and_started_once(enter_as)
     assert course.current_decision is not None
     assert CourseStart.objects.get().answers["EL-19: Performance status, Karnofsky scale in percent"] == "90"
     assert ChartFact.objects.filter(kind="sstr_imaging").count() == 1
-    assert ChartFact.objects.get(kind="prior_treatment").data["answer"] == "none"
+    assert (ChartFact.objects.get(kind="prior_treatment").data or {})["answer"] == "none"
     again = started(nurse, patient, do="start", seen=seen, read="on")
     assert again.status_code == 400
     assert "already has an open course" in text(again)
@@ -330,7 +330,7 @@ def test_earlier_treatment_and_cycles_given_elsewhere_are_recorded_with_the_star
     assert done.status_code == 302
     course = Course.objects.get()
     assert course.cycles.get(number=2).planned_on == add_days(today(), 42)
-    assert ChartFact.objects.get(kind="prior_treatment").data["hospital"] == "St Anna"
+    assert (ChartFact.objects.get(kind="prior_treatment").data or {})["hospital"] == "St Anna"
 
 
 def test_the_calendar_shows_therapies_draws_vials_and_closed_days(course, enter_as):

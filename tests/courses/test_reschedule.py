@@ -361,4 +361,4 @@ def test_a_day_without_infusion_that_is_planned_anew_records_the_move_and_its_ca
     move = CycleMove.objects.get()
     assert (move.cause, move.to_on) == ("supply", to)
     assert move.reason == "Not given, vial late: Fog at the airport."
-    assert move.delay.data["cause"] == "supply"
+    assert (move.delay.data or {})["cause"] == "supply"

@@ -1,6 +1,7 @@
 """A visit that has not come in time is told to those who chase it, until it is recorded or signed closed."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -94,7 +95,7 @@ def test_a_signed_closing_ends_it_and_opening_again_begins_it_anew(course):
     now = clinic_time(date(2026, 2, 24))
     watch_follow_up(now=now)
     later = now + timedelta(hours=1)
-    facts = {"by": doctor(), "authenticated_at": later, "now": later}
+    facts: dict[str, Any] = {"by": doctor(), "authenticated_at": later, "now": later}
     set_follow_up(course=course, closed=True, reason="Followed up in Kiel.", **facts)
     watch_follow_up(now=later)
     assert [alert.state for alert in overdue()] == [State.CLOSED]
