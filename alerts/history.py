@@ -84,19 +84,21 @@ def _after(before: Standing, event: AlertEvent) -> Standing:
 
 def told_by_events(events: Iterable[AlertEvent]) -> list[Told]:
     """Who was told, rebuilt from the events alone."""
-    found: dict[tuple[int, int, int], Told] = {}
+    found: dict[tuple[int, int, int, str], Told] = {}
     for event in events:
         loop, step = event.detail.get("loop"), event.detail.get("step")
         if event.kind in TELLING:
             for person in event.detail.get("people", []):
-                key = (person, loop, step)
+                key = (person, loop, step, MAIL)
                 found.setdefault(key, Told(person=person, loop=loop, step=step, owed_at=event.at))
         elif event.kind in (EventKind.ACCEPTED, EventKind.REFUSED):
-            key = (event.detail.get("person"), loop, step)
-            if key in found:
-                channel = event.detail.get("channel", MAIL)
+            person, channel = event.detail.get("person"), event.detail.get("channel", MAIL)
+            # A push is told of once it was taken or refused; that it is owed stands in no event.
+            if owed := found.get((person, loop, step, MAIL)):
                 result = EventKind(event.kind).value
-                found[key] = replace(found[key], result=result, result_at=event.at, channel=channel)
+                found[person, loop, step, channel] = replace(
+                    owed, result=result, result_at=event.at, channel=channel
+                )
     return list(found.values())
 
 
@@ -109,22 +111,30 @@ _RESULT_OF = {
 def differences(alert: Alert) -> Sequence[str]:
     """Where the outbox of an alert and what its events say of it differ; none of a whole record."""
     rebuilt = {
-        (told.person, told.loop, told.step): (told.owed_at, told.result, told.result_at)
+        (told.person, told.loop, told.step, told.channel): (told.owed_at, told.result, told.result_at)
         for told in told_by_events(alert.events.all())
     }
     outbox = {
-        (row.person_id, row.loop, row.step): _facts(row)
-        for row in Notification.objects.filter(alert=alert).prefetch_related("attempts")
+        (row.person_id, row.loop, row.step, str(row.channel)): _facts(row)
+        for row in Notification.objects.filter(alert=alert).select_related("bundled_into")
+        if row.channel == MAIL or _result(row)
     }
     return [
-        f"person {key[0]}, round {key[1]}, step {key[2]}: the events say {rebuilt.get(key)}, "
+        f"person {key[0]}, round {key[1]}, step {key[2]}, {key[3]}: the events say {rebuilt.get(key)}, "
         f"the outbox {outbox.get(key)}"
         for key in sorted(rebuilt.keys() | outbox.keys())
         if rebuilt.get(key) != outbox.get(key)
     ]
 
 
+def _result(row: Notification) -> str:
+    """How a letter ended; of one that left in a bundle, how the bundle did."""
+    if row.bundled_into is not None and row.ended_at is not None:
+        return _RESULT_OF.get(NotificationState(row.bundled_into.state), "")
+    return _RESULT_OF.get(NotificationState(row.state), "")
+
+
 def _facts(row: Notification) -> tuple[datetime, str, datetime | None]:
     """What the outbox says of one mail, as the events have to say it."""
-    result = _RESULT_OF.get(NotificationState(row.state), "")
+    result = _result(row)
     return row.message_date, result, row.ended_at if result else None
