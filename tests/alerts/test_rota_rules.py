@@ -243,17 +243,18 @@ def naive_people(rules: list[Rule], *, begin: datetime, minutes: int) -> list[se
 
 
 times_of_day = st.builds(time, st.integers(0, 23), st.sampled_from([0, 15, 30, 45, 59]))
-# Near the hours at which clocks change as often as anywhere else.
-night_times = st.builds(time, st.integers(0, 4), st.sampled_from([0, 15, 30, 45, 59]))
 
 
 @st.composite
 def rotas(draw: st.DrawFn, name: str, around: datetime) -> list[Rule]:
     """One to three rules in a zone, about the days of a change of its clocks."""
     made = []
+    # What the clock shows about the change itself: the times that come twice, or never.
+    quarters = [(around + n * 15 * MINUTE).astimezone(ZoneInfo(name)) for n in range(-6, 11)]
+    near = st.sampled_from([each.time().replace(second=0, microsecond=0) for each in quarters])
     for number in range(draw(st.integers(1, 3))):
         after = draw(st.integers(0, 3))
-        starts, ends = draw(times_of_day | night_times), draw(times_of_day | night_times)
+        starts, ends = draw(near | times_of_day), draw(near | times_of_day)
         people = tuple(range(1, 1 + draw(st.integers(1, 3))))
         made.append(
             rule(
