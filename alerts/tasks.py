@@ -16,8 +16,10 @@ def triage_decisions(decision_ids: list[int] | None = None) -> None:
 
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
 def run_due_steps() -> None:
-    """Take every step that is due."""
-    escalation.run_due_steps()
+    """Take every step that is due, and send what follows at once: the next tick would be ten seconds late."""
+    moved = escalation.run_due_steps()
+    if moved:
+        dispatch.dispatch_due()
 
 
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)

@@ -18,13 +18,14 @@ from alerts.rules import NEEDS_SOMEBODY, Kind, backoff
 from alerts.services.escalation import mail_domain, take_due_step
 from alerts.services.raising import Subject, note, raise_alert
 from labs.clock import database_now
+from labs.failpoints import reach
 
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
 PASS_LIMIT = 500
-# A pass ends after so long, well inside the time a task may take; the next one goes on.
-PASS_SECONDS = 120
+# A pass ends after so long and the next one goes on: whoever must end waits for the pass, and for one letter.
+PASS_SECONDS = 12
 # After this many attempts in a row without an answer the server is down: the rest waits for the next pass.
 SILENT_LIMIT = 2
 
@@ -50,11 +51,15 @@ def dispatch_due(
     ends = time.monotonic() + PASS_SECONDS
     accepted = silent = 0
     for _ in range(limit):
+        reach("mail.due")
         claim = _claim(now=now or database_now(), older_than=older_than or timedelta(0))
         if claim is None:
             break
+        reach("mail.claimed")
         sent = _deliver(claim)
+        reach("mail.answered")
         _finish(claim, sent, now=now or database_now())
+        reach("mail.finished")
         accepted += sent.outcome == AttemptOutcome.ACCEPTED
         silent = silent + 1 if sent.silent else 0
         if silent >= SILENT_LIMIT:
