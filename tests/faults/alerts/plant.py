@@ -171,12 +171,17 @@ class Plant:
         self.broker.start()
         self.sink.open()
 
-    def worker(self, *, pool: str = "threads", concurrency: int = 2, armed: str = "") -> Process:
-        """A Celery worker for every queue, as the deployment has it."""
-        options = ("--pool", pool, "--concurrency", str(concurrency), *CELERY_LONELY)
-        return self.start(
-            "worker", "celery", "worker", *options, "--queues", "critical-mail,mail,default", armed=armed
-        )
+    def worker(self, *, pool: str = "threads", armed: str = "") -> Process:
+        """The Celery worker that wakes people."""
+        return self._worker("alerter", "critical-mail", pool=pool, armed=armed)
+
+    def other_worker(self) -> Process:
+        """The Celery worker for everything else."""
+        return self._worker("worker", "mail,default", pool="threads", armed="")
+
+    def _worker(self, name: str, queues: str, *, pool: str, armed: str) -> Process:
+        options = ("--pool", pool, "--concurrency", "2", *CELERY_LONELY, "--hostname", f"{name}@%h")
+        return self.start(name, "celery", "worker", *options, "--queues", queues, armed=armed)
 
     def beat(self) -> Process:
         """Celery's clock."""
@@ -209,8 +214,9 @@ class Plant:
         )
 
     def open_stack(self) -> None:
-        """Everything but the doors: worker, beat and runner, at work."""
+        """Everything but the doors: both workers, beat and runner, at work."""
         self.worker()
+        self.other_worker()
         self.beat()
         self.runner()
         self.until_working(CELERY, RUNNER)

@@ -21,7 +21,7 @@ LONG = os.environ.get("PRRT_LONG") == "1"
 pytestmark = [pytest.mark.postgres, pytest.mark.redis]
 
 FLUSHED, FLUSH_EVERY, STOPPED_SECONDS = 8, 6, 30
-PATIENTS, RESULT_EVERY = 20, 4
+PATIENTS, RESULT_EVERY, PEOPLE = 5, 20, 4
 
 
 def door_token() -> str:
@@ -50,7 +50,7 @@ if LONG:
 
     @pytest.mark.hazard("HZ-73")
     def test_t8_a_broker_that_forgets_everything_and_goes_away_costs_seconds(plant: Plant) -> None:
-        make_team()
+        make_team(on_call=PEOPLE)
         token = door_token()
         courses = make_treated(PATIENTS)
         toxic = {course.pk: result(course.patient, toxic=True) for course in courses}

@@ -143,7 +143,7 @@ if LONG:
         with situation("T7", scaled="not scaled", part="550 for one address") as row:
             plant.sink.moods.refused = {refused.email}
             alert = raise_one()
-            next_people = ("the-physician@clinic.example", "the-administrator@clinic.example")
+            next_people = ("the-physician@clinic.example",)
             until(
                 lambda: told(plant) >= set(next_people), within=60, what=f"the next are told\n{plant.log()}"
             )

@@ -21,7 +21,7 @@ from tests.private_postgres import PrivatePostgres
 LONG = os.environ.get("PRRT_LONG") == "1"
 pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.private_postgres]
 
-ROUNDS, HOLD_SECONDS, PAUSE_SECONDS = (3, 6, 4) if LONG else (1, 2, 1)
+ROUNDS, HOLD_SECONDS, PAUSE_SECONDS = (2, 6, 3) if LONG else (1, 2, 1)
 LEASE_SECONDS = 8  # of 60
 
 
@@ -131,6 +131,7 @@ def stage(private_postgres: PrivatePostgres, tmp_path: Path) -> Iterator[Stage]:
     try:
         plant.open()
         plant.listener()
+        plant.other_worker()
         yield Stage(plant, private_postgres, plant.worker(), plant.beat(), plant.runner(every=5))
     finally:
         plant.close()

@@ -24,7 +24,7 @@ from labs.services.keep import keep_message
 from tests.builders import panel_message
 from tests.builders_alerts import make_person
 from tests.faults.alerts.clinic import TOXIC_PLATELETS, make_team, make_treated, raise_one
-from tests.faults.alerts.owed import judge
+from tests.faults.alerts.owed import UNSENT, judge, message_ids, until_all_sent
 from tests.faults.alerts.plant import Plant, until
 from tests.faults.alerts.sink import Sink
 from tests.faults.alerts.table import Row, situation
@@ -104,6 +104,7 @@ if LONG:
                 within=60,
                 what="step 2",
             )
+            until_all_sent(plant, within=60)
             row.owed, row.lost = 1, 0
             copies = {copy.message_id: copy for copy in plant.sink.accepted()}
             for step in alert.notifications.filter(step=2):
@@ -214,8 +215,8 @@ def rebuilt(alert: Alert, mail: Sink) -> bool:
     }
     held = {copy.message_id for copy in mail.accepted()}
     by_rows = {
-        note.pk: EventKind.ACCEPTED if note.message_id in held else EventKind.REFUSED
-        for note in alert.notifications.filter(state__in=["accepted", "failed_permanent"])
+        note.pk: EventKind.ACCEPTED if message_ids(note) & held else EventKind.REFUSED
+        for note in alert.notifications.exclude(state__in=[*UNSENT, "superseded"])
     }
     finished = not DeliveryAttempt.objects.filter(notification__alert=alert, outcome="").exists()
     taken = [event.actor_id for event in events if event.kind == EventKind.ACKNOWLEDGED]

@@ -3,6 +3,7 @@
 import os
 import random
 import time
+from collections import defaultdict
 from datetime import timedelta
 
 import pytest
@@ -23,6 +24,7 @@ from tests.faults.alerts.clinic import (
 )
 from tests.faults.alerts.owed import alerts_of, judge, unsent, until_all_sent
 from tests.faults.alerts.plant import Plant, until
+from tests.faults.alerts.sink import Sink
 from tests.faults.alerts.table import percentile, situation
 
 LONG = os.environ.get("PRRT_LONG") == "1"
@@ -78,7 +80,22 @@ if LONG:
             ingest = percentile(laboratory.seconds, 0.95)
             row.notes.append(f"the door acknowledged within {1000 * ingest:.0f} ms (p95)")
             row.line(ingest <= 0.5, f"the door took {ingest:.2f} s, at most 0.5 s")
+            most = max(in_any_minute(copies) for copies in by_person(plant.sink).values())
+            row.line(most <= 4, f"{most} mails to one person within a minute, at most 4")
             row.line(emptied <= 900, f"the backlog took {emptied:.0f} s")
+
+
+def by_person(sink: Sink) -> dict[str, list[float]]:
+    """When each person's mails came, in order."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for copy in sink.accepted():
+        found[copy.to].append(copy.kept_at)
+    return {to: sorted(times) for to, times in found.items()}
+
+
+def in_any_minute(times: list[float]) -> int:
+    """The most that fall into any one minute."""
+    return max(sum(begin <= at < begin + 60 for at in times) for begin in times)
 
 
 @pytest.mark.hazard("HZ-67")
