@@ -13,13 +13,14 @@ define install
 test "$$(cat $(VENV)/.pip-exit)" = 0 || { echo "pip could not install $(1); see above. Is the network there?"; exit 1; }
 endef
 
-.PHONY: help run test check long bench interop mutate mutate-protocol demo protocols screenshots lock
+.PHONY: help run test check long faults bench interop mutate mutate-protocol demo protocols screenshots lock
 
 help:
 	@echo "make run        the whole service on this machine, with a demonstration clinic; Ctrl-C ends it"
 	@echo "make test       the suite, on SQLite and, where one answers, on PostgreSQL and Redis"
 	@echo "make check      format, lint, types, import contracts, Django checks, then make test"
 	@echo "make long       the long profiles: faults, soak, fuzz"
+	@echo "make faults     the alert duty under every fault, with a table (half an hour; starts its own servers)"
 	@echo "make bench      the benchmarks"
 	@echo "make interop    other people's HL7 clients against the running listener (needs npm and the network)"
 	@echo "make mutate     change the decision core in every small way: the tests must notice (an hour or more)"
@@ -72,6 +73,9 @@ check: $(TOOLS)
 
 long: $(TOOLS)
 	@exec $(PY) tests/run_suite.py --long
+
+faults: $(TOOLS)
+	@exec $(PY) tests/run_suite.py --faults
 
 interop: $(TOOLS)
 	@exec $(PY) tests/run_suite.py --interop

@@ -17,11 +17,17 @@ def triage_decisions(decision_ids: list[int] | None = None) -> None:
 
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
 def run_due_steps() -> None:
-    """Open again what nobody decided in time, and take every step that is due."""
+    """Open again what nobody decided in time, take every step that is due, and send what follows at once.
+
+    The next tick of the sender would be ten seconds late.
+    """
+    moved = 0
     try:
         rearming.rearm_due(now=database_now())
     finally:
-        escalation.run_due_steps()
+        moved = escalation.run_due_steps()
+    if moved:
+        dispatch.dispatch_due()
 
 
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)

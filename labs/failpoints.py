@@ -7,7 +7,8 @@ import signal
 from django.conf import settings
 
 # In the order in which a message passes them: the listener's, the reading worker's, then those of files that
-# people hand in and of the drop folder. Every door passes the `keep.` and `read.` points as well.
+# people hand in and of the drop folder. Every door passes the `keep.` and `read.` points as well. Last come
+# those of an alert's mail.
 POINTS = (
     "listener.framed",
     "keep.before-insert",
@@ -21,6 +22,10 @@ POINTS = (
     "upload.ended",
     "drop.reported",
     "drop.moved",
+    "mail.due",
+    "mail.claimed",
+    "mail.answered",
+    "mail.finished",
 )
 # Looked at once, at the start: `PRRT_FAILPOINT=keep.committed:3` dies on the third passing.
 _ARMED, _, _PASS = os.environ.get("PRRT_FAILPOINT", "").partition(":") if settings.TESTING else ("", "", "")

@@ -89,26 +89,37 @@ def api_document() -> int:
     return pytest("-q", "-p", "no:randomly", str(file), database=server(), long=True)
 
 
+def alert_faults() -> int:
+    """The alert duty under every fault, on servers of its own; prints a table."""
+    print("== Alerts under faults ==", flush=True)
+    return subprocess.run(
+        [sys.executable, "-m", "tests.faults.alerts.run"], cwd=HERE.parent, check=False
+    ).returncode
+
+
 def main() -> int:
-    """No argument: the suite; --long: the long profiles; --bench: the benchmarks."""
+    """No argument: the suite; --long: long profiles; --faults: the alert duty; --bench: benchmarks."""
     match sys.argv[1:]:
         case []:
             return suite()
         case ["--long"]:
             return max(
                 folder("faults", "Faults"),
+                alert_faults(),
                 folder("soak", "Soak"),
                 folder("fuzz", "Fuzz"),
                 properties(),
                 rota(),
                 api_document(),
             )
+        case ["--faults"]:
+            return alert_faults()
         case ["--bench"]:
             return folder("benchmarks", "Benchmarks")
         case ["--interop"]:
             return folder("interop", "Foreign clients")
         case _:
-            print("Use: run_suite.py [--long | --bench | --interop]")
+            print("Use: run_suite.py [--long | --faults | --bench | --interop]")
             return 2
 
 

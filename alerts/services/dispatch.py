@@ -23,12 +23,13 @@ from alerts.services.owing import mail_domain
 from alerts.services.raising import note
 from alerts.services.refusals import after_refusal, alarm_of_refusal
 from labs.clock import database_now
+from labs.failpoints import reach
 
 log = logging.getLogger(__name__)
 
 PASS_LIMIT = 500
-# A pass ends after so long, well inside the time a task may take; the next one goes on.
-PASS_SECONDS = 120
+# A pass ends after so long and the next one goes on: whoever must end waits for the pass, and for one letter.
+PASS_SECONDS = 12
 # After this many attempts in a row without an answer the rest of that way waits for the next pass.
 SILENT_LIMIT = 2
 
@@ -45,14 +46,18 @@ def dispatch_due(
     left_out, silent = LeftOut(), Counter[str]()
     accepted = 0
     for _ in range(limit):
+        reach("mail.due")
         claimed = claim(now=now or database_now(), older_than=older_than or timedelta(0), left_out=left_out)
         if claimed is None:
             break
+        reach("mail.claimed")
         sent = _deliver(claimed)
+        reach("mail.answered")
         line = claimed.notification.line
         if sent.outcome != AttemptOutcome.WITHDRAWN:
             note_answer(line, silent=sent.silent, now=now or database_now())
         _finish(claimed, sent, now=now or database_now())
+        reach("mail.finished")
         accepted += sent.outcome == AttemptOutcome.ACCEPTED
         silent[line] = silent[line] + 1 if sent.silent else 0
         if silent[line] >= SILENT_LIMIT:

@@ -58,3 +58,18 @@ def test_steps_mails_and_signs_of_life_have_their_doors(smtp: SmtpServer) -> Non
     assert alert.step == 2
     assert len(smtp.room.letters) == 1  # the second mail took the place of the first, which had not left
     assert Heartbeat.objects.get().name == "celery"
+
+
+def test_the_mails_of_a_step_leave_with_it_not_at_the_next_tick(smtp: SmtpServer) -> None:
+    make_person("oncall1", "on-call")
+    alert = make_alert(now=database_now())
+    Alert.objects.filter(pk=alert.pk).update(next_step_at=database_now())
+    tasks.run_due_steps()
+    assert len(smtp.room.letters) == 1
+
+
+def test_where_no_step_is_due_its_tick_sends_nothing(smtp: SmtpServer) -> None:
+    make_person("oncall1", "on-call")
+    make_alert(now=database_now())
+    tasks.run_due_steps()
+    assert smtp.room.offered == 0

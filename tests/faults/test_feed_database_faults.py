@@ -12,9 +12,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.db import connections
@@ -88,31 +87,6 @@ def test_a_full_disk_is_answered_with_ae_and_heals_in_the_embedded_database(
         line.sendall(framed(refused))
         assert frames(line, 1)[0].said[0].startswith("AA")
     assert stored() == {*accepted, refused}
-
-
-@pytest.fixture
-def private_postgres(django_db_blocker: Any) -> Iterator[PrivatePostgres]:
-    """A migrated PostgreSQL server of this test's own; Django's connection points at it."""
-    server = PrivatePostgres("fsync=on")
-    usual_settings, usual = connections.settings["default"], connections["default"]
-    try:
-        done = subprocess.run(
-            [sys.executable, MANAGE, "migrate", "--skip-checks"],
-            env=os.environ | {"DATABASE_URL": server.url},
-            capture_output=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr.decode()[-2000:]
-        own = {"NAME": "postgres", "HOST": "127.0.0.1", "PORT": server.port, "USER": "postgres"}
-        connections.settings["default"] = usual_settings | own
-        connections["default"] = connections.create_connection("default")
-        with django_db_blocker.unblock():
-            yield server
-            connections["default"].close()
-    finally:
-        connections.settings["default"] = usual_settings
-        connections["default"] = usual
-        server.close()
 
 
 if LONG:

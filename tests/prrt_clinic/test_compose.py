@@ -17,12 +17,14 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from prrt_clinic.celery import app
+from prrt_clinic.management.commands import runclinic
 from prrt_clinic.management.commands.runclinic import ACCESS_LOG
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES = FILE["services"]
-OURS = ("web", "worker", "beat", "runner", "mllp")
+OURS = ("web", "worker", "alerter", "beat", "runner", "mllp")
 READER = {
     "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz-0123456789abcdefghijklmnopqrstuvwxyz",
     "POSTGRES_PASSWORD": "databasepassword",
@@ -51,6 +53,22 @@ def filled_in(text, reader):
         return match["word"] or ""
 
     return VARIABLE.sub(value, str(text))
+
+
+def queues(command):
+    """The queues of a worker's command."""
+    words = " ".join(command).replace("--queues=", "--queues ").split()
+    return set(words[words.index("--queues") + 1].split(",")) if "--queues" in words else set()
+
+
+@pytest.mark.hazard("HZ-76")
+def test_waking_people_has_a_worker_of_its_own_and_every_queue_has_one():
+    here = [child.command for child in runclinic._children()]
+    there = [SERVICES[name]["command"] for name in OURS]
+    for commands in (here, there):
+        taken = [found for found in map(queues, commands) if found]
+        assert sorted(taken, key=sorted) == [{"critical-mail"}, {"default", "mail"}]
+    assert {queue.name for queue in app.conf.task_queues} == {"critical-mail", "mail", "default"}
 
 
 def test_one_image_runs_every_process_of_ours_and_migrates_once_before():
@@ -255,7 +273,7 @@ def test_every_service_starts_by_its_command_and_passes_its_own_health_check(mac
         assert process.poll() is None
 
     # And each check can fail: what has ended is not healthy.
-    for name in ("web", "worker", "mllp"):
+    for name in ("web", "worker", "alerter", "mllp"):
         _end(started[name])
         assert machine.check(name)[0] == 1, name
 

@@ -19,14 +19,14 @@ TIMEOUT = 5
 
 
 class Command(BaseCommand):
-    """`manage.py probe web|worker|beat|runner|mllp`: exit 0 when it works, 1 with the reason when not."""
+    """`manage.py probe SERVICE`: exit 0 when that service works, 1 with the reason when not."""
 
-    help = "Ask one service whether it works: web, worker, beat, runner or mllp."
+    help = "Ask one service whether it works: web, worker, alerter, beat, runner or mllp."
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Which service."""
-        parser.add_argument("service", choices=["web", "worker", "beat", "runner", "mllp"])
+        parser.add_argument("service", choices=["web", "worker", "alerter", "beat", "runner", "mllp"])
 
     def handle(self, *_: Any, service: str, **__: Any) -> None:
         """Say "ok", or why not."""
@@ -36,7 +36,9 @@ class Command(BaseCommand):
             case "mllp":
                 problem = _mllp()
             case "worker":
-                problem = _worker()
+                problem = _worker("celery")
+            case "alerter":
+                problem = _worker("alerter")
             case _:
                 # Beat is known by what comes through: its tick, the broker, a worker, a row.
                 problem = _heartbeat(heartbeat.RUNNER if service == "runner" else heartbeat.CELERY)
@@ -72,9 +74,9 @@ def _mllp() -> str:
     return f"port {settings.MLLP_PORT} does not accept ({os.strerror(code)})" if code else ""
 
 
-def _worker() -> str:
-    """The worker of this very machine or container, asked over the broker."""
-    answers = app.control.ping(destination=[f"celery@{socket.gethostname()}"], timeout=TIMEOUT)
+def _worker(name: str) -> str:
+    """The worker of this name on this very machine or container, asked over the broker."""
+    answers = app.control.ping(destination=[f"{name}@{socket.gethostname()}"], timeout=TIMEOUT)
     return "" if answers else "does not answer over the broker"
 
 

@@ -207,6 +207,7 @@ def _children() -> list[Child]:
     python, logs = sys.executable, settings.VAR_DIR / "log"
     manage, celery = [python, "manage.py"], [python, "-m", "celery", "-A", "prrt_clinic"]
     lonely = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    worker = [*celery, "worker", "--pool", "threads", "--concurrency", "2", "--loglevel", "WARNING", *lonely]
     commands = {
         "web": [
             *(python, "-m", "gunicorn", "prrt_clinic.wsgi"),
@@ -215,10 +216,9 @@ def _children() -> list[Child]:
             *("--logger-class", "prrt_clinic.access_log.AccessLogger"),
             *("--access-logfile", "-", "--access-logformat", ACCESS_LOG),
         ],
-        "worker": [
-            *(*celery, "worker", "--pool", "threads", "--concurrency", "2", "--loglevel", "WARNING"),
-            *("--queues", "critical-mail,mail,default", *lonely),
-        ],
+        "worker": [*worker, "--queues", "mail,default"],
+        # A mail server that takes a letter and never answers must hold no other work.
+        "alerter": [*worker, "--queues", "critical-mail", "--hostname", "alerter@%h"],
         "beat": [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""],
         "runner": [*manage, "runner"],
         "mllp": [*manage, "listen_mllp", "--host", settings.MLLP_HOST, "--port", str(settings.MLLP_PORT)],
