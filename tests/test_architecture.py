@@ -21,6 +21,10 @@ SOURCES = sorted(
 PURE_PLACES = (
     "courses/rules/*.py",
     "alerts/rules.py",
+    "alerts/waking.py",
+    "alerts/waking_reader.py",
+    "alerts/critical_rules.py",
+    "labs/traffic.py",
     "labs/units.py",
     "labs/clinic_days.py",
     "labs/formats/*.py",
