@@ -186,6 +186,7 @@ def stopping(number: int) -> Scene:
 def parted(number: int) -> Scene:
     """A leak ended the infusion early: a part was given, which waits for a physician's judgement."""
     scene = before_start(number)
+    assert scene.day is not None
     start = authorise_start(
         day=scene.day, by=scene.people["doctor"], authenticated_at=at(11, 57), now=at(11, 57)
     )

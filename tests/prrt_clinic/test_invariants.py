@@ -580,7 +580,7 @@ def test_i16_a_decision_that_its_chart_does_not_give(clinic: Clinic) -> None:
 
 def an_alert(clinic: Clinic, kind: Kind = Kind.SYSTEM_FAULT) -> Alert:
     with transaction.atomic():
-        return raise_alert(kind=kind, condition_key="planted", subject=Subject(), now=clinic.now)
+        return raise_alert(kind=kind, condition_key="planted", subject=Subject(), now=clinic.now, worse=True)
 
 
 def test_i17_an_alert_that_is_late_with_its_next_step(clinic: Clinic) -> None:

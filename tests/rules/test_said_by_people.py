@@ -88,7 +88,7 @@ def answered(answer: PriorAnswer, *, on: date = BEFORE_FIRST, **about: Any) -> P
 
 def given_before(**about: Any) -> PriorTreatment:
     """7.4 GBq at another hospital, on a known day."""
-    usual = {
+    usual: dict[str, Any] = {
         "product": "lutetium Lu 177 dotatate",
         "administered_gbq": Decimal("7.40"),
         "day": date(2021, 5, 4),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from alerts.library import plan_from_data
 from alerts.models import Alert, Notification
 from alerts.models.notification import NotificationState
-from alerts.services.escalation import people_for
+from alerts.services.on_call import people_for
 from courses.models import Course
 from labs.models import LabMessage
 from tests.faults.alerts.plant import Plant, until
@@ -51,7 +51,8 @@ def judge(row: Row, sink: Sink, alerts: Sequence[Alert], *, since: Mapping[int, 
         first[key] = min(first.get(key, copy.kept_at), copy.kept_at)
     row.owed, row.lost = row.owed or 0, row.lost or 0
     for alert in alerts:
-        for person in people_for(plan_from_data(alert.plan).steps[0].audience):
+        audience = plan_from_data(alert.plan).steps[0].audience
+        for person in people_for(audience, now=alert.raised_at, alert=alert).people:
             row.owed += 1
             at = [
                 first[key]
