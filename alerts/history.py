@@ -88,8 +88,9 @@ def told_by_events(events: Iterable[AlertEvent]) -> list[Told]:
                 found.setdefault(key, Told(person=person, loop=loop, step=step, owed_at=event.at))
         elif event.kind in (EventKind.ACCEPTED, EventKind.REFUSED):
             key = (event.detail.get("person"), loop, step)
-            if key in found:
-                channel = event.detail.get("channel", MAIL)
+            channel = event.detail.get("channel", MAIL)
+            # The mail is what everybody is owed; a push beside it says the same once more.
+            if key in found and channel == MAIL:
                 result = EventKind(event.kind).value
                 found[key] = replace(found[key], result=result, result_at=event.at, channel=channel)
     return list(found.values())
@@ -109,7 +110,7 @@ def differences(alert: Alert) -> Sequence[str]:
     }
     outbox = {
         (row.person_id, row.loop, row.step): _facts(row)
-        for row in Notification.objects.filter(alert=alert).prefetch_related("attempts")
+        for row in Notification.objects.filter(alert=alert, channel=MAIL).select_related("bundled_into")
     }
     return [
         f"person {key[0]}, round {key[1]}, step {key[2]}: the events say {rebuilt.get(key)}, "
@@ -121,5 +122,6 @@ def differences(alert: Alert) -> Sequence[str]:
 
 def _facts(row: Notification) -> tuple[datetime, str, datetime | None]:
     """What the outbox says of one mail, as the events have to say it."""
-    result = _RESULT_OF.get(NotificationState(row.state), "")
+    letter = row.bundled_into if row.bundled_into is not None and row.ended_at is not None else row
+    result = _RESULT_OF.get(NotificationState(letter.state), "")
     return row.message_date, result, row.ended_at if result else None

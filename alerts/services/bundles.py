@@ -61,7 +61,14 @@ def _end_members_of(alert_ids: list[int], *, now: datetime) -> int:
                 alert=alerts[member.alert_id],
                 kind=EventKind.ACCEPTED,
                 at=now,
-                detail={"notification": member.pk, "bundle": member.bundled_into_id},
+                detail={
+                    "notification": member.pk,
+                    "bundle": member.bundled_into_id,
+                    "person": member.person_id,
+                    "step": member.step,
+                    "loop": member.loop,
+                    "channel": member.channel,
+                },
             )
             for member in members
             if member.bundled_into is not None and member.bundled_into.state == NotificationState.ACCEPTED

@@ -135,6 +135,7 @@ def _finish(claimed: Claim, sent: Sent, *, now: datetime) -> None:
             "person": notification.person_id,
             "step": notification.step,
             "loop": notification.loop,
+            "channel": notification.channel,
         }
         if sent.outcome == AttemptOutcome.ACCEPTED:
             end(notification, NotificationState.ACCEPTED, now=now)
