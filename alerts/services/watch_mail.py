@@ -6,7 +6,7 @@ from django.db.models import Min
 
 from alerts.library import policy
 from alerts.models import DeliveryAttempt, Notification
-from alerts.models.notification import AttemptOutcome, NotificationState
+from alerts.models.notification import AttemptOutcome, Channel, NotificationState
 from alerts.rules import Kind
 from alerts.services.raising import Subject
 from alerts.services.settling import Condition, key_of, settle
@@ -32,10 +32,13 @@ def watch_mail(*, now: datetime) -> int:
 
 def _failing_since(*, now: datetime) -> datetime | None:
     """The first attempt in vain of what is still owed, if nothing was accepted after it."""
-    owed = Notification.objects.filter(state__in=_OWED)
+    owed = Notification.objects.filter(state__in=_OWED, channel=Channel.MAIL)
     tried = DeliveryAttempt.objects.filter(notification__in=owed, outcome__in=_IN_VAIN, started_at__lte=now)
     accepted = (
-        DeliveryAttempt.objects.filter(outcome=AttemptOutcome.ACCEPTED, finished_at__isnull=False)
+        # A push that was taken says nothing of the mail server.
+        DeliveryAttempt.objects.filter(
+            outcome=AttemptOutcome.ACCEPTED, finished_at__isnull=False, notification__channel=Channel.MAIL
+        )
         .order_by("-pk")
         .values_list("finished_at", flat=True)
         .first()

@@ -14,11 +14,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from alerts import channels
+from alerts.history import differences
 from alerts.models import Alert, DeliveryAttempt, Line, Notification, PushAddress
 from alerts.models.notification import Channel
 from alerts.rules import Kind
 from alerts.services.dispatch import dispatch_due
 from alerts.services.push_addresses import BadPushAddress, add_push_address, end_push_address
+from alerts.services.watch_mail import watch_mail
 from tests.builders_alerts import CANARIES, NOW, make_alert, make_person
 from tests.push_server import PushServer
 from tests.smtp_server import SmtpServer
@@ -66,6 +68,7 @@ def test_who_is_mailed_is_pushed_with_the_same_text_and_both_stand_in_one_log(
     for owed in (mail, push_of(alert)):
         assert (owed.state, owed.attempts.get().outcome) == ("accepted", "accepted")
     assert [event.kind for event in alert.events.all()].count("accepted") == 2
+    assert differences(alert) == []
 
 
 @pytest.mark.hazard("HZ-77")
@@ -257,3 +260,22 @@ def refused(rows: QuerySet[Any], **wrong: Any) -> None:
     """The database does not take this."""
     with pytest.raises(IntegrityError), transaction.atomic():
         rows.update(**wrong)
+
+
+def test_a_push_that_was_taken_hides_no_mail_server_that_is_away(
+    gateway: PushServer, smtp: SmtpServer
+) -> None:
+    admin = make_person("admin1", "administrator")
+    pushed(admin, gateway)
+    smtp.close()
+    make_alert(kind=Kind.SYSTEM_FAULT)
+    for minute in range(10):
+        dispatch_due(now=NOW + timedelta(minutes=minute))
+        if minute == 2:
+            make_alert(kind=Kind.SYSTEM_FAULT, now=NOW + timedelta(minutes=minute))
+    at = NOW + timedelta(minutes=10)
+    watch_mail(now=at)
+    dispatch_due(now=at)
+    relay = Alert.objects.get(kind=Kind.MAIL_LOOP)
+    assert push_of(relay).state == "accepted"
+    assert any(relay.ref in body["title"] for body in gateway.bodies)

@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from alerts.history import differences
 from alerts.models import Alert, DeliveryAttempt, Notification
 from alerts.models.notification import NotificationState
 from alerts.rules import Kind, State
@@ -101,6 +102,7 @@ def test_each_alert_of_a_bundle_keeps_its_row_its_event_and_its_acknowledgement(
     for alert in alerts:
         assert Notification.objects.filter(alert=alert).told().count() == 1
         assert [event.kind for event in alert.events.all()].count("accepted") == 1
+        assert differences(alert) == []
         alert.refresh_from_db()
         assert alert.state == State.OPEN
     take_over(alerts[-1])
