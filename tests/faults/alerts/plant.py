@@ -234,9 +234,14 @@ class Plant:
         return process
 
     def log(self) -> str:
-        """The last lines that every process wrote."""
+        """Which processes have ended and how, and the last lines that every one wrote."""
         files = sorted(self.folder.glob("*.log"))
-        return "\n".join(f"--- {path.name}\n{path.read_text(errors='replace')[-2000:]}" for path in files)
+        ended = [
+            f"{each.name}: {code}" for each in self.processes if (code := each.process.poll()) is not None
+        ]
+        return f"ended: {ended}\n" + "\n".join(
+            f"--- {path.name}\n{path.read_text(errors='replace')[-2000:]}" for path in files
+        )
 
     def close(self) -> None:
         """End everything, and leave nothing running."""
