@@ -32,6 +32,8 @@ class Letter:
     # Of how many open alerts it tells, and how many of them are of severity 1.
     alerts: int = 1
     critical: int = 0
+    # Everybody on the ladder has been told: now somebody has to be called.
+    last_step: bool = False
 
     @property
     def is_bundle(self) -> bool:
@@ -112,6 +114,7 @@ def _facts(letter: Letter) -> dict[str, Any]:
         "bundle": bundle_words(letter) if letter.is_bundle else "",
         "raised": in_both_zones(letter.raised_at),
         "told": letter.told,
+        "last_step": letter.last_step,
         "escalates": in_both_zones(letter.escalates_at),
         "link": f"{settings.SITE_URL}{letter.path}",
     }

@@ -252,8 +252,12 @@ class Plan:
     wakes: bool = True
 
     def is_last(self, step: int) -> bool:
-        """Whether this rung is the last one, which repeats and names the telephone desk."""
+        """Whether this rung is the last one, which repeats."""
         return step >= len(self.steps)
+
+    def is_all_told(self, *, step: int, loop: int) -> bool:
+        """Whether everybody on the ladder has been told without an answer: the telephone desk is next."""
+        return self.is_last(step) and (step > 1 or loop > 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,7 +89,7 @@ def follow_ups(*, today: date) -> list[FollowUpLine]:
     """Everybody who was treated and whose follow-up nobody signed closed, the most urgent first.
 
     Of a person with several courses the newest treated one counts; while it is open, only the draw between
-    two cycles is looked at. Seven queries, however many patients there are.
+    two cycles is looked at. Six queries, however many patients there are.
     """
     lines = _lines(Course.objects.real(), today=today)
     found = [line for line in lines if line.closed is None and (line.visits or not line.is_between_cycles)]

@@ -21,8 +21,8 @@ _DOSIMETRY = ("Absorbed doses", "monitor_heart", "courses:dosimetry", "courses.v
 _INCIDENTS = ("Incidents", "emergency_home", "courses:incidents", "courses.view_incident")
 _SET_ASIDE = ("Set aside", "rule_settings", "courses:set_aside", "courses.view_signature")
 _START = ("Start a course", "add_circle", "courses:start_choose", "courses.plan_cycle")
-_CALENDAR = ("Calendar", "calendar_month", "courses:calendar", "courses.view_closedday")
-_FOLLOW_UP = ("Follow-up", "event_upcoming", "courses:follow_ups", "courses.view_followuprecord")
+_CALENDAR = ("Calendar", "calendar_month", "courses:calendar", "courses.plan_cycle")
+_FOLLOW_UP = ("Follow-up", "event_upcoming", "courses:follow_ups", "courses.plan_cycle")
 _LABORATORY = (
     ("Results", "labs", "admin:labs_result_changelist", "labs.view_result"),
     ("Quarantine", "report", "labs:quarantine", "labs.view_quarantinedresult"),

@@ -72,7 +72,8 @@ def dispatch_due(
 def _letter(notification: Notification, *, attempt: int) -> Letter:
     """The facts a letter may show; they follow from the rows, so that a copy reads like the first."""
     alert = notification.alert
-    steps = plan_from_data(alert.plan).steps[: notification.step]
+    plan = plan_from_data(alert.plan)
+    steps = plan.steps[: notification.step]
     bundle = notification.bundle or {}
     severity = bundle.get("severity", alert.severity)
     return Letter(
@@ -91,6 +92,7 @@ def _letter(notification: Notification, *, attempt: int) -> Letter:
         attempt=attempt,
         alerts=bundle.get("alerts", 1),
         critical=bundle.get("critical", int(severity == 1)),
+        last_step=not bundle and plan.is_all_told(step=notification.step, loop=notification.loop),
     )
 
 

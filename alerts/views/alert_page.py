@@ -187,6 +187,7 @@ def _context(
         "to_do": to_do,
         "about": about_sentences(alert),
         "cleared": alert.state == State.CLEARED_UNACKED,
+        "all_told": plan_from_data(alert.plan).is_all_told(step=alert.step, loop=alert.loop),
         "was_decided": alert.kind not in WATCH_KINDS,
         "patient": patient if person.has_perm("labs.view_patient") else None,
         "incident": alert.about.get("incident", "") if person.has_perm("courses.view_incident") else "",

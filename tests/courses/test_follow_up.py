@@ -196,9 +196,9 @@ def test_of_a_person_treated_twice_the_newest_treated_course_counts():
 def test_the_list_asks_as_often_for_many_patients_as_for_one(django_assert_num_queries):
     course = make_course(make_patient(), first_on=FIRST, by=doctor())
     give_cycle(course.cycles.get(number=1), by=doctor())
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         assert len(follow_ups(today=date(2026, 2, 1))) == 1
     other = make_course(make_patient(mrn="T-2"), first_on=FIRST, by=doctor())
     give_cycle(other.cycles.get(number=1), by=doctor())
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         assert len(follow_ups(today=date(2026, 2, 1))) == 2

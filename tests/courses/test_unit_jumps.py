@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerts.models import Alert
+from alerts.services.critical_values import judge_critical_values
 from alerts.services.triage import triage_decisions
 from courses.chart import CONTRADICTED, as_stated, read_chart
 from courses.library import protocol
@@ -85,7 +86,10 @@ def test_a_true_fall_of_platelets_to_a_tenth_delays_suspends_and_alarms_at_once(
     assert (found.action, found.answer["reasons"][0]["rule"]) == ("delay", "DM-PLT")
     assert order_state(course) == "suspended"
     triage_decisions(now=at)
-    assert Alert.objects.filter(course=course, kind="delay", severity=1).exists()
+    judge_critical_values(now=at)
+    told = set(Alert.objects.filter(course=course).values_list("kind", "severity"))
+    assert ("critical-value", 1) in told
+    assert "delay" in {kind for kind, _ in told}
 
 
 def test_a_confirmed_fall_is_an_occurrence_that_reduces_the_cycle_after_recovery(course: Course) -> None:

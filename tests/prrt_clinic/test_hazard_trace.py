@@ -1,4 +1,4 @@
-"""Every hazard of treatment and of alerting has a test that bears its id; what has none is listed with the reason."""
+"""Every hazard of treatment and alerting has a test that bears its id; what has none is listed with why."""
 
 import ast
 from collections import defaultdict
