@@ -64,7 +64,6 @@ class DemoClinic:
             msh3=MSH3, msh4=MSH4, defaults={"name": "demolab", "zone": self.zone.key}
         )
         self._approve_protocols()
-        keep_demo_rota(people=self.people, now=self.now)
         number = 0
         for story in STORIES:
             for _ in range(story.count):
@@ -73,6 +72,8 @@ class DemoClinic:
                 told(story.name)
         self._keep_one_result_apart()
         self._enter_one_absorbed_dose()
+        # Only now: a rota names nobody for the past that was played so far.
+        keep_demo_rota(people=self.people, now=self.now)
         triage_decisions()
         triage_quarantine()
         # The alerts of the past reach today's step, as the runner would have brought them there.

@@ -67,7 +67,11 @@ def raise_one(*, now: datetime | None = None, kind: Kind = Kind.STOP) -> Alert:
     now = now or database_now()
     with transaction.atomic():
         alert = raise_alert(
-            kind=kind, condition_key=f"{kind.value}:{next(_conditions)}", subject=Subject(), now=now
+            kind=kind,
+            condition_key=f"{kind.value}:{next(_conditions)}",
+            subject=Subject(),
+            now=now,
+            worse=True,
         )
         take_due_step(alert, now=now)
     return alert

@@ -8,12 +8,14 @@ import pytest
 
 from tests.faults.alerts.plant import Plant, free_port
 from tests.faults.alerts.sink import Sink
+from tests.open_policy import round_the_clock
 
 
 @pytest.fixture
-def plant(real_commits: str, tmp_path: Path) -> Iterator[Plant]:
+def plant(real_commits: str, tmp_path: Path, settings: Any) -> Iterator[Plant]:
     """Broker and mail server run; the row starts the processes it wants. Nothing is left running."""
     made = Plant(database_url=real_commits, folder=tmp_path)
+    settings.ALERT_POLICY = Path(made.environment["ALERT_POLICY"])
     try:
         made.open()
         yield made
@@ -22,8 +24,9 @@ def plant(real_commits: str, tmp_path: Path) -> Iterator[Plant]:
 
 
 @pytest.fixture
-def mail(real_commits: str, settings: Any) -> Iterator[Sink]:
-    """A mail server that is open, and this process set up to use it."""
+def mail(real_commits: str, tmp_path: Path, settings: Any) -> Iterator[Sink]:
+    """A mail server that is open, and this process set up to use it, in a clinic that never closes."""
+    settings.ALERT_POLICY = round_the_clock(tmp_path)
     sink = Sink(free_port())
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", sink.port

@@ -19,6 +19,7 @@ from alerts.services.heartbeat import CELERY, RUNNER
 from labs.clock import database_now
 from tests.faults.alerts.launch import SCALE
 from tests.faults.alerts.sink import Sink
+from tests.open_policy import round_the_clock
 
 START_SECONDS = 90.0
 CELERY_LONELY = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING")
@@ -160,6 +161,8 @@ class Plant:
             "PRRT_VAR_DIR": str(folder / "var"),
             "SECRET_KEY": settings.SECRET_KEY,
             "PYTHONUNBUFFERED": "1",
+            # Rows run by the real clock: what waits for the morning would be late at night only.
+            "ALERT_POLICY": str(round_the_clock(folder)),
         }
 
     def different(self) -> dict[str, str]:
