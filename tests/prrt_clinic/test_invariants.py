@@ -262,12 +262,12 @@ def test_i02_an_order_of_a_stopped_course(clinic: Clinic) -> None:
         kind="radiopharmaceutical"
     ).update(state="cancelled")
     Course.objects.filter(pk=clinic.signed.pk).update(status="stopped")
-    assert found(clinic.now) == ["I-02 is active although its course is stopped"]
+    assert found(clinic.now) == ["I-02 is active although its course is stopped or ended"]
     # A stopped course's orders do not go on, also by a statement: what is out was out before.
     Course.objects.filter(pk=clinic.signed.pk).update(status="active")
     Order.objects.filter(cycle__course=clinic.signed, state="active").update(state="dispensed")
     Course.objects.filter(pk=clinic.signed.pk).update(status="stopped")
-    assert found(clinic.now) == ["I-02 is dispensed although its course is stopped"]
+    assert found(clinic.now) == ["I-02 is dispensed although its course is stopped or ended"]
     order = radioactive(clinic.signed, 2)
     Recall.objects.create(order=order, reason_code="DM-REN", opened_at=database_now())
     assert found(clinic.now) == []
