@@ -171,7 +171,9 @@ def _words_changed(order: OpenOrder, recommendation: Recommendation, live: list[
     if order.kind is OrderKind.RADIOPHARMACEUTICAL or order.kind not in _proposed_late(live):
         return False
     lines = [line for line in recommendation.order_set if line.kind is order.kind]
-    return any(tuple(line.items) != order.items for line in lines)
+    # Read back from the database an item is the same whatever the order of its keys.
+    said = [dict(item) for item in order.items]
+    return any([dict(item) for item in line.items] != said for line in lines)
 
 
 def _day_changed(order: OpenOrder, recommendation: Recommendation) -> bool:

@@ -45,6 +45,7 @@ def clinic(
                 "CANARY_MAILBOX": "canary@clinic.example",
             },
         )
+        made.run("collectstatic", "--noinput", "-v", "0")
         made.start("listen_mllp", "--host", "127.0.0.1", "--port", str(mllp))
         made.start("runner", "--every", "0.5")
         made.start_web()
