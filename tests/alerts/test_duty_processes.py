@@ -100,14 +100,14 @@ def test_ten_beats_and_two_runners_double_nothing_and_dead_beats_are_missed(
         make_person(name, "on-call")
     make_person("admin1", "administrator")
     until(both_work, within=90, what=f"both runners work\n{made.log()}")
-    decisions(6)
+    decisions(3)  # three letters a minute go to each person alone
     owed = Notification.objects.filter(alert__kind="delay")
-    until(lambda: owed.filter(state="accepted").count() == 12, within=60, what=f"twelve mails\n{made.log()}")
+    until(lambda: owed.filter(state="accepted").count() == 6, within=60, what=f"six mails\n{made.log()}")
     time.sleep(5)  # what would be doubled is doubled by now
-    assert Alert.objects.filter(kind="delay").count() == 6
-    assert owed.count() == 12
+    assert Alert.objects.filter(kind="delay").count() == 3
+    assert owed.count() == 6
     sent = Counter(str(letter["Message-ID"]) for _, letter in postbox.letters)
-    assert len(sent) == 12
+    assert len(sent) == 6
     assert set(sent.values()) == {1}
     for alert in Alert.objects.filter(kind="delay"):
         assert alert.events.filter(kind=EventKind.STEP).count() == 1
@@ -124,7 +124,7 @@ def test_ten_beats_and_two_runners_double_nothing_and_dead_beats_are_missed(
     until(stuck.exists, within=60, what=f"somebody misses Celery\n{made.log()}")
     assert stuck.get().condition_key == "runner-stuck:celery"
     decisions(1)
-    until(lambda: owed.filter(state="accepted").count() == 14, within=60, what=f"the runners\n{made.log()}")
+    until(lambda: owed.filter(state="accepted").count() == 8, within=120, what=f"the runners\n{made.log()}")
     assert stuck.count() == 1
 
 
@@ -177,5 +177,7 @@ def test_a_host_whose_clock_is_wrong_takes_no_step_early_or_late(
     run()
     steps = {alert.pk: alert.step for alert in Alert.objects.filter(kind="delay")}
     assert steps == {first.pk: 2, second.pk: 1, third.pk: 1}
-    assert len(smtp.room.letters) == 4
+    # The fourth letter of a minute waits for others; that it is owed is what the step did.
+    owed = {alert.pk: alert.notifications.count() for alert in Alert.objects.filter(kind="delay")}
+    assert owed == {first.pk: 2, second.pk: 1, third.pk: 1}
     assert not Alert.objects.filter(kind=Kind.INVARIANT_BROKEN.value).exists()
