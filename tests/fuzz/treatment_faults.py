@@ -22,6 +22,7 @@ from courses.services import (
     administration,
     assess,
     day_state,
+    departures,
     dispensing,
     handling,
     infusions,
@@ -279,7 +280,7 @@ def _part_is_whole(patch: Patch) -> None:
     def faulty(*, course: Any, infusion: Any, by: Any, now: Any) -> None:
         infusions.administer(course=course, infusion=infusion, by=by, now=now)
 
-    patch.setattr(infusions, "_settle", faulty)
+    patch.setattr(infusions, "settle", faulty)
 
 
 @fault("a part that waits for its judgement does not keep the cycle from being signed")
@@ -315,13 +316,13 @@ def _backwards(patch: Patch) -> None:
 
 @fault("what was given without authorisation opens no review")
 def _no_review(patch: Patch) -> None:
-    patch.setattr(infusions, "open_unauthorised", _nothing)
+    patch.setattr(departures, "open_unauthorised", _nothing)
     patch.setattr(therapy_day, "open_unauthorised", _nothing)
 
 
 @fault("an activity far from the directive opens no review")
 def _not_far(patch: Patch) -> None:
-    patch.setattr(infusions, "is_far", lambda *_: False)
+    patch.setattr(departures, "is_far", lambda *_: False)
 
 
 @fault("a deviation is not marked in the administration of its cycle")
