@@ -78,7 +78,7 @@ def test_the_text_says_what_when_who_next_and_where(settings: Any) -> None:
 def test_a_letter_has_no_field_for_a_patient() -> None:
     assert set(Letter.__slots__) == {
         "to", "ref", "severity", "severity_word", "raised_at", "told", "escalates_at", "path",
-        "message_id", "message_date", "thread_id", "attempt", "alerts", "critical",
+        "message_id", "message_date", "thread_id", "attempt", "alerts", "critical", "last_step",
     }  # fmt: skip
 
 
