@@ -121,6 +121,7 @@ def test_a_monitor_that_was_not_told_lately_is_a_warning(
 
 
 def test_the_state_of_the_duty_is_three_questions() -> None:
+    now = database_now()
     with CaptureQueriesContext(connection) as queries:
-        duty_state(now=database_now())
+        duty_state(now=now)
     assert len(queries) == 3

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -34,7 +34,9 @@ def demonstration(
         call_command("demo")
         # As the runner that starts beside it: what its past owes people is told.
         run_due_steps()
-        dispatch_due()
+        # After three letters the others of a minute wait for one letter that tells of them all.
+        for seconds in (0, 61, 122):
+            dispatch_due(now=database_now() + timedelta(seconds=seconds))
         yield folder
         settings.VAR_DIR = usual
         transaction.set_rollback(True)
