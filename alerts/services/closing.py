@@ -9,7 +9,7 @@ from django.db import transaction
 from alerts.act_rules import ClosingOutcome, needs_signer, outcomes_for, why_not_closed
 from alerts.library import policy
 from alerts.models import Alert, Closing
-from alerts.rules import Kind, State
+from alerts.rules import READ_BACK_KINDS, Kind, State
 from alerts.services.acknowledging import may_acknowledge
 from alerts.services.acting import ActRefused, MayNotAct, SeenAlert, check_may, check_seen, lock, why
 from alerts.services.raising import close
@@ -102,6 +102,8 @@ def _check_may_end(alert: Alert, *, outcome: str) -> Decision | None:
         raise ActRefused(
             "This alert ends by itself when its cause is gone. Acknowledge it, and mend the cause."
         )
+    if alert.kind in READ_BACK_KINDS:
+        raise ActRefused("A critical value ends with the call that passed it on: record that call here.")
     if alert.state != State.ACKED:
         raise ActRefused(
             "Nobody has taken this alert over yet. Acknowledge it first, then say what came of it."

@@ -33,7 +33,8 @@ def acts_context(alert: Alert, person: User, *, seen_event: int, sent: Forms | N
     never = why_never(alert)
     if alert.needs_somebody and may_suppress(person, alert) and not never:
         made["suppress"] = SuppressForm(initial=shown, prefix="suppress")
-    if may_close(person, alert) and alert.state == State.ACKED and not ends_by_itself(alert):
+    by_hand = not ends_by_itself(alert) and alert.kind not in READ_BACK_KINDS
+    if may_close(person, alert) and alert.state == State.ACKED and by_hand:
         made["close"] = CloseForm(alert=alert, initial=shown, prefix="close")
     if may:
         made["call"] = CallForm(initial=shown, prefix="call")
