@@ -11,6 +11,11 @@ def style_sheet(request: HttpRequest) -> str:
     return static("prrt/prrt.css")
 
 
+def focus_script(request: HttpRequest) -> str:
+    """The address of the script that gives the focus to what a page points at."""
+    return static("prrt/focus.js")
+
+
 def icon(request: HttpRequest) -> str:
     """The address of the site's icon."""
     return static("prrt/icon.svg")
@@ -42,6 +47,7 @@ UNFOLD: dict[str, Any] = {
     "ENVIRONMENT": "prrt_clinic.navigation.environment",
     "COLORS": {"primary": _PRIMARY},
     "STYLES": [style_sheet],
+    "SCRIPTS": [focus_script],
     "DASHBOARD_CALLBACK": "prrt_clinic.dashboard.first_page",
     "SIDEBAR": {
         "show_search": False,

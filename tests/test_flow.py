@@ -116,14 +116,17 @@ def play_the_line(clinic: Clinic, postbox: Postbox, *, within: float) -> None:
 
 
 def radioactive_order(clinic: Clinic, token: str) -> dict[str, Any]:
-    """The one live radiopharmaceutical order of the patient."""
-    orders = [
-        order
+    """The one live radiopharmaceutical order of the patient, in the newest version that was read.
+
+    The list is read page by page: an order that changes meanwhile comes again, later, as it is then.
+    """
+    orders = {
+        order["id"]: order
         for order in clinic.orders(token, state="proposed,active,suspended")
         if order["patient"]["mrn"] == MRN and order["kind"] == "radiopharmaceutical"
-    ]
+    }
     assert len(orders) == 1, orders
-    return orders[0]
+    return orders.popitem()[1]
 
 
 def link_to(postbox: Postbox, told: set[str], *, browser: Browser, clinic: Clinic, family: str) -> str | None:

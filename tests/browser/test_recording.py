@@ -119,8 +119,8 @@ def test_a_nurse_records_a_fact_by_keyboard_and_a_mistake_takes_the_focus(addres
         tab.page.get_by_role("button", name="Record", exact=True).press("Enter")
         summary = tab.page.locator("#faults")
         summary.wait_for()
-        tab.page.bring_to_front()  # a browser gives the focus of a page only to the one in front
-        tab.page.wait_for_function("document.activeElement.id === 'faults'", timeout=30_000)
+        tab.page.wait_for_load_state("domcontentloaded")
+        assert tab.page.evaluate("document.activeElement.id") == "faults"
         tab.page.screenshot(path=tmp_path / "mistake.png", full_page=True)
         summary.get_by_role("link", name="Established on").press("Enter")
         tab.page.get_by_label("Established on").fill(two_days_ago)
