@@ -8,6 +8,10 @@ RUN /opt/venv/bin/pip install --require-hashes -r /tmp/requirements.txt
 
 FROM python:3.11-slim-bookworm
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PRRT_VAR_DIR=/var/lib/prrt PRRT_STATIC_DIR=/srv/prrt/static
+# What lays out the printed papers, and a font that has every sign in them.
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+        libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin prrt \
     && install -d -o prrt -g prrt -m 0750 /var/lib/prrt && install -d /srv/prrt/static \
     && install -d -o prrt -g prrt -m 0770 /srv/prrt/drop
