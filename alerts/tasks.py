@@ -44,6 +44,6 @@ def watch() -> None:
 
 
 @shared_task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
-def beat_heartbeat() -> None:
-    """Say, from inside a worker, that beat, broker and worker are alive."""
-    heartbeat.beat(name=heartbeat.CELERY)
+def beat_heartbeat(name: str = heartbeat.CELERY) -> None:
+    """Say, from inside a worker, that beat, broker and the worker of this queue are alive."""
+    heartbeat.beat(name=name)

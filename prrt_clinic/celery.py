@@ -14,6 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "prrt_clinic.settings")
 app = Celery("prrt_clinic")
 
 # Static intervals. Every duty is a row in the database: a lost message costs seconds, until the next tick.
+HEARTBEAT_SECONDS = 10
 TICK_SECONDS = {
     "labs.tasks.read_messages": 10,
     "labs.tasks.forget_old_answers": 30,
@@ -24,7 +25,7 @@ TICK_SECONDS = {
     "alerts.tasks.watch": 20,
     "alerts.tasks.run_due_steps": 10,
     "alerts.tasks.dispatch_due": 10,
-    "alerts.tasks.beat_heartbeat": 10,
+    "alerts.tasks.beat_heartbeat": HEARTBEAT_SECONDS,
 }
 TASK_LIMIT_SECONDS = 300
 VISIBILITY_SECONDS = 3600  # far above the limit of a task: only a killed worker's message comes back
@@ -78,7 +79,8 @@ app.conf.update(
     },
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,
-    worker_enable_remote_control=bool(settings.REDIS_URL),  # over files, each ping would leave files behind
+    # Its mailbox is deleted over a connection that may be gone: a worker could stay deaf after that.
+    worker_enable_remote_control=False,
     worker_cancel_long_running_tasks_on_connection_loss=True,
     beat_scheduler="celery.beat:Scheduler",  # nothing to remember: all intervals are static
     beat_max_loop_interval=5,
@@ -86,6 +88,15 @@ app.conf.update(
         # A tick that nobody took in time is worthless; without `expires` a dead worker would build a pile.
         name: {"task": name, "schedule": schedule(run_every=seconds), "options": {"expires": seconds}}
         for name, seconds in TICK_SECONDS.items()
+    }
+    | {
+        # The same sign of life through the other worker's queue.
+        "heartbeat of the other worker": {
+            "task": "alerts.tasks.beat_heartbeat",
+            "args": ("worker",),
+            "schedule": schedule(run_every=HEARTBEAT_SECONDS),
+            "options": {"expires": HEARTBEAT_SECONDS, "queue": "default"},
+        }
     },
 )
 app.autodiscover_tasks()

@@ -21,7 +21,7 @@ from alerts.models.canary import CanaryOutcome
 from alerts.models.notification import AttemptOutcome, NotificationState
 from alerts.rules import NEEDS_SOMEBODY, Kind, State
 from alerts.services.duty_rules import DUTY
-from alerts.services.heartbeat import CELERY, DUTY_LOOK, OUTSIDE, RUNNER, last_beats
+from alerts.services.heartbeat import CELERY, DUTY_LOOK, OUTSIDE, RUNNER, WORKER, last_beats
 from courses.models import Decision
 from labs.models import LabMessage, QuarantinedResult
 from labs.services.canary_lab import CANARY_SENDER
@@ -158,7 +158,7 @@ class Figures(Collector):
             "Age of the last sign of life; infinite where none ever came. outside: to the outside monitor.",
             labels=["of"],
         )
-        for name in (RUNNER, CELERY, DUTY_LOOK, OUTSIDE):
+        for name in (RUNNER, CELERY, WORKER, DUTY_LOOK, OUTSIDE):
             found.add_metric([name], self._age(beats.get(name)))
         yield found
 

@@ -6,6 +6,8 @@ from alerts.models import Heartbeat
 from labs.clock import database_now
 
 CELERY = "celery"
+# The worker of everything but waking people; the second runner does its work as well, more slowly.
+WORKER = "worker"
 RUNNER = "runner"
 # Both carry the duty, each alone if it must.
 RUNNERS = (CELERY, RUNNER)

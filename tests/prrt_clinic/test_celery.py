@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from kombu import Connection
 
+from alerts.models import Heartbeat
 from prrt_clinic.celery import TASK_LIMIT_SECONDS, TICK_SECONDS, VISIBILITY_SECONDS, app
 from prrt_clinic.file_broker import Transport, file_options
+from prrt_clinic.management.commands.probe import SIGNS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -104,3 +106,22 @@ def test_a_reader_of_the_file_broker_never_meets_half_a_message(tmp_path):
     assert options["data_folder_in"] == options["data_folder_out"]
     assert read == 300
     assert process.returncode == 0
+
+
+@pytest.mark.django_db
+def test_each_worker_gives_its_own_sign_of_life_through_its_own_queue():
+    app.loader.import_default_modules()
+    signs = [
+        entry for entry in app.conf.beat_schedule.values() if entry["task"] == "alerts.tasks.beat_heartbeat"
+    ]
+    queues: dict[str, str] = {}
+    for entry in signs:
+        app.tasks[entry["task"]].apply(args=entry.get("args", ()), throw=True)
+        [newest] = Heartbeat.objects.exclude(name__in=queues.values()).values_list("name", flat=True)
+        route = app.amqp.router.route(dict(entry["options"]), entry["task"])
+        queues[route["queue"].name] = newest
+    assert queues == {"critical-mail": SIGNS["alerter"], "default": SIGNS["worker"]}
+
+
+def test_no_worker_keeps_a_mailbox_that_would_leave_it_deaf_after_its_broker_was_away():
+    assert app.conf.worker_enable_remote_control is False

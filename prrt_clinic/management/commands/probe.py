@@ -13,9 +13,15 @@ from django.core.management.base import BaseCommand, CommandError
 
 from alerts.services import heartbeat
 from labs.clock import database_now
-from prrt_clinic.celery import app
 
 TIMEOUT = 5
+# Beat and workers are known by what comes through: a tick, the broker, a worker, a row.
+SIGNS = {
+    "worker": heartbeat.WORKER,
+    "alerter": heartbeat.CELERY,
+    "beat": heartbeat.CELERY,
+    "runner": heartbeat.RUNNER,
+}
 
 
 class Command(BaseCommand):
@@ -26,7 +32,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Which service."""
-        parser.add_argument("service", choices=["web", "worker", "alerter", "beat", "runner", "mllp"])
+        parser.add_argument("service", choices=["web", "mllp", *SIGNS])
 
     def handle(self, *_: Any, service: str, **__: Any) -> None:
         """Say "ok", or why not."""
@@ -35,13 +41,8 @@ class Command(BaseCommand):
                 problem = _web()
             case "mllp":
                 problem = _mllp()
-            case "worker":
-                problem = _worker("celery")
-            case "alerter":
-                problem = _worker("alerter")
             case _:
-                # Beat is known by what comes through: its tick, the broker, a worker, a row.
-                problem = _heartbeat(heartbeat.RUNNER if service == "runner" else heartbeat.CELERY)
+                problem = _heartbeat(SIGNS[service])
         if problem:
             raise CommandError(f"{service}: {problem}", returncode=1)
         self.stdout.write("ok")
@@ -72,12 +73,6 @@ def _mllp() -> str:
         probe.settimeout(TIMEOUT)
         code = probe.connect_ex(("127.0.0.1", settings.MLLP_PORT))
     return f"port {settings.MLLP_PORT} does not accept ({os.strerror(code)})" if code else ""
-
-
-def _worker(name: str) -> str:
-    """The worker of this name on this very machine or container, asked over the broker."""
-    answers = app.control.ping(destination=[f"{name}@{socket.gethostname()}"], timeout=TIMEOUT)
-    return "" if answers else "does not answer over the broker"
 
 
 def _heartbeat(name: str) -> str:

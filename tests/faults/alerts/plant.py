@@ -15,7 +15,7 @@ from typing import TypeVar
 from django.conf import settings
 
 from alerts.models import Heartbeat
-from alerts.services.heartbeat import CELERY, RUNNER
+from alerts.services.heartbeat import CELERY, RUNNER, WORKER
 from labs.clock import database_now
 from tests.faults.alerts.launch import SCALE
 from tests.faults.alerts.sink import Sink
@@ -222,7 +222,7 @@ class Plant:
         self.other_worker()
         self.beat()
         self.runner()
-        self.until_working(CELERY, RUNNER)
+        self.until_working(CELERY, WORKER, RUNNER)
 
     def start(self, name: str, *command: str, armed: str = "") -> Process:
         """One process; `armed` names the point at which it dies."""
