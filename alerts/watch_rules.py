@@ -40,6 +40,7 @@ class WatchLimits:
     mail_loop_minutes: int
     critical_days: int
     runner_stuck_seconds: int
+    clocks_apart_seconds: int
     heartbeat_every_seconds: int
 
     def faults(self) -> list[str]:

@@ -1,6 +1,6 @@
 """Say what time it is: the database's clock where it has one, else the host's."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
@@ -19,3 +19,13 @@ def database_now() -> datetime:
     instant = row[0]
     assert isinstance(instant, datetime)
     return instant.astimezone(UTC)
+
+
+def clocks_apart() -> timedelta:
+    """How far the database's clock is ahead of this host's, beyond what the question took."""
+    before = datetime.now(UTC)
+    shown = database_now()
+    after = datetime.now(UTC)
+    if connection.vendor != "postgresql" or before <= shown <= after:
+        return timedelta(0)
+    return shown - after if shown > after else shown - before

@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, F, IntegerField, Max, OuterRef, Subq
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce
 
+from alerts.library import policy
 from alerts.models import Acknowledgement, Alert, AlertEvent, DeliveryAttempt, Notification, Triage
 from alerts.models.alert import EventKind
 from alerts.models.notification import AttemptOutcome, NotificationState
@@ -18,6 +19,7 @@ from alerts.rules import Outcome, State
 from alerts.services.on_call import is_rota_kept
 from alerts.services.rota_coverage import coverage
 from courses.models import Course, Decision
+from labs.clock import clocks_apart
 from labs.invariants import GRACE, Find, Invariant, Seen, Violation
 
 # An alert that was to be told has reached somebody's mail server within so long.
@@ -41,6 +43,9 @@ COVERED_AHEAD = timedelta(hours=24)
 # Every look at what is not covered ahead, in words.
 Coverage = Callable[[datetime], Iterable[str]]
 COVERAGE: list[Coverage] = [gaps_of_the_rota]
+
+# Every look at how far apart two clocks are that should agree, and the name of the other one.
+CLOCKS: list[tuple[str, Callable[[], timedelta]]] = [("the database's clock", clocks_apart)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +197,17 @@ def hours_nobody_covers(now: datetime, seen: Seen) -> Iterator[Violation]:
             yield Violation(about="the rota", words=words)
 
 
+def clocks_that_differ(now: datetime, seen: Seen) -> Iterator[Violation]:
+    """A clock that one of our hosts does not agree with: one of the two was set wrong, or stepped."""
+    limit = timedelta(seconds=policy().watch.clocks_apart_seconds)
+    for name, look in CLOCKS:
+        apart = look()
+        if abs(apart) > limit:
+            how = "ahead of" if apart > timedelta(0) else "behind"
+            seconds = int(abs(apart).total_seconds())
+            yield Violation(about=name, words=f"is {seconds} seconds {how} that of the host that asked")
+
+
 def _of_alerts(name: str, sentence: str, find: Find, *, id: str = "I-17") -> DutyRule:
     rule = Invariant(id=id, sentence=sentence, of="alerts", count=Alert.objects.count, find=find)
     return DutyRule(name=name, rule=rule)
@@ -237,4 +253,5 @@ DUTY: tuple[DutyRule, ...] = (
         hours_nobody_covers,
         id="I-19",
     ),
+    _of_alerts("clocks-apart", "the database and the hosts agree what time it is", clocks_that_differ),
 )

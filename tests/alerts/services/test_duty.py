@@ -26,7 +26,7 @@ from alerts.services.rounds import make_round
 from alerts.services.triage import triage_decisions
 from alerts.services.watch_duty import DutyUnknown
 from courses.models import Decision
-from labs.clock import database_now
+from labs.clock import clocks_apart, database_now
 from labs.invariants import Seen, Violation
 from tests.builders_alerts import NOW, make_alert, make_course, make_decision, make_person
 from tests.smtp_server import SmtpServer
@@ -122,6 +122,10 @@ def a_gap_in_the_rota(at: datetime) -> None:
     duty_rules.COVERAGE.append(lambda now: ["nobody is on call from 20:00 to 22:00"])
 
 
+def a_clock_that_stepped(at: datetime) -> None:
+    duty_rules.CLOCKS.append(("the database's clock", lambda: timedelta(minutes=-5)))
+
+
 BREAKS: dict[str, Callable[[datetime], None]] = {
     "step-without-time": no_next_step,
     "step-late": a_late_step,
@@ -134,6 +138,7 @@ BREAKS: dict[str, Callable[[datetime], None]] = {
     "two-alerts": two_of_a_kind,
     "sent-without-trace": an_untraced_mail,
     "coverage-gap": a_gap_in_the_rota,
+    "clocks-apart": a_clock_that_stepped,
 }
 
 
@@ -163,8 +168,9 @@ def alarm(name: str) -> Alert:
 
 @pytest.fixture(autouse=True)
 def no_rota(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test begins without a look at a rota."""
+    """Each test begins without a look at a rota, and with clocks that agree."""
     monkeypatch.setattr(duty_rules, "COVERAGE", [])
+    monkeypatch.setattr(duty_rules, "CLOCKS", [])
 
 
 # --- T24: the watchers ---------------------------------------------------------------------------
@@ -194,6 +200,24 @@ def test_a_broken_rule_is_told_within_two_minutes_and_withholds_the_sign_of_life
     assert (found.severity, found.technical, found.state) == (1, True, State.OPEN)
     assert "admin1" in [mail.person.username for mail in found.notifications.all()]
     assert f"{Kind.INVARIANT_BROKEN.value}:{name} stands" in why_withheld(now=now)
+
+
+@pytest.mark.parametrize(
+    ("apart", "words"),
+    [
+        (timedelta(seconds=60), []),
+        (timedelta(seconds=61), ["is 61 seconds ahead of that of the host that asked"]),
+        (timedelta(seconds=-60), []),
+        (timedelta(minutes=-5), ["is 300 seconds behind that of the host that asked"]),
+    ],
+)
+def test_clocks_may_differ_by_a_minute(apart: timedelta, words: list[str]) -> None:
+    duty_rules.CLOCKS.append(("the database's clock", lambda: apart))
+    assert [each.words for each in duty_rules.clocks_that_differ(NOW, lambda: None)] == words
+
+
+def test_the_clock_of_this_host_is_compared_with_the_databases() -> None:
+    assert abs(clocks_apart()) < timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,18 @@
 
 import os
 import time
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 
 from alerts.models import Alert, Notification
 from alerts.rules import Kind
+from alerts.services.dispatch import dispatch_due
+from alerts.services.push_addresses import add_push_address
+from alerts.services.watch_mail import watch_mail
+from labs.clock import database_now
 from labs.models import MessageOutcome
 from tests.faults.alerts.clinic import (
     Laboratory,
@@ -19,8 +25,9 @@ from tests.faults.alerts.clinic import (
 )
 from tests.faults.alerts.owed import judge, message_ids, until_all_sent
 from tests.faults.alerts.plant import Plant, until
-from tests.faults.alerts.sink import OK
+from tests.faults.alerts.sink import OK, Sink
 from tests.faults.alerts.table import Row, percentile, situation
+from tests.push_server import PushServer
 
 LONG = os.environ.get("PRRT_LONG") == "1"
 pytestmark = [pytest.mark.postgres, pytest.mark.redis]
@@ -73,6 +80,37 @@ def one_mail_each(row: Row, plant: Plant, alerts: list[Alert]) -> None:
             ids = {found for mail in mails for found in message_ids(mail)}
             most = max(most, len([found for found in ids if (address, found) in held]))
     row.line(most == 1, f"{most} mails of one alert to one person")
+
+
+def test_t5_whoever_runs_the_service_learns_by_the_second_channel_that_no_mail_leaves(
+    mail: Sink, settings: Any
+) -> None:
+    settings.PUSH_SERVICES = ["json"]
+    gateway = PushServer()
+    make_team()
+    admin = User.objects.get(username="the-administrator")
+    now = database_now()
+    add_push_address(person=admin, url=f"json://127.0.0.1:{gateway.port}/pager", by=admin, now=now)
+    with situation(
+        "T5", scaled="six minutes in virtual time", part="those who run it, by second channel"
+    ) as row:
+        mail.close()
+        raise_one(now=now)
+        row.owed, row.lost, row.doubled = 1, 1, 0
+        for second in range(0, 360, 20):
+            at = now + timedelta(seconds=second)
+            dispatch_due(now=at)
+            watch_mail(now=at)
+            dispatch_due(now=at)
+            alarm = Alert.objects.filter(kind=Kind.MAIL_LOOP).first()
+            if alarm is not None and any(alarm.ref in str(body) for body in gateway.bodies):
+                row.lost = 0
+                row.seconds.append(float(second))
+                break
+        mail.open()
+        gateway.close()
+        row.line(row.lost == 0, "nobody learnt of it")
+        row.within(worst=300)
 
 
 if LONG:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import socket
 import threading
 import time
@@ -22,15 +23,18 @@ from labs.clinic_days import add_days, clinic_day
 from labs.clock import database_now
 from labs.models import MessageOutcome
 from labs.zones import clinic_zone
+from tests.browser.browsing import chromium
 from tests.builders import colleague, make_course, make_patient, make_sender, panel_message
 from tests.faults.alerts.clinic import Laboratory, make_team, raise_one
 from tests.faults.alerts.owed import alerts_of, until_all_sent
 from tests.faults.alerts.plant import Plant, until
 from tests.faults.alerts.sink import Sink
 from tests.faults.alerts.table import situation
+from tests.faults.web_ledger import web_server
 
 LONG = os.environ.get("PRRT_LONG") == "1"
 TIMES = 40 if LONG else 2
+BROWSED_SECONDS = 40
 SCANNERS = ("Mozilla/5.0 (SafeLinks)", "BarracudaSentinel/1.0", "python-requests/2.32", "")
 VALUE = "12.3779"
 # In records that alerts are made from; none may be in a mail, its head, the broker or a log.
@@ -84,6 +88,48 @@ def test_t16_scanners_that_follow_every_link_change_nothing_and_the_alert_goes_o
         row.line(not stood, f"no longer escalating: {stood}")
 
 
+if LONG:
+
+    @pytest.mark.postgres
+    @pytest.mark.redis
+    @pytest.mark.chromium
+    @pytest.mark.hazard("HZ-70")
+    def test_t16_a_browser_with_scripts_that_opens_every_link_changes_nothing(
+        plant: Plant, settings: Any
+    ) -> None:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", plant.sink.port
+        settings.SITE_URL = f"http://127.0.0.1:{plant.web_port}"
+        make_team()
+        now = database_now()
+        alerts = [raise_one(now=now, kind=kind) for kind in Kind]
+        for minute in range(4):
+            dispatch_due(now=now + timedelta(minutes=minute))
+        links = sorted({link for copy in plant.sink.accepted() for link in copy.links})
+        scaled = f"{len(links)} links, {BROWSED_SECONDS} s without a session (full: 10 minutes)"
+        with situation("T16", scaled=scaled, part="a browser with scripts") as row:
+            row.owed, row.lost = len(links), 0
+            row.line(len(links) >= 3, "mails without a link")
+            before = record()
+            opened = 0
+            with (
+                web_server(plant.web_port, armed="", **plant.different()),
+                chromium(settings.SITE_URL) as tab,
+            ):
+                until_then = time.monotonic() + BROWSED_SECONDS
+                while time.monotonic() < until_then:
+                    tab.page.goto(links[opened % len(links)], wait_until="networkidle")
+                    opened += 1
+            after = record()
+            row.notes.append(f"{opened} pages opened")
+            row.line(opened >= len(links), f"only {opened} of {len(links)} links were opened")
+            changed = sorted(name for name in before if before[name] != after[name])
+            row.line(not changed, f"changed: {changed}")
+            woken = Alert.objects.filter(kind=Kind.STOP, pk__in=[alert.pk for alert in alerts])
+            run_due_steps(now=now + timedelta(hours=1))
+            row.line(all((alert.step, alert.loop) > (1, 1) for alert in woken), "no longer escalating")
+
+
 @contextmanager
 def overheard(port: int) -> Iterator[list[bytes]]:
     """Every command that the broker is given meanwhile."""
@@ -106,6 +152,15 @@ def overheard(port: int) -> Iterator[list[bytes]]:
         finally:
             done.set()
             thread.join()
+
+
+def metrics_of(plant: Plant) -> str:
+    """What a monitoring system reads of this installation."""
+    token = secrets.token_hex(24)
+    with web_server(plant.web_port, armed="", METRICS_TOKEN=token, **plant.different()) as web:
+        answer = web.ask("/metrics", headers={"Authorization": f"Bearer {token}"})
+    assert answer is not None and answer.status == 200, answer
+    return answer.text
 
 
 @pytest.mark.postgres
@@ -136,6 +191,7 @@ def test_t17_no_patient_in_mails_their_heads_the_broker_or_any_log(plant: Plant)
             plant.sink.calm()
             until_all_sent(plant, within=90)
             until(plant.sink.accepted, within=60, what=f"mails\n{plant.log()}")
+        figures = metrics_of(plant)
         mails = "\n".join(copy.raw.decode("latin-1") + copy.body for copy in plant.sink.copies)
         broker = b"".join(heard).decode("latin-1")
         logs = "\n".join(path.read_text(errors="replace") for path in plant.folder.rglob("*.log"))
@@ -145,6 +201,7 @@ def test_t17_no_patient_in_mails_their_heads_the_broker_or_any_log(plant: Plant)
             ("mails", mails, (*CANARIES, *WORDS)),
             ("broker", broker, (*CANARIES, *WORDS)),
             ("logs", logs, CANARIES),
+            ("figures", figures, (*CANARIES, *WORDS)),
         ):
             row.notes.append(f"{len(text)} characters of {place}")
             hits = [canary for canary in canaries if canary.lower() in text.lower()]

@@ -7,8 +7,10 @@ from collections import defaultdict
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connections, transaction
 
+from alerts.library import policy
 from alerts.models import Alert
 from alerts.rules import Kind
 from alerts.services.escalation import take_due_step
@@ -26,6 +28,7 @@ from tests.faults.alerts.owed import alerts_of, judge, unsent, until_all_sent
 from tests.faults.alerts.plant import Plant, until
 from tests.faults.alerts.sink import Sink
 from tests.faults.alerts.table import percentile, situation
+from tests.faults.web_ledger import Browser, web_server
 
 LONG = os.environ.get("PRRT_LONG") == "1"
 pytestmark = [pytest.mark.postgres, pytest.mark.redis]
@@ -70,6 +73,7 @@ if LONG:
             row.line(
                 Alert.objects.filter(condition_key__startswith="storm:").count() == STORM, "a row is missing"
             )
+            opened = list_seconds(plant)
             sending.join()
             until(lambda: unsent() == 0, within=900, what=f"the backlog is gone\n{plant.log()}", every=1)
             emptied = time.monotonic() - began
@@ -80,9 +84,38 @@ if LONG:
             ingest = percentile(laboratory.seconds, 0.95)
             row.notes.append(f"the door acknowledged within {1000 * ingest:.0f} ms (p95)")
             row.line(ingest <= 0.5, f"the door took {ingest:.2f} s, at most 0.5 s")
+            row.notes.append(f"the list opened within {max(opened):.1f} s")
+            row.line(max(opened) <= 2, f"the list took {max(opened):.1f} s, at most 2 s")
+            row.line(*told_of_the_storm())
             most = max(in_any_minute(copies) for copies in by_person(plant.sink).values())
             row.line(most <= 4, f"{most} mails to one person within a minute, at most 4")
             row.line(emptied <= 900, f"the backlog took {emptied:.0f} s")
+
+
+def list_seconds(plant: Plant) -> list[float]:
+    """How long the list of alerts takes a person in the browser, in the middle of it."""
+    reader = User.objects.get(username="oncall0")
+    taken = []
+    with web_server(plant.web_port, armed="", **plant.different()) as web:
+        browser = Browser.of(reader, web)
+        for _ in range(5):
+            began = time.monotonic()
+            answer = browser.get("/alerts/")
+            taken.append(time.monotonic() - began)
+            assert answer.status == 200, answer
+    return taken
+
+
+def told_of_the_storm() -> tuple[bool, str]:
+    """Whether those who run the service learnt of it within a minute of the first alert that was too many."""
+    limit = policy().storm.anomaly_alerts
+    storm = Alert.objects.filter(condition_key__startswith="storm:").order_by("raised_at")
+    began = storm.values_list("raised_at", flat=True)[limit]
+    alarm = Alert.objects.filter(kind=Kind.FEED_ANOMALY).first()
+    if alarm is None:
+        return False, "nothing told of the anomaly"
+    waited = (alarm.raised_at - began).total_seconds()
+    return waited <= 60, f"the anomaly was told after {waited:.0f} s, at most 60 s"
 
 
 def by_person(sink: Sink) -> dict[str, list[float]]:
