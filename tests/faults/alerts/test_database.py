@@ -45,13 +45,14 @@ if LONG:
         toxic = {course.pk: result(course.patient, toxic=True) for course in courses}
         own_plant.listener()
         own_plant.open_stack()
-        connections["default"].close()
+        chatter_bodies = [result(other.patient) for _ in range(60)]
+        connections["default"].close()  # from here on nothing of the test may hold one over a restart
         scaled = f"{len(RESTARTS)} restarts (full: 50), down {DOWN_SECONDS} s (full: 5 min)"
         with situation("T11", scaled=scaled) as row:
             laboratory = Laboratory(port=own_plant.mllp_port)
             sending = laboratory.in_background(list(toxic.values()), pause=RESULT_EVERY)
             beside = Laboratory(port=own_plant.mllp_port)
-            chatter = beside.in_background([result(other.patient) for _ in range(60)], pause=1)
+            chatter = beside.in_background(chatter_bodies, pause=1)
             for how in RESTARTS:
                 time.sleep(8)
                 private_postgres.stop(how)
