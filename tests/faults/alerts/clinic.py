@@ -11,6 +11,7 @@ from itertools import count as counted
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from alerts.library import policy
 from alerts.models import Alert
 from alerts.rules import Kind
 from alerts.services.escalation import take_due_step
@@ -75,6 +76,11 @@ def raise_one(*, now: datetime | None = None, kind: Kind = Kind.STOP) -> Alert:
         )
         take_due_step(alert, now=now)
     return alert
+
+
+def second_step_after(kind: Kind = Kind.STOP) -> timedelta:
+    """How long after `raise_one` its second step is due: such an alert is at its kind's worst."""
+    return policy().kinds[kind].at_its_worst().plan.steps[1].after
 
 
 def raise_alerts(count: int) -> list[Alert]:

@@ -9,7 +9,6 @@ import pytest
 from django.db import connection, transaction
 from django.db.utils import DatabaseError
 
-from alerts.library import policy
 from alerts.models import Alert, AlertEvent, DeliveryAttempt, Notification
 from alerts.models.alert import EventKind
 from alerts.rules import Kind, State
@@ -23,7 +22,7 @@ from labs.models import LabMessage
 from labs.services.keep import keep_message
 from tests.builders import panel_message
 from tests.builders_alerts import make_person
-from tests.faults.alerts.clinic import TOXIC_PLATELETS, make_team, make_treated, raise_one
+from tests.faults.alerts.clinic import TOXIC_PLATELETS, make_team, make_treated, raise_one, second_step_after
 from tests.faults.alerts.owed import UNSENT, judge, message_ids, until_all_sent
 from tests.faults.alerts.plant import Plant, until
 from tests.faults.alerts.sink import Sink
@@ -97,8 +96,7 @@ if LONG:
         plant.until_working("runner")
         with situation("T13", scaled="1 alert; the second runner alone", part=wrong) as row:
             due = database_now() + timedelta(seconds=6)
-            delay = policy().kinds[Kind.STOP].plan.steps[1].after
-            alert = raise_one(now=due - delay)
+            alert = raise_one(now=due - second_step_after())
             until(
                 lambda: alert.notifications.filter(step=2, state="accepted").exists(),
                 within=60,

@@ -7,13 +7,11 @@ from datetime import datetime, timedelta
 import pytest
 from django.contrib.auth.models import User
 
-from alerts.library import policy
 from alerts.models import Alert, Notification
-from alerts.rules import Kind
 from alerts.services.acknowledging import acknowledge
 from labs.clock import database_now
 from tests.builders_alerts import make_person
-from tests.faults.alerts.clinic import make_team, raise_alerts, raise_one
+from tests.faults.alerts.clinic import make_team, raise_alerts, raise_one, second_step_after
 from tests.faults.alerts.owed import judge, until_all_sent
 from tests.faults.alerts.plant import Plant, until
 from tests.faults.alerts.table import Row, situation
@@ -27,8 +25,7 @@ SENDERS = 3  # the worker's two threads and the runner
 
 def raise_before(due: datetime) -> Alert:
     """An alert raised so long ago that its second step is due then: no delay is shortened, and none slept."""
-    delay = policy().kinds[Kind.STOP].plan.steps[1].after
-    return raise_one(now=due - delay)
+    return raise_one(now=due - second_step_after())
 
 
 if LONG:
