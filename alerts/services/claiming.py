@@ -126,10 +126,12 @@ def _departure(notification: Notification, *, now: datetime) -> Departure:
     User.objects.select_for_update(no_key=True).get(pk=notification.person_id)
     limits = policy().storm
     window = now - timedelta(seconds=limits.window_seconds)
+    # A letter arrives by the end of its attempt, so that counts: a slow one is not forgotten too soon.
     recent = DeliveryAttempt.objects.filter(
+        Q(finished_at__gt=window) | Q(finished_at__isnull=True),
+        started_at__gt=window - LEASE,  # nobody holds one for longer
         notification__person=notification.person_id,
         notification__channel=notification.channel,
-        started_at__gt=window,
         outcome__in=_MAY_HAVE_ARRIVED,
     ).exclude(notification=notification)
     letters = recent.aggregate(letters=Count("notification", distinct=True))["letters"]

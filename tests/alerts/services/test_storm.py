@@ -96,6 +96,23 @@ def test_three_leave_alone_and_one_letter_tells_of_the_rest(smtp: SmtpServer) ->
     assert states() == {"accepted": 4, "bundled": 26}
 
 
+def test_a_letter_that_took_long_to_hand_over_counts_from_when_it_was(smtp: SmtpServer) -> None:
+    """Its reader had it at the end: counted from the beginning, four more could follow within a minute."""
+    storm(critical=3)
+    claims = [claim(now=NOW, older_than=timedelta(0)) for _ in range(3)]
+    DeliveryAttempt.objects.filter(pk__in=[each.attempt_id for each in claims if each]).update(
+        finished_at=NOW + timedelta(seconds=8), outcome="accepted"
+    )
+    gone = {"lease_token": None, "lease_until": None, "next_attempt_at": None, "ended_at": NOW}
+    Notification.objects.update(state=NotificationState.ACCEPTED, **gone)
+    for seconds, letters in ((65, 0), (69, 1)):
+        at = NOW + timedelta(seconds=seconds)
+        storm(critical=1, at=at)
+        dispatch_due(now=at)
+        assert len(smtp.room.letters) >= letters
+        assert bool(smtp.room.letters) is bool(letters)
+
+
 def test_each_alert_of_a_bundle_keeps_its_row_its_event_and_its_acknowledgement(smtp: SmtpServer) -> None:
     alerts = storm(critical=8)
     run(until=NOW + timedelta(seconds=30))
