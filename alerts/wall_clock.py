@@ -18,10 +18,19 @@ def first_instant(shown: datetime, zone: ZoneInfo) -> datetime:
 def last_instant(shown: datetime, zone: ZoneInfo) -> datetime:
     """The instant, in UTC, from which the clock never again shows less than this.
 
-    Shown twice, because clocks go back: the second time. Never shown, because they go forward: the change.
+    Shown twice, because clocks go back: the second time, but the first where they go back to this very time.
+    Never shown, because they go forward: the change.
     """
     early, late = _candidates(shown, zone)
-    return late if early <= late else _change(shown, zone, after=late, until=early)
+    if early > late:
+        return _change(shown, zone, after=late, until=early)
+    is_less_until_late = _shown(late - _SECOND, zone) < shown
+    return late if is_less_until_late else early
+
+
+def _shown(instant: datetime, zone: ZoneInfo) -> datetime:
+    """What the clock shows at an instant."""
+    return instant.astimezone(zone).replace(tzinfo=None)
 
 
 def _candidates(shown: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
@@ -37,7 +46,7 @@ def _change(shown: datetime, zone: ZoneInfo, *, after: datetime, until: datetime
     low, high = 0, (until - after) // _SECOND
     while low < high:
         middle = (low + high) // 2
-        if (after + middle * _SECOND).astimezone(zone).replace(tzinfo=None) >= shown:
+        if _shown(after + middle * _SECOND, zone) >= shown:
             high = middle
         else:
             low = middle + 1

@@ -30,6 +30,13 @@ def test_a_time_shown_twice_is_the_first_for_a_start_and_the_second_for_an_end()
     assert last_instant(wall, BERLIN) == at("2026-10-25 01:30")
 
 
+def test_the_very_time_that_clocks_go_back_to_is_over_the_first_time() -> None:
+    """At three the clock shows two again, and from the first two on never again less than two."""
+    wall = shown("2026-10-25 02:00")
+    assert first_instant(wall, BERLIN) == last_instant(wall, BERLIN) == at("2026-10-25 00:00")
+    assert last_instant(shown("2026-10-25 02:00:01"), BERLIN) == at("2026-10-25 01:00:01")
+
+
 def test_a_time_never_shown_is_the_moment_at_which_clocks_go_forward() -> None:
     wall = shown("2026-03-29 02:30")
     assert first_instant(wall, BERLIN) == last_instant(wall, BERLIN) == at("2026-03-29 01:00")
