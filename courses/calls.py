@@ -78,6 +78,10 @@ class CallsToMake:
     def __len__(self) -> int:
         return len(self.lines) + len(self.call_backs)
 
+    def first(self, shown: int) -> "CallsToMake":
+        """The most urgent of each; the rest stands on the page of calls."""
+        return CallsToMake(lines=self.lines[:shown], call_backs=self.call_backs[:shown])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Day:
@@ -94,11 +98,11 @@ def calls_to_make(*, now: datetime) -> CallsToMake:
     near = (add_days(today, -_reach_back()), add_days(today, _AHEAD_DAYS))
     lines = _lines(Course.objects.real(), near=near, today=today)
     return CallsToMake(
-        lines=tuple(line for line in lines if line.is_to_do), call_backs=tuple(overdue_first(now=now))
+        lines=tuple(line for line in lines if line.is_to_do), call_backs=tuple(owed_call_backs(now=now))
     )
 
 
-def overdue_first(*, now: datetime, course: Course | None = None) -> Iterator[CallBack]:
+def owed_call_backs(*, now: datetime, course: Course | None = None) -> Iterator[CallBack]:
     """The ringing back that is still owed, of everybody or of one course, the earliest first."""
     rows = PatientCall.objects.to_ring_back().filter(course__patient__is_canary=False)
     if course is not None:
@@ -161,7 +165,7 @@ def _line(
 
 
 def _days(courses: CourseQuerySet, *, near: tuple[date, date], today: date) -> list[_Day]:
-    """The days of therapy that calls hang on: planned and still to come, or on which something was given here.
+    """The days of therapy that calls hang on: planned and still to come, or something was given here.
 
     A part counts as given, whatever a physician says of it later: the patient was infused. Nobody rings about
     somebody who has died.
@@ -226,7 +230,7 @@ def _closed(days: Sequence[_Day]) -> Mapping[date, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CourseCalls:
-    """What a page of a course shows of its calls: those of its cycles, what is owed, and what was recorded."""
+    """What a page of a course shows: the calls of its cycles, what is owed, and what was recorded."""
 
     lines: tuple[CallLine, ...]
     call_backs: tuple[CallBack, ...]
@@ -240,7 +244,7 @@ def calls_for_page(course: Course, *, now: datetime, shown: int) -> CourseCalls:
     newest = rows.select_related("cycle").order_by("-spoken_at", "-pk")
     return CourseCalls(
         lines=tuple(calls_of(course, now=now)),
-        call_backs=tuple(overdue_first(now=now, course=course)),
+        call_backs=tuple(owed_call_backs(now=now, course=course)),
         recorded=tuple(newest[:shown]),
         more=max(0, rows.count() - shown),
     )

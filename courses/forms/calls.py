@@ -38,8 +38,8 @@ _OUTCOMES = (
 _HOLDS = ((HoldAnswer.HOLD.value, "Hold the course now"), (HoldAnswer.GO_ON.value, "Do not hold it"))
 _ANSWERS = tuple((answer.value, words) for answer, words in ANSWER_WORDS.items())
 GRADES = (
-    "Grade 1: mild. Grade 2: moderate, hinders shopping or housework. Grade 3: severe, hinders washing and "
-    "dressing, or needs a hospital. Grade 4: life-threatening. Grade 5: death. The criteria of the term decide."
+    "Grade 1: mild. Grade 2: moderate, hinders shopping or cooking. Grade 3: severe, hinders washing and "
+    "dressing, or needs a hospital. Grade 4: life-threatening. Grade 5: death. The term's criteria decide."
 )
 
 

@@ -67,8 +67,8 @@ class PatientCallQuerySet(models.QuerySet["PatientCall"]):
 class PatientCall(models.Model):
     """One version of a call or visit; append-only, a correction and a taking back are newer versions.
 
-    `occasion` is the id of a planned call with the therapy day it is about, or `other`. Symptoms and a hold are
-    facts of their own, linked by `CallFact`.
+    `occasion` is the id of a planned call with the therapy day it is about, or `other`. Symptoms and a hold
+    are facts of their own, linked by `CallFact`.
     """
 
     public_id = models.UUIDField(default=uuid.uuid4, editable=False)

@@ -1,4 +1,4 @@
-"""Say which calls belong to a cycle, what is asked in them, by when they are due, and which answers concern."""
+"""Say which calls belong to a cycle, what is asked, by when they are due, and which answers concern."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -40,9 +40,9 @@ class CallState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallQuestion:
-    """One question: the answer that needs nobody, what to do about any other, and whether that asks for a hold.
+    """One question: the answer that needs nobody, what to do about any other, and if that asks for a hold.
 
-    `records` names the kind of fact that such an answer is recorded as; `not_asked_of` those it cannot concern.
+    `records` names the kind of fact such an answer is recorded as; `not_asked_of` those it cannot concern.
     """
 
     id: str
@@ -57,7 +57,7 @@ class CallQuestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallPlan:
-    """One call of each cycle; `open_days_before` counts back from a planned day, the rest on from a given one."""
+    """One call of each cycle; `open_days_before` counts back from a planned day, the rest on from a given."""
 
     id: str
     title: str
