@@ -18,6 +18,7 @@ from labs.clock import database_now
 from labs.services.contacts import record_contacts
 from labs.zones import clinic_zone
 from tests.builders import colleague, give_cycle, make_course, make_patient
+from tests.courses.conftest import Enter
 from tests.courses.signing import doctor
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +45,7 @@ def course() -> Course:
 
 
 @pytest.fixture
-def nurse(enter) -> Client:
+def nurse(enter: Enter) -> Client:
     return enter("nurse", username="nora")
 
 
@@ -79,6 +80,7 @@ def usual_answers(course: Course, occasion: str) -> dict[str, str]:
     return {f"answer-{q.id}": q.expected.value for q in questions_for(occasion, course.patient)}
 
 
+@pytest.mark.hazard("HZ-83")
 def test_a_call_after_therapy_is_due_recorded_and_read_on_every_page_of_the_patient(course, nurse):
     record_contacts(
         patient=course.patient,
@@ -104,7 +106,7 @@ def test_a_call_after_therapy_is_due_recorded_and_read_on_every_page_of_the_pati
     assert done.status_code == 302, text(done)
     assert nurse.post(url(course), sent).url == done.url
     call = PatientCall.objects.get()
-    assert [fact.data["term"] for fact in facts_of(call)] == ["Nausea"]
+    assert [(fact.data or {})["term"] for fact in facts_of(call)] == ["Nausea"]
     page = nurse.get(done.url)
     assert TYPED in text(page)
     assert TYPED not in page.content.decode()
@@ -209,7 +211,7 @@ def test_a_call_is_corrected_settles_another_and_is_taken_back_by_a_physician_wi
     judged = facts_of(newest)[0]
     record_fact(
         kind="adverse_event",
-        data=judged.data | {"related": True},
+        data=(judged.data or {}) | {"related": True},
         by=doctor(),
         course=course,
         replaces=judged,
