@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
+from django.conf import settings
 from django.forms.formsets import BaseFormSet
 from django.http import QueryDict
 
@@ -136,7 +137,8 @@ class CallForm(PlannedForm):
         settles = self.fields["settles"]
         assert isinstance(settles, forms.MultipleChoiceField)
         settles.choices = [(str(each.call.public_id), call_back_words(each.call)) for each in open_calls]
-        self.fields["call_back_by"].help_text = "On the clinic's clock."
+        for name in ("spoken_at", "call_back_by"):
+            self.fields[name].help_text = f"On the clinic's clock ({settings.CLINIC_TIME_ZONE})."
         for name, is_asked in (
             ("settles", bool(open_calls)),
             ("hold", course.is_open),
