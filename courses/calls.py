@@ -138,7 +138,13 @@ def _lines(courses: CourseQuerySet, *, near: tuple[date, date], today: date) -> 
         for plan in call_plans().plans.calls.values()
         if plan.anchor is day.anchor
     ]
-    return sorted(found, key=lambda line: (_URGENCY.index(line.state), line.days.last, line.course.pk))
+    return sorted(found, key=_urgency)
+
+
+def _urgency(line: CallLine) -> tuple[int, date, int]:
+    """What lies before a therapy of today or tomorrow comes first: afterwards nobody can make it."""
+    is_ahead = line.plan.anchor is Anchor.PLANNED and line.is_to_do
+    return (0 if is_ahead else 1 + _URGENCY.index(line.state), line.days.last, line.course.pk)
 
 
 def _line(
