@@ -33,6 +33,7 @@ class Kind(StrEnum):
     DEVIATION = "deviation"
     INCIDENT_DUE = "incident-due"
     FOLLOW_UP_OVERDUE = "follow-up-overdue"
+    CALL_BACK_OVERDUE = "call-back-overdue"
     CANARY = "canary"
     CANARY_BROKEN = "canary-broken"
     CRITICAL_VALUE = "critical-value"
@@ -67,6 +68,7 @@ WATCH_KINDS = (
     Kind.DEVIATION,
     Kind.INCIDENT_DUE,
     Kind.FOLLOW_UP_OVERDUE,
+    Kind.CALL_BACK_OVERDUE,
     Kind.CANARY_BROKEN,
     Kind.CRITICAL_VALUE,
     Kind.LIMIT_NEAR,

@@ -12,6 +12,7 @@ from django.urls import reverse
 from unfold.decorators import display
 
 from courses.basis import JUDGE, basis_of
+from courses.calls import calls_for_page
 from courses.fact_list import kinds_for_page
 from courses.json_table import Fault
 from courses.ledger import ledger_of
@@ -34,6 +35,8 @@ from labs.record_admin import NAMES, RecordAdmin
 from labs.templatetags.clinic_text import day, instant, visible
 from labs.zones import clinic_zone
 
+_CALLS = (NAMES, "courses.view_patientcall", "courses.view_chartfact")
+_CALLS_SHOWN = 5
 _LEDGER = (NAMES, "courses.view_administration", "courses.view_infusion")
 # unfold's colours for a state; the word stands beside the colour.
 _TONES = {
@@ -124,6 +127,10 @@ class CourseAdmin(RecordAdmin):
             "may_hold": course.is_open and may("courses.hold_course") and may(NAMES),
             "basis": basis_of(decision, may=may) if decision else None,
             "kinds": kinds_for_page(course, may=may) if may("courses.view_chartfact") and may(NAMES) else [],
+            "calls": calls_for_page(course, now=database_now(), shown=_CALLS_SHOWN)
+            if all(may(right) for right in _CALLS)
+            else None,
+            "may_record": may("courses.record_fact"),
             "start": CourseStart.objects.filter(course=course).first(),
             "ledger": ledger_of(course.patient_id) if all(may(right) for right in _LEDGER) else None,
             **_baselines(course, may),

@@ -5,6 +5,7 @@ from courses import invariants_live as live
 from courses import invariants_record as record
 from courses.models import (
     Administration,
+    CallOutcome,
     Course,
     CourseStatus,
     Cycle,
@@ -12,6 +13,7 @@ from courses.models import (
     Directive,
     Infusion,
     Order,
+    PatientCall,
     Signature,
     StartAuthorisation,
 )
@@ -127,6 +129,13 @@ INVARIANTS = (
         of="infusions",
         count=Infusion.objects.count,
         find=gate.given_twice,
+    ),
+    Invariant(
+        id="C-01",
+        sentence="what a call recorded went with it when it was taken back, and nothing of it still stands",
+        of="calls taken back",
+        count=PatientCall.objects.filter(outcome=CallOutcome.TAKEN_BACK).count,
+        find=record.facts_of_calls_taken_back,
     ),
     Invariant(
         id="D-04",

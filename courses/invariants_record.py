@@ -15,6 +15,8 @@ from courses.library import UnknownProtocol, protocol
 from courses.models import (
     Administration,
     BaselineLock,
+    CallFact,
+    CallOutcome,
     Course,
     CourseEnd,
     CourseEndUndone,
@@ -23,6 +25,8 @@ from courses.models import (
     FactConfirmation,
     FollowUpAct,
     Infusion,
+    PatientCall,
+    RecordKind,
     Signature,
     StartAuthorisation,
 )
@@ -206,3 +210,19 @@ def broken_signatures(now: datetime, seen: Seen) -> Iterator[Violation]:
     for each in alone.order_by("pk"):
         words = "was confirmed by the one who recorded it"
         yield Violation(about=f"fact {each.fact.public_id}", words=words)
+
+
+def facts_of_calls_taken_back(now: datetime, seen: Seen) -> Iterator[Violation]:
+    """Complaints that count although the call that recorded them was taken back.
+
+    What a call had only changed stands again by a fact of its own, which the call does not name.
+    """
+    taken_back = PatientCall.objects.filter(outcome=CallOutcome.TAKEN_BACK).values("public_id")
+    links = CallFact.objects.filter(
+        call__public_id__in=taken_back,
+        fact__kind=RecordKind.ADVERSE_EVENT,
+        fact__withdrawn_by__isnull=True,
+    ).select_related("call", "fact")
+    for link in links.order_by("pk"):
+        words = f"was taken back, but fact {link.fact.public_id} still stands"
+        yield Violation(about=f"call {link.call.public_id}", words=words)

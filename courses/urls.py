@@ -5,6 +5,8 @@ from django.urls import path
 from courses.views import (
     back_entry,
     calendar,
+    call_record,
+    calls,
     day,
     day_acts,
     decisions,
@@ -29,6 +31,7 @@ from courses.views import (
 app_name = "courses"
 _COURSE = "courses/<uuid:public_id>"
 _DAY = f"{_COURSE}/day"
+_CALLS = f"{_COURSE}/calls"
 _LEDGER = "patients/<uuid:public_id>/ledger"
 urlpatterns = [
     path("courses/decisions/<uuid:public_id>/", decisions.decision_page, name="decision"),
@@ -110,6 +113,12 @@ urlpatterns = [
     path(f"{_COURSE}/follow-up/", follow_up.follow_up, name="follow_up"),
     path(f"{_COURSE}/follow-up/close/", follow_up.close, name="close_follow_up"),
     path(f"{_COURSE}/follow-up/visits/<str:key>/", follow_up.visit, name="visit"),
+    path("calls/", calls.everybody, name="calls"),
+    path(f"{_CALLS}/", calls.of_course, name="course_calls"),
+    path(f"{_CALLS}/record/", call_record.record, name="record_call"),
+    path(f"{_CALLS}/<uuid:call_id>/", calls.call_page, name="call"),
+    path(f"{_CALLS}/<uuid:call_id>/correct/", call_record.correct, name="correct_call"),
+    path(f"{_CALLS}/<uuid:call_id>/take-back/", calls.take_back, name="take_back_call"),
     path("protocols/", protocols.shelf, name="protocols"),
     path("protocols/<str:protocol_id>/", protocols.version, name="protocol"),
 ]

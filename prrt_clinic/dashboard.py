@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from alerts.models import Alert
 from alerts.services.duty_state import duty_state
+from courses.calls import calls_to_make
 from courses.follow_ups import follow_ups
 from courses.incidents import open_incidents
 from courses.worklist import SHOWN, open_days, pharmacy_orders, worklist
@@ -51,6 +52,9 @@ def first_page(request: HttpRequest, context: Context) -> Context:
         context["work"] = worklist(today=today)
         if may("courses.view_therapyday"):
             context["open_days"] = open_days()
+        if may("courses.view_patientcall") and may("courses.view_chartfact"):
+            context["calls"] = calls_to_make(now=now).first(SHOWN)
+            context["may_record"] = may("courses.record_fact")
         if may("courses.view_followuprecord"):
             context["follow_ups"] = [line for line in follow_ups(today=today) if line.wants_somebody][:SHOWN]
     if may("courses.view_incident"):

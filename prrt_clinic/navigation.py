@@ -22,6 +22,7 @@ _INCIDENTS = ("Incidents", "emergency_home", "courses:incidents", "courses.view_
 _SET_ASIDE = ("Set aside", "rule_settings", "courses:set_aside", "courses.view_signature")
 _START = ("Start a course", "add_circle", "courses:start_choose", "courses.plan_cycle")
 _CALENDAR = ("Calendar", "calendar_month", "courses:calendar", "courses.plan_cycle")
+_CALLS = ("Calls", "call", "courses:calls", "courses.view_patientcall")
 _FOLLOW_UP = ("Follow-up", "event_upcoming", "courses:follow_ups", "courses.plan_cycle")
 _LABORATORY = (
     ("Results", "labs", "admin:labs_result_changelist", "labs.view_result"),
@@ -74,6 +75,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _CALENDAR,
         _COURSES,
         _START,
+        _CALLS,
         _FOLLOW_UP,
         _PATIENTS,
         _DECISIONS,

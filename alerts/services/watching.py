@@ -9,6 +9,7 @@ from alerts.services.canary import run_canary
 from alerts.services.critical_values import judge_critical_values
 from alerts.services.deadlines import watch_deadlines
 from alerts.services.heartbeat import take_turn
+from alerts.services.watch_calls import watch_calls
 from alerts.services.watch_canary import watch_canary
 from alerts.services.watch_ended import watch_ended
 from alerts.services.watch_feeds import watch_codes, watch_quarantine, watch_silence, watch_uploads
@@ -45,7 +46,14 @@ EVERY_TIME: tuple[Look, ...] = (
     run_canary,
     watch_canary,
 )
-IN_TURN: tuple[Look, ...] = (watch_panels, watch_units, watch_limits, watch_rota, watch_follow_up)
+IN_TURN: tuple[Look, ...] = (
+    watch_panels,
+    watch_units,
+    watch_limits,
+    watch_rota,
+    watch_follow_up,
+    watch_calls,
+)
 
 
 class WatchFailed(Exception):

@@ -67,6 +67,11 @@ WATCH_WORDS: Mapping[str, tuple[str, str]] = {
         "the follow-up page what became of it. Only a physician closes a follow-up for good. The alert ends "
         "by itself with either.",
     ),
+    Kind.CALL_BACK_OVERDUE: (
+        "A patient waits to be rung back.",
+        "Read the call, ring, and record the new call as the one that settles it: the alert ends by itself "
+        "with that. An acknowledgement alone rings nobody.",
+    ),
     Kind.CANARY: (
         "A synthetic result of the trial of the line arrived.",
         "Nothing is to be done: no patient is concerned.",
@@ -268,6 +273,10 @@ def _follow_up(about: Mapping[str, Any]) -> Iterator[str]:
     yield f"{about['what']}: due by {day(about['by'])}, and nothing recorded since."
 
 
+def _call_back(about: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{about['who'].capitalize()}, by {instant(about['by'])}."
+
+
 _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.FEED_SILENT: _silent,
     Kind.UNMAPPED_CODE: _unmapped,
@@ -279,6 +288,7 @@ _WRITERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     Kind.DEVIATION: _deviation,
     Kind.INCIDENT_DUE: _incident,
     Kind.FOLLOW_UP_OVERDUE: _follow_up,
+    Kind.CALL_BACK_OVERDUE: _call_back,
     Kind.CANARY_BROKEN: _broken,
     Kind.CRITICAL_VALUE: _critical,
     Kind.LIMIT_NEAR: _limit,

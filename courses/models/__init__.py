@@ -1,6 +1,15 @@
 """The tables of courses, one module for each noun; Django finds models here, so this file names them."""
 
 from courses.models.baseline import BaselineLock
+from courses.models.call import (
+    CallBackBy,
+    CallChannel,
+    CallFact,
+    CallOutcome,
+    CallSettled,
+    PatientCall,
+    SpokenWith,
+)
 from courses.models.course import (
     Administration,
     Course,
@@ -62,6 +71,11 @@ __all__ = [
     "AssayDirection",
     "BaselineLock",
     "BookingState",
+    "CallBackBy",
+    "CallChannel",
+    "CallFact",
+    "CallOutcome",
+    "CallSettled",
     "ChartFact",
     "ClosedDay",
     "Course",
@@ -94,6 +108,7 @@ __all__ = [
     "Order",
     "OrderEvent",
     "Organ",
+    "PatientCall",
     "PeritonealDisease",
     "ProtocolApproval",
     "ProtocolMove",
@@ -102,6 +117,7 @@ __all__ = [
     "RecallOutcome",
     "RecordKind",
     "Signature",
+    "SpokenWith",
     "StartAuthorisation",
     "StepKind",
     "TherapyDay",

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from courses.calls import calls_for_page
 from courses.follow_ups import FollowUpLine, draws_of, follow_up_of, follow_ups, lacking
 from courses.forms.kinds import ReasonForm
 from courses.forms.planning import VisitForm
@@ -23,6 +24,7 @@ from labs.clinic_days import clinic_day
 from labs.clock import database_now
 from labs.zones import clinic_zone
 
+_CALLS_SHOWN = 5
 READ = [SEES_NAMES, "courses.view_course", "courses.view_followuprecord"]
 
 
@@ -127,6 +129,9 @@ def _page(
         "form": form or ReasonForm(),
         "faults": faults or [],
         "may_record": request.user.has_perm(RECORD),
+        "calls": calls_for_page(course, now=database_now(), shown=_CALLS_SHOWN)
+        if request.user.has_perm("courses.view_patientcall")
+        else None,
         "may_close": request.user.has_perm(END),
         **banner(request, course),
     }

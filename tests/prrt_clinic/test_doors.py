@@ -24,6 +24,7 @@ from courses.models import (
     Decision,
     Incident,
     Order,
+    PatientCall,
     TherapyDay,
     TherapyStep,
     VialBooking,
@@ -79,6 +80,18 @@ def world_of(*, nobodys: bool = False) -> World:
         patient.is_canary = True
         patient.save()
     things = things_of_the_day(course)
+    call = PatientCall.objects.create(
+        course=course,
+        occasion="other",
+        outcome="not_reached",
+        spoken_at=clinic_time(DAY),
+        channel="telephone",
+        spoken_by="door-starter",
+        form_sha256="ab" * 32,
+        recorded_by=colleague("door-starter"),
+        printed_name="door-starter",
+        recorded_at=clinic_time(DAY),
+    )
     order = Order.objects.filter(cycle__course=course).first()
     decision = Decision.objects.filter(course=course).first()
     assert order is not None
@@ -93,6 +106,7 @@ def world_of(*, nobodys: bool = False) -> World:
         "labs:weight.public_id": patient.public_id,
         "labs:contacts.public_id": patient.public_id,
         "public_id": course.public_id,
+        "call_id": call.public_id,
         "protocol_id": course.protocol_id,
         "kind": "pregnancy",
         "labs:quarantine_say.kind": "reject",

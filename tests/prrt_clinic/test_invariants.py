@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -34,6 +35,8 @@ from courses.models import (
     StartAuthorisation,
 )
 from courses.services.assess import assess_course, recommend_for
+from courses.services.call_said import CallSaid, Symptom
+from courses.services.calls import record_call, take_back_call
 from courses.services.locking import next_cycle
 from labs.clinic_days import add_days, clinic_day
 from labs.clock import database_now
@@ -152,7 +155,7 @@ def test_every_rule_says_what_it_is_and_counts_what_it_looks_at(clinic: Clinic) 
         assert invariant.count() >= 0
     told = {invariant.id for invariant in INVARIANTS}
     wanted = {f"I-{number:02d}" for number in (*range(1, 11), 12, *range(14, 23))}
-    assert wanted | {"D-01", "D-02", "D-03", "D-04"} == told
+    assert wanted | {"C-01", "D-01", "D-02", "D-03", "D-04"} == told
 
 
 def test_the_rules_ask_a_fixed_number_of_questions(clinic: Clinic) -> None:
@@ -383,6 +386,27 @@ def test_d04_an_infusion_that_began_before_it_was_authorised(clinic: Clinic) -> 
     assert found(clinic.now) == [
         "D-04 does not fit its authorised start (cycle, unit or time) and is no deviation"
     ]
+
+
+def test_c01_a_complaint_that_stands_although_its_call_was_taken_back(clinic: Clinic) -> None:
+    said = CallSaid(
+        occasion="other",
+        outcome="spoken",
+        spoken_at=clinic.now - 2 * MINUTE,
+        channel="telephone",
+        spoken_by="Nora",
+        spoken_with="patient",
+        symptoms=[Symptom(term="Fatigue", grade=1, began_on=clinic_day(clinic.now, clinic_zone()))],
+    )
+    nurse = colleague("nora", "nurse")
+    call = record_call(course=clinic.unsigned, key=uuid4(), said=said, by=nurse, now=clinic.now)
+    take_back_call(call=call, seen=1, reason="Wrong patient.", by=nurse, now=clinic.now)
+    assert not [each for each in found(clinic.now) if each.startswith("C-01")]
+    withdrawal = ChartFact.objects.get(withdraws__calls__call=call)
+    other = ChartFact.objects.exclude(calls__call=call).filter(patient=clinic.signed.patient).first()
+    tamper(withdrawal, withdraws=other)
+    fact = call.facts.get().fact.public_id
+    assert f"C-01 was taken back, but fact {fact} still stands" in found(clinic.now)
 
 
 # --- The record ----------------------------------------------------------------------------------

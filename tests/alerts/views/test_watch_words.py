@@ -77,6 +77,10 @@ ABOUT: dict[Kind, tuple[dict[str, Any], list[str]]] = {
         {"runner": "runner", "since": SINCE},
         ["The second runner (manage.py runner): no sign of life since 4 May 2026 10:00 CEST."],
     ),
+    Kind.CALL_BACK_OVERDUE: (
+        {"who": "a nurse rings back", "by": SINCE},
+        ["A nurse rings back, by 4 May 2026 10:00 CEST."],
+    ),
     Kind.FOLLOW_UP_OVERDUE: (
         {"what": "6 months after the last cycle", "by": "2026-05-04"},
         ["6 months after the last cycle: due by Mon 4 May 2026, and nothing recorded since."],

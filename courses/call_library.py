@@ -1,0 +1,58 @@
+"""Read the file of calls before and after the day of therapy, once."""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+
+from courses.library import LibraryError
+from courses.models import RecordKind
+from courses.rules.calls import OTHER, CallPlans, read_calls
+from courses.rules.data_reader import DataError
+
+FILE = Path(__file__).parent / "protocols" / "calls" / "questions.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedCalls:
+    """The calls, with the SHA-256 of the file they were read from."""
+
+    plans: CallPlans
+    sha256: str
+
+
+@cache
+def call_plans(file: Path = FILE) -> PinnedCalls:
+    """The calls of this installation. Raises LibraryError where the file is not whole."""
+    raw = file.read_bytes()
+    try:
+        plans = read_calls(tomllib.loads(raw.decode("utf-8"), parse_float=Decimal))
+        _check_kinds(plans)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        fault = DataError(key="(file)", reason=f"is not readable TOML: {error}", remedy="correct that line")
+        raise LibraryError(file=file.name, error=fault) from error
+    except DataError as error:
+        raise LibraryError(file=file.name, error=error) from error
+    return PinnedCalls(plans=plans, sha256=hashlib.sha256(raw).hexdigest())
+
+
+def _check_kinds(plans: CallPlans) -> None:
+    """A question leads to a kind of fact that exists."""
+    for call in plans.calls.values():
+        for question in call.questions:
+            if question.records and question.records not in RecordKind.values:
+                raise DataError(
+                    key=f"call.{call.id}.question.{question.id}.records",
+                    reason=f"{question.records!r} is no kind of fact",
+                    remedy=f"use one of: {', '.join(RecordKind.values)}",
+                )
+
+
+def title_of(occasion: str) -> str:
+    """What a call is called; one that the file names no longer keeps its id."""
+    if occasion == OTHER:
+        return "Call or visit"
+    call = call_plans().plans.calls.get(occasion)
+    return call.title if call is not None else occasion
