@@ -63,6 +63,8 @@ APPEND_ONLY = (
     "courses.CourseEndUndone",
     "courses.FollowUpRecord",
     "courses.FollowUpAct",
+    "courses.PaperNumbersApproval",
+    "courses.PrintedPaper",
     "alerts.AlertEvent",
     "alerts.Acknowledgement",
     "alerts.CriticalFinding",

@@ -28,6 +28,7 @@ from courses.models.incident import (
     IncidentKind,
 )
 from courses.models.order import Order, OrderEvent
+from courses.models.paper import PaperKind, PaperNumbersApproval, PrintedPaper
 from courses.models.protocol import ProtocolApproval, ProtocolMove
 from courses.models.recall import Recall, RecallAnswer, RecallOutcome
 from courses.models.schedule import ClosedDay, CourseStart, CycleMove, MoveCause
@@ -94,7 +95,10 @@ __all__ = [
     "Order",
     "OrderEvent",
     "Organ",
+    "PaperKind",
+    "PaperNumbersApproval",
     "PeritonealDisease",
+    "PrintedPaper",
     "ProtocolApproval",
     "ProtocolMove",
     "Recall",
