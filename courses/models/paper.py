@@ -81,6 +81,7 @@ class PrintedPaper(models.Model):
                 name="printed_paper_names_its_cycle",
             ),
         ]
+        permissions: ClassVar = [("hand_out_papers", "Can print papers and hand them to patients")]
 
     def __str__(self) -> str:
         return f"{self.kind} paper {self.pk}"
