@@ -236,7 +236,20 @@ def _survey(cycle: Cycle) -> dict[str, str] | None:
 
 
 def is_over(kind: PaperKind, *, facts: Facts, cycle: Cycle | None, today: date) -> bool:
-    """Whether what a paper is for has passed: the day of treatment."""
-    if kind is not PaperKind.DAY or cycle is None:
+    """Whether what a paper is for has passed: its day of treatment, or the last of its days.
+
+    A day that was moved before it came is not over: whoever holds that paper needs another one.
+    """
+    if kind is PaperKind.SCHEDULE or cycle is None:
         return False
-    return hasattr(cycle, "administration") or date.fromisoformat(facts["on"]) < today
+    if kind is PaperKind.DAY:
+        on = date.fromisoformat(facts["on"])
+        return hasattr(cycle, "administration") or (on < today and on == cycle.planned_on)
+    last_days = [
+        *(each["until"] for each in facts.get("rules", ())),
+        *facts.get("birth_until", ()),
+        facts.get("breast_until"),
+        facts.get("carry_until"),
+    ]
+    known = [each for each in last_days if each]
+    return bool(known) and max(known) < today.isoformat()

@@ -95,6 +95,10 @@ def _list(*lines: str) -> Block:
     return Block(kind="list", lines=lines)
 
 
+def _listed(title: str, *lines: str) -> Section:
+    return Section(title=title, blocks=(_list(*lines),))
+
+
 def _write(*lines: str) -> Block:
     return Block(kind="write", lines=lines)
 
@@ -160,38 +164,24 @@ def _visit(visit: dict[str, Any], words: Words) -> str:
 def _day(facts: Facts, words: Words) -> Iterator[Section]:
     say = words.say
     stop = facts["long_acting_stop"]
-    yield Section(
-        title="", blocks=(_lines(say("day.lead", cycle=facts["cycle"], day=_on(facts["on"], words))),)
+    lead = say("day.lead", cycle=facts["cycle"], day=_on(facts["on"], words))
+    yield Section(title="", blocks=(_lines(lead),))
+    start = say("day.start", time=facts["start"], hours=facts["stay_hours"])
+    where = (_place(facts, words), _write(say("day.come")), _lines(start))
+    yield Section(title=say("day.where_title"), blocks=where)
+    yield _listed(
+        say("day.before_title"),
+        say("day.meal", hours=facts["full_meal_hours"]),
+        say("day.water"),
+        say("day.glasses", glasses=facts["glasses_per_hour"]),
+        say("day.toilet"),
+        say("day.sugar"),
     )
-    yield Section(
-        title=say("day.where_title"),
-        blocks=(
-            _place(facts, words),
-            _write(say("day.come")),
-            _lines(say("day.start", time=facts["start"], hours=facts["stay_hours"])),
-        ),
-    )
-    yield Section(
-        title=say("day.before_title"),
-        blocks=(
-            _list(
-                say("day.meal", hours=facts["full_meal_hours"]),
-                say("day.water"),
-                say("day.glasses", glasses=facts["glasses_per_hour"]),
-                say("day.toilet"),
-                say("day.sugar"),
-            ),
-        ),
-    )
-    yield Section(
-        title=say("day.medicine_title"),
-        blocks=(
-            _list(
-                say("day.medicine"),
-                say("day.short_acting", hours=number(facts["short_acting_off_hours"], words)),
-                say("day.long_acting", day=_on(stop, words)) if stop else say("day.long_acting_unknown"),
-            ),
-        ),
+    yield _listed(
+        say("day.medicine_title"),
+        say("day.medicine"),
+        say("day.short_acting", hours=number(facts["short_acting_off_hours"], words)),
+        say("day.long_acting", day=_on(stop, words)) if stop else say("day.long_acting_unknown"),
     )
     yield from _day_itself(facts, words)
 
@@ -199,26 +189,18 @@ def _day(facts: Facts, words: Words) -> Iterator[Section]:
 def _day_itself(facts: Facts, words: Words) -> Iterator[Section]:
     say = words.say
     lead, hours = number(facts["amino_lead_minutes"], words), number(facts["amino_hours"], words)
-    yield Section(
-        title=say("day.amino_title"),
-        blocks=(
-            _list(
-                say("day.amino", minutes=lead, hours=hours),
-                say("day.sick"),
-                say("day.stop_amino"),
-            ),
-        ),
+    yield _listed(
+        say("day.amino_title"),
+        say("day.amino", minutes=lead, hours=hours),
+        say("day.sick"),
+        say("day.stop_amino"),
     )
-    yield Section(
-        title=say("day.after_title"),
-        blocks=(
-            _list(
-                say("day.watch", minutes=number(facts["observation_minutes"], words)),
-                say("day.measure"),
-                say("day.drive"),
-                say("day.visitor"),
-            ),
-        ),
+    yield _listed(
+        say("day.after_title"),
+        say("day.watch", minutes=number(facts["observation_minutes"], words)),
+        say("day.measure"),
+        say("day.drive"),
+        say("day.visitor"),
     )
 
 
@@ -234,11 +216,8 @@ def _home(facts: Facts, words: Words) -> Iterator[Section]:
     rows = tuple((_rule(each, words), _until(each, ask, words)) for each in facts["rules"])
     head = (say("home.rule"), say("home.until"))
     yield Section(title="", blocks=(_lines(*lead), Block(kind="table", head=head, rows=rows)))
-    yield Section(
-        title=say("home.ask_title"),
-        blocks=(_list(say("home.ask_home"), say("home.ask_work"), say("home.waste")),),
-    )
-    yield Section(title=say("home.later_title"), blocks=(_list(*_later(facts, words)),))
+    yield _listed(say("home.ask_title"), say("home.ask_home"), say("home.ask_work"), say("home.waste"))
+    yield _listed(say("home.later_title"), *_later(facts, words))
 
 
 def _rule(rule: dict[str, Any], words: Words) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from allauth.account.decorators import reauthentication_required
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.core.exceptions import PermissionDenied
@@ -47,6 +48,14 @@ from labs.clock import database_now
 from labs.zones import clinic_zone
 
 READ = [SEES_NAMES, "courses.view_course", "courses.view_printedpaper"]
+FORMS = ("page", "pdf")
+# A planned day that the decision does not let stand is likely to move.
+NOT_GOING = ("hold", "delay", "stop")
+# What only the clinic's settings can tell, by the words for it.
+_SETTINGS = {
+    "a telephone number for patients (PATIENT_PHONE)": "PATIENT_PHONE",
+    "the place to come to (CLINIC_PLACE)": "CLINIC_PLACE",
+}
 READ_NUMBERS = "courses.view_papernumbersapproval"
 _NO_RULES = "No file says how a day of therapy goes under this course's protocol, so this cannot be printed."
 
@@ -132,9 +141,6 @@ def printed(request: HttpRequest, public_id: UUID, form: str) -> HttpResponse:
     )
 
 
-FORMS = ("page", "pdf")
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @login_required
@@ -185,34 +191,29 @@ def _kind(kind: str) -> PaperKind:
 
 def _page(request: HttpRequest, course: Course, *, fault: str = "", status: int = 200) -> HttpResponse:
     lines = papers_of(course, today=clinic_day(database_now(), clinic_zone()))
-    held = {line.paper.kind: line for line in reversed(lines)}
-    numbers_confirmed = are_confirmed()
+    held = {(line.paper.kind, line.paper.cycle_id): line for line in reversed(lines)}
+    decision = course.current_decision
     context = {
         "title": "Patient's papers",
-        "kinds": [(kind, cycle, held.get(kind.value)) for kind, cycle in open_kinds(course)],
+        "kinds": [
+            (kind, cycle, held.get((kind.value, cycle.pk if cycle else None)))
+            for kind, cycle in open_kinds(course)
+        ],
+        "not_going": decision
+        if decision is not None and decision.action in NOT_GOING and not decision.awaiting_labs
+        else None,
         "languages": list(paper_words().values()),
         "lines": lines,
         "outdated": outdated(lines),
-        "is_confirmed": numbers_confirmed,
+        "is_confirmed": are_confirmed(),
         "not_confirmed": NOT_CONFIRMED,
         "may_read_numbers": request.user.has_perm(READ_NUMBERS),
         "may_print": request.user.has_perm(PRINT),
-        "lacking": [words for words, value in _settings(course).items() if not value],
+        "lacking": [words for words, value in _SETTINGS.items() if not getattr(settings, value)],
         "fault": fault,
         **banner(request, course),
     }
     return render_page(request, "courses/papers.html", context, status=status)
-
-
-def _settings(course: Course) -> dict[str, str]:
-    """What only the clinic's settings can tell, by the words for it."""
-    clinic = facts_of(
-        PaperKind.SCHEDULE, course, cycle=None, today=clinic_day(database_now(), clinic_zone())
-    )["clinic"]
-    return {
-        "a telephone number for patients (PATIENT_PHONE)": clinic["phone"],
-        "the place to come to (CLINIC_PLACE)": clinic["place"],
-    }
 
 
 def _paper(kind: PaperKind, facts: Facts, *, language: str) -> dict[str, Any]:

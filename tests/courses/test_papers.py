@@ -50,6 +50,11 @@ def address(cycle: Cycle, name: str = "papers", *more: str) -> str:
     return reverse(f"courses:{name}", args=[cycle.course.public_id, *more])
 
 
+def _row(page: str, kind: str) -> str:
+    """What stands of one paper in the list of what can be handed out."""
+    return page.partition(f'<th scope="row">{kind}</th>')[2].partition("</tr>")[0]
+
+
 def print_it(browser: Any, cycle: Cycle, kind: str, language: str = "en", form: str = "page") -> Any:
     return browser.post(address(cycle, "hand_out", kind), {"language": language, "form": form}, follow=True)
 
@@ -201,7 +206,13 @@ def test_a_day_of_treatment_that_is_past_is_no_warning(planned, enter, set_clock
     assert "Treatment 1 is planned for Monday, 29 June 2026." in shown
     assert "The last one must be on Monday, 1 June 2026 or before." in shown
     assert "They start 30 minutes before the treatment. They run for about 4 hours." in shown
+    course = planned.course
+    assert "Not printed yet" in _row(text(browser.get(address(planned))), "Rules for home")
+    Cycle.objects.filter(pk=planned.pk).update(planned_on=date(2026, 7, 6))
     set_clock(at(9, on=date(2026, 6, 30)))
+    page = text(browser.get(address(planned)))
+    assert "The printed day of treatment is out of date: give a new one." in page
+    Cycle.objects.filter(course=course, number=1).update(planned_on=date(2026, 6, 29))
     page = text(browser.get(address(planned)))
     assert "Over: its day has passed" in page
     assert "out of date" not in page
