@@ -89,13 +89,11 @@ def test_a_nurse_hands_out_a_plan_by_keyboard_and_learns_that_it_is_old(address,
         tab.page.keyboard.press("Enter")
         tab.page.get_by_role("heading", name="Ihr Behandlungsplan").wait_for()
         looks_right(tab, "plan-de", tmp_path)
-        assert PrintedPaper.objects.get().language == "de"
-        cycle = course.cycles.get(number=1)
-        cycle.planned_on = add_days(cycle.planned_on, 7)
-        cycle.save()
-        tab.open(papers)
-        tab.page.get_by_text("is out of date: give a new one").first.wait_for()
         tab.assert_clean()
+    assert PrintedPaper.objects.get().language == "de"
+    cycle = course.cycles.get(number=1)
+    cycle.planned_on = add_days(cycle.planned_on, 7)
+    cycle.save()
     with chromium(address, width=PHONE, dark=True) as tab:
         tab.log_in("nurse")
         for name, path in {
@@ -106,4 +104,6 @@ def test_a_nurse_hands_out_a_plan_by_keyboard_and_learns_that_it_is_old(address,
         }.items():
             tab.open(path)
             looks_right(tab, name, tmp_path)
+        tab.open(papers)
+        tab.page.get_by_text("is out of date: give a new one").first.wait_for()
         tab.assert_clean()
