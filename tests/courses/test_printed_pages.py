@@ -40,14 +40,19 @@ PAYLOADS = [
 WANTED = ("proceed", "reduce", "hold", "delay", "stop")
 
 
-def cases() -> list[Mapping[str, Any]]:
+def cases() -> list[dict[str, Any]]:
     """The first two cases of each verdict."""
-    found: dict[str, list[Mapping[str, Any]]] = {action: [] for action in WANTED}
+    found: dict[str, list[dict[str, Any]]] = {action: [] for action in WANTED}
     for case in read_cases():
         action = case["expect"].get("action")
         if action in found and len(found[action]) < 2:
             found[action].append(case)
     return [case for each in found.values() for case in each]
+
+
+def root_of(pdf: PdfReader) -> Any:
+    """The catalogue of a PDF: its language, whether it is tagged, what it would do."""
+    return pdf.trailer["/Root"]
 
 
 def read(response: Any) -> tuple[str, PdfReader]:
@@ -122,8 +127,8 @@ def test_a_usual_decision_fits_one_page_and_names_nobody_in_its_file(enter, pers
     assert len(pdf.pages) == 1
     assert "no-store" in answer.headers["Cache-Control"]
     assert "Sample" not in str(pdf.metadata) + answer.headers["Content-Disposition"]
-    assert pdf.trailer["/Root"]["/MarkInfo"]["/Marked"]  # tagged, for readers that read aloud
-    assert str(pdf.trailer["/Root"]["/Lang"]) == "en"
+    assert root_of(pdf)["/MarkInfo"]["/Marked"]  # tagged, for readers that read aloud
+    assert str(root_of(pdf)["/Lang"]) == "en"
     assert "Allergies and earlier reactions: not recorded" in words
     assert "Not valid if a newer decision exists" in words
     assert "signed delay" in words
@@ -150,7 +155,7 @@ def test_foreign_text_is_inert_on_paper(enter):
         words, pdf = read(browser.get(pdf_url(decision)))
         assert "Decision on cycle 2" in words
         assert not {"\u202e", "\u200b", "\x07"} & set(words)
-        assert "/JavaScript" not in str(pdf.trailer["/Root"])
+        assert "/JavaScript" not in str(root_of(pdf))
         if payload.startswith("<"):
             assert _flat(payload) in _flat(words)
 
