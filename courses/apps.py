@@ -6,6 +6,7 @@ from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, register
 
 from courses.library import LibraryError, shelf
+from courses.paper_library import numbers_file, paper_numbers, paper_words
 
 
 class CoursesConfig(AppConfig):
@@ -14,8 +15,9 @@ class CoursesConfig(AppConfig):
     name = "courses"
 
     def ready(self) -> None:
-        """Register the check of the data files."""
+        """Register the checks of the data files."""
         register(protocol_files_are_whole)
+        register(paper_files_are_whole)
 
 
 def protocol_files_are_whole(**_: Any) -> list[CheckMessage]:
@@ -24,4 +26,15 @@ def protocol_files_are_whole(**_: Any) -> list[CheckMessage]:
         shelf()
     except LibraryError as error:
         return [Error(str(error), hint=error.remedy, id="courses.E001")]
+    return []
+
+
+def paper_files_are_whole(**_: Any) -> list[CheckMessage]:
+    """The numbers and words of patients' papers load, in every language alike."""
+    try:
+        paper_numbers()
+        paper_words()
+    except LibraryError as error:
+        hint = f"PATIENT_PAPERS is {numbers_file()}; {error.remedy}"
+        return [Error(str(error), hint=hint, id="courses.E002")]
     return []

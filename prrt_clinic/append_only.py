@@ -66,6 +66,8 @@ APPEND_ONLY = (
     "courses.PatientCall",
     "courses.CallFact",
     "courses.CallSettled",
+    "courses.PaperNumbersApproval",
+    "courses.PrintedPaper",
     "alerts.AlertEvent",
     "alerts.Acknowledgement",
     "alerts.CriticalFinding",

@@ -14,11 +14,13 @@ from alerts.services.escalation import run_due_steps
 from alerts.services.triage import triage_decisions, triage_quarantine
 from courses.library import protocol
 from courses.models import Course, Cycle, Decision, Organ, PeritonealDisease
+from courses.paper_library import paper_numbers
 from courses.services.assess import assess_course
 from courses.services.by_hand import mark_done
 from courses.services.course import record_administration, start_course
 from courses.services.dosimetry import enter_absorbed_dose
 from courses.services.facts import record_fact
+from courses.services.papers import approve_numbers
 from courses.services.protocols import approve_protocol
 from courses.services.sign import sign_decision
 from labs.clinic_days import add_days, clinic_day
@@ -64,6 +66,7 @@ class DemoClinic:
             msh3=MSH3, msh4=MSH4, defaults={"name": "demolab", "zone": self.zone.key}
         )
         self._approve_protocols()
+        self._confirm_papers()
         number = 0
         for story in STORIES:
             for _ in range(story.count):
@@ -126,6 +129,17 @@ class DemoClinic:
                     note="demonstration",
                     now=at,
                 )
+
+    def _confirm_papers(self) -> None:
+        """A physician and the physicist confirm the numbers on patients' papers."""
+        at = self._at(add_days(self.today, -400))
+        for name in ("physician", "physicist"):
+            approve_numbers(
+                by=self.people[name],
+                authenticated_at=at - timedelta(seconds=20),
+                seen_sha256=paper_numbers().sha256,
+                now=at,
+            )
 
     def _record_lasting_facts(self, patient: Patient, *, on: date) -> None:
         """What is recorded once: imaging, and of women that pregnancy is not possible."""

@@ -53,6 +53,9 @@ _ROTA = (
     ("My duties", "work_history", "alerts:rota_mine", "alerts.swap_duty"),
 )
 _PROTOCOLS = (("Protocols", "rule", "courses:protocols", "courses.view_protocolapproval"),)
+_PAPERS = (
+    ("Numbers on papers", "contact_page", "courses:paper_numbers", "courses.view_papernumbersapproval"),
+)
 _PEOPLE = (
     ("Users", "group", "admin:auth_user_changelist", "auth.view_user"),
     ("Push addresses", "send_to_mobile", "admin:alerts_pushaddress_changelist", "alerts.view_pushaddress"),
@@ -93,7 +96,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         {"title": "Patients", "items": _allowed(request, patients)},
         {"title": "Laboratory", "items": _allowed(request, _LABORATORY)},
         {"title": "Alerts", "items": _allowed(request, (*_ALERTS, *_ROTA, *_mail()))},
-        {"title": "Protocols", "items": _allowed(request, _PROTOCOLS)},
+        {"title": "Protocols", "items": _allowed(request, (*_PROTOCOLS, *_PAPERS))},
         {"title": "Administration", "items": _allowed(request, _PEOPLE)},
     ]
     return [group for group in groups if group["items"]]

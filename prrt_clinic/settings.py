@@ -78,6 +78,13 @@ if not SECRET_KEY and not PRODUCTION:
 
 CLINIC_NAME = env.str("CLINIC_NAME", default="Demonstration clinic")
 CLINIC_PHONE = env.str("CLINIC_PHONE", default="")
+# What stands on patients' papers; the number and the place are written by hand where they are not set.
+PATIENT_PHONE = env.str("PATIENT_PHONE", default="")
+CLINIC_PLACE = env.str("CLINIC_PLACE", default="")
+# The clinic's own file of numbers for patients' papers; empty: the one that is shipped.
+PATIENT_PAPERS = (
+    Path(env.str("PATIENT_PAPERS", default="")) if env.str("PATIENT_PAPERS", default="") else None
+)
 # The clinic's own, signed version of alerts/policy.toml; empty: the one that is shipped.
 ALERT_POLICY = Path(env.str("ALERT_POLICY", default="")) if env.str("ALERT_POLICY", default="") else None
 CLINIC_TIME_ZONE = env.str("CLINIC_TIME_ZONE", default="Europe/Berlin")
@@ -598,6 +605,9 @@ LOGGING = {
         "django": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         # What these say of a push holds its address, which is a secret.
         "apprise": {"handlers": [], "level": "CRITICAL", "propagate": False},
+        # What these say of a page may quote it, and a page holds a patient.
+        "weasyprint": {"handlers": [], "level": "CRITICAL", "propagate": False},
+        "fontTools": {"handlers": [], "level": "CRITICAL", "propagate": False},
         "urllib3": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
         # SQL with its parameters is patient data, whatever level was asked for.
         "django.db.backends": {"handlers": ["stderr"], "level": "INFO", "propagate": False},

@@ -1,5 +1,6 @@
 """The ground every test stands on: the test environment, its databases, and what this machine can run."""
 
+import importlib
 import os
 import shutil
 import socket
@@ -83,6 +84,14 @@ def _has_openssl() -> bool:
     return shutil.which("openssl") is not None
 
 
+def _has_pango() -> bool:
+    try:
+        importlib.import_module("weasyprint")
+    except (ImportError, OSError):
+        return False
+    return True
+
+
 def _has_chromium() -> bool:
     return any(shutil.which(name) for name in CHROMIUM)
 
@@ -92,6 +101,7 @@ NEEDS: dict[str, tuple[tuple[Callable[[], bool], str], ...]] = {
     "postgres": ((_postgres_answers, "a PostgreSQL server"),),
     "redis": ((_has_redis, "redis-server"),),
     "private_postgres": ((_has_postgres_programs, "the programs of a PostgreSQL server"),),
+    "pango": ((_has_pango, "Pango"),),
     "openssl": ((_has_openssl, "the openssl command"),),
     "services": ((_postgres_answers, "a PostgreSQL server"), (_has_redis, "redis-server")),
     "chromium": ((_postgres_answers, "a PostgreSQL server"), (_has_chromium, "Chromium")),

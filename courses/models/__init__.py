@@ -37,6 +37,7 @@ from courses.models.incident import (
     IncidentKind,
 )
 from courses.models.order import Order, OrderEvent
+from courses.models.paper import PaperKind, PaperNumbersApproval, PrintedPaper
 from courses.models.protocol import ProtocolApproval, ProtocolMove
 from courses.models.recall import Recall, RecallAnswer, RecallOutcome
 from courses.models.schedule import ClosedDay, CourseStart, CycleMove, MoveCause
@@ -109,7 +110,10 @@ __all__ = [
     "OrderEvent",
     "Organ",
     "PatientCall",
+    "PaperKind",
+    "PaperNumbersApproval",
     "PeritonealDisease",
+    "PrintedPaper",
     "ProtocolApproval",
     "ProtocolMove",
     "Recall",

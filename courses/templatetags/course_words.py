@@ -13,7 +13,7 @@ from courses.rules.activity import both_units
 from courses.services.by_hand import may_be_done
 from courses.services.leave_out import may_be_left_out
 from labs.services.authority import printed_name
-from labs.templatetags.clinic_text import NOTHING, birth, instant
+from labs.templatetags.clinic_text import NOTHING, birth, instant, unit
 
 register = template.Library()
 register.filter(left_out_words)
@@ -29,6 +29,8 @@ _ACTIONS = {
     "waiting": ("Waiting", "hourglass_empty"),
     "none": ("Not assessed", "help"),
 }
+_COUNTED = {"d": "days", "a": "years"}
+_SIGNED = {"proceed": "direct", "reduce": "reduce", "delay": "delay", "stop": "stop at"}
 _TESTS = {"below": "below", "at_most": "at most", "above": "above", "at_least": "at least"}
 _MET = {True: "yes", False: "no", None: "cannot be told"}
 _PURPOSES = {
@@ -71,6 +73,36 @@ def action_badge(action: str) -> dict[str, str]:
     """An action as a word with its icon."""
     word, icon = _ACTIONS.get(action, (action, "help"))
     return {"kind": action, "word": word, "icon": icon}
+
+
+@register.filter
+def counted_unit(text: str) -> str:
+    """A unit as people write it, and what is counted in words: `3 days`, `65 years`."""
+    return _COUNTED.get(text) or unit(text)
+
+
+@register.filter
+def action_word(action: str) -> str:
+    """An action as a word."""
+    return _ACTIONS.get(action, (action, ""))[0]
+
+
+@register.filter
+def signed_words(meaning: str) -> str:
+    """What a signature's meaning says of a cycle, as a verb."""
+    return _SIGNED.get(meaning, meaning)
+
+
+@register.filter
+def step_word(state: str) -> str:
+    """How a step of a day stands, as a word."""
+    return _STEP_STATES.get(state, (words(state), ""))[0]
+
+
+@register.filter
+def key_words(key: str) -> str:
+    """A key of a data file as words: `stay.hours` becomes `Stay: hours`."""
+    return words(key).replace(".", ": ").capitalize()
 
 
 @register.inclusion_tag("courses/_badge.html")

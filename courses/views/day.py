@@ -8,6 +8,7 @@ from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -16,6 +17,7 @@ from courses.day_facts import effective_steps, infusions_of, other_infusions_of
 from courses.forms.day import StepForm
 from courses.left_out import left_out_of
 from courses.models import Course, Infusion, StepKind, TherapyDay
+from courses.printed_decision import allergy_line
 from courses.rules.day_values import Blocker, DayLine, Happened, StepState
 from courses.services.authority import NotAllowed, Refused
 from courses.services.day_infusion import entries_about
@@ -28,6 +30,7 @@ from courses.services.therapy_day import open_day
 from courses.views.day_frame import READ, Act, back, day_of, may_record, newest_day, state_on
 from courses.views.day_seen import token_of
 from courses.views.frame import authenticated_at, banner, found_course, render_page, signed_in
+from courses.views.paper_frame import paper_response
 
 # Which entry completes a line of the day.
 _KIND_OF_LINE = {
@@ -64,13 +67,29 @@ def sheet(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @login_required
 @permission_required(READ, raise_exception=True)
 def printed(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """The sheet for paper: what was directed, how far the day is, and until when it may be used."""
-    course = found_course(public_id)
+    """The sheet for paper, from the browser."""
+    return _for_paper(request, found_course(public_id), as_pdf=False)
+
+
+@require_safe
+@never_cache
+@login_required
+@permission_required(READ, raise_exception=True)
+def printed_pdf(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """The sheet for paper, as PDF."""
+    return _for_paper(request, found_course(public_id), as_pdf=True)
+
+
+def _for_paper(request: HttpRequest, course: Course, *, as_pdf: bool) -> HttpResponse:
+    """What was directed, how far the day is, and until when the sheet may be used."""
     state = state_on(course, day_of(course))
     most = state.facts.rules.infusion.most
     unit = state.standing.unit
     context = {
         "title": f"Day sheet, cycle {state.day.cycle.number}",
+        "language": "en",
+        "short": str(state.standing.decision.public_id)[:8] if state.standing.decision else "",
+        "allergies": allergy_line(state.standing.decision.situation if state.standing.decision else {}),
         "state": state,
         "rows": _rows(request, state),
         "left_out": left_out_of(state.day.cycle),
@@ -80,9 +99,14 @@ def printed(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "unit": unit,
         "latest_start": unit.expires_at - most if unit else None,
         "printed_at": state.facts.now,
+        "page_url": reverse("courses:day_print", args=[course.public_id]),
+        "pdf_url": reverse("courses:day_pdf", args=[course.public_id]),
+        "back_url": reverse("courses:day", args=[course.public_id]),
+        "back_words": "Back to the day",
         **banner(request, course),
     }
-    return render_page(request, "courses/day_print.html", context)
+    name = f"day-sheet-{str(state.day.public_id)[:8]}"
+    return paper_response(request, "courses/paper/day.html", context, as_pdf=as_pdf, file_name=name)
 
 
 @require_POST

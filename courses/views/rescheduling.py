@@ -16,6 +16,7 @@ from courses.planned_days import days_of
 from courses.services.authority import BadFact, NotAllowed
 from courses.services.handling import OrderRefused
 from courses.services.locking import next_cycle
+from courses.services.papers import outdated, papers_of
 from courses.services.reschedule import PLAN, Preview, StalePlan, preview_move, reschedule
 from courses.views.frame import SEES_NAMES, banner, found_course, render_page, signed_in
 from labs.clinic_days import clinic_day
@@ -23,6 +24,7 @@ from labs.clock import database_now
 from labs.zones import clinic_zone
 
 READ = [SEES_NAMES, "courses.view_course", "courses.view_cyclemove"]
+READS_PAPERS = "courses.view_printedpaper"
 
 
 @require_safe
@@ -41,6 +43,7 @@ def plan(request: HttpRequest, public_id: UUID) -> HttpResponse:
         ],
         "has_protocol": found.plan is not None,
         "moves": CycleMove.objects.filter(cycle__course=course).select_related("cycle").order_by("-pk"),
+        "old_papers": outdated(papers_of(course, today=today)) if request.user.has_perm(READS_PAPERS) else [],
         "may_move": course.is_open and request.user.has_perm(PLAN),
         **banner(request, course),
     }

@@ -25,10 +25,13 @@ from courses.models import (
     Incident,
     Order,
     PatientCall,
+    PaperKind,
+    PrintedPaper,
     TherapyDay,
     TherapyStep,
     VialBooking,
 )
+from courses.paper_facts import facts_of
 from courses.services.assess import assess_course
 from prrt_clinic.roles import roles
 from tests.builders import clinic_time, colleague, draw, make_course, make_patient
@@ -99,6 +102,8 @@ def world_of(*, nobodys: bool = False) -> World:
     things |= things_of_the_rota()
     things |= {
         "courses:decision.public_id": decision.public_id,
+        "courses:decision_print.public_id": decision.public_id,
+        "courses:decision_pdf.public_id": decision.public_id,
         "courses:sign.public_id": decision.public_id,
         "courses_api:decision.public_id": decision.public_id,
         "courses_api:order.public_id": order.public_id,
@@ -156,6 +161,16 @@ def things_of_the_day(course: Course) -> dict[str, Any]:
         printed_name="door-starter",
         entered_at=at,
     )
+    paper = PrintedPaper.objects.create(
+        course=course,
+        kind="schedule",
+        language="en",
+        facts=facts_of(PaperKind.SCHEDULE, course, cycle=None, today=DAY),
+        **dict.fromkeys(("facts_sha256", "numbers_sha256", "words_sha256"), "ab" * 32),
+        printed_by=by,
+        printed_name="door-starter",
+        printed_at=at,
+    )
     order = Order.objects.filter(cycle__course=course).first()
     assert order is not None
     patient = course.patient.public_id
@@ -170,6 +185,10 @@ def things_of_the_day(course: Course) -> dict[str, Any]:
         "courses:pharmacy_booking.public_id": booking.public_id,
         "courses:pharmacy_booking_act.public_id": booking.public_id,
         "courses:incident.public_id": incident.public_id,
+        "courses:printed_paper.public_id": paper.public_id,
+        **{f"courses:{name}.kind": "schedule" for name in ("paper_preview", "hand_out")},
+        "language": "en",
+        "form": "page",
         "courses:correct_infusion.infusion_id": infusion.public_id,
         "courses_api:infusion.public_id": infusion.public_id,
         "courses_api:infusion-correct.public_id": infusion.public_id,
