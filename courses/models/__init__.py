@@ -28,8 +28,10 @@ from courses.models.incident import (
     IncidentKind,
 )
 from courses.models.order import Order, OrderEvent
+from courses.models.plan_address import PlanAddress
 from courses.models.protocol import ProtocolApproval, ProtocolMove
 from courses.models.recall import Recall, RecallAnswer, RecallOutcome
+from courses.models.saved_filter import SavedFilter
 from courses.models.schedule import ClosedDay, CourseStart, CycleMove, MoveCause
 from courses.models.therapy import (
     CycleJudgement,
@@ -95,12 +97,14 @@ __all__ = [
     "OrderEvent",
     "Organ",
     "PeritonealDisease",
+    "PlanAddress",
     "ProtocolApproval",
     "ProtocolMove",
     "Recall",
     "RecallAnswer",
     "RecallOutcome",
     "RecordKind",
+    "SavedFilter",
     "Signature",
     "StartAuthorisation",
     "StepKind",

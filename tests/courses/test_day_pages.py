@@ -11,9 +11,9 @@ from django.test import Client
 from django.urls import reverse
 
 from courses.models import Administration, Cycle, Incident, Infusion, StartAuthorisation, TherapyDay
-from courses.views.day_frame import day_of
 from courses.services.day_version import StaleDay
 from courses.services.start import authorise_start
+from courses.views.day_frame import day_of
 from courses.views.day_seen import token_of
 from tests.builders import colleague, draw
 from tests.builders_therapy_day import (
