@@ -119,7 +119,7 @@ def follow_ups(
     """
     people = read_people()
     lines = _lines(_followed(people), people=people, today=today)
-    found = [line for line in lines if line.closed is None and (line.visits or not line.is_between_cycles)]
+    found = [line for line in lines if line.visits or not line.is_between_cycles]
     chosen = sorted((line for line in found if keep is None or keep(line)), key=_urgency)
     page = chosen[begin:] if most is None else chosen[begin : begin + most]
     slim = Decision.objects.defer("situation", "answer")
@@ -133,7 +133,8 @@ def follow_up_of(course: Course, *, today: date) -> FollowUpLine | None:
     """The follow-up of one course, closed or not; none before its first administration, or after death."""
     people = read_people()
     alone = _treated().filter(pk=course.pk).exclude(_is_over_by_death())
-    return next(iter(_lines(alone, people=people, today=today)), None)
+    act = FollowUpAct.objects.filter(course=course).order_by("-pk").first()
+    return next(iter(_lines(alone, people=people, today=today, act=act)), None)
 
 
 def _treated() -> QuerySet[Course]:
@@ -180,17 +181,16 @@ def _urgency(line: FollowUpLine) -> tuple[date, int]:
     return (upcoming.visit.last if upcoming is not None else date.max, line.course.pk)
 
 
-def _lines(courses: Iterable[Course], *, people: People, today: date) -> list[FollowUpLine]:
+def _lines(
+    courses: Iterable[Course], *, people: People, today: date, act: FollowUpAct | None = None
+) -> list[FollowUpLine]:
     treated = list(courses)
-    acts: dict[int, FollowUpAct] = {}
     records: dict[int, dict[str, FollowUpRecord]] = defaultdict(dict)
     ids = [course.pk for course in treated]
-    for act in FollowUpAct.objects.filter(course__in=ids).order_by("pk"):
-        acts[act.course_id] = act
     for record in FollowUpRecord.objects.effective().filter(course__in=ids).order_by("pk"):
         records[record.course_id][record.visit] = record
     draws = _draws(treated, people=people)
-    return [_line(course, acts.get(course.pk), records[course.pk], draws, today=today) for course in treated]
+    return [_line(course, act, records[course.pk], draws, today=today) for course in treated]
 
 
 def _line(

@@ -45,7 +45,7 @@ def similar_to_each_other(people: Iterable[Named]) -> set[int]:
 
 
 def similar_among(people: Iterable[Named], others: Iterable[Named]) -> dict[int, list[int]]:
-    """For each of some people, the keys of the others whose name may be taken for theirs, if there are any."""
+    """For each of some people, the keys of others whose name may be taken for theirs, if any."""
     against = {person.pk: _written(person) for person in others}
     found = {}
     for person in people:
