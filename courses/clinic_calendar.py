@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import groupby
 
 from django.db.models import Exists, OuterRef, Q
 
@@ -47,6 +48,17 @@ class CalendarDay:
     on: date
     closed: str
     entries: tuple[Entry, ...]
+
+    @property
+    def groups(self) -> tuple[tuple[Entry, ...], ...]:
+        """What lies on the day, with those together that are told in the same words."""
+        return tuple(tuple(alike) for _, alike in groupby(self.entries, key=_told_alike))
+
+
+def _told_alike(entry: Entry) -> tuple[object, ...]:
+    if entry.item is None:
+        return ("", entry.what, entry.words)
+    return (entry.item.kind, entry.item.first, entry.item.analytes, entry.item.is_asked)
 
 
 def week_of(day: date) -> tuple[date, date]:

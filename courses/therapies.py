@@ -27,7 +27,7 @@ from courses.models import (
 )
 from courses.services.vial_state import nothing_left
 from courses.therapy_state import GO, TherapyRows, TherapyState, therapy_state
-from courses.vial_deadlines import VialDeadline, next_deadline, vial_deadlines
+from courses.vial_deadlines import OPEN_BOOKINGS, VialDeadline, next_deadline, vial_deadlines
 from labs.clinic_days import add_days
 from labs.models import Patient
 from labs.similar_names import similar_to_each_other
@@ -118,7 +118,7 @@ def _at_risk(today: date, *, until: date | None, deadlines: Iterable[VialDeadlin
         current_decision__cycle__in=due, current_decision__cycle__planned_on__gte=today
     )
     refused = near & Q(current_decision__action__in=_NOT_GO, current_decision__awaiting_labs=False)
-    over = Q(status__in=_OVER) & Q(current_decision__cycle__planned_on__range=(today, last))
+    over = Q(status__in=_OVER) & (is_today | (near & _still_coming()))
     undecided = Q(current_decision__isnull=True) & Exists(
         Cycle.objects.filter(
             course=OuterRef("pk"), administration__isnull=True, planned_on__range=(today, last)
@@ -129,11 +129,18 @@ def _at_risk(today: date, *, until: date | None, deadlines: Iterable[VialDeadlin
     return _with_rows(found.filter(current_decision__cycle__administration__isnull=True))
 
 
+def _still_coming() -> Q:
+    """Something of the cycle is ordered or here, though its course is over."""
+    cycle = OuterRef("current_decision__cycle_id")
+    booked = VialBooking.objects.filter(cycle_id=cycle, state__in=OPEN_BOOKINGS)
+    return Q(Exists(booked)) | Q(Exists(Vial.objects.effective().filter(cycle_id=cycle)))
+
+
 def _with_rows(courses: CourseQuerySet) -> CourseQuerySet:
     """Each course with what its state is told from, in a fixed number of queries."""
     cycle = "current_decision__cycle"
     directives = Directive.objects.filter(voided__isnull=True).order_by("-revision")
-    bookings = VialBooking.objects.filter(state__in=["placed", "confirmed"])
+    bookings = VialBooking.objects.filter(state__in=OPEN_BOOKINGS)
     days = TherapyDay.objects.open().order_by("-pk")
     recalled = Recall.objects.unanswered().filter(order__cycle_id=OuterRef(f"{cycle}_id"))
     incidents = Incident.objects.filter(cycle_id=OuterRef(f"{cycle}_id")).exclude(

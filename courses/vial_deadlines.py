@@ -12,7 +12,7 @@ from labs.zones import clinic_zone
 
 DAYS_AHEAD = 21  # of planned days: further away nobody has to order
 SOON = 7  # of deadlines, as pages list them
-_OPEN = (BookingState.PLACED.value, BookingState.CONFIRMED.value)
+OPEN_BOOKINGS = (BookingState.PLACED.value, BookingState.CONFIRMED.value)
 _MOST = 100
 
 
@@ -61,7 +61,7 @@ def unbooked(today: date) -> QuerySet[Cycle]:
             course__patient__is_canary=False,
             planned_on__range=(today, add_days(today, DAYS_AHEAD)),
         )
-        .exclude(bookings__state__in=[*_OPEN, BookingState.RECEIVED.value])
+        .exclude(bookings__state__in=[*OPEN_BOOKINGS, BookingState.RECEIVED.value])
         .exclude(vials__isnull=False)
         .select_related("course__patient")
         .order_by("planned_on", "pk")
@@ -70,7 +70,7 @@ def unbooked(today: date) -> QuerySet[Cycle]:
 
 def _with_cut_off(now: datetime) -> list[VialBooking]:
     rows = VialBooking.objects.filter(
-        state__in=_OPEN,
+        state__in=OPEN_BOOKINGS,
         cut_off_at__gte=now,
         cycle__administration__isnull=True,
         cycle__course__patient__is_canary=False,

@@ -7,7 +7,7 @@ from typing import Protocol
 
 # As they are written where a letter is not to be had.
 _WRITTEN_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa"})
-_LONG = 8  # letters from which on two mistakes are as easily overlooked as one
+_LONG = 12  # letters from which on two mistakes are as easily overlooked as one
 
 
 class Named(Protocol):

@@ -26,7 +26,7 @@ from labs.services.files import waiting_uploads
 from labs.services.manual_list import waiting_for_verification
 from labs.views.frame import signed_in
 from labs.zones import clinic_zone
-from prrt_clinic.first_pages import sections_for
+from prrt_clinic.first_pages import jumps_on, sections_for
 
 Context = dict[str, Any]
 COMMIT = "labs.commit_file"
@@ -69,7 +69,30 @@ def first_page(request: HttpRequest, context: Context) -> Context:
         context["feed"] = _feed(now)
     if may("labs.view_result") or may("labs.view_sender"):
         context["unwatched"] = unwatched_sources()
+    context["jumps"] = jumps_on(context["sections"], _counts(context))
     return context
+
+
+def _counts(context: Context) -> dict[str, int]:
+    """How many wait in each part of the page."""
+    lists = ("orders", "incidents", "alerts", "open_days", "follow_ups", "doses")
+    counts = {name: len(context.get(name) or ()) for name in lists}
+    counts["days"] = counts.pop("open_days")
+    counts["quarantine"] = context["quarantine"]["count"] if "quarantine" in context else 0
+    if context["has_worklist"]:
+        work, coming = context["work"], context["therapies"]
+        counts |= {
+            "must_not": len(coming.stopped_short),
+            "therapies": len(coming.planned),
+            "vials": len(coming.deadlines) if context["may_book"] else 0,
+            "bloods": context["bloods_count"],
+            "held": len(work.held),
+            "bases": len(work.withdrawn_bases),
+            "stopped": len(work.stopped),
+            "to_sign": len(work.to_sign),
+            "waiting": len(work.waiting),
+        }
+    return counts
 
 
 def _work(request: HttpRequest, may: Callable[[str], bool], *, today: date, now: datetime) -> Context:

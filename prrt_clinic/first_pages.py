@@ -1,6 +1,9 @@
 """Which part of the first page comes first for whom: each role begins with its own work."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+_FOLDER = "prrt/today/"
 
 _PHARMACY = (
     "must_not", "orders", "vials", "therapies", "incidents", "held", "stopped", "to_sign", "bloods",
@@ -31,4 +34,45 @@ _ORDERS = (
 def sections_for(may: Callable[[str], bool]) -> list[str]:
     """The templates of the first page in the order of somebody's work."""
     order = next((order for right, order in _ORDERS if may(right)), _OTHERS)
-    return [f"prrt/today/{name}.html" for name in order]
+    return [f"{_FOLDER}{name}.html" for name in order]
+
+
+# Of each part of the page: where it stands on it, and what it is called there in short.
+_PLACES = {
+    "must_not": ("must-not", "Must not go ahead"),
+    "orders": ("pharmacy", "Orders"),
+    "vials": ("vials", "Vial deadlines"),
+    "therapies": ("therapies", "Therapies"),
+    "days": ("days", "Days in progress"),
+    "bloods": ("bloods", "Bloods"),
+    "held": ("held", "Held and delayed"),
+    "bases": ("bases", "Withdrawn bases"),
+    "stopped": ("stopped", "Stops to confirm"),
+    "to_sign": ("tosign", "To sign"),
+    "doses": ("doses", "Absorbed doses"),
+    "incidents": ("incidents", "Incidents"),
+    "quarantine": ("quarantine", "Results waiting"),
+    "alerts": ("alerts", "Alerts"),
+    "follow_ups": ("follow-ups", "After treatment"),
+    "waiting": ("waiting", "Between cycles"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jump:
+    """A part of the page that has something in it: where it is, its name, how many."""
+
+    place: str
+    words: str
+    count: int
+
+
+def jumps_on(sections: Sequence[str], counts: Mapping[str, int]) -> list[Jump]:
+    """What waits on the page, in the order in which it stands there; what is empty is left out."""
+    found = []
+    for name in sections:
+        key = name.removeprefix(_FOLDER).removesuffix(".html")
+        if counts.get(key) and key in _PLACES:
+            place, words = _PLACES[key]
+            found.append(Jump(place=place, words=words, count=counts[key]))
+    return found
