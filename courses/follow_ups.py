@@ -150,7 +150,7 @@ def _is_over_by_death() -> Q:
     dead = CourseEnd.objects.filter(
         course=OuterRef("pk"), cause=EndCause.DEATH, undo__confirmation__isnull=True
     )
-    return Q(status__in=_OVER) & Exists(dead)
+    return Q(status__in=_OVER) & Q(Exists(dead))
 
 
 def _followed(people: People) -> list[Course]:
@@ -173,7 +173,7 @@ def _followed(people: People) -> list[Course]:
         .order_by("pk")
     )
     newest = {people.survivor_of(course.patient_id): course for course in rows}
-    return [course for course in newest.values() if not course.is_over]  # type: ignore[attr-defined]  # annotated
+    return [course for course in newest.values() if not course.is_over]
 
 
 def _urgency(line: FollowUpLine) -> tuple[date, int]:

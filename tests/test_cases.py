@@ -68,8 +68,8 @@ def check_dates_and_gaps(found: dict[str, Any], case: dict[str, Any]) -> None:
     if "orders" in expect:
         assert [line.kind for line in asked_of(case).order_set] == expect["orders"]
     if "draws_and_tests" in expect:
-        due = [each.line.kind for each in asked_of(case).evidence_orders if each.is_due]
-        assert due == expect["draws_and_tests"]
+        ordered = [each.line.kind for each in asked_of(case).evidence_orders if each.is_due]
+        assert ordered == expect["draws_and_tests"]
     if "differs" in expect:
         assert [difference_words(line) for line in found["grade_differences"]] == expect["differs"]
 

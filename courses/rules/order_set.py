@@ -26,7 +26,7 @@ def order_set(case: Case, dates: Dates) -> tuple[OrderLine, ...]:
 
 
 def evidence_orders(
-    case: Case, dates: Dates, missing: Iterable[MissingEvidence]
+    case: Case, dates: Dates, missing: Iterable[MissingEvidence], *, today: date
 ) -> tuple[EvidenceOrder, ...]:
     """Draws and tests for the planned day; none where that day has passed, for then nobody knows the day."""
     if dates.judged_for != dates.planned_on:
@@ -36,7 +36,7 @@ def evidence_orders(
         EvidenceOrder(
             line=OrderLine(kind=row.kind, items=_items(row, case, dates)),
             opens_on=opens_on,
-            is_due=opens_on <= case.today and bool(lacking & asked),
+            is_due=opens_on <= today and bool(lacking & asked),
         )
         for row in case.protocol.orders
         if row.kind in FOR_EVIDENCE and _is_for(row, case, dates)

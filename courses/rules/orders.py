@@ -148,9 +148,13 @@ def _done_by_hand(recommendation: Recommendation, ended: tuple[OpenOrder, ...]) 
     One that ended because its result was there is ordered again where the result is lacking after all.
     """
     opens = {asked.line.kind: asked.opens_on for asked in recommendation.evidence_orders}
-    said = [order for order in ended if order.by_hand and order.ended_on is not None]
     return frozenset(
-        order.kind for order in said if order.kind in opens and order.ended_on >= opens[order.kind]
+        order.kind
+        for order in ended
+        if order.by_hand
+        and order.ended_on is not None
+        and order.kind in opens
+        and order.ended_on >= opens[order.kind]
     )
 
 

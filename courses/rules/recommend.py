@@ -289,7 +289,7 @@ def _combined(
         labs_due=min(gap.due_on for gap in missing if gap.due_on) if awaiting else None,
         not_considered=not_considered(case.chart, case.protocol),
         order_set=order_set(case, dates) if action.is_go else (),
-        evidence_orders=() if action is Action.STOP else evidence_orders(case, dates, missing),
+        evidence_orders=() if action is Action.STOP else evidence_orders(case, dates, missing, today=today),
         release=release_all(reasons),
         release_on=earliest_day(reasons, case=case, dates=dates, stops_on=dosing.stops_on, today=today),
         activity_level=level,

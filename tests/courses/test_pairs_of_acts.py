@@ -422,7 +422,7 @@ def move(scene: Scene) -> object:
 
 
 def postpone(scene: Scene) -> object:
-    """A nurse moves the cycle by two days: what that changes is shown to her, then she confirms: two steps."""
+    """A nurse moves the cycle: what that changes is shown to her, then she confirms: two steps."""
     show_move(scene)
     return confirm_move(scene)
 

@@ -48,6 +48,7 @@ RULES = tuple(
     and (not each.reads_every_row or each.id == "I-22")
 )
 GO = ("proceed", "reduce")
+FOR_EVIDENCE = ("lab_draws", "pregnancy_test")
 AHEAD = ("active", "accepted", "prepared")
 NEW: tuple[type[Model], ...] = (
     StartAuthorisation,
@@ -358,13 +359,14 @@ def _orders(clinic: Clinic) -> Iterator[str]:
 
 
 def _without_signature(clinic: Clinic) -> Iterator[str]:
-    """Draws and tests alone may be active of a cycle that nobody has signed; of a closed course nothing is."""
+    """Draws and tests alone are active of a cycle that nobody has signed; of a closed course nothing is."""
     rows = Order.objects.filter(cycle__course=clinic.course, state__in=AHEAD)
     for order in rows.select_related("cycle__course").order_by("pk"):
         signed = Signature.objects.filter(decision__cycle=order.cycle, meaning__in=GO)
-        if order.kind not in ("lab_draws", "pregnancy_test") and not signed.exists():
+        if order.kind not in FOR_EVIDENCE and not signed.exists():
             yield f"order: {order.kind} is {order.state} and nobody has signed its cycle"
-        if not order.cycle.course.is_open and order.kind != "analogue_restart":
+        is_over = not order.cycle.course.is_open
+        if is_over and order.kind != "analogue_restart":
             yield f"order: {order.kind} is {order.state} and its course is over"
 
 
