@@ -8,6 +8,7 @@ from courses.rules.orders import ChangeKind, OpenOrder, OrderChange, plan_orders
 from courses.rules.values import Recommendation
 from courses.services.orders import BY_HAND, move_order, place_order, recall_order
 from labs.clinic_days import clinic_day
+from labs.models import Patient
 from labs.zones import clinic_zone
 
 
@@ -30,7 +31,13 @@ def follow_with_orders(
         ended=tuple(_ended_order(order) for order in every if _is_over(order)),
     )
     for change in changes:
+        if change.change is ChangeKind.PLACE and change.to is not None and _is_nobodys(cycle):
+            continue  # nobody can be drawn blood for the trial of the line
         _carry_out(change, orders=orders, cycle=cycle, decision=decision, now=now)
+
+
+def _is_nobodys(cycle: Cycle) -> bool:
+    return Patient.objects.filter(courses=cycle.course_id, is_canary=True).exists()
 
 
 def _kinds(orders: list[Order]) -> frozenset[OrderKind]:
