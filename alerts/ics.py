@@ -7,8 +7,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import recurring_ical_events
-from icalendar import Calendar, Event
+from icalendar import Calendar
 
+from labs.calendar_file import CalendarEvent, write_calendar_file
 from labs.clinic_days import start_of_day
 
 LARGEST_BYTES = 512 * 1024
@@ -34,21 +35,11 @@ def write_calendar(
     *, title: str, summary: str, duties: Sequence[tuple[str, datetime, datetime]], stamp: datetime
 ) -> bytes:
     """Duties as an iCalendar file in UTC; each has an id of its own. No patient can stand in it."""
-    calendar = Calendar()
-    calendar.add("prodid", "-//PRRT clinic//on-call rota//EN")
-    calendar.add("version", "2.0")
-    calendar.add("method", "PUBLISH")
-    calendar.add("x-wr-calname", title)
-    calendar.add("x-published-ttl", "PT1H")
-    for uid, starts_at, ends_at in duties:
-        event = Event()
-        event.add("uid", uid)
-        event.add("dtstamp", stamp.astimezone(UTC).replace(microsecond=0))
-        event.add("dtstart", starts_at.astimezone(UTC))
-        event.add("dtend", ends_at.astimezone(UTC))
-        event.add("summary", summary)
-        calendar.add_component(event)
-    return bytes(calendar.to_ical())
+    events = [
+        CalendarEvent(uid=uid, begins=starts_at, ends=ends_at, summary=summary)
+        for uid, starts_at, ends_at in duties
+    ]
+    return write_calendar_file(title=title, about="on-call rota", events=events, stamp=stamp)
 
 
 def read_calendar(raw: bytes, *, zone: ZoneInfo, begin: datetime, end: datetime) -> list[IcsDuty]:

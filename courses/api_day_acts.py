@@ -84,6 +84,7 @@ class DayStepCorrection(DayView):
                 second=said.get("second"),
                 authenticated_at=said.get("password"),
                 take_back=said["take_back"],
+                version=day.version,
             )
             return told_day(self.day(public_id), request, status=HTTPStatus.CREATED)
 
@@ -103,7 +104,8 @@ class DayAuthorise(DayAct):
 
     def act(self, day: TherapyDay, said: dict[str, Any], request: Request) -> Any:
         """With the password in the request itself."""
-        return authorise_start(day=day, by=person_of(request), authenticated_at=said["password"])
+        by, proven = person_of(request), said["password"]
+        return authorise_start(day=day, by=by, authenticated_at=proven, version=day.version)
 
 
 class DayInfusion(DayAct):

@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import groupby
 
 from django.db.models import Exists, OuterRef, Q
 
 from courses.closed_days import closed_days
-from courses.follow_ups import follow_ups
+from courses.follow_ups import FollowUpLine, VisitLine, follow_ups
 from courses.models import Course, Cycle, VialBooking
 from courses.plan_state import OPEN_BOOKINGS
 from courses.planned_days import days_of_all
@@ -16,6 +17,7 @@ from courses.rules.derived_days import DayKind, DerivedDay
 from labs.clinic_days import add_days
 from labs.models import Patient
 
+VIAL, VISIT = "vial", "visit"
 _REACH = 120  # days; nothing on the calendar hangs on a cycle further away
 # What stands on the calendar by its last day; the rest is read on the plan of the course.
 _SHOWN = (
@@ -30,12 +32,13 @@ _SHOWN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One thing on one day: a derived day of a course, or what else there is, in words."""
+    """One thing on one day: a derived day of a course, or a vial or visit, in words."""
 
     course: Course
     patient: Patient
     item: DerivedDay | None = None
     words: str = ""
+    what: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,17 @@ class CalendarDay:
     on: date
     closed: str
     entries: tuple[Entry, ...]
+
+    @property
+    def groups(self) -> tuple[tuple[Entry, ...], ...]:
+        """What lies on the day, with those together that are told in the same words."""
+        return tuple(tuple(alike) for _, alike in groupby(self.entries, key=_told_alike))
+
+
+def _told_alike(entry: Entry) -> tuple[object, ...]:
+    if entry.item is None:
+        return ("", entry.what, entry.words)
+    return (entry.item.kind, entry.item.first, entry.item.analytes, entry.item.is_asked)
 
 
 def week_of(day: date) -> tuple[date, date]:
@@ -63,7 +77,7 @@ def calendar(first: date, last: date, *, today: date) -> list[CalendarDay]:
     """Every day from one to another; the number of queries does not depend on the number of courses."""
     days = [add_days(first, n) for n in range((last - first).days + 1)]
     found: dict[date, list[Entry]] = defaultdict(list)
-    for on, entry in (*_planned(first, last), *_vials(first, last), *_visits(today)):
+    for on, entry in (*_planned(first, last), *_vials(first, last), *_visits(first, last, today=today)):
         if first <= on <= last:
             found[on].append(entry)
     closed = closed_days(days)
@@ -98,14 +112,20 @@ def _vials(first: date, last: date) -> Iterator[tuple[date, Entry]]:
         )
         told = f"{booking.supplier}, {booking.get_state_display()}{other}"
         words = f"Vial of cycle {booking.cycle.number} from {told}"
-        yield booking.needed_on, Entry(course=course, patient=course.patient, words=words)
+        yield booking.needed_on, Entry(course=course, patient=course.patient, words=words, what=VIAL)
 
 
-def _visits(today: date) -> Iterator[tuple[date, Entry]]:
+def _visits(first: date, last: date, *, today: date) -> Iterator[tuple[date, Entry]]:
     """Visits after the last cycle, on the day by which they are due."""
-    for line in follow_ups(today=today):
-        if line.is_between_cycles:
-            continue
+
+    def falls(each: VisitLine) -> bool:
+        return each.state != "done" and first <= each.visit.last <= last
+
+    def keep(line: FollowUpLine) -> bool:
+        return not line.is_between_cycles and any(falls(each) for each in line.visits)
+
+    for line in follow_ups(today=today, keep=keep):
         for each in line.visits:
-            if each.state != "done":
-                yield each.visit.last, Entry(course=line.course, patient=line.patient, words=each.words)
+            if falls(each):
+                entry = Entry(course=line.course, patient=line.patient, words=each.words, what=VISIT)
+                yield each.visit.last, entry

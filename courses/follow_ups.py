@@ -1,17 +1,32 @@
 """Read who is to be seen after the last cycle, and which draw between two cycles has not come."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import Max
+from django.db.models import (
+    Case,
+    Exists,
+    Max,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+    prefetch_related_objects,
+)
+from django.db.models.functions import Coalesce
 
 from courses.library import UnknownProtocol, protocol, protocol_ids
 from courses.models import (
+    Administration,
     Course,
     CourseEnd,
     CourseStatus,
+    Decision,
     EndCause,
     FollowUpAct,
     FollowUpRecord,
@@ -49,12 +64,16 @@ class FollowUpLine:
     """One patient after treatment, or between two cycles: every visit, and the next one to come."""
 
     course: Course
-    patient: Patient
     last_on: date
     visits: tuple[VisitLine, ...]
     # A physician signed that nobody needs to see the patient for this any more.
     closed: FollowUpAct | None = None
     is_between_cycles: bool = False
+
+    @property
+    def patient(self) -> Patient:
+        """Whose it is."""
+        return self.course.patient
 
     @property
     def overdue(self) -> tuple[VisitLine, ...]:
@@ -85,20 +104,76 @@ class FollowUpLine:
         return not self.visits
 
 
-def follow_ups(*, today: date) -> list[FollowUpLine]:
+def follow_ups(
+    *,
+    today: date,
+    keep: Callable[[FollowUpLine], bool] | None = None,
+    begin: int = 0,
+    most: int | None = None,
+) -> list[FollowUpLine]:
     """Everybody who was treated and whose follow-up nobody signed closed, the most urgent first.
 
     Of a person with several courses the newest treated one counts; while it is open, only the draw between
-    two cycles is looked at. Six queries, however many patients there are.
+    two cycles is looked at. `keep` chooses among them, `begin` and `most` are a page of what is chosen; only
+    of that page patient and decision are read. Six queries, however many patients there are.
     """
-    lines = _lines(Course.objects.real(), today=today)
-    found = [line for line in lines if line.closed is None and (line.visits or not line.is_between_cycles)]
-    return sorted(found, key=_urgency)
+    people = read_people()
+    lines = _lines(_followed(people), people=people, today=today)
+    found = [line for line in lines if line.visits or not line.is_between_cycles]
+    chosen = sorted((line for line in found if keep is None or keep(line)), key=_urgency)
+    page = chosen[begin:] if most is None else chosen[begin : begin + most]
+    slim = Decision.objects.defer("situation", "answer")
+    prefetch_related_objects(
+        [line.course for line in page], "patient", Prefetch("current_decision", queryset=slim)
+    )
+    return page
 
 
 def follow_up_of(course: Course, *, today: date) -> FollowUpLine | None:
     """The follow-up of one course, closed or not; none before its first administration, or after death."""
-    return next(iter(_lines(Course.objects.filter(pk=course.pk), today=today, alone=True)), None)
+    people = read_people()
+    alone = _treated().filter(pk=course.pk).exclude(_is_over_by_death())
+    act = FollowUpAct.objects.filter(course=course).order_by("-pk").first()
+    return next(iter(_lines(alone, people=people, today=today, act=act)), None)
+
+
+def _treated() -> QuerySet[Course]:
+    """Courses of which something was given, by the day of the last administration; as little as is needed."""
+    last = Administration.objects.filter(cycle__course=OuterRef("pk")).order_by("-administered_on")
+    rows = Course.objects.annotate(last_on=Subquery(last.values("administered_on")[:1]))
+    return rows.filter(last_on__isnull=False).only(
+        "public_id", "patient_id", "protocol_id", "status", "current_decision_id"
+    )
+
+
+def _is_over_by_death() -> Q:
+    dead = CourseEnd.objects.filter(
+        course=OuterRef("pk"), cause=EndCause.DEATH, undo__confirmation__isnull=True
+    )
+    return Q(status__in=_OVER) & Q(Exists(dead))
+
+
+def _followed(people: People) -> list[Course]:
+    """Of every person the newest treated course, unless it is over by death or its follow-up is closed.
+
+    The database leaves out all others; only of merged numbers it is found out here which course is newest.
+    """
+    later = Administration.objects.filter(
+        cycle__course__patient=OuterRef("patient"), cycle__course__gt=OuterRef("pk")
+    )
+    newest_act = FollowUpAct.objects.filter(course=OuterRef("pk")).order_by("-pk")
+    is_closed = Coalesce(Subquery(newest_act.values("is_closed")[:1]), Value(value=False))
+    merged = {*people.survivor.keys(), *people.survivor.values()}
+    rows = (
+        _treated()
+        .filter(patient__is_canary=False)
+        .filter(~Exists(later))
+        .annotate(is_over=Case(When(_is_over_by_death(), then=Value(value=True)), default=is_closed))
+        .filter(Q(is_over=False) | Q(patient__in=merged))
+        .order_by("pk")
+    )
+    newest = {people.survivor_of(course.patient_id): course for course in rows}
+    return [course for course in newest.values() if not course.is_over]
 
 
 def _urgency(line: FollowUpLine) -> tuple[date, int]:
@@ -106,31 +181,16 @@ def _urgency(line: FollowUpLine) -> tuple[date, int]:
     return (upcoming.visit.last if upcoming is not None else date.max, line.course.pk)
 
 
-def _lines(courses: Iterable[Course], *, today: date, alone: bool = False) -> list[FollowUpLine]:
-    rows = courses.select_related("patient", "current_decision").annotate(  # type: ignore[attr-defined]
-        last_on=Max("cycles__administration__administered_on")
-    )
-    treated = [course for course in rows.order_by("pk") if course.last_on is not None]
-    people = read_people()
-    if not alone:
-        newest = {people.survivor_of(course.patient_id): course for course in treated}
-        treated = [course for course in treated if newest[people.survivor_of(course.patient_id)] is course]
-    ids = [course.pk for course in treated]
-    dead = set(
-        CourseEnd.objects.filter(
-            course__in=ids, cause=EndCause.DEATH, undo__confirmation__isnull=True
-        ).values_list("course", flat=True)
-    )
-    acts = {act.course_id: act for act in FollowUpAct.objects.filter(course__in=ids).order_by("pk")}
+def _lines(
+    courses: Iterable[Course], *, people: People, today: date, act: FollowUpAct | None = None
+) -> list[FollowUpLine]:
+    treated = list(courses)
     records: dict[int, dict[str, FollowUpRecord]] = defaultdict(dict)
+    ids = [course.pk for course in treated]
     for record in FollowUpRecord.objects.effective().filter(course__in=ids).order_by("pk"):
         records[record.course_id][record.visit] = record
     draws = _draws(treated, people=people)
-    return [
-        _line(course, acts.get(course.pk), records[course.pk], draws, today=today)
-        for course in treated
-        if course.pk not in dead or course.is_open
-    ]
+    return [_line(course, act, records[course.pk], draws, today=today) for course in treated]
 
 
 def _line(
@@ -152,7 +212,6 @@ def _line(
     wanted = [each for each in every if each.key == NADIR or not between]
     return FollowUpLine(
         course=course,
-        patient=course.patient,
         last_on=last_on,
         visits=tuple(
             VisitLine(visit=each, state=each.state(today=today, done=done), record=records.get(each.key))

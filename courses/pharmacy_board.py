@@ -15,10 +15,9 @@ from courses.rules.prediction import Prediction, decay_table
 from courses.services.open_recalls import open_recalls
 from courses.services.vial_state import GONE, nothing_left
 from courses.services.vials import predicted
-from labs.clinic_days import add_days
+from courses.vial_deadlines import unbooked
 
 SHOWN = 100
-DAYS_AHEAD = 21
 TABLE_EVERY = timedelta(hours=6)
 _OPEN_BOOKINGS = (BookingState.PLACED.value, BookingState.CONFIRMED.value)
 
@@ -91,7 +90,7 @@ def board(*, today: date) -> Board:
                 state__in=_OPEN_BOOKINGS, cycle__course__patient__is_canary=False
             ).select_related("cycle__course__patient")[:SHOWN]
         ),
-        unbooked=list(_unbooked(today)[:SHOWN]),
+        unbooked=list(unbooked(today)[:SHOWN]),
     )
 
 
@@ -103,22 +102,6 @@ def _vials_in_hand() -> QuerySet[Vial]:
         .exclude(pk__in=nothing_left())
         .select_related("cycle__course__patient")
         .order_by("expires_at", "pk")
-    )
-
-
-def _unbooked(today: date) -> QuerySet[Cycle]:
-    """Cycles soon to come for which no vial is ordered or received."""
-    return (
-        Cycle.objects.filter(
-            administration__isnull=True,
-            course__status__in=["planned", "active"],
-            course__patient__is_canary=False,
-            planned_on__range=(today, add_days(today, DAYS_AHEAD)),
-        )
-        .exclude(bookings__state__in=[*_OPEN_BOOKINGS, BookingState.RECEIVED.value])
-        .exclude(vials__isnull=False)
-        .select_related("course__patient")
-        .order_by("planned_on", "pk")
     )
 
 

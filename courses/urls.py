@@ -12,6 +12,7 @@ from courses.views import (
     decisions,
     ending,
     facts,
+    finding,
     follow_up,
     incidents,
     infusion_correction,
@@ -28,6 +29,7 @@ from courses.views import (
     rescinding,
     set_aside,
     starting,
+    working,
 )
 
 app_name = "courses"
@@ -117,6 +119,14 @@ urlpatterns = [
     path(f"{_COURSE}/end/undo/", ending.ask, name="undo_end"),
     path(f"{_COURSE}/end/undo/confirm/", ending.confirm, name="confirm_undo_end"),
     path("schedule/", calendar.calendar_page, name="calendar"),
+    path("schedule/address/", calendar.new_address, name="plan_address"),
+    path("schedule/address/withdraw/", calendar.stop_address, name="plan_address_end"),
+    path("schedule/calendar/<slug:secret>.ics", calendar.feed, name="plan_feed"),
+    path("find/", finding.find_page, name="find"),
+    path("work/", working.work_list, name="work"),
+    path("work/filters/", working.save, name="save_filter"),
+    path("work/filters/<uuid:public_id>/", working.saved, name="saved_filter"),
+    path("work/filters/<uuid:public_id>/remove/", working.remove, name="remove_filter"),
     path("schedule/closed/", calendar.closed, name="closed_days"),
     path("schedule/closed/<int:row>/open/", calendar.open_again, name="open_day"),
     path("follow-up/", follow_up.everybody, name="follow_ups"),

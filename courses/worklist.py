@@ -1,35 +1,20 @@
 """What needs doing today: reads the open courses into short lists for people, and writes nothing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
-from django.db.models.functions import Coalesce
 
-from courses.models import (
-    Course,
-    CourseQuerySet,
-    Cycle,
-    Decision,
-    Directive,
-    Infusion,
-    Order,
-    Recall,
-    Signature,
-    TherapyDay,
-)
+from courses.bloods import BloodLine, bloods_due
+from courses.decision_words import first_confirm, leading_reason, what_ends_it
+from courses.models import Course, CourseQuerySet, Cycle, Decision, Order, Recall, TherapyDay
 from courses.rules.order_states import OrderKind, OrderState
 from courses.stops import WithdrawnBasis, withdrawn_bases
-from labs.clinic_days import add_days
-from labs.library import by_loinc
+from courses.therapies import SHOWN, given_in_part, signature_stands
+from courses.therapy_state import GO, PART_GIVEN
 from labs.models import Patient
 
-SHOWN = 50  # rows of one list; more are counted in words and stand on the full list
-DAYS_AHEAD = 7
-GO = ("proceed", "reduce")
-_PART_GIVEN = "A part of this cycle was given and waits for a physician's judgement."
 _JUDGE_FIRST = "A physician judges the part on the day's page; until then nothing is signed for this cycle."
 
 
@@ -66,7 +51,8 @@ class Worklist:
     held: Section
     stopped: Section
     to_sign: Section
-    therapies: Section
+    bloods: tuple[BloodLine, ...]
+    more_bloods: bool
     waiting: Section
     withdrawn_bases: tuple[WithdrawnBasis, ...]
 
@@ -80,6 +66,7 @@ def worklist(*, today: date) -> Worklist:
         current_decision__action__in=["hold", "delay"], current_decision__awaiting_labs=False
     )
     by_day = ("current_decision__cycle__planned_on", "pk")
+    due = bloods_due(today=today, most=SHOWN + 1)
     return Worklist(
         # What was going ahead and has been stopped comes first: somebody is counting on it.
         held=_section(courses.filter(held).order_by(_was_stopped().desc(), *by_day), _held_line),
@@ -91,11 +78,12 @@ def worklist(*, today: date) -> Worklist:
             unsigned.filter(current_decision__action__in=GO).order_by(*by_day),
             _to_sign_line,
         ),
-        therapies=_section(_therapies(today), _therapy_line),
         waiting=_section(
             decided.filter(current_decision__awaiting_labs=True).order_by("current_decision__labs_due", "pk"),
             _waiting_line,
         ),
+        bloods=due[:SHOWN],
+        more_bloods=len(due) > SHOWN,
         withdrawn_bases=withdrawn_bases(),
     )
 
@@ -107,17 +95,6 @@ def _was_stopped() -> Exists:
             cycle_id=OuterRef("current_decision__cycle_id"), state=OrderState.SUSPENDED.value
         )
     )
-
-
-def _given_in_part() -> Exists:
-    """Whether a part of the cycle was given and waits for a physician's judgement."""
-    return Exists(Infusion.objects.waiting().filter(cycle_id=OuterRef("current_decision__cycle_id")))
-
-
-def signature_stands() -> Exists:
-    """Whether the course's current verdict carries a signature, also one given before it was confirmed."""
-    origin = Coalesce(OuterRef("current_decision__confirms_id"), OuterRef("current_decision_id"))
-    return Exists(Signature.objects.filter(Q(decision_id=origin) | Q(decision__confirms_id=origin)))
 
 
 def pharmacy_orders() -> QuerySet[Order]:
@@ -137,38 +114,6 @@ def open_days() -> list[TherapyDay]:
     return list(days.select_related("cycle__course__patient").order_by("opened_at", "pk")[:SHOWN])
 
 
-def leading_reason(answer: dict[str, Any]) -> str:
-    """The first sentence that explains the action; for a hold without one, the first thing missing."""
-    action = answer.get("action")
-    for reason in answer.get("reasons", []):
-        if reason.get("action") == action:
-            return str(reason.get("sentence", ""))
-    missing = answer.get("missing", [])
-    return str(missing[0].get("why", "")) if missing else ""
-
-
-def what_ends_it(answer: dict[str, Any]) -> str:
-    """What would end a hold or delay, as far as the decision knows it; like steps are told once."""
-    alike: dict[str, list[str]] = {}
-    for gap in answer.get("missing", []):
-        name = _name(str(gap.get("code", "")))
-        step = str(gap.get("resolve", ""))
-        alike.setdefault(step.replace(name, "{}", 1) if name else step, []).append(name)
-    return " ".join(_step(step, names) for step, names in alike.items() if step)
-
-
-def _step(step: str, names: list[str]) -> str:
-    """One thing to do as a sentence; from the third name on, how many instead of which."""
-    which = " and ".join(names) if len(names) < 3 else f"these {len(names)} results"
-    told = step.replace("{}", which, 1)
-    return f"{told[:1].upper()}{told[1:]}" + ("" if told.endswith(".") else ".")
-
-
-def _name(code: str) -> str:
-    analyte = by_loinc(code)
-    return analyte.name if analyte else ""
-
-
 def _open_courses() -> CourseQuerySet:
     live = Order.objects.live().order_by("pk")
     return (
@@ -178,22 +123,7 @@ def _open_courses() -> CourseQuerySet:
         .prefetch_related(
             Prefetch("current_decision__cycle__orders", queryset=live, to_attr="live_orders"),
         )
-        .annotate(is_signed=signature_stands(), is_given_in_part=_given_in_part())
-    )
-
-
-def _therapies(today: date) -> CourseQuerySet:
-    """Courses whose next cycle is planned within the week; also those whose day passed without a reason."""
-    soon = Q(current_decision__cycle__planned_on__range=(today, add_days(today, DAYS_AHEAD)))
-    passed = Q(current_decision__cycle__planned_on__lt=today, current_decision__action__in=GO)
-    directives = Directive.objects.select_related("voided", "signature").order_by("-revision")
-    return (
-        _open_courses()
-        .filter(soon | passed)
-        .prefetch_related(
-            Prefetch("current_decision__cycle__directives", queryset=directives, to_attr="all_directives")
-        )
-        .order_by("current_decision__cycle__planned_on", "pk")
+        .annotate(is_signed=signature_stands(), is_given_in_part=given_in_part())
     )
 
 
@@ -246,7 +176,7 @@ def _stopped_line(course: Course) -> Line:
         course,
         action="stop",
         why=leading_reason(decision.answer),
-        next_step=_first_confirm(decision.answer) or "A physician reviews the basis and signs the stop.",
+        next_step=first_confirm(decision.answer) or "A physician reviews the basis and signs the stop.",
     )
 
 
@@ -254,67 +184,15 @@ def _to_sign_line(course: Course) -> Line:
     decision = course.current_decision
     assert decision is not None
     if getattr(course, "is_given_in_part", False):
-        return _line(course, action=decision.action, why=_PART_GIVEN, next_step=_JUDGE_FIRST)
+        return _line(course, action=decision.action, why=PART_GIVEN, next_step=_JUDGE_FIRST)
     return _line(
         course,
         action=decision.action,
         why=leading_reason(decision.answer) or "No rule of the protocol speaks against it.",
-        next_step=_first_confirm(decision.answer)
+        next_step=first_confirm(decision.answer)
         or "A physician reviews the basis and signs, or leaves it unsigned.",
-    )
-
-
-def _first_confirm(answer: Mapping[str, Any]) -> str:
-    """What comes before a signature where the decision rests on an occurrence seen only between cycles."""
-    if not answer.get("to_confirm"):
-        return ""
-    return (
-        "A physician first says whether an occurrence seen only between cycles counts; then it can be signed."
     )
 
 
 def _waiting_line(course: Course) -> Line:
     return _line(course, action="waiting", why="", next_step="")
-
-
-def _therapy_line(course: Course) -> Line:
-    decision = course.current_decision
-    assert decision is not None
-    is_part = getattr(course, "is_given_in_part", False)
-    return _line(
-        course,
-        action="waiting" if decision.awaiting_labs else decision.action,
-        why="" if decision.action in GO else leading_reason(decision.answer),
-        next_step=_PART_GIVEN if is_part else _readiness(course, decision),
-        states=tuple(state.value for state in OrderState),
-    )
-
-
-_HANDLED = {
-    OrderState.ACTIVE.value: "Pharmacy accepts the order.",
-    OrderState.ACCEPTED.value: "Pharmacy prepares it.",
-    OrderState.PREPARED.value: "Pharmacy dispenses it.",
-    OrderState.DISPENSED.value: "Dispensed: ready to be given.",
-}
-
-
-def _readiness(course: Course, decision: Decision) -> str:
-    """The one thing that stands between this cycle and its administration."""
-    if decision.awaiting_labs:
-        return "Waits for its laboratory results."
-    if decision.action not in GO:
-        return "Must not go ahead."
-    if not getattr(course, "is_signed", False):
-        return "Waits for a physician's signature."
-    valid = [each for each in getattr(decision.cycle, "all_directives", ()) if not hasattr(each, "voided")]
-    if not valid:
-        return "Waits for its written directive."
-    states = {
-        order.state
-        for order in getattr(decision.cycle, "live_orders", ())
-        if order.kind == OrderKind.RADIOPHARMACEUTICAL.value
-    }
-    for state, words in _HANDLED.items():
-        if state in states:
-            return words
-    return "Has no active radiopharmaceutical order; ask the pharmacy."

@@ -1,7 +1,7 @@
 """The admin's first page: what needs doing today, gathered from every app for whoever is looking."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
@@ -14,7 +14,10 @@ from alerts.services.duty_state import duty_state
 from courses.calls import calls_to_make
 from courses.follow_ups import follow_ups
 from courses.incidents import open_incidents
-from courses.worklist import SHOWN, open_days, pharmacy_orders, worklist
+from courses.ledger_lists import people_treated
+from courses.services.saved_filters import filters_of
+from courses.therapies import SHOWN, therapies
+from courses.worklist import open_days, pharmacy_orders, worklist
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
 from labs.models import LabMessage, MessageOutcome, QuarantinedResult
@@ -22,10 +25,13 @@ from labs.services.canary_lab import CANARY_SENDER
 from labs.services.feeds import silent_feeds, unwatched_sources
 from labs.services.files import waiting_uploads
 from labs.services.manual_list import waiting_for_verification
+from labs.views.frame import signed_in
 from labs.zones import clinic_zone
+from prrt_clinic.first_pages import jumps_on, sections_for
 
 Context = dict[str, Any]
 COMMIT = "labs.commit_file"
+DOSES_SHOWN = 10
 
 
 def first_page(request: HttpRequest, context: Context) -> Context:
@@ -47,29 +53,73 @@ def first_page(request: HttpRequest, context: Context) -> Context:
         "silent": silent_feeds(now=now),
         "duty": duty_state(now=now),
         "runs_the_service": may("alerts.view_canaryrun"),
+        "sections": sections_for(may),
     }
     if context["has_worklist"]:
-        context["work"] = worklist(today=today)
-        if may("courses.view_therapyday"):
-            context["open_days"] = open_days()
-        if may("courses.view_patientcall") and may("courses.view_chartfact"):
-            context["calls"] = calls_to_make(now=now).first(SHOWN)
-            context["may_record"] = may("courses.record_fact")
-        if may("courses.view_followuprecord"):
-            context["follow_ups"] = [line for line in follow_ups(today=today) if line.wants_somebody][:SHOWN]
+        context |= _work(request, may, today=today, now=now)
     if may("courses.view_incident"):
         context["incidents"] = [(line, line.words(today)) for line in open_incidents()[:SHOWN]]
     if context["orders_first"] and may("courses.view_order"):
         context["orders"] = pharmacy_orders()[:SHOWN]
     if may("alerts.view_alert"):
-        context["alerts"] = _alerts()
+        found = _alerts()
+        context |= {"alerts": found[:SHOWN], "more_alerts": len(found) > SHOWN}
     if may("labs.view_quarantinedresult"):
         context["quarantine"] = _quarantine(may)
     if may("labs.view_result"):
         context["feed"] = _feed(now)
     if may("labs.view_result") or may("labs.view_sender"):
         context["unwatched"] = unwatched_sources()
+    context["jumps"] = jumps_on(context["sections"], _counts(context))
     return context
+
+
+def _counts(context: Context) -> dict[str, int]:
+    """How many wait in each part of the page."""
+    lists = ("orders", "incidents", "alerts", "open_days", "calls", "follow_ups", "doses")
+    counts = {name: len(context.get(name) or ()) for name in lists}
+    counts["days"] = counts.pop("open_days")
+    counts["quarantine"] = context["quarantine"]["count"] if "quarantine" in context else 0
+    if context["has_worklist"]:
+        work, coming = context["work"], context["therapies"]
+        counts |= {
+            "must_not": len(coming.stopped_short),
+            "therapies": len(coming.planned),
+            "vials": len(coming.deadlines) if context["may_book"] else 0,
+            "bloods": context["bloods_count"],
+            "held": len(work.held),
+            "bases": len(work.withdrawn_bases),
+            "stopped": len(work.stopped),
+            "to_sign": len(work.to_sign),
+            "waiting": len(work.waiting),
+        }
+    return counts
+
+
+def _work(request: HttpRequest, may: Callable[[str], bool], *, today: date, now: datetime) -> Context:
+    """The lists of courses, for whoever reads patients and decisions."""
+    lists = worklist(today=today)
+    found: Context = {
+        "work": lists,
+        "therapies": therapies(today=today, now=now),
+        "may_book": may("courses.book_vial"),
+        "filters": filters_of(signed_in(request)),
+        "between": [],
+        "bloods_count": len(lists.bloods),
+    }
+    if may("courses.view_therapyday"):
+        found["open_days"] = open_days()
+    if may("courses.view_patientcall") and may("courses.view_chartfact"):
+        found |= {"calls": calls_to_make(now=now).first(SHOWN), "may_record": may("courses.record_fact")}
+    if may("courses.view_followuprecord"):
+        wanting = follow_ups(today=today, keep=lambda line: line.wants_somebody, most=2 * SHOWN)
+        found["between"] = [line for line in wanting if line.is_between_cycles and line.upcoming][:SHOWN]
+        found["follow_ups"] = [line for line in wanting if not line.is_between_cycles][:SHOWN]
+        found["bloods_count"] += len(found["between"])
+    if may("courses.enter_absorbed_dose"):
+        lacking = [person for person in people_treated() if person.lacks]
+        found |= {"doses": lacking[:DOSES_SHOWN], "more_doses": len(lacking) > DOSES_SHOWN}
+    return found
 
 
 def _alerts() -> list[Alert]:
@@ -79,7 +129,7 @@ def _alerts() -> list[Alert]:
         .for_people()
         .select_related("course__patient", "cycle", "decision", "acked_by")
     )
-    return list(standing[:SHOWN])
+    return list(standing[: SHOWN + 1])
 
 
 def _quarantine(may: Callable[[str], bool]) -> Context:

@@ -21,6 +21,7 @@ _DOSIMETRY = ("Absorbed doses", "monitor_heart", "courses:dosimetry", "courses.v
 _INCIDENTS = ("Incidents", "emergency_home", "courses:incidents", "courses.view_incident")
 _SET_ASIDE = ("Set aside", "rule_settings", "courses:set_aside", "courses.view_signature")
 _START = ("Start a course", "add_circle", "courses:start_choose", "courses.plan_cycle")
+_WORK = ("Work list", "checklist", "courses:work", "labs.view_patient")
 _CALENDAR = ("Calendar", "calendar_month", "courses:calendar", "courses.plan_cycle")
 _CALLS = ("Calls", "call", "courses:calls", "courses.view_patientcall")
 _FOLLOW_UP = ("Follow-up", "event_upcoming", "courses:follow_ups", "courses.plan_cycle")
@@ -75,6 +76,7 @@ def environment(request: HttpRequest) -> list[str] | None:
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups of the sidebar for this person; empty groups are left out."""
     patients: tuple[Entry, ...] = (
+        _WORK,
         _CALENDAR,
         _COURSES,
         _START,
@@ -87,7 +89,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _SET_ASIDE,
     )
     if request.user.has_perm("courses.handle_order"):
-        patients = (_PHARMACY, _CALENDAR, _ORDERS, _COURSES, _PATIENTS, _DECISIONS)
+        patients = (_PHARMACY, _WORK, _CALENDAR, _ORDERS, _COURSES, _PATIENTS, _DECISIONS)
     if request.user.has_perm("courses.enter_absorbed_dose"):
         patients = (_DOSIMETRY, *patients)
     today: Item = {"title": "Today", "icon": "today", "link": reverse("admin:index")}

@@ -76,6 +76,7 @@ def decide(
     action: str,
     awaiting: bool = False,
     confirms: Decision | None = None,
+    due_in: int = 20,
     **answer: Any,
 ) -> Decision:
     """Record one decision and make it the one that stands."""
@@ -92,7 +93,7 @@ def decide(
         situation={"labs": [], "facts": {"peritoneal_or_mesenteric_disease": False}},
         answer=answer_for(action) | answer,
         awaiting_labs=awaiting,
-        labs_due=TODAY + timedelta(days=20) if awaiting else None,
+        labs_due=TODAY + timedelta(days=due_in) if awaiting else None,
         as_of=TODAY,
         protocol_id=course.protocol_id,
         protocol_sha256="ab" * 32,
@@ -153,3 +154,60 @@ def sign(decision: Decision, *, by: User) -> Signature:
         authenticated_at=NOW,
         record_sha256="cd" * 32,
     )
+
+
+def make_many(
+    first: int, last: int, *, actions: tuple[str, ...] = ("delay", "hold", "proceed", "stop")
+) -> None:
+    """Courses as `make_course` makes them, in a few statements, over the next 28 days."""
+    numbers = range(first, last)
+    patients = Patient.objects.bulk_create(
+        Patient(
+            mrn=f"M{n:05d}",
+            assigning_authority="TEST",
+            family=f"Many-{n:05d}",
+            given="Test",
+            birth_date=date(1960, 1, 1) + timedelta(days=n),
+            registered_at=NOW,
+        )
+        for n in numbers
+    )
+    courses = Course.objects.bulk_create(
+        Course(
+            patient=patient,
+            protocol_id="lutathera_us_2024_04",
+            protocol_sha256="ab" * 32,
+            status="active",
+            peritoneal_disease="no",
+            started_at=NOW,
+            started_by=starter(),
+        )
+        for patient in patients
+    )
+    cycles = Cycle.objects.bulk_create(
+        Cycle(course=course, number=2, planned_on=TODAY + timedelta(days=n % 28))
+        for n, course in zip(numbers, courses, strict=True)
+    )
+    decisions = Decision.objects.bulk_create(
+        Decision(
+            course=cycle.course,
+            cycle=cycle,
+            action=(action := actions[n % len(actions)]),
+            activity_gbq=Decimal("7.4") if action == "proceed" else None,
+            verdict=f"{action}|7.4||" if action == "proceed" else f"{action}|-||",
+            evidence_sha256=f"{n:064x}",
+            situation={"labs": [], "facts": {"peritoneal_or_mesenteric_disease": False}},
+            answer=answer_for(action),
+            awaiting_labs=action == "hold" and n % 3 == 0,
+            labs_due=TODAY + timedelta(days=n % 20) if action == "hold" and n % 3 == 0 else None,
+            as_of=TODAY,
+            protocol_id=cycle.course.protocol_id,
+            protocol_sha256="ab" * 32,
+            engine="test engine",
+            made_at=NOW,
+        )
+        for n, cycle in zip(numbers, cycles, strict=True)
+    )
+    for decision in decisions:
+        decision.course.current_decision = decision
+    Course.objects.bulk_update(courses, ["current_decision"], batch_size=500)

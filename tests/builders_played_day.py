@@ -234,7 +234,7 @@ class PlayedClinic:
     def authorise(self, now: datetime) -> Any:
         """The physician authorises the start."""
         self.clock(now)
-        return self.send("doctor", self.url("day_authorise"))
+        return self.send("doctor", self.url("day_authorise"), self.seen())
 
     def record(self) -> Any:
         """The nurse records the infusion from its steps."""

@@ -6,7 +6,7 @@ import pytest
 
 from courses import library
 from courses.rules.recommend import recommend
-from courses.rules.values import OrderLine
+from courses.rules.values import Recommendation
 from courses.situation import BadSituation, assess, read_situation
 from tests.case_reader import CODES, EXTRA_PROTOCOLS, as_json, read_cases, situation
 
@@ -66,16 +66,19 @@ def check_dates_and_gaps(found: dict[str, Any], case: dict[str, Any]) -> None:
     if "awaiting" in expect:
         assert found["awaiting_labs"] == expect["awaiting"]
     if "orders" in expect:
-        assert [line.kind for line in ordered(case)] == expect["orders"]
+        assert [line.kind for line in asked_of(case).order_set] == expect["orders"]
+    if "draws_and_tests" in expect:
+        ordered = [each.line.kind for each in asked_of(case).evidence_orders if each.is_due]
+        assert ordered == expect["draws_and_tests"]
     if "differs" in expect:
         assert [difference_words(line) for line in found["grade_differences"]] == expect["differs"]
 
 
-def ordered(case: dict[str, Any]) -> tuple[OrderLine, ...]:
-    """The order set of a cycle that may go, which the printed answer leaves to the orders themselves."""
+def asked_of(case: dict[str, Any]) -> Recommendation:
+    """The recommendation with what is ordered, which the printed answer leaves to the orders themselves."""
     asked = read_situation(situation(case), extra=EXTRA_PROTOCOLS)
     protocol = library.protocol(asked.protocol_id, extra=EXTRA_PROTOCOLS)
-    return recommend(chart=asked.chart, protocol=protocol, today=asked.today).order_set
+    return recommend(chart=asked.chart, protocol=protocol, today=asked.today)
 
 
 def test_every_case_names_its_source() -> None:

@@ -1,7 +1,5 @@
 """Give each person a secret address under which a calendar program reads their duties, and nothing else."""
 
-import hashlib
-import secrets
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -16,6 +14,7 @@ from alerts.services.on_call import shifts_between
 from alerts.services.rota_acts import SWAP, write_event
 from alerts.services.rota_shifts import AHEAD
 from labs.clock import database_now
+from labs.secret_address import digest_of, new_secret
 from labs.services.authority import check_right, printed_name
 
 BACK = timedelta(days=30)
@@ -26,10 +25,10 @@ def make_address(*, by: User, now: datetime | None = None) -> str:
     """A new secret address for oneself; an older one ends. The secret is returned once and kept by nobody."""
     check_right(by, SWAP, else_say="Only whoever has the on-call role has a calendar of duties.")
     now = now or database_now()
-    secret = secrets.token_urlsafe(32)
+    secret = new_secret()
     with transaction.atomic():
         CalendarAddress.objects.filter(person=by, withdrawn_at__isnull=True).update(withdrawn_at=now)
-        CalendarAddress.objects.create(person=by, secret_sha256=_digest(secret), made_at=now)
+        CalendarAddress.objects.create(person=by, secret_sha256=digest_of(secret), made_at=now)
         words = f"Calendar address of {printed_name(by)} made."
         write_event(RotaEventKind.ADDRESS_MADE, actor=by, now=now, words=words, person=by)
     return secret
@@ -55,7 +54,7 @@ def calendar_of(secret: str, *, now: datetime | None = None) -> bytes | None:
     """The duties of whoever has this secret, a month back and as far ahead as there are; else None."""
     address = (
         CalendarAddress.objects.select_related("person")
-        .filter(secret_sha256=_digest(secret), withdrawn_at__isnull=True, person__is_active=True)
+        .filter(secret_sha256=digest_of(secret), withdrawn_at__isnull=True, person__is_active=True)
         .first()
     )
     if address is None:
@@ -74,7 +73,3 @@ def calendar_of(secret: str, *, now: datetime | None = None) -> bytes | None:
         ],
         stamp=filled_at or now,
     )
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

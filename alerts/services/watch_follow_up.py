@@ -18,7 +18,8 @@ def watch_follow_up(*, now: datetime) -> int:
     from then on what is missing holds the cycle and is told by that.
     """
     today = clinic_day(now, clinic_zone())
-    conditions = [condition for line in follow_ups(today=today) for condition in _overdue(line, today=today)]
+    late = follow_ups(today=today, keep=lambda line: bool(line.overdue))
+    conditions = [condition for line in late for condition in _overdue(line, today=today)]
     return settle(kinds=[Kind.FOLLOW_UP_OVERDUE], conditions=conditions, now=now)
 
 

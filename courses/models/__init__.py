@@ -38,8 +38,10 @@ from courses.models.incident import (
 )
 from courses.models.order import Order, OrderEvent
 from courses.models.paper import PaperKind, PaperNumbersApproval, PrintedPaper
+from courses.models.plan_address import PlanAddress
 from courses.models.protocol import ProtocolApproval, ProtocolMove
 from courses.models.recall import Recall, RecallAnswer, RecallOutcome
+from courses.models.saved_filter import SavedFilter
 from courses.models.schedule import ClosedDay, CourseStart, CycleMove, MoveCause
 from courses.models.therapy import (
     CycleJudgement,
@@ -109,10 +111,11 @@ __all__ = [
     "Order",
     "OrderEvent",
     "Organ",
-    "PatientCall",
     "PaperKind",
     "PaperNumbersApproval",
+    "PatientCall",
     "PeritonealDisease",
+    "PlanAddress",
     "PrintedPaper",
     "ProtocolApproval",
     "ProtocolMove",
@@ -120,6 +123,7 @@ __all__ = [
     "RecallAnswer",
     "RecallOutcome",
     "RecordKind",
+    "SavedFilter",
     "Signature",
     "SpokenWith",
     "StartAuthorisation",

@@ -1,14 +1,15 @@
 """What a cycle that may go is given with: the rows of the protocol that are for this patient, in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import date
 from itertools import groupby
 
 from courses.rules.derived import Case
-from courses.rules.order_states import OrderKind
-from courses.rules.pregnancy import needs_test
-from courses.rules.protocol import LabRow, OrderedWhen, OrderRow
+from courses.rules.order_states import FOR_EVIDENCE, OrderKind
+from courses.rules.pregnancy import PREGNANCY, needs_test
+from courses.rules.protocol import LabRow, OrderedWhen, OrderRow, PregnancyCheck
 from courses.rules.schedule import Dates
-from courses.rules.values import OrderLine
+from courses.rules.values import EvidenceOrder, MissingEvidence, OrderLine
 from courses.rules.wording import day_words
 from labs.clinic_days import add_days
 
@@ -22,6 +23,35 @@ def order_set(case: Case, dates: Dates) -> tuple[OrderLine, ...]:
         for row in case.protocol.orders
         if _is_for(row, case, dates)
     )
+
+
+def evidence_orders(
+    case: Case, dates: Dates, missing: Iterable[MissingEvidence], *, today: date
+) -> tuple[EvidenceOrder, ...]:
+    """Draws and tests for the planned day; none where that day has passed, for then nobody knows the day."""
+    if dates.judged_for != dates.planned_on:
+        return ()
+    lacking = {gap.item for gap in missing}
+    return tuple(
+        EvidenceOrder(
+            line=OrderLine(kind=row.kind, items=_items(row, case, dates)),
+            opens_on=opens_on,
+            is_due=opens_on <= today and bool(lacking & asked),
+        )
+        for row in case.protocol.orders
+        if row.kind in FOR_EVIDENCE and _is_for(row, case, dates)
+        for opens_on, asked in [_asked(row, case, dates)]
+    )
+
+
+def _asked(row: OrderRow, case: Case, dates: Dates) -> tuple[date, set[str]]:
+    """The first day on which it counts for the day of treatment, and which evidence it brings."""
+    if row.kind is OrderKind.LAB_DRAWS:
+        always = [each for each in case.protocol.labs if each.always]
+        days = [each.earlier.from_days_before if each.earlier else each.validity_days for each in always]
+        return add_days(dates.judged_for, -max(days, default=0)), {each.analyte for each in always}
+    checks = [each.validity_days for each in case.protocol.checks if isinstance(each, PregnancyCheck)]
+    return add_days(dates.judged_for, -max(checks, default=0)), {PREGNANCY}
 
 
 def _is_for(row: OrderRow, case: Case, dates: Dates) -> bool:

@@ -21,6 +21,9 @@ class OrderKind(StrEnum):
 NOT_PHARMACYS = (OrderKind.ANALOGUE_HOLD, OrderKind.LAB_DRAWS, OrderKind.PREGNANCY_TEST)
 # These are done when somebody says so; the restart is given after the cycle has been given.
 DONE_BY_HAND = (*NOT_PHARMACYS, OrderKind.ANALOGUE_RESTART)
+# What brings evidence in: never radioactive, never a medicine. They are ordered when their window opens, and
+# nothing but a stop or another day ends them: what holds a cycle may be what they are to answer.
+FOR_EVIDENCE = (OrderKind.LAB_DRAWS, OrderKind.PREGNANCY_TEST)
 # Without them no cycle is given, so that no reason leaves them out.
 NEVER_LEFT_OUT = (OrderKind.RADIOPHARMACEUTICAL, OrderKind.AMINO_ACIDS)
 LEFT_OUT = "left-out"

@@ -5,9 +5,11 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from courses.rules.order_states import LIVE_STATES, OrderKind, OrderState
-from courses.rules.values import Action, OrderLine, Recommendation
+from courses.rules.order_states import FOR_EVIDENCE, LIVE_STATES, OrderKind, OrderState
+from courses.rules.values import Action, EvidenceOrder, OrderLine, Recommendation
 
+WINDOW_OPEN = "window-open"
+EVIDENCE_IN = {OrderKind.LAB_DRAWS: "draws-in", OrderKind.PREGNANCY_TEST: "test-recorded"}
 ACTIVITY_CHANGED = "activity-changed"
 DATE_CHANGED = "date-changed"
 VERDICT_CHANGED = "verdict-changed"
@@ -21,6 +23,8 @@ class ChangeKind(StrEnum):
     SUSPEND = "suspend"
     VOID = "void"
     RECALL = "recall"
+    ACTIVATE = "activate"
+    FINISH = "finish"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +43,17 @@ class OpenOrder:
     # What it says, as its line of the order set does; None where that is not compared.
     items: tuple[tuple[tuple[str, str], ...], ...] | None = None
     covered: bool = True
+    # Of one that is over: the day on which it ended, and whether a person ended it.
+    ended_on: date | None = None
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderChange:
-    """Place a new order (`line`) as proposed, or move the order `ref` to `to`; a recall moves nothing."""
+    """Place a new order (`line`) as proposed, or move the order `ref` to `to`; a recall moves nothing.
+
+    What is placed with a `to` goes there at once.
+    """
 
     change: ChangeKind
     kind: OrderKind
@@ -59,29 +69,101 @@ def plan_orders(
     open_orders: tuple[OpenOrder, ...],
     placed: frozenset[OrderKind] = frozenset(),
     left_out: frozenset[OrderKind] = frozenset(),
+    ended: tuple[OpenOrder, ...] = (),
 ) -> tuple[OrderChange, ...]:
     """The changes the recommendation asks for.
 
     `placed`: the kinds that were placed for this cycle under this verdict, whatever became of them;
-    `left_out`: those that a physician left out under it.
+    `left_out`: those that a physician left out under it; `ended`: what was ordered for this cycle to bring
+    evidence in, and is over.
 
     While labs are awaited a moved day ends an order, and what has left pharmacy is called back: it was
-    dispensed on evidence that no longer stands. Everything else waits as it is.
+    dispensed on evidence that no longer stands. Everything else waits as it is. Draws and tests are ordered
+    as they become due, without a signature: they let nothing be given, and what holds may wait for them.
     """
-    live = [order for order in open_orders if order.state in LIVE_STATES]
+    every = [order for order in open_orders if order.state in LIVE_STATES]
     if recommendation.action.is_go:
-        return _for_go(recommendation, live, placed=placed, left_out=left_out)
+        over = _done_in_these_words(recommendation, ended)
+        return _for_go(recommendation, every, placed=placed, left_out=left_out | over)
+    stop = recommendation.action is Action.STOP
+    live = [order for order in every if stop or order.kind not in FOR_EVIDENCE]
     moved = [order for order in live if _day_changed(order, recommendation)]
     changes = [_end(order, DATE_CHANGED) for order in moved]
     code = recommendation.strongest.rule if recommendation.strongest else recommendation.action.word
-    stop = recommendation.action is Action.STOP
     touched = [
         order
         for order in live
         if order not in moved and (order.state is OrderState.DISPENSED or not recommendation.awaiting_labs)
     ]
     found = [_withdraw(order, stop=stop, code=code) for order in touched]
-    return (*changes, *(change for change in found if change is not None))
+    return (
+        *changes,
+        *(change for change in found if change is not None),
+        *_for_evidence(recommendation, every, ended),
+    )
+
+
+def _for_evidence(
+    recommendation: Recommendation, live: list[OpenOrder], ended: tuple[OpenOrder, ...]
+) -> list[OrderChange]:
+    """Draws and tests while the cycle may not go: ordered as they become due, anew for another day."""
+    over = _done_by_hand(recommendation, ended)
+    changes: list[OrderChange] = []
+    for asked in recommendation.evidence_orders:
+        kind, held = asked.line.kind, next((each for each in live if each.kind is asked.line.kind), None)
+        if held is not None and (not _says(held, asked.line) or _stands_still(held, asked)):
+            changes.append(_void(held, DATE_CHANGED))
+            held = None
+        if held is None and asked.is_due and kind not in over:
+            changes.append(
+                OrderChange(
+                    change=ChangeKind.PLACE,
+                    kind=kind,
+                    reason_code=WINDOW_OPEN,
+                    to=OrderState.ACTIVE,
+                    line=asked.line,
+                )
+            )
+        elif held is not None and held.state is OrderState.PROPOSED and asked.is_due:
+            changes.append(
+                OrderChange(
+                    change=ChangeKind.ACTIVATE,
+                    kind=kind,
+                    reason_code=WINDOW_OPEN,
+                    ref=held.ref,
+                    to=OrderState.ACTIVE,
+                )
+            )
+    return changes
+
+
+def _stands_still(order: OpenOrder, asked: EvidenceOrder) -> bool:
+    """Whether it was suspended, which nothing but a signature ends, though it is due: it is ordered anew."""
+    return order.state is OrderState.SUSPENDED and asked.is_due
+
+
+def _done_by_hand(recommendation: Recommendation, ended: tuple[OpenOrder, ...]) -> frozenset[OrderKind]:
+    """Draws and tests of which a person said, within their window, that they are done.
+
+    One that ended because its result was there is ordered again where the result is lacking after all.
+    """
+    opens = {asked.line.kind: asked.opens_on for asked in recommendation.evidence_orders}
+    return frozenset(
+        order.kind
+        for order in ended
+        if order.by_hand
+        and order.ended_on is not None
+        and order.kind in opens
+        and order.ended_on >= opens[order.kind]
+    )
+
+
+def _done_in_these_words(
+    recommendation: Recommendation, ended: tuple[OpenOrder, ...]
+) -> frozenset[OrderKind]:
+    """Draws and tests that are done as the order set asks for them now: they are not proposed once more."""
+    asked = {line.kind: line for line in recommendation.order_set}
+    return frozenset(order.kind for order in ended if order.kind in asked and _says(order, asked[order.kind]))
 
 
 def _end(order: OpenOrder, code: str) -> OrderChange:
@@ -126,6 +208,8 @@ def _for_go(
             kept.add(order.kind)
         if misfit:
             changes.append(_end(order, misfit))
+        elif order.kind in FOR_EVIDENCE:
+            changes += [_finish(order)] if order.state is OrderState.ACTIVE else []
         elif not order.covered and order.state is not OrderState.PROPOSED:
             # Nobody has signed the verdict that stands now, though it asks for the same.
             change = _withdraw(order, stop=False, code=VERDICT_CHANGED)
@@ -139,6 +223,17 @@ def _for_go(
         for line in wanted
     ]
     return tuple(changes)
+
+
+def _finish(order: OpenOrder) -> OrderChange:
+    """A cycle may go only once every draw and test is in: what was ordered for them is done."""
+    return OrderChange(
+        change=ChangeKind.FINISH,
+        kind=order.kind,
+        reason_code=EVIDENCE_IN[order.kind],
+        ref=order.ref,
+        to=OrderState.DONE,
+    )
 
 
 def _proposed_late(live: list[OpenOrder]) -> frozenset[OrderKind]:
@@ -170,10 +265,12 @@ def _words_changed(order: OpenOrder, recommendation: Recommendation, live: list[
         return False
     if order.kind is OrderKind.RADIOPHARMACEUTICAL or order.kind not in _proposed_late(live):
         return False
-    lines = [line for line in recommendation.order_set if line.kind is order.kind]
-    # Read back from the database an item is the same whatever the order of its keys.
-    said = [dict(item) for item in order.items]
-    return any([dict(item) for item in line.items] != said for line in lines)
+    return not all(_says(order, line) for line in recommendation.order_set if line.kind is order.kind)
+
+
+def _says(order: OpenOrder, line: OrderLine) -> bool:
+    """Whether an order says what the line says; read back, an item is the same whatever its keys' order."""
+    return order.items is None or [dict(item) for item in order.items] == [dict(item) for item in line.items]
 
 
 def _day_changed(order: OpenOrder, recommendation: Recommendation) -> bool:

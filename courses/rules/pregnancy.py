@@ -17,6 +17,7 @@ from courses.rules.wording import day_words, lab_evidence, measured, unit_of, va
 from labs.clinic_days import add_days, age_on, days_between
 
 HCG = "HCG"
+PREGNANCY = "pregnancy"  # what a lacking test is called among the missing evidence
 # Of two records of one day the later in this list counts.
 _ORDER = (PregnancyFinding.NEGATIVE, PregnancyFinding.NOT_POSSIBLE, PregnancyFinding.POSITIVE)
 
@@ -102,7 +103,7 @@ def _by_test(check: PregnancyCheck, case: Case, dates: Dates) -> Iterator[Said]:
         "no pregnancy test is recorded", None if newest is None else newest.on, check.validity_days
     )
     due = due_on(check.due_days_before, dates)
-    yield lacks(check, "pregnancy", "Pregnancy test", why, test, due=due, evidence=_as_evidence(newest))
+    yield lacks(check, PREGNANCY, "Pregnancy test", why, test, due=due, evidence=_as_evidence(newest))
     yield from _unknown_person(check, case, test, due)
 
 

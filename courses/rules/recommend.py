@@ -25,7 +25,7 @@ from courses.rules.grade_table import differences, grade_lines
 from courses.rules.holds import hold_reasons
 from courses.rules.judging import parts_of
 from courses.rules.limit_warning import limit_warnings
-from courses.rules.order_set import order_set
+from courses.rules.order_set import evidence_orders, order_set
 from courses.rules.overrides import with_overrides
 from courses.rules.people_notes import manual_lacks, people_notes
 from courses.rules.prior_treatment import prior_lacks, prior_notes
@@ -289,6 +289,7 @@ def _combined(
         labs_due=min(gap.due_on for gap in missing if gap.due_on) if awaiting else None,
         not_considered=not_considered(case.chart, case.protocol),
         order_set=order_set(case, dates) if action.is_go else (),
+        evidence_orders=() if action is Action.STOP else evidence_orders(case, dates, missing, today=today),
         release=release_all(reasons),
         release_on=earliest_day(reasons, case=case, dates=dates, stops_on=dosing.stops_on, today=today),
         activity_level=level,

@@ -374,6 +374,15 @@ class OrderLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceOrder:
+    """Draws or a test that the planned day asks for, from which day on, and whether they are lacking now."""
+
+    line: OrderLine
+    opens_on: date
+    is_due: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What must change for anybody to be told: action, activity, acting rules, missing evidence, waiting."""
 
@@ -410,6 +419,8 @@ class Recommendation:
     labs_due: date | None = None
     not_considered: tuple[str, ...] = ()
     order_set: tuple[OrderLine, ...] = ()
+    # Ordered without a signature once they are due; empty for a stop, and where the planned day has passed.
+    evidence_orders: tuple[EvidenceOrder, ...] = ()
     silent: tuple[SilentRule, ...] = ()
     grade_differences: tuple[GradeDifference, ...] = ()
     to_confirm: tuple[ToConfirm, ...] = ()

@@ -7,10 +7,9 @@ from django.contrib.auth.models import User
 from courses.models import Cycle, Order
 from courses.rules.order_states import DONE_BY_HAND, OrderKind, OrderState, is_legal
 from courses.services.handling import Handled, OrderRefused, check_step, fault, handle_order
-from courses.services.orders import move_order
+from courses.services.orders import BY_HAND, move_order
 
 RECORD = "courses.record_fact"
-BY_HAND = "done-by-hand"
 _ON_THE_DAY = "recorded-on-the-day"
 
 
@@ -20,7 +19,7 @@ def may_be_done(order: Order) -> bool:
 
 
 def mark_done(*, order: Order, by: User, version: int | None = None, now: datetime | None = None) -> Order:
-    """Mark a signed order as done; who and when stand in its history.
+    """Mark an active order as done; who and when stand in its history.
 
     What was done is told whatever the course does meanwhile, so that nothing is assessed first.
 

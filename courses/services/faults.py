@@ -10,7 +10,7 @@ from django.db import transaction
 
 from courses.library import engine
 from courses.models import Course, Cycle, Decision, Order
-from courses.rules.order_states import OrderKind, OrderState, is_legal
+from courses.rules.order_states import FOR_EVIDENCE, OrderKind, OrderState, is_legal
 from courses.rules.recommend import FAULT_RULE
 from courses.services.locking import locked_open_course, next_cycle
 from courses.services.orders import move_order, recall_order
@@ -82,6 +82,8 @@ def _hold(*, course: Course, cycle: Cycle, trouble: Trouble, now: datetime) -> D
     if decision is None or decision.verdict != trouble.verdict or decision.cycle_id != cycle.pk:
         decision = _record(course=course, cycle=cycle, trouble=trouble, now=now)
     for order in Order.objects.live().filter(cycle=cycle).order_by("pk"):
+        if order.kind in FOR_EVIDENCE:
+            continue  # a draw is never what must not go ahead
         if is_legal(before=OrderState(order.state), after=OrderState.SUSPENDED):
             move_order(
                 order=order,

@@ -19,6 +19,7 @@ from courses.models import (
 from courses.rules.order_states import OrderKind, OrderState, is_legal, needs_reason
 from courses.services.webhooks import owe_calls
 
+BY_HAND = "done-by-hand"
 # Moving an order there ends its directive: whatever takes its place is signed anew.
 _ENDS_DIRECTIVE = (OrderState.VOID, OrderState.CANCELLED)
 _TOLD_AS = {

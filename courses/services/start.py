@@ -20,6 +20,7 @@ from courses.rules.day_values import Blocker, Happened, after
 from courses.services.assess import assess_at_gate
 from courses.services.authority import NotAllowed, check_fresh, check_right, printed_name
 from courses.services.day_state import DayState, day_state, is_called_back
+from courses.services.day_version import check_version
 from courses.services.incidents import open_incident
 from courses.services.manifests import manifest_of
 from labs.clock import database_now
@@ -34,19 +35,26 @@ class StartRefused(Exception):
 
 
 def authorise_start(
-    *, day: TherapyDay, by: User, authenticated_at: datetime, now: datetime | None = None
+    *,
+    day: TherapyDay,
+    by: User,
+    authenticated_at: datetime,
+    version: int | None = None,
+    now: datetime | None = None,
 ) -> StartAuthorisation:
     """Authorise the start of the infusion of this day.
 
-    1. check that a physician asks, with a fresh password; 2. lock the course and assess it anew; 3. name
-    every blocker: of decision, signature, directive, order, recall and judgement, and of the day's steps;
-    4. the second person's check is another person's; 5. append the authorisation, bound to its record.
+    1. check that a physician asks, with a fresh password; 2. lock the course, refuse another version of the
+    day than the one that was read, and assess the course anew; 3. name every blocker: of decision,
+    signature, directive, order, recall and judgement, and of the day's steps; 4. the second person's check
+    is another person's; 5. append the authorisation, bound to its record.
 
-    Raises NotAllowed, StartRefused. What step 2 found is kept even when the start is refused.
+    Raises NotAllowed, StaleDay, StartRefused. What was assessed is kept even when the start is refused.
     """
     _check_physician(by, authenticated_at=authenticated_at, now=now or database_now())
     with transaction.atomic():
         Course.objects.select_for_update().get(pk=day.cycle.course_id)
+        check_version(TherapyDay.objects.get(pk=day.pk), version)
         now = now or database_now()
         decision = assess_at_gate(course_id=day.cycle.course_id, now=now)
         day = TherapyDay.objects.select_related("cycle__course__patient").get(pk=day.pk)

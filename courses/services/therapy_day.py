@@ -142,12 +142,13 @@ def correct_step(
     second: User | None = None,
     authenticated_at: datetime | None = None,
     take_back: bool = False,
+    version: int | None = None,
     now: datetime | None = None,
 ) -> TherapyStep:
     """Write a new version of a step, or take it back; the earlier one stays on record with the reason.
 
     What is left out stays as it was, but not the second person: what two people saw is seen by two again.
-    To take an entry back is one person's act. Raises NotAllowed, BadStep.
+    To take an entry back is one person's act. Raises NotAllowed, BadStep, StaleDay.
     """
     known = Happened(step.kind)
     if known not in STEPS:
@@ -164,12 +165,12 @@ def correct_step(
     if not why:
         raise BadStep("reason: is missing; say in a few words what was wrong")
     with transaction.atomic():
-        day = locked_day(step.therapy_day)
+        day = locked_day(step.therapy_day, version=version)
         now = now or database_now()
         if TherapyStep.objects.filter(corrects=step).exists():
             raise BadStep("step: it was corrected before; correct the newest version")
         kept = {key: value for key, value in step.data.items() if key != "gbq"}
-        version = TherapyStep.objects.create(
+        corrected = TherapyStep.objects.create(
             therapy_day=day,
             kind=known.value,
             data=step.data if take_back else _data(known, kept if data is None else data, by=by),
@@ -181,7 +182,7 @@ def correct_step(
             reason=why,
         )
         touch(day)
-    return version
+    return corrected
 
 
 def locked_day(day: TherapyDay, *, version: int | None = None) -> TherapyDay:

@@ -51,6 +51,7 @@ _STEP_STATES = {
     "blocked": ("Blocked", "block"),
     "warning": ("Warning", "warning"),
     "not_needed": ("Not needed", "remove"),
+    "overdue": ("Overdue", "event_busy"),
 }
 # Answers of what ends a day that are stored as a code.
 _CODED = ("reason", "vial")
@@ -116,6 +117,12 @@ def step_badge(state: str) -> dict[str, str]:
     """How a step of a day stands, as a word with its icon."""
     word, icon = _STEP_STATES.get(state, (words(state), "help"))
     return {"kind": f"step-{state}", "word": word, "icon": icon}
+
+
+@register.filter
+def part_icon(state: str) -> str:
+    """The icon of how a part of a therapy stands; its words stand beside it."""
+    return _STEP_STATES[state][1]
 
 
 @register.filter

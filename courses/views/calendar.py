@@ -3,10 +3,11 @@
 from datetime import date
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -15,6 +16,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from courses.clinic_calendar import calendar, month_of, week_of
 from courses.forms.planning import ClosedDayForm
 from courses.models import ClosedDay
+from courses.plan_feed import plan_feed
+from courses.services.plan_addresses import has_plan_address, make_plan_address, withdraw_plan_address
 from courses.services.reschedule import PLAN
 from courses.views.frame import SEES_NAMES, render_page, signed_in
 from labs.clinic_days import add_days, clinic_day
@@ -31,6 +34,10 @@ _TWICE = "This day is on the list already."
 @permission_required(READ, raise_exception=True)
 def calendar_page(request: HttpRequest) -> HttpResponse:
     """A week or a month as a plain table; it is printed as it stands."""
+    return _calendar(request)
+
+
+def _calendar(request: HttpRequest, *, secret: str = "") -> HttpResponse:
     today = clinic_day(database_now(), clinic_zone())
     by_month = request.GET.get("by") == "month"
     asked = _day(request.GET.get("day", "")) or today
@@ -45,8 +52,41 @@ def calendar_page(request: HttpRequest) -> HttpResponse:
         "after": add_days(last, 1),
         "days": calendar(first, last, today=today),
         "may_close": request.user.has_perm(PLAN),
+        "has_address": has_plan_address(signed_in(request)),
+        "address": f"{settings.SITE_URL}{reverse('courses:plan_feed', args=[secret])}" if secret else "",
     }
     return render_page(request, "courses/calendar.html", context)
+
+
+@require_POST
+@login_required
+@permission_required(READ, raise_exception=True)
+def new_address(request: HttpRequest) -> HttpResponse:
+    """Make my address of this calendar anew and show it this once."""
+    return _calendar(request, secret=make_plan_address(by=signed_in(request)))
+
+
+@require_POST
+@login_required
+@permission_required(READ, raise_exception=True)
+def stop_address(request: HttpRequest) -> HttpResponse:
+    """End my address of this calendar."""
+    if withdraw_plan_address(by=signed_in(request)):
+        messages.success(request, "The address answers no more.")
+    return HttpResponseRedirect(reverse("courses:calendar"))
+
+
+@require_safe
+@never_cache
+def feed(request: HttpRequest, secret: str) -> HttpResponse:
+    """The plan in counts for a calendar program, which has no log-in: the address itself is the secret."""
+    found = plan_feed(secret)
+    if found is None:
+        raise Http404("There is no such calendar.")
+    response = HttpResponse(found, content_type="text/calendar; charset=utf-8")
+    response["Content-Disposition"] = 'inline; filename="therapies.ics"'
+    response["X-Robots-Tag"] = "noindex"
+    return response
 
 
 def _day(text: str) -> date | None:

@@ -1,5 +1,6 @@
 """The sheet of a day of therapy: every step as it stands, the form of the next one, and the start."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -22,13 +23,14 @@ from courses.rules.day_values import Blocker, DayLine, Happened, StepState
 from courses.services.authority import NotAllowed, Refused
 from courses.services.day_infusion import entries_about
 from courses.services.day_state import DayState
+from courses.services.day_version import StaleDay
 from courses.services.infusion_corrections import entries_differ
 from courses.services.locking import next_cycle
 from courses.services.remainder import waiting_infusion
 from courses.services.start import StartRefused, authorisation_for, authorise_start
 from courses.services.therapy_day import open_day
 from courses.views.day_frame import READ, Act, back, day_of, may_record, newest_day, state_on
-from courses.views.day_seen import token_of
+from courses.views.day_seen import changed_of, seen_day, token_of
 from courses.views.frame import authenticated_at, banner, found_course, render_page, signed_in
 from courses.views.paper_frame import paper_response
 
@@ -131,7 +133,13 @@ def authorise(request: HttpRequest, public_id: UUID) -> HttpResponse:
     day = day_of(course)
 
     def act() -> None:
-        authorise_start(day=day, by=signed_in(request), authenticated_at=authenticated_at(request))
+        seen = seen_day(request, course, of=day)
+        authorise_start(
+            day=seen,
+            by=signed_in(request),
+            authenticated_at=authenticated_at(request),
+            version=seen.version,
+        )
 
     return _done(request, course, act, "Start authorised. Start the infusion, and record it.")
 
@@ -161,6 +169,7 @@ def _sheet(
     *,
     faults: list[str] | None = None,
     blockers: tuple[Blocker, ...] = (),
+    changed: Sequence[str] = (),
     status: int = 200,
 ) -> HttpResponse:
     day, following = newest_day(course), next_cycle(course)
@@ -168,6 +177,7 @@ def _sheet(
         "title": "Day of therapy",
         "faults": faults or [],
         "blockers": blockers,
+        "changed": changed,
         "next_cycle": following,
         "may_open": request.user.has_perm("courses.run_therapy_day"),
         "may_infuse": request.user.has_perm("courses.record_administration"),
@@ -223,6 +233,9 @@ def _done(request: HttpRequest, course: Course, act: Act, said: str) -> HttpResp
     """Act from the sheet itself; what is refused is shown there."""
     try:
         act()
+    except StaleDay as other:
+        found, changed = found_course(course.public_id), changed_of(request, other.day)
+        return _sheet(request, found, faults=[str(other)], changed=changed, status=409)
     except StartRefused as refusal:
         return _sheet(request, found_course(course.public_id), blockers=refusal.blockers, status=409)
     except (NotAllowed, Refused) as refusal:

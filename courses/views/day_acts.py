@@ -77,13 +77,14 @@ def correct(request: HttpRequest, public_id: UUID, step_id: UUID) -> HttpRespons
     """A new version of one entry, or that it is taken back."""
     course = found_course(public_id)
     entry = get_object_or_404(
-        TherapyStep.objects.select_related("therapy_day__cycle__course"),
+        TherapyStep.objects.select_related("therapy_day__cycle__course", "corrected_by"),
         public_id=step_id,
         therapy_day__cycle__course=course,
-        corrected_by__isnull=True,
     )
     known = _known(entry.kind)
     if request.method != "POST":
+        if hasattr(entry, "corrected_by"):
+            raise Http404("This entry was corrected before; correct its newest version.")
         form = StepForm(kind=known, correcting=True, initial=shown_of(known, entry.data))
         return form_page(request, course, form, kind=known, entry=entry)
     form = StepForm(request.POST, kind=known, correcting=True)
@@ -97,8 +98,10 @@ def _correct(
     request: HttpRequest, course: Course, entry: TherapyStep, kind: Happened, form: StepForm
 ) -> HttpResponse:
     def act() -> None:
+        day = seen_day(request, course, of=entry.therapy_day)
         correct_step(
             step=entry,
+            version=day.version,
             reason=form.cleaned_data["reason"],
             by=signed_in(request),
             data=form.data_of_step(),

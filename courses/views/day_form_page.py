@@ -50,7 +50,7 @@ def form_page(
 
     Only where it is told what `changed` meanwhile the form goes on from the version that stands now.
     """
-    day = day_of(course)
+    day = entry.therapy_day if entry is not None else day_of(course)
     context = {
         "title": StepKind(kind).label.capitalize() if kind else _TITLES[name],
         "form": form,

@@ -19,12 +19,13 @@ def token_of(day: TherapyDay) -> str:
     return f"{seen.day}.{seen.version}.{seen.steps}.{seen.infusions}.{seen.authorisations}"
 
 
-def seen_day(request: HttpRequest, course: Course) -> TherapyDay:
+def seen_day(request: HttpRequest, course: Course, *, of: TherapyDay | None = None) -> TherapyDay:
     """The day that stands, if it is the one the form was made from. Raises StaleDay.
 
-    The service asks for its version once more, under the lock.
+    `of`: the day that the form is about, where that may be an earlier one. The service asks for its version
+    once more, under the lock.
     """
-    day, seen = day_of(course), _seen(request)
+    day, seen = of or day_of(course), _seen(request)
     if seen is None or seen.day != day.public_id:
         raise StaleDay(day)
     check_version(day, seen.version)

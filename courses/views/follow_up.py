@@ -19,13 +19,22 @@ from courses.models import Course
 from courses.services.authority import BadFact, NotAllowed
 from courses.services.ending import END
 from courses.services.follow_up import RECORD, record_visit, set_follow_up
-from courses.views.frame import SEES_NAMES, authenticated_at, banner, found_course, render_page, signed_in
+from courses.views.frame import (
+    SEES_NAMES,
+    authenticated_at,
+    banner,
+    found_course,
+    page_begin,
+    render_page,
+    signed_in,
+)
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
 from labs.zones import clinic_zone
 
 _CALLS_SHOWN = 5
 READ = [SEES_NAMES, "courses.view_course", "courses.view_followuprecord"]
+PER_PAGE = 100
 
 
 @require_safe
@@ -34,8 +43,16 @@ READ = [SEES_NAMES, "courses.view_course", "courses.view_followuprecord"]
 @permission_required(READ, raise_exception=True)
 def everybody(request: HttpRequest) -> HttpResponse:
     """Everybody whose follow-up nobody signed closed, the most urgent first."""
-    lines = follow_ups(today=clinic_day(database_now(), clinic_zone()))
-    return render_page(request, "courses/follow_ups.html", {"title": "Follow-up", "lines": lines})
+    begin, today = page_begin(request.GET.get("from", "")), clinic_day(database_now(), clinic_zone())
+    found = follow_ups(today=today, begin=begin, most=PER_PAGE + 1)
+    context = {
+        "title": "Follow-up",
+        "lines": found[:PER_PAGE],
+        "begin": begin,
+        "later": begin + PER_PAGE if found[PER_PAGE:] else None,
+        "earlier": max(begin - PER_PAGE, 0) if begin else None,
+    }
+    return render_page(request, "courses/follow_ups.html", context)
 
 
 @require_safe

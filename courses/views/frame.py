@@ -17,6 +17,7 @@ __all__ = [
     "banner",
     "decision_as_sent",
     "found_course",
+    "page_begin",
     "render_page",
     "seen_as_sent",
     "seen_by_default",
@@ -41,6 +42,12 @@ def found_course(public_id: UUID) -> Course:
     if course is None:
         raise Http404("There is no such course.")
     return course
+
+
+def page_begin(text: str) -> int:
+    """How many rows come before a page of a list; what cannot be read is the first page."""
+    is_number = text.isascii() and text.isdecimal() and len(text) < 7
+    return int(text) if is_number else 0
 
 
 def seen_by_default(course: Course) -> Seen:

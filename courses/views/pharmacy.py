@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from courses.decision_words import leading_reason
 from courses.forms.pharmacy import (
     ActForm,
     BagForm,
@@ -32,7 +33,6 @@ from courses.services.handling import HANDLE, OrderRefused, StaleOrder
 from courses.services.pharmacy import accept_order, cancel_order, dispense_order, prepare_order
 from courses.services.recalls import acknowledge_recall
 from courses.views.frame import SEES_NAMES, authenticated_at, banner, render_page, signed_in
-from courses.worklist import leading_reason
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
 from labs.views.frame import with_fresh_password

@@ -11,6 +11,8 @@ from django.test import Client
 from django.urls import reverse
 
 from courses.models import Administration, Cycle, Incident, Infusion, StartAuthorisation, TherapyDay
+from courses.services.day_version import StaleDay
+from courses.services.start import authorise_start
 from courses.views.day_frame import day_of
 from courses.views.day_seen import token_of
 from tests.builders import colleague, draw
@@ -103,7 +105,7 @@ def test_a_whole_day_is_played_in_the_browser(cycle: Cycle, enter_as, set_clock,
     assert send_with_password(other, url(cycle, "day_step", "start_check"), check).status_code == 302
     set_clock(at(12))
     assert "Everything stands" in text(doctor.get(url(cycle)))
-    assert send_with_password(doctor, url(cycle, "day_authorise"), {}).status_code == 302
+    assert send_with_password(doctor, url(cycle, "day_authorise"), seen(cycle)).status_code == 302
     assert StartAuthorisation.objects.get().authorised_by == physician()
     page = text(one.get(url(cycle)))
     assert "Start authorised by day-physician, checked by day-nurse-2" in page
@@ -134,7 +136,7 @@ def test_a_start_too_early_says_from_when_and_writes_nothing(
 ):
     until_start(opened(cycle), amino_at=at(11, 31))
     set_clock(at(12))
-    answer = send_with_password(enter_as(physician()), url(cycle, "day_authorise"), {})
+    answer = send_with_password(enter_as(physician()), url(cycle, "day_authorise"), seen(cycle))
     assert answer.status_code == 409
     assert "start allowed from 12:01" in text(answer)
     assert not StartAuthorisation.objects.exists()
@@ -148,7 +150,7 @@ def test_a_late_result_stops_the_start_on_the_page_as_well(
     set_clock(at(12))
     assert "Everything stands" in text(doctor.get(url(cycle)))
     draw(cycle.course.patient, DAY, PLT="60")
-    answer = send_with_password(doctor, url(cycle, "day_authorise"), {})
+    answer = send_with_password(doctor, url(cycle, "day_authorise"), seen(cycle))
     assert answer.status_code == 409
     assert "says delay" in text(answer)
 
@@ -254,7 +256,7 @@ def test_an_entry_is_corrected_and_the_earlier_one_stays_visible(cycle: Cycle, e
     assert "BAG-1" in text(browser.get(address))
     assert browser.post(address, {"bag": "BAG-1"}).status_code == 400
     form = {"bag": "BAG-1", "reason": "clock read wrongly", "happened_at": "2026-05-04T11:45"}
-    assert browser.post(address, form).status_code == 302
+    assert browser.post(address, form | seen(cycle)).status_code == 302
     page = text(browser.get(url(cycle)))
     assert "clock read wrongly" in page
     assert "<del>Amino acids started</del>" in page
@@ -418,3 +420,46 @@ def test_a_form_with_a_fault_still_stands_for_the_version_it_was_made_from(cycle
     sent(enter_as(second_nurse()), cycle, "note", text="Her sister is with her.")
     faulty = one.post(url(cycle, "day_step", "antiemetic"), {"medicine": "granisetron"} | old)
     assert (faulty.status_code, carried(text(faulty))) == (400, old)
+
+
+@pytest.mark.hazard("HZ-38")
+@pytest.mark.hazard("HZ-39")
+def test_a_start_is_not_authorised_on_a_sheet_that_others_have_overtaken(
+    cycle: Cycle, enter_as, set_clock, send_with_password
+):
+    until_start(opened(cycle))
+    set_clock(at(12))
+    doctor = enter_as(physician())
+    page = text(doctor.get(url(cycle)))
+    form = page[page.index(url(cycle, "day_authorise")) :]
+    old = carried(form)
+    sent(enter_as(second_nurse()), cycle, "note", text="Feels hot.")
+    refused = send_with_password(doctor, url(cycle, "day_authorise"), old)
+    assert refused.status_code == 409
+    assert "Note: recorded by day-nurse-2" in text(refused)
+    assert doctor.post(url(cycle, "day_authorise"), {}).status_code == 409
+    assert not StartAuthorisation.objects.exists()
+    assert doctor.post(url(cycle, "day_authorise"), carried(text(refused))).status_code == 302
+    with pytest.raises(StaleDay):
+        authorise_start(day=day_of(cycle.course), by=physician(), authenticated_at=at(12), version=1)
+
+
+@pytest.mark.hazard("HZ-39")
+def test_a_correction_of_what_others_corrected_meanwhile_is_refused_with_what_changed(
+    cycle: Cycle, enter_as, set_clock
+):
+    day = opened(cycle)
+    until_start(day)
+    set_clock(at(12))
+    one, other = enter_as(nurse()), enter_as(second_nurse())
+    entry = day.steps.get(kind="amino_start")
+    address = url(cycle, "day_correct", str(entry.public_id))
+    old = carried(text(one.get(address)))
+    form = {"bag": "BAG-1", "reason": "clock read wrongly", "happened_at": "2026-05-04T11:45"}
+    assert other.post(address, form | old).status_code == 302
+    refused = one.post(address, form | {"reason": "the other bag"} | old)
+    assert refused.status_code == 409
+    assert "Amino acids started: corrected by day-nurse-2" in text(refused)
+    assert "the other bag" in text(refused)
+    assert day.steps.filter(kind="amino_start").count() == 2
+    assert one.get(address).status_code == 404

@@ -12,6 +12,7 @@ from courses.services.authority import BadFact, NotAllowed
 from courses.services.bookings import confirm_booking, place_booking
 from courses.services.ending import ask_undo, confirm_undo, end_course, standing_end
 from courses.services.manifests import manifest_holds
+from courses.therapies import therapies
 from courses.worklist import worklist
 from prrt_clinic.invariants import INVARIANTS
 from tests.builders import colleague, make_course, make_patient, sign
@@ -47,8 +48,9 @@ def test_an_end_closes_the_course_cancels_its_orders_and_takes_it_off_every_list
     }
     assert assess_course(course_id=course.pk, now=LATER) is None
     lists = worklist(today=DAY)
-    for section in (lists.held, lists.stopped, lists.to_sign, lists.therapies, lists.waiting):
+    for section in (lists.held, lists.stopped, lists.to_sign, lists.waiting):
         assert course.pk not in [line.course.pk for line in section.lines]
+    assert course.pk not in [line.course.pk for line in therapies(today=DAY, now=LATER).planned]
 
 
 def test_the_analogue_after_a_given_cycle_stays_ordered_unless_the_patient_died():

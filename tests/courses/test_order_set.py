@@ -20,6 +20,7 @@ from courses.services.facts import record_fact
 from courses.services.handling import OrderRefused
 from courses.services.leave_out import leave_out
 from courses.services.pharmacy import accept_order, cancel_order
+from labs.models import Patient
 from tests.builders import clinic_time, colleague, draw, make_course, make_patient, sign
 from tests.courses.conftest import PASSWORD
 
@@ -360,3 +361,38 @@ def test_what_pharmacy_ends_is_not_marked_as_done_by_the_api_nor_by_a_pharmacist
     held = order(course, "analogue_hold")
     assert done_by_api(enter("pharmacist"), held, etag).status_code == 403
     assert order(course, "analogue_hold").state == "active"
+
+
+# --- Draws and tests before any go -----------------------------------------------------------------
+
+
+def test_draws_and_test_are_ordered_as_their_window_opens_and_done_as_their_results_are_in() -> None:
+    patient = make_patient()
+    Patient.objects.filter(pk=patient.pk).update(birth_date=date(1986, 3, 2))
+    made = make_course(patient, first_on=date(2026, 3, 9), by=physician())
+    for days_before, expected in ((15, []), (14, ["lab_draws"]), (7, ["lab_draws", "pregnancy_test"])):
+        at = clinic_time(date(2026, 3, 9) - timedelta(days=days_before))
+        assess_course(course_id=made.pk, now=at)
+        found = list(Order.objects.filter(cycle__course=made).order_by("kind").values_list("kind", "state"))
+        assert found == [(kind, "active") for kind in expected]
+    # A hold because the day has passed by which they were due leaves them to be done.
+    assess_course(course_id=made.pk, now=AT)
+    assert standing(made).action == "hold"
+    assert not standing(made).awaiting_labs
+    assert set(Order.objects.filter(cycle__course=made).values_list("state", flat=True)) == {"active"}
+    mark_done(order=order(made, "pregnancy_test"), by=nurse(), now=AT)
+    record_fact(
+        kind="pregnancy",
+        data={"on": "2026-03-06", "finding": "negative"},
+        by=nurse(),
+        patient=made.patient,
+        now=AT,
+    )
+    draw(made.patient, date(2026, 3, 6))
+    assess_course(course_id=made.pk, now=AT + timedelta(hours=1))
+    assert standing(made).action == "proceed", standing(made).answer
+    draws, test = order(made, "lab_draws"), order(made, "pregnancy_test")
+    assert (draws.state, draws.reason_code) == ("done", "draws-in")
+    assert (test.state, test.reason_code) == ("done", "done-by-hand")
+    sign(standing(made), by=physician(), now=AT + timedelta(hours=2))
+    assert Order.objects.filter(cycle__course=made, kind="lab_draws").count() == 1

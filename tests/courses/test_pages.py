@@ -18,6 +18,7 @@ from tests.builders_pages import (
     NOW,
     decide,
     make_course,
+    make_many,
     make_patient,
     sign,
     standing,
@@ -76,16 +77,44 @@ def test_the_pharmacist_sees_orders_before_anything_else(enter):
     assert page.index("Radiopharmaceutical orders") < page.index("Held and delayed")
 
 
-def test_the_first_page_costs_the_same_with_5_and_with_40_patients(enter):
-    browser = enter("physician")
-    actions = ["delay", "hold", "proceed", "reduce", "stop"]
-    for n in range(6):
-        make_course(n, action=actions[n % 5], awaiting=n == 1)
-    browser.get("/admin/")
-    few = queries(browser, "/admin/")
-    for n in range(6, 40):
-        make_course(n, action=actions[n % 5], awaiting=n % 10 == 1)
-    assert queries(browser, "/admin/") == few
+ROLES_OF_PATIENTS = ("nurse", "physician", "pharmacist", "physicist")
+
+
+def test_the_first_page_and_the_work_list_cost_the_same_with_40_and_with_2000_patients(enter):
+    browsers = [enter(role, username=f"costs-{role}") for role in ROLES_OF_PATIENTS]
+    pages = ["/admin/", reverse("courses:work"), reverse("courses:work") + "?bloods=overdue&days=14"]
+
+    def costs() -> list[int]:
+        for browser in browsers:
+            browser.get("/admin/")  # what a session asks once is asked
+        found = [queries(browser, page) for browser in browsers for page in pages]
+        with CaptureQueriesContext(connection) as captured:
+            assert b"More than 20" in browsers[0].post(reverse("courses:find"), {"words": "many"}).content
+        return [*found, len(captured)]
+
+    make_many(0, 40)
+    few = costs()
+    make_many(40, 2000)
+    assert costs() == few
+
+
+@pytest.mark.parametrize(
+    ("role", "parts"),
+    [
+        ("nurse", ["must-not", "therapies", "bloods", "held", "tosign", "quarantine", "alerts", "waiting"]),
+        ("physician", ["must-not", "tosign", "alerts", "held", "therapies", "bloods", "waiting"]),
+        ("pharmacist", ["must-not", "pharmacy", "vials", "therapies", "held", "tosign", "waiting"]),
+        ("physicist", ["must-not", "therapies", "doses", "quarantine", "held", "tosign", "waiting"]),
+    ],
+)
+def test_each_role_begins_with_its_own_work(enter, role, parts):
+    make_course(1, action="delay", in_days=0, family="Notready")
+    page = text(enter(role).get("/admin/"))
+    places = [page.index(f'id="{part}"') for part in parts]
+    assert places == sorted(places)
+    first = page[places[0] : places[1]]
+    assert "Notready" in first
+    assert LOW_PLATELETS in first
 
 
 @pytest.mark.parametrize("model", ["course", "decision", "order"])

@@ -21,6 +21,7 @@ from courses.models import (
     ChartFact,
     Course,
     Cycle,
+    CycleMove,
     Decision,
     Directive,
     DispensedUnit,
@@ -38,7 +39,9 @@ from courses.models import (
 from courses.services.assess import assess_course
 from courses.services.authority import BadFact, NotAllowed, Refused
 from courses.services.day_end import end_not_given
+from courses.services.ending import ask_undo, confirm_undo, end_course
 from courses.services.facts import record_fact, withdraw_fact
+from courses.services.follow_up import record_visit
 from courses.services.handling import OrderRefused, StaleOrder
 from courses.services.infusions import Infused, record_infusion
 from courses.services.judgements import judge_cycle
@@ -46,6 +49,7 @@ from courses.services.leave_out import leave_out
 from courses.services.move import move_course
 from courses.services.pharmacy import accept_order, cancel_order, dispense_order, prepare_order
 from courses.services.recalls import acknowledge_recall
+from courses.services.reschedule import StalePlan, preview_move, reschedule
 from courses.services.sign import StaleDecision, sign_decision
 from courses.services.start import StartRefused, authorise_start
 from courses.services.therapy_day import BadStep, open_day, record_step
@@ -53,7 +57,17 @@ from courses.services.vials import receive_vial
 from labs.clinic_days import add_days
 from labs.models import Observation
 from prrt_clinic.invariants import INVARIANTS
-from tests.builders import approve, clinic_time, draw, make_course, make_patient, panel_message, receive
+from tests.builders import (
+    approve,
+    clinic_time,
+    colleague,
+    draw,
+    give_cycle,
+    make_course,
+    make_patient,
+    panel_message,
+    receive,
+)
 from tests.builders_pharmacy import label, unit
 from tests.builders_therapy_day import (
     DAY,
@@ -84,6 +98,7 @@ REFUSALS = (
     Refused,
     StaleDecision,
     StaleOrder,
+    StalePlan,
     StartRefused,
 )
 # Both orders of a pair in one scene are one race: the short profile runs it once, either one in front.
@@ -116,6 +131,7 @@ def _scene(course: Course, **more: Any) -> Scene:
     course.refresh_from_db()
     assert course.current_decision is not None
     people = {"nurse": nurse(), "doctor": physician(), "pharmacist": pharmacist(), "second": second_nurse()}
+    people["other doctor"] = colleague("day-physician-2", "physician", "authorised-user")
     cycle = course.cycles.get(number=1)
     return Scene(course=course, cycle=cycle, shown=course.current_decision, people=people, **more)
 
@@ -204,6 +220,27 @@ def parted(number: int) -> Scene:
         now=at(11, 59),
     )
     return _scene(scene.course, day=scene.day, unit=scene.unit)
+
+
+def treated(number: int) -> Scene:
+    """Cycle 1 was given weeks ago: the draw for the lowest counts is due, and the course goes on."""
+    course = make_course(
+        make_patient(mrn=f"P-{number}", family=f"Birke-{number}"),
+        first_on=add_days(DAY, -35),
+        by=physician(),
+    )
+    give_cycle(course.cycles.get(number=1), by=physician())
+    assess_course(course_id=course.pk, now=at(8))
+    return _scene(course)
+
+
+def wrongly_ended(number: int) -> Scene:
+    """The same, ended by a physician; another one was asked to undo it."""
+    scene = treated(number)
+    _end(scene, now=at(9))
+    said = "the letter was about somebody else"
+    ask_undo(course=scene.course, reason=said, by=scene.people["doctor"], authenticated_at=at(9), now=at(9))
+    return _scene(scene.course)
 
 
 # --- What they do -----------------------------------------------------------------------------
@@ -384,6 +421,67 @@ def move(scene: Scene) -> object:
     )
 
 
+def postpone(scene: Scene) -> object:
+    """A nurse moves the cycle: what that changes is shown to her, then she confirms: two steps."""
+    show_move(scene)
+    return confirm_move(scene)
+
+
+def _to_be_moved(scene: Scene) -> dict[str, Any]:
+    return {
+        "cycle": Cycle.objects.filter(course=scene.course, administration__isnull=True).earliest("number"),
+        "to": add_days(DAY, 2) if scene.cycle.planned_on == DAY else add_days(DAY, 30),
+        "cause": "capacity",
+        "reason": "no room that day",
+        "by": scene.people["nurse"],
+    }
+
+
+def show_move(scene: Scene) -> None:
+    """What the move changes is shown; nothing is written."""
+    scene.people.pop("seen", None)
+    scene.people["seen"] = preview_move(**_to_be_moved(scene)).digest
+
+
+def confirm_move(scene: Scene) -> object:
+    """She confirms what she saw."""
+    return reschedule(seen=scene.people.get("seen", ""), **_to_be_moved(scene))
+
+
+def _end(scene: Scene, *, now: datetime | None = None) -> object:
+    return end_course(
+        course=scene.course,
+        cause="other",
+        reason="she goes on at another hospital",
+        ended_on=DAY,
+        by=scene.people["doctor"],
+        authenticated_at=now or FRESH,
+        now=now,
+    )
+
+
+def finish(scene: Scene) -> object:
+    """A physician ends the course."""
+    return _end(scene)
+
+
+def undo_end(scene: Scene) -> object:
+    """The second physician undoes a wrong end."""
+    return confirm_undo(course=scene.course, by=scene.people["other doctor"], authenticated_at=FRESH)
+
+
+def see_after(scene: Scene) -> object:
+    """A nurse writes down the draw for the lowest counts, made elsewhere."""
+    return record_visit(
+        course=scene.course,
+        visit="nadir",
+        outcome="elsewhere",
+        on=DAY,
+        note="drawn by the family doctor",
+        by=scene.people["nurse"],
+    )
+
+
 Act = Callable[[Scene], object]
 Build = Callable[[int], Scene]
 # Each act with the scenes in which it is done when nobody interferes; the first is where it is most at home.
@@ -404,13 +502,29 @@ AT_HOME: dict[Act, tuple[Build, ...]] = {
     judge: (parted,),
     omit: (prepared,),
     report_reaction: (before_start, prepared, unsigned, held, parted),
+    postpone: (prepared, unsigned, treated),
+    finish: (treated, prepared, unsigned),
+    undo_end: (wrongly_ended,),
+    see_after: (treated, wrongly_ended),
 }
+# Beside what is done elsewhere alone they are run in the long profile only.
+OF_PLANS = frozenset({postpone, finish, undo_end, see_after})
 # What is done in several commits: between them the other act may come as a whole.
 COMMITS: dict[Act, tuple[Act, ...]] = {
     correct_result: (receive_correction, assess),
     report_reaction: (record_reaction, assess),
+    postpone: (show_move, confirm_move),
 }
-SCENES: tuple[Build, ...] = (unsigned, prepared, before_start, held, stopping, parted)
+SCENES: tuple[Build, ...] = (
+    unsigned,
+    prepared,
+    before_start,
+    held,
+    stopping,
+    parted,
+    treated,
+    wrongly_ended,
+)
 
 
 def scene_of(first: Act, second: Act) -> Build:
@@ -431,6 +545,7 @@ def races_of(build: Build) -> list[tuple[Act, Act]]:
     pairs = pairs_of(build)
     if LONG:
         return pairs
+    pairs = [pair for pair in pairs if not OF_PLANS & {*pair} or all(build in AT_HOME[act] for act in pair)]
     once = {frozenset(pair): pair if place % 2 else pair[::-1] for place, pair in enumerate(pairs)}
     return list(once.values())
 
@@ -476,6 +591,11 @@ def outcome(scene: Scene) -> dict[str, Any]:
             Administration.objects.filter(**of_cycle).values_list("administered_gbq", "deviation")
         ),
         "incidents": sorted(Incident.objects.filter(**of_cycle).values_list("kind", flat=True)),
+        "moves": sorted(CycleMove.objects.filter(**of_course).values_list("from_on", "to_on", "cause")),
+        "ends": sorted(
+            (each.cause, hasattr(getattr(each, "undo", None), "confirmation")) for each in course.ends.all()
+        ),
+        "visits": sorted(course.follow_up_records.values_list("visit", "outcome")),
         "fates": sorted(VialEvent.objects.filter(vial__cycle=scene.cycle).values_list("fate", flat=True)),
     }
 

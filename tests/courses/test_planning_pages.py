@@ -1,5 +1,6 @@
 """The plan, the move, the end, the follow-up, the start and the calendar in the browser's eyes."""
 
+import re
 from datetime import date, timedelta
 from html import unescape
 from typing import Any
@@ -342,7 +343,7 @@ def test_the_calendar_shows_therapies_draws_vials_and_closed_days(course, enter_
     twice = nurse.post(reverse("courses:closed_days"), {"on": add_days(on, 1).isoformat(), "words": "Again"})
     assert twice.status_code == 400
     week = nurse.get(reverse("courses:calendar"), {"by": "week", "day": on.isoformat()})
-    assert "Therapy, cycle 1" in text(week)
+    assert re.search(r"<strong>Therapy</strong>:.*?, cycle 1</li>", text(week), re.DOTALL)
     assert TYPED not in week.content.decode()
     assert "Closed: Outing" in text(week)
     assert "Closed: Sunday" in text(week)

@@ -1,16 +1,29 @@
 """The lists of the first page: who stands on which, in which order, and why."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from courses.models import Course, Cycle, Order
-from courses.worklist import leading_reason, what_ends_it, worklist
+from courses.decision_words import leading_reason, what_ends_it
+from courses.models import Course, Cycle, Order, VialBooking
+from courses.therapies import TherapyLine, therapies
+from courses.worklist import worklist
 from labs.clock import database_now
 from tests.builders_day import infuse
 from tests.builders_pages import LOW_PLATELETS, TODAY, decide, make_course, sign, standing, starter
 
 pytestmark = pytest.mark.django_db
+
+
+def planned() -> tuple[TherapyLine, ...]:
+    return therapies(today=TODAY, now=database_now()).planned
+
+
+def stopped_short() -> list[str]:
+    found = therapies(today=TODAY, now=database_now())
+    return [line.patient.family for line in found.stopped_short]
 
 
 def families(section) -> list[str]:
@@ -44,7 +57,7 @@ def test_patients_merely_between_cycles_stand_apart_and_are_not_held():
     lists = worklist(today=TODAY)
     assert families(lists.waiting) == ["Between"]
     assert not lists.held.lines
-    assert not lists.therapies.lines
+    assert not planned()
 
 
 def test_a_course_without_a_decision_is_shown_as_not_assessed_and_never_hidden():
@@ -102,29 +115,149 @@ def test_a_stop_needs_confirming_until_it_is_signed():
 @pytest.mark.parametrize(("in_days", "shown"), [(-1, False), (0, True), (7, True), (8, False)])
 def test_therapies_are_those_of_today_and_the_next_seven_days(in_days, shown):
     make_course(1, action="delay", in_days=in_days)
-    lines = worklist(today=TODAY).therapies.lines
+    lines = planned()
     assert bool(lines) is shown
-    assert all(line.next_step == "Must not go ahead." for line in lines)
+    assert all(not line.state.may_go for line in lines)
 
 
 def test_a_proposal_whose_day_has_passed_stays_in_sight():
     make_course(1, action="proceed", in_days=-3)
-    assert worklist(today=TODAY).therapies.lines[0].next_step == "Waits for a physician's signature."
+    assert planned()[0].next_step == "Waits for a physician's signature."
+
+
+# --- What must not go ahead, and how far each therapy is -------------------------------------------
+
+
+@pytest.mark.hazard("HZ-38")
+@pytest.mark.parametrize(
+    ("action", "in_days", "awaiting", "told"),
+    [
+        ("delay", 0, False, True),
+        ("hold", 0, True, True),
+        ("proceed", 0, False, True),  # nobody has signed it
+        ("stop", 0, False, True),
+        ("delay", 1, False, False),
+        ("proceed", 1, False, False),
+    ],
+)
+def test_the_first_page_names_what_of_today_may_not_be_given(action, in_days, awaiting, told):
+    course = make_course(1, action=action, awaiting=awaiting, in_days=in_days)
+    booked(course)
+    assert bool(stopped_short()) is told
+
+
+@pytest.mark.parametrize(("cut_off_days", "told"), [(2, True), (6, True), (9, False)])
+def test_what_is_held_before_or_at_the_next_vial_deadline_is_named(cut_off_days, told):
+    held = make_course(1, action="delay", in_days=6, family="Held")
+    booked(held, cut_off_days=cut_off_days)
+    assert (stopped_short() == ["Held"]) is told
+    found = therapies(today=TODAY, now=database_now())
+    assert [each.cycle.course for each in found.deadlines] == ([held] if told else [])
+
+
+def test_a_cycle_without_a_vial_past_the_day_of_its_order_is_named_when_it_may_not_go():
+    make_course(1, action="delay", in_days=10, family="No-Vial")
+    make_course(2, action="delay", in_days=20, family="In-Time")
+    found = therapies(today=TODAY, now=database_now())
+    # The protocol orders a vial 14 days before: of the first that day has passed, of the second it is near.
+    assert [(each.cycle.course.patient.family, (each.on - TODAY).days) for each in found.deadlines] == [
+        ("No-Vial", -4),
+        ("In-Time", 6),
+    ]
+    assert stopped_short() == ["No-Vial", "In-Time"]
+
+
+def test_a_stopped_course_whose_therapy_is_today_is_named_and_its_vial_called_off():
+    course = make_course(1, action="stop", in_days=0, family="Stopped")
+    Course.objects.filter(pk=course.pk).update(status="stopped")
+    line = therapies(today=TODAY, now=database_now()).stopped_short[0]
+    assert (line.patient.family, line.next_step[:18]) == ("Stopped", "The course is over")
+
+
+def test_how_far_a_therapy_is_stands_in_parts_with_the_one_next_thing():
+    course = make_course(1, action="proceed", in_days=0)
+    assert parts() == {
+        "Labs": "done in",
+        "Decision": "done proceed, 7.4 GBq (200 mCi)",
+        "Signature": "due waits for a physician",
+        "Directive": "waiting none that holds",
+        "Vial": "blocked not ordered",
+        "Premedication": "waiting not ordered",
+        "Flags": "done none",
+    }
+    sign(standing(course), by=starter())
+    assert parts()["Signature"] == "done signed"
+    assert planned()[0].next_step == "Waits for its written directive."
+    booked(course)
+    assert parts()["Vial"] == "due ordered, not confirmed"
+    VialBooking.objects.update(needed_on=TODAY + timedelta(days=1))
+    assert parts()["Vial"].startswith("blocked ordered for")
+    decide(course, standing(course).cycle, action="hold", reasons=[{"rule": "HOLD-PERSON", "action": "hold"}])
+    assert parts()["Flag"] == "blocked held by a person"
+    assert parts()["Labs"] == "blocked 1 missing"
+    assert planned()[0].next_step == "Draw creatinine."
+
+
+def test_a_delay_says_which_value_would_release_it():
+    course = make_course(1, action="delay", in_days=2)
+    release = "Platelets 75 or more, in a final result collected on or after 5 May 2026"
+    decide(course, course.cycles.get(), action="delay", release=[release, "collect Platelets"])
+    assert planned()[0].next_step == f"{release}."
+    assert worklist(today=TODAY).held.lines[0].next_step == f"{release}."
+
+
+@pytest.mark.hazard("HZ-13")
+def test_two_people_of_similar_names_on_one_list_are_marked():
+    make_course(1, in_days=1, family="Müller")
+    make_course(2, in_days=2, family="Mueller")
+    make_course(3, in_days=3, family="Ahorn")
+    assert [line.is_name_alike for line in planned()] == [True, True, False]
+
+
+def test_bloods_are_due_within_a_week_overdue_and_said_to_be_drawn():
+    waiting = make_course(1, action="hold", awaiting=True, in_days=9, family="Due")
+    late = make_course(2, action="hold", in_days=3, family="Late")
+    make_course(3, action="delay", in_days=3, family="Nothing-Lacks")
+    gap = {"code": "777-3", "why": "None.", "resolve": "collect Platelets", "due_on": str(TODAY)}
+    decide(waiting, standing(waiting).cycle, action="hold", awaiting=True, missing=[gap])
+    assert [line.patient.family for line in worklist(today=TODAY).bloods] == ["Late"]
+    decide(waiting, standing(waiting).cycle, action="hold", awaiting=True, due_in=0, missing=[gap])
+    first, second = worklist(today=TODAY).bloods
+    assert (first.patient.family, first.is_overdue, first.names) == ("Late", True, ("Creatinine",))
+    assert (second.is_overdue, second.due_on, second.is_drawn) == (False, TODAY, False)
+    Order.objects.filter(cycle__course=late).update(kind="lab_draws", state="done")
+    assert worklist(today=TODAY).bloods[0].is_drawn
+
+
+def booked(course: Course, *, cut_off_days: int | None = None) -> VialBooking:
+    cycle, now = course.cycles.get(), database_now()
+    return VialBooking.objects.create(
+        cycle=cycle,
+        supplier="the manufacturer",
+        needed_on=cycle.planned_on,
+        cut_off_at=None if cut_off_days is None else now + timedelta(days=cut_off_days),
+        placed_at=now,
+        updated_at=now,
+    )
+
+
+def parts() -> dict[str, str]:
+    return {part.name: f"{part.state.value} {part.words}" for part in planned()[0].state.parts}
 
 
 def test_closed_courses_are_on_no_list():
     course = make_course(1, action="delay")
     Course.objects.filter(pk=course.pk).update(status="stopped")
     lists = worklist(today=TODAY)
-    assert not any([lists.held.lines, lists.stopped.lines, lists.to_sign.lines, lists.therapies.lines])
+    assert not any([lists.held.lines, lists.stopped.lines, lists.to_sign.lines, planned()])
 
 
 def test_the_number_of_queries_does_not_grow_with_patients():
     actions = ["delay", "hold", "proceed", "reduce", "stop"]
-    for n in range(6):
+    for n in range(11):
         make_course(n, action=actions[n % 5], awaiting=n == 1)
     few = count_queries()
-    for n in range(6, 40):
+    for n in range(11, 40):
         make_course(n, action=actions[n % 5], awaiting=n % 10 == 1)
     assert count_queries() == few
 
@@ -132,6 +265,7 @@ def test_the_number_of_queries_does_not_grow_with_patients():
 def count_queries() -> int:
     with CaptureQueriesContext(connection) as captured:
         worklist(today=TODAY)
+        therapies(today=TODAY, now=database_now())
     return len(captured)
 
 
@@ -157,4 +291,5 @@ def test_a_part_that_waits_for_its_judgement_is_told_before_any_signature():
     lists = worklist(today=TODAY)
     assert "waits for a physician's judgement" in lists.to_sign.lines[0].why
     assert "nothing is signed for this cycle" in lists.to_sign.lines[0].next_step
-    assert "waits for a physician's judgement" in lists.therapies.lines[0].next_step
+    assert "waits for a physician's judgement" in planned()[0].next_step
+    assert not planned()[0].state.may_go

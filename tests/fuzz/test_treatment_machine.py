@@ -231,6 +231,29 @@ class TreatmentMachine(RuleBasedStateMachine):
     def release(self, left: str) -> None:
         self.do(act.release, left_against=left)
 
+    # -------------------------------------------------------------------------- plans, ends and follow-up
+
+    @rule(in_days=st.sampled_from((-1, 0, 1, 2, 9)), cause=st.sampled_from(("capacity", "toxicity")))
+    def move_the_cycle(self, in_days: int, cause: str) -> None:
+        self.do(act.move_cycle, in_days=in_days, cause=cause)
+
+    @rule(cause=st.sampled_from(("other", "completed", "death")), undo=st.booleans(), alone=st.booleans())
+    def end_and_undo(self, cause: str, undo: bool, alone: bool) -> None:
+        self.do(act.end_course, cause=cause)
+        if undo:
+            self.do(act.ask_undo_end)
+            self.do(act.confirm_undo_end, alone=alone)
+
+    @rule(
+        visit=st.sampled_from(("nadir", "month-1", "month-3")),
+        outcome=st.sampled_from(("done", "missed", "taken_back")),
+        closed=st.sampled_from((None, True, False)),
+    )
+    def follow_up(self, visit: str, outcome: str, closed: bool | None) -> None:
+        self.do(act.see_afterwards, visit=visit, outcome=outcome)
+        if closed is not None:
+            self.do(act.close_follow_up, closed=closed)
+
     # ---------------------------------------------------------------------------------------------- reading
 
     @rule()
@@ -255,6 +278,12 @@ def _pages(course: Course) -> list[str]:
         reverse("courses:day", args=[course.public_id]),
         reverse("courses:ledger", args=[course.patient.public_id]),
         reverse("courses:incidents"),
+        reverse("courses:plan", args=[course.public_id]),
+        reverse("courses:ending", args=[course.public_id]),
+        reverse("courses:follow_ups"),
+        reverse("courses:calendar"),
+        reverse("courses:work"),
+        "/admin/",
         f"/admin/courses/course/{course.pk}/change/",
         f"/api/v1/courses/{course.public_id}/ledger/",
     ]

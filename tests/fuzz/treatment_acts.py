@@ -31,11 +31,14 @@ from courses.services import (
     assay_direction,
     assess,
     day_end,
+    ending,
+    follow_up,
     infusion_corrections,
     infusions,
     judgements,
     pharmacy,
     recalls,
+    reschedule,
     rescind,
     sign,
     start,
@@ -63,6 +66,7 @@ OURS = (
     BadFact,
     sign.StaleDecision,
     StaleOrder,
+    reschedule.StalePlan,
     therapy_day.BadStep,
     MergeRefused,
     start.StartRefused,
@@ -754,3 +758,74 @@ def release(clinic: Clinic, *, left_against: str = "") -> None:
     """The patient goes home."""
     if day := newest_day(clinic):
         day_end.release(day=day, by=nurse(), left_against=left_against, now=clinic.now)
+
+
+# ----------------------------------------------------------------------------- plans, ends and follow-up
+
+
+def move_cycle(clinic: Clinic, *, in_days: int, cause: str = "capacity") -> None:
+    """A nurse plans the cycle for another day, once she has seen what that changes."""
+    said: dict[str, Any] = {
+        "cycle": clinic.cycle,
+        "to": add_days(clinic.today, in_days),
+        "cause": cause,
+        "reason": "No room that day.",
+        "by": nurse(),
+        "now": clinic.now,
+    }
+    reschedule.reschedule(seen=reschedule.preview_move(**said).digest, **said)
+
+
+def end_course(clinic: Clinic, *, cause: str = "other") -> None:
+    """A physician ends the course."""
+    ending.end_course(
+        course=clinic.course,
+        cause=cause,
+        reason="She goes on at another hospital.",
+        ended_on=clinic.today,
+        by=physician(),
+        authenticated_at=clinic.fresh(),
+        now=clinic.now,
+    )
+
+
+def ask_undo_end(clinic: Clinic) -> None:
+    """A physician asks for a wrong end to be undone."""
+    ending.ask_undo(
+        course=clinic.course,
+        reason="The letter was about somebody else.",
+        by=physician(),
+        authenticated_at=clinic.fresh(),
+        now=clinic.now,
+    )
+
+
+def confirm_undo_end(clinic: Clinic, *, alone: bool = False) -> None:
+    """Another physician confirms it; `alone`: the same one tries."""
+    by = physician() if alone else second_physician()
+    ending.confirm_undo(course=clinic.course, by=by, authenticated_at=clinic.fresh(), now=clinic.now)
+
+
+def see_afterwards(clinic: Clinic, *, visit: str = "nadir", outcome: str = "done") -> None:
+    """A nurse writes down what became of a visit after the last cycle."""
+    follow_up.record_visit(
+        course=clinic.course,
+        visit=visit,
+        outcome=outcome,
+        on=clinic.today,
+        note="Seen by the family doctor.",
+        by=nurse(),
+        now=clinic.now,
+    )
+
+
+def close_follow_up(clinic: Clinic, *, closed: bool = True) -> None:
+    """A physician signs the follow-up closed, or opens it again."""
+    follow_up.set_follow_up(
+        course=clinic.course,
+        closed=closed,
+        reason="Followed up elsewhere.",
+        by=physician(),
+        authenticated_at=clinic.fresh(),
+        now=clinic.now,
+    )

@@ -5,6 +5,7 @@ or has done it; whatever else it answers is a fault. Every act of the API is fir
 was read in, and is sent once more after it: both must change nothing.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +23,17 @@ from courses.models import ChartFact, Course, DispensedUnit, Order, TherapyStep,
 from courses.services import assess
 from courses.services.authority import Refused
 from courses.services.day_state import standing_of
-from courses.views import back_entry, day, day_acts, decisions, facts, pharmacy, rescinding
+from courses.views import (
+    back_entry,
+    day,
+    day_acts,
+    decisions,
+    ending,
+    facts,
+    follow_up,
+    pharmacy,
+    rescinding,
+)
 from labs.clinic_days import add_days
 from tests.builders import colleague
 from tests.builders_pharmacy import CODE, PRODUCT
@@ -40,7 +51,7 @@ def physicist() -> User:
 PEOPLE = (physicist, act.physician, act.second_physician, act.nurse, act.second_nurse, act.pharmacist)
 # An API door says no with a problem document of one of these.
 SAYS_NO = (400, 403, 404, 409, 412)
-_VIEWS = (back_entry, day, day_acts, decisions, facts, pharmacy, rescinding)
+_VIEWS = (back_entry, day, day_acts, decisions, ending, facts, follow_up, pharmacy, rescinding)
 _browsers: dict[int, Client] = {}
 
 
@@ -443,6 +454,56 @@ def release(clinic: Clinic, *, left_against: str = "") -> None:
     _on_day(clinic, act.nurse(), "release", {"left_against": left_against})
 
 
+# ----------------------------------------------------------------------------- plans, ends and follow-up
+
+
+def move_cycle(clinic: Clinic, *, in_days: int, cause: str = "capacity") -> None:
+    """A nurse plans the cycle for another day: the page shows what that changes, and she confirms it."""
+    url = _url(clinic, "move_cycle", clinic.cycle.number)
+    to = add_days(clinic.today, in_days).isoformat()
+    form = {"to": to, "cause": cause, "reason": "No room that day."}
+    shown: Any = _browser(act.nurse()).post(url, form)
+    found = re.search(r'name="seen" value="([0-9a-f]{64})"', shown.content.decode())
+    if shown.status_code in (400, 403) or found is None:
+        raise Refused(f"The page answers {shown.status_code}.")
+    _post(act.nurse(), url, {**form, "do": "confirm", "seen": found[1], "read": "on"})
+
+
+def end_course(clinic: Clinic, *, cause: str = "other") -> None:
+    """A physician ends the course."""
+    form = {
+        "cause": cause,
+        "ended_on": clinic.today.isoformat(),
+        "reason": "She goes on at another hospital.",
+        "read": "on",
+    }
+    _post(act.physician(), _url(clinic, "end_course"), form)
+
+
+def ask_undo_end(clinic: Clinic) -> None:
+    """A physician asks for a wrong end to be undone."""
+    _post(act.physician(), _url(clinic, "undo_end"), {"reason": "The letter was about somebody else."})
+
+
+def confirm_undo_end(clinic: Clinic, *, alone: bool = False) -> None:
+    """Another physician confirms it; `alone`: the same one tries."""
+    by = act.physician() if alone else act.second_physician()
+    _post(by, _url(clinic, "confirm_undo_end"), {})
+
+
+def see_afterwards(clinic: Clinic, *, visit: str = "nadir", outcome: str = "done") -> None:
+    """A nurse writes down what became of a visit after the last cycle."""
+    note = "Seen by the family doctor."
+    form = {"outcome": outcome, "on": clinic.today.isoformat(), "note": note}
+    _post(act.nurse(), _url(clinic, "visit", visit), form)
+
+
+def close_follow_up(clinic: Clinic, *, closed: bool = True) -> None:
+    """A physician signs the follow-up closed, or opens it again."""
+    form = {"reason": "Followed up elsewhere.", "do": "close" if closed else "open"}
+    _post(act.physician(), _url(clinic, "close_follow_up"), form)
+
+
 # What people have no door for is done as before: the laboratory's messages, the scales, time itself.
 NO_DOOR = (
     "report", "correct", "withdraw", "draw_panel", "weigh", "wait", "change_beds", "merge_number",
@@ -454,6 +515,7 @@ THROUGH: dict[str, Callable[..., Any]] = {
         look, sign_page, hold, end_hold, override, confirm_override, confirm_occurrence, stop_for_good,
         ask_rescission, confirm_rescission, accept, prepare, cancel, direct_assay, hand_out, hand_out_bag,
         answer_recall, open_day, record, take_back, authorise, write_infusion, write_what_happened, judge,
-        end_not_given, rebook, release,
+        end_not_given, rebook, release, move_cycle, end_course, ask_undo_end, confirm_undo_end,
+        see_afterwards, close_follow_up,
     )
 }  # fmt: skip

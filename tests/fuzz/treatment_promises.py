@@ -48,6 +48,7 @@ RULES = tuple(
     and (not each.reads_every_row or each.id == "I-22")
 )
 GO = ("proceed", "reduce")
+FOR_EVIDENCE = ("lab_draws", "pregnancy_test")
 AHEAD = ("active", "accepted", "prepared")
 NEW: tuple[type[Model], ...] = (
     StartAuthorisation,
@@ -336,7 +337,10 @@ def _administration(row: Administration) -> Iterator[str]:
 
 
 def _holds(clinic: Clinic) -> Iterator[str]:
-    decision = Course.objects.select_related("current_decision").get(pk=clinic.course.pk).current_decision
+    course = Course.objects.select_related("current_decision").get(pk=clinic.course.pk)
+    if not course.is_open:
+        return  # nothing is judged any more, and nothing of it goes ahead
+    decision = course.current_decision
     held = ChartFact.objects.standing().filter(
         course=clinic.course, kind="precautionary_holds", data__isnull=False
     )
@@ -351,6 +355,19 @@ def _orders(clinic: Clinic) -> Iterator[str]:
             yield f"order: is {order.state} and its directive still holds"
         if order.state in AHEAD and order.directive.administer_on != order.cycle.planned_on:
             yield "order: goes ahead for another day than the cycle's"
+    yield from _without_signature(clinic)
+
+
+def _without_signature(clinic: Clinic) -> Iterator[str]:
+    """Draws and tests alone are active of a cycle that nobody has signed; of a closed course nothing is."""
+    rows = Order.objects.filter(cycle__course=clinic.course, state__in=AHEAD)
+    for order in rows.select_related("cycle__course").order_by("pk"):
+        signed = Signature.objects.filter(decision__cycle=order.cycle, meaning__in=GO)
+        if order.kind not in FOR_EVIDENCE and not signed.exists():
+            yield f"order: {order.kind} is {order.state} and nobody has signed its cycle"
+        is_over = not order.cycle.course.is_open
+        if is_over and order.kind != "analogue_restart":
+            yield f"order: {order.kind} is {order.state} and its course is over"
 
 
 def _ledger(clinic: Clinic) -> Iterator[str]:
@@ -382,8 +399,9 @@ def _platelets(clinic: Clinic) -> Iterator[str]:
         return
     newest = max(standing, key=lambda each: each.drawn_at)
     value = Decimal(newest.value or 0)
-    decision = Course.objects.select_related("current_decision").get(pk=clinic.course.pk).current_decision
-    if value >= PLATELETS_OF_GRADE_2 or decision is None or decision.action not in GO:
+    course = Course.objects.select_related("current_decision").get(pk=clinic.course.pk)
+    decision = course.current_decision
+    if not course.is_open or value >= PLATELETS_OF_GRADE_2 or decision is None or decision.action not in GO:
         return
     if decision.cycle.number != 2 or newest.drawn_at > clinic.now:
         return

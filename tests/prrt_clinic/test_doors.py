@@ -24,8 +24,8 @@ from courses.models import (
     Decision,
     Incident,
     Order,
-    PatientCall,
     PaperKind,
+    PatientCall,
     PrintedPaper,
     TherapyDay,
     TherapyStep,
@@ -33,6 +33,7 @@ from courses.models import (
 )
 from courses.paper_facts import facts_of
 from courses.services.assess import assess_course
+from courses.services.plan_addresses import make_plan_address
 from prrt_clinic.roles import roles
 from tests.builders import clinic_time, colleague, draw, make_course, make_patient
 from tests.builders_day import infuse, make_vial
@@ -117,6 +118,7 @@ def world_of(*, nobodys: bool = False) -> World:
         "labs:quarantine_say.kind": "reject",
         "patient_id": patient.public_id,
         "courses:open_day.row": 0,
+        "courses:plan_feed.secret": make_plan_address(by=colleague("door-starter", "nurse")),
         "rest": "Nothing",
         "id": "0",
         "key": "0",

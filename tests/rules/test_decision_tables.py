@@ -13,7 +13,14 @@ from itertools import product
 import pytest
 
 from courses import library
-from courses.rules.order_states import LEGAL_TRANSITIONS, LIVE_STATES, OrderKind, OrderState, is_legal
+from courses.rules.order_states import (
+    FOR_EVIDENCE,
+    LEGAL_TRANSITIONS,
+    LIVE_STATES,
+    OrderKind,
+    OrderState,
+    is_legal,
+)
 from courses.rules.orders import ChangeKind, OpenOrder, plan_orders
 from courses.rules.protocol import (
     CREATININE_CLEARANCE,
@@ -76,6 +83,9 @@ def expected_change(case: tuple[str, OrderState, OrderKind, bool, bool, bool]) -
     changed = (vial and not (same_day and same_activity)) if goes else not same_day
     rows: list[tuple[bool, ChangeKind | None]] = [
         (state not in LIVE_STATES, None),
+        # Draws and tests let nothing be given: a go ends them, for they are in, and a stop; nothing else.
+        (goes and kind in FOR_EVIDENCE and state is OrderState.ACTIVE, ChangeKind.FINISH),
+        (kind in FOR_EVIDENCE and verdict != "stop", None),
         (changed and out, ChangeKind.RECALL),
         (changed, ChangeKind.VOID),
         # What was handed out on evidence that no longer stands is called back, though labs are not due yet.

@@ -90,7 +90,12 @@ def radio(state: OrderState = OrderState.PROPOSED, *, covered: bool = True) -> O
 
 def placed(*orders: OpenOrder, found=GO, **earlier: set[OrderKind]) -> set[OrderKind]:
     known = {name: frozenset(value) for name, value in earlier.items()}
-    changes = plan_orders(recommendation=found, open_orders=orders, **known)
+    changes = plan_orders(
+        recommendation=found,
+        open_orders=orders,
+        placed=known.get("placed", frozenset()),
+        left_out=known.get("left_out", frozenset()),
+    )
     return {change.kind for change in changes if change.change is ChangeKind.PLACE}
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from courses import library
-from courses.rules.order_states import LIVE_STATES, OrderKind, OrderState, is_legal
+from courses.rules.order_states import FOR_EVIDENCE, LIVE_STATES, OrderKind, OrderState, is_legal
 from courses.rules.orders import ChangeKind, OpenOrder, OrderChange, plan_orders
 from courses.rules.recommend import recommend
 from courses.rules.values import Action, AdverseEvent, Recommendation
@@ -88,7 +88,7 @@ def test_amino_acids_are_the_same_for_a_reduced_cycle() -> None:
 @pytest.mark.parametrize(
     "state", [OrderState.PROPOSED, OrderState.ACTIVE, OrderState.ACCEPTED, OrderState.PREPARED]
 )
-@pytest.mark.parametrize("kind", OrderKind)
+@pytest.mark.parametrize("kind", [kind for kind in OrderKind if kind not in FOR_EVIDENCE])
 def test_a_delay_suspends_every_order_with_the_rule_as_reason(state: OrderState, kind: OrderKind) -> None:
     (change,) = plan(DELAY, order(state, kind))
     assert (change.change, change.to, change.reason_code) == (
@@ -100,8 +100,9 @@ def test_a_delay_suspends_every_order_with_the_rule_as_reason(state: OrderState,
 
 
 def test_a_hold_for_missing_evidence_suspends_too() -> None:
-    (change,) = plan(_held(), order(OrderState.ACTIVE))
+    change, draws = plan(_held(), order(OrderState.ACTIVE))
     assert change.reason_code == "EV-MISSING"
+    assert (draws.change, draws.kind, draws.to) == (ChangeKind.PLACE, "lab_draws", OrderState.ACTIVE)
 
 
 def _held() -> Recommendation:
@@ -114,6 +115,66 @@ def test_awaiting_labs_changes_nothing() -> None:
     assert waiting.awaiting_labs
     assert waiting.labs_due == draw_day()
     assert plan(waiting, order(OrderState.ACTIVE)) == ()
+
+
+# --- Draws and tests: ordered as they become due, without a signature --------------------------------------
+
+WAITING = recommend(chart=chart(), protocol=PROTOCOL, today=PLANNED - timedelta(days=14))
+DRAWS = next(each.line for each in WAITING.evidence_orders)
+
+
+def draws(state: OrderState, **more: object) -> OpenOrder:
+    found = OpenOrder(ref="draws", kind=OrderKind.LAB_DRAWS, state=state, items=DRAWS.items)
+    return replace(found, **more)  # type: ignore[arg-type]  # the fields are those of the dataclass
+
+
+def told(recommendation: Recommendation, *orders: OpenOrder, ended: tuple[OpenOrder, ...] = ()) -> list[str]:
+    changes = plan_orders(recommendation=recommendation, open_orders=orders, ended=ended)
+    return [f"{change.change} {change.kind}" for change in changes]
+
+
+def test_the_draws_are_ordered_as_their_window_opens_and_nothing_that_is_given() -> None:
+    early = recommend(chart=chart(), protocol=PROTOCOL, today=PLANNED - timedelta(days=15))
+    assert told(early) == []
+    (change,) = plan(WAITING)
+    assert (change.kind, change.to, change.reason_code) == ("lab_draws", OrderState.ACTIVE, "window-open")
+    assert told(WAITING, draws(OrderState.ACTIVE)) == []
+
+
+@pytest.mark.parametrize("found", [DELAY, _held(), WAITING], ids=["delay", "hold", "awaiting"])
+def test_nothing_suspends_the_draws_and_a_stop_ends_them(found: Recommendation) -> None:
+    live = draws(OrderState.ACTIVE)
+    assert not any("lab_draws" in change for change in told(found, live))
+    assert told(STOP, live) == ["void lab_draws"]
+
+
+def test_a_go_ends_the_draws_because_they_are_in_and_orders_them_no_second_time() -> None:
+    asked = replace(draws(OrderState.ACTIVE), items=GO.evidence_orders[0].line.items)
+    changes = plan(GO, asked)
+    assert [(c.change, c.to, c.reason_code) for c in changes if c.kind == "lab_draws"] == [
+        (ChangeKind.FINISH, OrderState.DONE, "draws-in")
+    ]
+    over = replace(asked, state=OrderState.DONE, ended_on=draw_day())
+    assert "place lab_draws" not in told(GO, ended=(over,))
+    assert "place lab_draws" in told(GO)
+
+
+def test_draws_of_another_day_are_ordered_anew_and_what_was_suspended_once_stands_again() -> None:
+    other = draws(OrderState.ACTIVE, items=((("text", "another day"),),))
+    assert told(WAITING, other) == ["void lab_draws", "place lab_draws"]
+    assert told(WAITING, draws(OrderState.SUSPENDED)) == ["void lab_draws", "place lab_draws"]
+    assert told(WAITING, draws(OrderState.PROPOSED)) == ["activate lab_draws"]
+
+
+@pytest.mark.parametrize(
+    ("days_before", "by_hand", "again"), [(14, True, False), (15, True, True), (14, False, True)]
+)
+def test_what_a_person_said_is_done_within_its_window_is_not_ordered_again(
+    days_before: int, by_hand: bool, again: bool
+) -> None:
+    ended_on = PLANNED - timedelta(days=days_before)
+    over = draws(OrderState.DONE, ended_on=ended_on, by_hand=by_hand)
+    assert (told(WAITING, ended=(over,)) == ["place lab_draws"]) is again
 
 
 @pytest.mark.parametrize("recommendation", [DELAY, STOP])

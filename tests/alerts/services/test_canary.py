@@ -31,6 +31,7 @@ from courses.library import protocol_ids
 from courses.models import Course, Decision, Order
 from courses.services.authority import Refused
 from courses.services.canary import start_canary_course
+from courses.therapies import therapies
 from courses.worklist import worklist
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
@@ -509,8 +510,11 @@ def test_the_synthetic_patient_stands_in_no_list_and_no_count(
     make_round(all_due=True)  # read, and a course opened for it
     make_round(all_due=True)  # judged, triaged
     assert Alert.objects.filter(kind=Kind.CANARY).exists()
-    for section in vars_of(worklist(today=clinic_day(database_now(), clinic_zone()))):
+    today, now = clinic_day(database_now(), clinic_zone()), database_now()
+    work, coming = worklist(today=today), therapies(today=today, now=now)
+    for section in (work.held, work.stopped, work.to_sign, work.waiting):
         assert not section.lines
+    assert not (*work.bloods, *coming.planned, *coming.stopped_short, *coming.deadlines)
     assert not Patient.objects.real().exists()
     client.force_login(person("nurse"))
     pages = [
@@ -527,10 +531,6 @@ def test_the_synthetic_patient_stands_in_no_list_and_no_count(
     run.refresh_from_db()
     assert run.course is not None
     assert client.get(f"/api/v1/courses/{run.course.public_id}/schedule/").status_code == 404
-
-
-def vars_of(work: Any) -> list[Any]:
-    return [getattr(work, name) for name in ("held", "stopped", "to_sign", "therapies", "waiting")]
 
 
 @pytest.mark.django_db
