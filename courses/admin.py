@@ -1,6 +1,7 @@
 """Read-only lists of courses, decisions and orders; a course and a decision have pages of their own."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -15,6 +16,7 @@ from courses.basis import JUDGE, basis_of
 from courses.fact_list import kinds_for_page
 from courses.json_table import Fault
 from courses.ledger import ledger_of
+from courses.library import UnknownProtocol
 from courses.models import Course, CourseStart, Decision, Order
 from courses.overview import (
     baseline_lines,
@@ -27,6 +29,7 @@ from courses.overview import (
 )
 from courses.stops import stop_of_page
 from courses.templatetags.course_words import activity, item_words, words
+from courses.timeline import timeline_of
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
 from labs.models import Patient
@@ -35,6 +38,8 @@ from labs.templatetags.clinic_text import day, instant, visible
 from labs.zones import clinic_zone
 
 _LEDGER = (NAMES, "courses.view_administration", "courses.view_infusion")
+_TIMELINE = (NAMES, "courses.view_course", "courses.view_cycle", "courses.view_decision")
+_TRENDS = (NAMES, "courses.view_course", "courses.view_decision", "labs.view_result")
 # unfold's colours for a state; the word stands beside the colour.
 _TONES = {
     "proceed": "success",
@@ -126,8 +131,14 @@ class CourseAdmin(RecordAdmin):
             "kinds": kinds_for_page(course, may=may) if may("courses.view_chartfact") and may(NAMES) else [],
             "start": CourseStart.objects.filter(course=course).first(),
             "ledger": ledger_of(course.patient_id) if all(may(right) for right in _LEDGER) else None,
+            "given_here": sum(getattr(cycle, "administration", None) is not None for cycle in cycles),
+            "may_see_timeline": all(may(right) for right in _TIMELINE),
+            "may_see_trends": all(may(right) for right in _TRENDS),
             **_baselines(course, may),
+            **_timeline(course, may),
         }
+        if context["ledger"] is not None:
+            context["here_gbq"] = context["ledger"].totals.by_course.get(str(course.public_id), Decimal(0))
         return TemplateResponse(request, "admin/courses/course/page.html", context)
 
 
@@ -139,6 +150,16 @@ def _baselines(course: Course, may: Callable[[str], bool]) -> dict[str, Any]:
         return {"baselines": baseline_lines(course, today=clinic_day(database_now(), clinic_zone()))}
     except Fault as fault:
         return {"baselines": [], "baselines_fault": str(fault)}
+
+
+def _timeline(course: Course, may: Callable[[str], bool]) -> dict[str, Any]:
+    """The timeline for those who may read it; without it the page still opens, and its own page says why."""
+    if not all(may(right) for right in _TIMELINE):
+        return {"page": None}
+    try:
+        return {"page": timeline_of(course, today=clinic_day(database_now(), clinic_zone()), may=may)}
+    except (UnknownProtocol, Fault):
+        return {"page": None}
 
 
 @admin.register(Decision)

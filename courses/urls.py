@@ -24,6 +24,8 @@ from courses.views import (
     rescinding,
     set_aside,
     starting,
+    timeline,
+    trends,
 )
 
 app_name = "courses"
@@ -99,6 +101,8 @@ urlpatterns = [
     path("courses/start/<uuid:patient_id>/", starting.start, name="start"),
     path(f"{_COURSE}/plan/", rescheduling.plan, name="plan"),
     path(f"{_COURSE}/cycles/<int:number>/move/", rescheduling.move_cycle, name="move_cycle"),
+    path(f"{_COURSE}/trends/", trends.trends, name="trends"),
+    path(f"{_COURSE}/timeline/", timeline.timeline, name="timeline"),
     path(f"{_COURSE}/end/", ending.ending, name="ending"),
     path(f"{_COURSE}/end/sign/", ending.end, name="end_course"),
     path(f"{_COURSE}/end/undo/", ending.ask, name="undo_end"),

@@ -1,5 +1,6 @@
 """What every page of this app shares: the admin's frame, the patient's banner, proof of a password."""
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from labs.views.frame import SEES_NAMES, authenticated_at, render_page, signed_i
 
 __all__ = [
     "SEES_NAMES",
+    "asked_day",
     "authenticated_at",
     "banner",
     "decision_as_sent",
@@ -41,6 +43,15 @@ def found_course(public_id: UUID) -> Course:
     if course is None:
         raise Http404("There is no such course.")
     return course
+
+
+def asked_day(request: HttpRequest) -> date | None:
+    """The day up to which a page of many days is asked for. Raises Http404 for what is no day."""
+    text = request.GET.get("until", "")
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise Http404("There is no such day.") from error
 
 
 def seen_by_default(course: Course) -> Seen:
