@@ -155,11 +155,11 @@ def _baselines(course: Course, may: Callable[[str], bool]) -> dict[str, Any]:
 def _timeline(course: Course, may: Callable[[str], bool]) -> dict[str, Any]:
     """The timeline for those who may read it; without it the page still opens, and its own page says why."""
     if not all(may(right) for right in _TIMELINE):
-        return {"page": None}
+        return {"went": None}
     try:
-        return {"page": timeline_of(course, today=clinic_day(database_now(), clinic_zone()), may=may)}
+        return {"went": timeline_of(course, today=clinic_day(database_now(), clinic_zone()), may=may)}
     except (UnknownProtocol, Fault):
-        return {"page": None}
+        return {"went": None}
 
 
 @admin.register(Decision)

@@ -112,7 +112,7 @@ def draw_timeline(entries: Iterable[Entry], *, axis: TimeAxis, today: date) -> T
     rows: list[LaneRow] = []
     y = TOP
     for lane in Lane:
-        row = _row(lane, by_lane.get(lane, []), axis, y)
+        row = _row(lane, by_lane.get(lane, []), axis, y, today)
         if row.points or row.bars:
             rows.append(row)
             y += row.height
@@ -120,9 +120,10 @@ def draw_timeline(entries: Iterable[Entry], *, axis: TimeAxis, today: date) -> T
     return Timeline(rows=tuple(rows), days=ticks(axis), height=y + _ROW, now=now)
 
 
-def _row(lane: Lane, entries: Sequence[Entry], axis: TimeAxis, y: int) -> LaneRow:
+def _row(lane: Lane, entries: Sequence[Entry], axis: TimeAxis, y: int, today: date) -> LaneRow:
+    """One lane from `y` on; what has not ended reaches until today, for nobody knows how long it lasts."""
     found = {entry.key: entry for entry in entries}
-    spans = [Span(first=e.first, last=e.last, key=e.key) for e in entries if e.is_span]
+    spans = [Span(first=e.first, last=e.last or max(e.first, today), key=e.key) for e in entries if e.is_span]
     bars = stacked(spans, axis)
     single = [Point(day=e.first, key=e.key) for e in entries if not e.is_span]
     middle = Decimal(y + _ROW // 2)

@@ -202,7 +202,7 @@ def _trend(quantity: str, own: Sequence[Reading], page: _Page) -> Trend:
         gaps=tuple(_gaps(shown, page)),
         missing=tuple(_missing(quantity, page.course)),
         older=sum(each.sample.day < axis.first for each in known),
-        not_computed=len(own) - len(known),
+        not_computed=sum(axis.holds(each.sample.day) for each in own) - len(shown),
     )
 
 

@@ -1,4 +1,4 @@
-"""Trends and timeline in a real browser: by keyboard to a point and its result; all widths and colours fit."""
+"""Trends and timeline in a real browser: by keyboard to a point and its result; all widths and colours."""
 
 import shutil
 from collections.abc import Callable, Iterator
