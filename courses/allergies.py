@@ -52,6 +52,7 @@ def _answers(numbers: Collection[int]) -> Iterator[tuple[date, AllergyFinding]]:
     """Every answer that stands: recorded for a cycle, or asked on a day of therapy."""
     facts = ChartFact.objects.counting().filter(patient_id__in=numbers, kind=RecordKind.ALLERGY_REVIEW)
     for data in facts.order_by("pk").values_list("data", flat=True):
+        assert data is not None  # a fact that counts says something
         yield date.fromisoformat(data["on"]), AllergyFinding(data["finding"])
     steps = TherapyStep.objects.filter(
         therapy_day__cycle__course__patient_id__in=numbers,

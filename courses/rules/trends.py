@@ -95,7 +95,10 @@ def falls(quantity: str, case: Case) -> bool | None:
 
 
 def _with_worst(quantity: str, found: Iterable[Reading], case: Case) -> Iterator[Reading]:
-    """In order of time, with the nadir or peak after each administration marked; the first of equal ones."""
+    """In order of time, with the nadir or peak after each administration marked, as episodes know it.
+
+    A worse grade is worse, and within one grade a value further out; of equal ones the first.
+    """
     in_time = sorted(found, key=_in_time)
     low = falls(quantity, case)
     worst: dict[int, Reading] = {}
@@ -103,10 +106,18 @@ def _with_worst(quantity: str, found: Iterable[Reading], case: Case) -> Iterator
         if low is None or each.value is None or each.interval == 0 or not _is_relied_on(each):
             continue
         before = worst.get(each.interval)
-        if before is None or before.value is None or is_further(each.value, before.value, low=low):
+        if before is None or _is_worse(each, before, low=low):
             worst[each.interval] = each
     marked = {id(each) for each in worst.values()}
     return (replace(each, is_worst=True) if id(each) in marked else each for each in in_time)
+
+
+def _is_worse(reading: Reading, than: Reading, *, low: bool) -> bool:
+    new, old = (0 if each.worst_grade is None else each.worst_grade.found.low for each in (reading, than))
+    if new != old:
+        return new > old
+    values = reading.value, than.value
+    return values[0] is not None and values[1] is not None and is_further(values[0], values[1], low=low)
 
 
 def _is_relied_on(reading: Reading) -> bool:

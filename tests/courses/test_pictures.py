@@ -91,7 +91,10 @@ def test_each_way_of_not_knowing_has_a_shape_of_its_own():
     marks = {mark.reading.sample.day: mark for mark in drawn_of(found, "PLT").marks}
     assert marks[days[0]].shape is Shape.DOUBTFUL
     assert marks[days[1]].shape is Shape.CONTRADICTED
-    assert marks[days[1]].top < marks[days[1]].y < marks[days[1]].bottom
+    contradicted = marks[days[1]]
+    assert contradicted.top is not None
+    assert contradicted.bottom is not None
+    assert contradicted.top < contradicted.y < contradicted.bottom
     assert (marks[days[2]].beyond, marks[days[2]].shape) == (1, Shape.RELIABLE)
     assert (marks[days[3]].shape, marks[days[3]].y) == (Shape.UNREAD, RAIL)
 
@@ -163,9 +166,9 @@ def test_every_entry_that_touches_the_axis_is_drawn_once_in_its_lane_inside_the_
             drawn += [(row.lane, entry.key) for entry in mark.entries]
             assert row.y <= mark.y <= row.y + row.height
             assert LANES_LEFT <= mark.x <= LANES_WIDTH - RIGHT
-        for mark in row.bars:
-            drawn.append((row.lane, mark.entry.key))
-            assert row.y <= mark.y < row.y + row.height
+        for bar in row.bars:
+            drawn.append((row.lane, bar.entry.key))
+            assert row.y <= bar.y < row.y + row.height
     touching = [
         (entry.lane, entry.key)
         for entry in found
