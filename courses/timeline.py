@@ -221,7 +221,8 @@ def _toxicities(course: Course, case: Case) -> Iterator[Entry]:
 
 def _episode_words(episode: Episode, case: Case) -> str:
     grade = f", grade {episode.grade}" if episode.grade is not None and episode.event is None else ""
-    family = f"{episode.family.name} ({episode.family.id})"
+    name = episode.family.name
+    family = f"{name[:1].upper()}{name[1:]} ({episode.family.id})"
     return f"{family}: worst {finding_words(episode, case)}{grade}"
 
 

@@ -8,6 +8,7 @@ from datetime import date
 # Shorter names differ by one letter without being near: Abel and Adel are, Li and Lu are not.
 _SHORTEST = 4
 _LETTERS = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
+_LOOKS_LIKE = (("rn", "m"), ("vv", "w"))
 _TWO_LETTER_VOWELS = (("ae", "a"), ("oe", "o"), ("ue", "u"))
 
 
@@ -22,10 +23,7 @@ class Known:
 
 def are_alike(one: Known, other: Known) -> bool:
     """Both names near, family and given name exchanged, or a near family name with a near birth date."""
-    families, givens = (
-        (fold_name(one.family), fold_name(other.family)),
-        (fold_name(one.given), fold_name(other.given)),
-    )
+    families, givens = (_seen(one.family), _seen(other.family)), (_seen(one.given), _seen(other.given))
     if families == tuple(reversed(givens)):
         return True
     if not _are_near(*families):
@@ -40,6 +38,14 @@ def fold_name(name: str) -> str:
     for two, one in _TWO_LETTER_VOWELS:
         letters = letters.replace(two, one)
     return letters
+
+
+def _seen(name: str) -> str:
+    """A name as a hurried eye reads it: folded, and letters that look like one another made one."""
+    folded = fold_name(name)
+    for two, one in _LOOKS_LIKE:
+        folded = folded.replace(two, one)
+    return folded
 
 
 def _are_near(one: str, other: str) -> bool:

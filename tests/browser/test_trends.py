@@ -91,6 +91,7 @@ def test_a_point_is_reached_by_keyboard_and_opens_its_result_in_every_width_and_
         tab.page.get_by_role("heading", name="The same as a list").wait_for()
         fits(tab, "timeline", tmp_path)
         tab.open(trends)
+        assert "Similar name or birth date: Longnarne, Testa" in tab.page.inner_text("body")
         fits(tab, "trends", tmp_path)
         tab.page.get_by_role("link", name="Skip the").first.focus()
         named = tab.page.get_by_role("link", name="Platelets 64 ×10^9/L")

@@ -30,6 +30,7 @@ def known(name: str, born: date = FAR) -> Known:
         ("Ahorn", "Ahorn, Testa"),
         ("Ahorn, Maria", "Ahorn, Marla"),
         ("Martin, Thomas", "Thomas, Martin"),
+        ("Langrnann, Eva", "Langmann, Eva"),
     ],
 )
 def test_names_that_lie_near_are_found_whatever_the_birth_dates(one, other):

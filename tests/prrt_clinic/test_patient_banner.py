@@ -15,11 +15,13 @@ from django.urls import reverse
 
 from alerts.models import Alert
 from courses.models import Course, Decision, Order
+from courses.models.course import CourseStatus
 from labs.models import Patient, QuarantinedResult, Result
 from labs.services.patients import register_patient
 from prrt_clinic.roles import roles
 from tests.builders import clinic_time, make_patient, panel_message, receive, state
 from tests.builders_alerts import make_alert
+from tests.builders_alerts import make_course as make_closed_course
 from tests.prrt_clinic.doors import all_doors
 from tests.prrt_clinic.test_doors import world_of
 
@@ -86,7 +88,10 @@ def test_the_admins_pages_of_a_patients_records_and_an_alert_bear_it_too(everyth
     )  # fmt: skip
     patient = Patient.objects.get(mrn="DOOR")
     receive(panel_message(patient, drawn_at=clinic_time(date(2026, 2, 27)), PLT="5000", only=("PLT",)))
-    make_alert(course=Course.objects.get())
+    earlier = make_closed_course(status=CourseStatus.COMPLETED)
+    earlier.patient = patient
+    earlier.save(update_fields=["patient"])
+    make_alert(earlier)
     walked = set()
     for model in (Patient, Result, QuarantinedResult, Course, Decision, Order, Alert):
         assert model in admin.site._registry
