@@ -1,6 +1,7 @@
 """Read-only lists of courses, decisions and orders; a course and a decision have pages of their own."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -16,6 +17,7 @@ from courses.calls import calls_for_page
 from courses.fact_list import kinds_for_page
 from courses.json_table import Fault
 from courses.ledger import ledger_of
+from courses.library import UnknownProtocol
 from courses.models import Course, CourseStart, Decision, Order
 from courses.overview import (
     baseline_lines,
@@ -28,6 +30,7 @@ from courses.overview import (
 )
 from courses.stops import stop_of_page
 from courses.templatetags.course_words import activity, item_words, words
+from courses.timeline import timeline_of
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
 from labs.models import Patient
@@ -38,6 +41,8 @@ from labs.zones import clinic_zone
 _CALLS = (NAMES, "courses.view_patientcall", "courses.view_chartfact")
 _CALLS_SHOWN = 5
 _LEDGER = (NAMES, "courses.view_administration", "courses.view_infusion")
+_TIMELINE = (NAMES, "courses.view_course", "courses.view_cycle", "courses.view_decision")
+_TRENDS = (NAMES, "courses.view_course", "courses.view_decision", "labs.view_result")
 # unfold's colours for a state; the word stands beside the colour.
 _TONES = {
     "proceed": "success",
@@ -133,8 +138,14 @@ class CourseAdmin(RecordAdmin):
             "may_record": may("courses.record_fact"),
             "start": CourseStart.objects.filter(course=course).first(),
             "ledger": ledger_of(course.patient_id) if all(may(right) for right in _LEDGER) else None,
+            "given_here": sum(getattr(cycle, "administration", None) is not None for cycle in cycles),
+            "may_see_timeline": all(may(right) for right in _TIMELINE),
+            "may_see_trends": all(may(right) for right in _TRENDS),
             **_baselines(course, may),
+            **_timeline(course, may),
         }
+        if context["ledger"] is not None:
+            context["here_gbq"] = context["ledger"].totals.by_course.get(str(course.public_id), Decimal(0))
         return TemplateResponse(request, "admin/courses/course/page.html", context)
 
 
@@ -146,6 +157,16 @@ def _baselines(course: Course, may: Callable[[str], bool]) -> dict[str, Any]:
         return {"baselines": baseline_lines(course, today=clinic_day(database_now(), clinic_zone()))}
     except Fault as fault:
         return {"baselines": [], "baselines_fault": str(fault)}
+
+
+def _timeline(course: Course, may: Callable[[str], bool]) -> dict[str, Any]:
+    """The timeline for those who may read it; without it the page still opens, and its own page says why."""
+    if not all(may(right) for right in _TIMELINE):
+        return {"went": None}
+    try:
+        return {"went": timeline_of(course, today=clinic_day(database_now(), clinic_zone()), may=may)}
+    except (UnknownProtocol, Fault):
+        return {"went": None}
 
 
 @admin.register(Decision)

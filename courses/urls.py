@@ -29,6 +29,8 @@ from courses.views import (
     rescinding,
     set_aside,
     starting,
+    timeline,
+    trends,
     working,
 )
 
@@ -114,6 +116,8 @@ urlpatterns = [
     path(f"{_COURSE}/papers/<str:kind>/print", papers.hand_out, name="hand_out"),
     path("courses/papers/numbers/", papers.numbers, name="paper_numbers"),
     path("courses/papers/<uuid:public_id>/<str:form>/", papers.printed, name="printed_paper"),
+    path(f"{_COURSE}/trends/", trends.trends, name="trends"),
+    path(f"{_COURSE}/timeline/", timeline.timeline, name="timeline"),
     path(f"{_COURSE}/end/", ending.ending, name="ending"),
     path(f"{_COURSE}/end/sign/", ending.end, name="end_course"),
     path(f"{_COURSE}/end/undo/", ending.ask, name="undo_end"),

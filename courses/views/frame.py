@@ -1,5 +1,6 @@
 """What every page of this app shares: the admin's frame, the patient's banner, proof of a password."""
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from labs.views.frame import SEES_NAMES, authenticated_at, render_page, signed_i
 
 __all__ = [
     "SEES_NAMES",
+    "asked_day",
     "authenticated_at",
     "banner",
     "decision_as_sent",
@@ -48,6 +50,15 @@ def page_begin(text: str) -> int:
     """How many rows come before a page of a list; what cannot be read is the first page."""
     is_number = text.isascii() and text.isdecimal() and len(text) < 7
     return int(text) if is_number else 0
+
+
+def asked_day(request: HttpRequest) -> date | None:
+    """The day up to which a page of many days is asked for. Raises Http404 for what is no day."""
+    text = request.GET.get("until", "")
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise Http404("There is no such day.") from error
 
 
 def seen_by_default(course: Course) -> Seen:

@@ -1,7 +1,6 @@
 """Say which of our patients a message is about, or why that is not certain. Never creates one."""
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 from uuid import UUID
@@ -9,6 +8,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q
 
+from labs.alike import fold_name
 from labs.formats.parsed import ParsedPatient, PatientNumber, Problem
 from labs.models import Patient, Sender
 from labs.models.patient import Sex
@@ -17,9 +17,7 @@ from labs.same_person import People, read_people
 
 _RECORD_NUMBER_TYPES = frozenset({"", "MR", "PI"})
 _BETWEEN_NAMES = re.compile(r"[\s,.\-]+")
-_LETTERS = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
 _NO_NAMES = frozenset({"patient", "patientin"})
-_TWO_LETTER_VOWELS = (("ae", "a"), ("oe", "o"), ("ue", "u"))
 
 
 class Trust(NamedTuple):
@@ -72,15 +70,6 @@ def owners_of(person: ParsedPatient, *, bare_number_ok: bool) -> list[Patient]:
         for row in rows
         if any(is_number_of(number, row, bare_number_ok=bare_number_ok) for number in person.numbers)
     ]
-
-
-def fold_name(name: str) -> str:
-    """One form for the spellings of a name that differ by accents, case, hyphens or ue for ü."""
-    plain = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
-    letters = "".join(char for char in plain if char.isalpha())
-    for two, one in _TWO_LETTER_VOWELS:
-        letters = letters.replace(two, one)
-    return letters
 
 
 def id_in(reference: str) -> UUID | None:

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from labs.alike import fold_name
 from labs.formats.parsed import ParsedPatient, PatientNumber, Problem
 from labs.models import Patient
 from labs.same_person import People
-from labs.services.identity import Trust, fold_name, match_patients
+from labs.services.identity import Trust, match_patients
 from tests.builders_labs import make_patient
 
 pytestmark = pytest.mark.django_db
