@@ -5,6 +5,7 @@ from django.urls import path
 from courses.views import (
     back_entry,
     calendar,
+    cohort,
     day,
     day_acts,
     decisions,
@@ -110,6 +111,10 @@ urlpatterns = [
     path(f"{_COURSE}/follow-up/", follow_up.follow_up, name="follow_up"),
     path(f"{_COURSE}/follow-up/close/", follow_up.close, name="close_follow_up"),
     path(f"{_COURSE}/follow-up/visits/<str:key>/", follow_up.visit, name="visit"),
+    path("reports/cohort/", cohort.cohort, name="cohort"),
+    path("reports/cohort/tables.xlsx", cohort.cohort_workbook, name="cohort_workbook"),
+    path("reports/cohort/rows/", cohort.cohort_rows, name="cohort_rows"),
+    path("reports/cohort/<slug:table>.csv", cohort.cohort_table, name="cohort_table"),
     path("protocols/", protocols.shelf, name="protocols"),
     path("protocols/<str:protocol_id>/", protocols.version, name="protocol"),
 ]

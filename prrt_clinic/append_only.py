@@ -63,6 +63,7 @@ APPEND_ONLY = (
     "courses.CourseEndUndone",
     "courses.FollowUpRecord",
     "courses.FollowUpAct",
+    "courses.CohortExport",
     "alerts.AlertEvent",
     "alerts.Acknowledgement",
     "alerts.CriticalFinding",

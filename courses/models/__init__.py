@@ -20,6 +20,7 @@ from courses.models.course_end import (
 )
 from courses.models.decision import Decision, Directive, DirectiveVoid, Signature
 from courses.models.dosimetry import AbsorbedDose, DoseSignOff, Organ
+from courses.models.export import CohortExport, ExportFormat
 from courses.models.fact import ChartFact, FactConfirmation, RecordKind
 from courses.models.incident import (
     Incident,
@@ -64,6 +65,7 @@ __all__ = [
     "BookingState",
     "ChartFact",
     "ClosedDay",
+    "CohortExport",
     "Course",
     "CourseEnd",
     "CourseEndUndo",
@@ -81,6 +83,7 @@ __all__ = [
     "DispensedUnit",
     "DoseSignOff",
     "EndCause",
+    "ExportFormat",
     "FactConfirmation",
     "FollowUpAct",
     "FollowUpRecord",

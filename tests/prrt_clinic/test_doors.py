@@ -98,6 +98,7 @@ def world_of(*, nobodys: bool = False) -> World:
         "labs:quarantine_say.kind": "reject",
         "patient_id": patient.public_id,
         "courses:open_day.row": 0,
+        "courses:cohort_table.table": "endings",
         "rest": "Nothing",
         "id": "0",
         "key": "0",
