@@ -30,15 +30,16 @@ NONE = "No result"
 BINS = (*(f"Grade {grade}" for grade in GRADES), OPEN, UNUSABLE_BIN)
 _SHARES = ("Any grade", "Grade 3 or worse")
 _ABOUT_GRADES = (
-    "Graded: final and reliable results alone. Not certain: the results leave more than one grade open. Only "
-    "unusable results: all that came are preliminary, doubted or kept apart. A share is one of those graded."
+    "Graded: at least one final, reliable result. Not certain: the results, or one that is in doubt, leave "
+    "more than one grade open. Only unusable results: all that came are preliminary, in doubt or kept apart. "
+    "A share is one of those graded."
 )
 _SIGNED = ("proceed", "reduce", "delay", "stop")
 
 
 def cohort_tables(rows: CohortRows) -> tuple[Table, ...]:
     """Every table of the report, in the order of the page."""
-    grades = _frame(rows.grades, GradeRow)
+    grades = _frame(rows.grades, GradeRow).astype({"low": "int8", "high": "int8"})
     cycles = _frame(rows.cycles, CycleRow)
     courses = _frame(rows.courses, CourseRow)
     given = cycles[cycles["given_on"].notna()]
@@ -108,7 +109,7 @@ def _binned(frame: pd.DataFrame, keys: list[str]) -> dict[Any, dict[str, int]]:
     """How many rows of each key have which grade, and how many may have reached the grades of a share."""
     if frame.empty:
         return {}
-    low, high = frame["low"].astype("int8"), frame["high"].astype("int8")
+    low, high = frame["low"], frame["high"]
     bins = "Grade " + low.astype(str)
     bins = bins.mask(low < high, OPEN).mask(low < 0, UNUSABLE_BIN)
     marks = {"surely 1": low >= 1, "perhaps 1": (low < 1) & (high >= 1)}

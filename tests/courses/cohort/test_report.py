@@ -18,7 +18,7 @@ from courses.cohort import gathering
 from courses.cohort.gathering import gather
 from courses.cohort.report import Counted, count_cohort
 from courses.cohort.words import Selection, Table
-from courses.models import Administration, CohortExport, Course, Cycle
+from courses.models import Administration, CohortExport, Course, Cycle, Decision, Signature
 from courses.services.ending import end_course
 from courses.services.facts import record_fact
 from labs.clinic_days import add_days
@@ -47,6 +47,8 @@ BOUNDS = {
     "ANC": ("Neutrophil count decreased", (Decimal("1.8"), Decimal("1.5"), Decimal("1.0"), Decimal("0.5"))),
 }
 DAY = date(2026, 1, 12)
+# A tenth of the healthy value before it, as another unit would be: in doubt, and no certain grade.
+JUMP = "20"
 
 
 def by_hand(analyte: str, value: str) -> int:
@@ -99,37 +101,48 @@ def table_in_csv(text: str) -> list[list[str]]:
     return rows[rows.index([]) + 1 :]
 
 
+def range_by_hand(person: int, cycle: int, analyte: str) -> tuple[int, int] | None:
+    """Surely and perhaps: after the nadir comes a healthy draw, but not after the last cycle."""
+    value = nadir(person, cycle, analyte)
+    healthy = [0] if given_of(person) > cycle else []
+    if value == JUMP:
+        return (0, by_hand(analyte, value)) if healthy else (-1, -1)
+    grades = [*healthy, *([by_hand(analyte, value)] if value is not None else [])]
+    return (max(grades), max(grades)) if grades else None
+
+
+def bins(ranges: list[tuple[int, int]]) -> list[int]:
+    """Grade 0 to 4, not certain, only unusable."""
+    exact = [low for low, high in ranges if low == high]
+    opened = sum(low < high for low, high in ranges)
+    return [*(exact.count(grade) for grade in range(5)), opened, exact.count(-1)]
+
+
+_BINS = (*(f"Grade {grade}" for grade in range(5)), "Grade not certain", "Only unusable results")
+
+
 def test_the_grades_equal_a_count_by_hand_and_a_missing_draw_is_no_grade() -> None:
     make_cohort(40)
     counted = count_cohort(EVERYTHING, now=NOW)
+    treated = [person for person in range(40) if given_of(person)]
     for analyte, (term, _) in BOUNDS.items():
+        worst = []
         for cycle in range(1, 5):
-            given = [person for person in range(40) if given_of(person) >= cycle]
-            values = [nadir(person, cycle, analyte) for person in given]
-            # The draw before the next cycle is healthy; after the last one there is the nadir alone.
-            grades = [
-                max(by_hand(analyte, value), 0) if value is not None else 0
-                for person, value in zip(given, values, strict=True)
-                if value is not None or given_of(person) > cycle
-            ]
+            given = [person for person in treated if given_of(person) >= cycle]
+            ranges = [each for person in given if (each := range_by_hand(person, cycle, analyte)) is not None]
             found = line(table(counted, "grades-by-cycle"), term, "5.0", cycle)
             assert found["Cycles given"] == len(given)
-            assert found["Graded"] == len(grades)
-            assert found["No result"] == len(given) - len(grades)
-            assert [found[f"Grade {grade}"] for grade in range(5)] == [grades.count(g) for g in range(5)]
-        treated = [person for person in range(40) if given_of(person)]
-        worst = [
-            max(
-                by_hand(analyte, value)
-                for cycle in range(1, given_of(person) + 1)
-                if (value := nadir(person, cycle, analyte)) is not None
-            )
-            for person in treated
-        ]
+            assert found["No result"] == len(given) - len(ranges)
+            assert [found[name] for name in _BINS] == bins(ranges), (analyte, cycle)
+        for person in treated:
+            own = [range_by_hand(person, cycle, analyte) for cycle in range(1, given_of(person) + 1)]
+            known = [each for each in own if each is not None]
+            worst.append((max(low for low, _ in known), max(high for _, high in known)))
         found = line(table(counted, "worst-grades"), term, "5.0")
-        assert [found[f"Grade {grade}"] for grade in range(5)] == [worst.count(g) for g in range(5)]
-        severe = sum(grade >= 3 for grade in worst)
-        assert found["Grade 3 or worse"].startswith(f"{severe} of {len(treated)} (")
+        assert [found[name] for name in _BINS] == bins(worst), analyte
+        severe = sum(low >= 3 for low, _ in worst)
+        graded = sum(low >= 0 for low, _ in worst)
+        assert found["Grade 3 or worse"].startswith(f"{severe} of {graded} (")
         beside = line(table(counted, "published"), term, "5.0")
         assert beside["Grade 3 or worse, here"] == found["Grade 3 or worse"]
     assert beside["Any grade, NETTER-1"] == "29 of 111 (26 %)"
@@ -159,17 +172,14 @@ def test_as_many_queries_whatever_the_number_of_patients(django_assert_num_queri
 
 
 @pytest.fixture
-def treated(set_clock: Any) -> Course:
-    """A woman with two cycles given under signed directives; results come in on their day."""
-    set_clock(clinic_time(add_days(DAY, -20)))
+def treated() -> Course:
+    """A woman with two cycles given under signed directives, by the services."""
     physician = colleague("physician-au", "physician", "authorised-user")
     course = make_course(make_patient(family="Ahorn"), first_on=DAY, by=colleague("starter", "nurse"))
     first, second, *_ = course.cycles.order_by("number")
     for cycle in (first, second):
-        set_clock(clinic_time(add_days(cycle.planned_on, -4), 11))
         give_cycle(cycle, by=physician)
         if cycle == first:
-            set_clock(clinic_time(add_days(DAY, 35), 11))
             draw(course.patient, add_days(DAY, 35), PLT="80")
     return course
 
@@ -209,10 +219,45 @@ def test_what_the_services_recorded_is_counted_once_each(treated: Course) -> Non
     assert line(table(counted, "endings"), "withdrawal of consent")["Of all chosen"] == "1 of 1"
     platelets = line(table(counted, "grades-by-cycle"), "Platelet count decreased", "5.0", 1)
     assert (platelets["Grade 1"], platelets["Grade 3 or worse"]) == (1, "0 of 1")
-    signed = line(table(counted, "days-to-signature"), "every signature")
-    assert signed["Decisions"] == 2
-    assert signed["Without a result"] == 0
-    assert signed["Longest"] == 2  # drawn and sent four days before the cycle, signed two days before it
+    assert line(table(counted, "days-to-signature"), "every signature")["Decisions"] == 2
+
+
+def test_the_days_to_a_signature_count_from_the_last_result_that_was_there() -> None:
+    course = make_cohort(2)[1]
+    cycle = course.cycles.get(number=1)
+    by = colleague("physician-au", "physician", "authorised-user")
+    for made_after, signed_after in ((0, 2), (-30, -29)):  # days from the draw four days before the cycle
+        made_at = clinic_time(add_days(cycle.planned_on, made_after - 4), 14)
+        decision = Decision.objects.create(
+            course=course,
+            cycle=cycle,
+            action="proceed",
+            activity_gbq=Decimal("7.4"),
+            verdict=f"proceed|7.4|{made_after}|",
+            evidence_sha256="ab" * 32,
+            situation={},
+            answer={},
+            awaiting_labs=False,
+            as_of=made_at.date(),
+            protocol_id=course.protocol_id,
+            protocol_sha256="ab" * 32,
+            engine="test",
+            made_at=made_at,
+        )
+        signed_at = clinic_time(add_days(cycle.planned_on, signed_after - 4), 8)
+        for name in ("first", "again"):
+            Signature.objects.create(
+                decision=decision,
+                meaning="proceed",
+                signer=by if name == "first" else colleague(f"{name}-{made_after}", "physician"),
+                printed_name=name,
+                signed_at=signed_at if name == "first" else signed_at + timedelta(days=9),
+                authenticated_at=signed_at,
+                record_sha256="ab" * 32,
+            )
+    found = line(table(count_cohort(EVERYTHING, now=NOW), "days-to-signature"), "proceed")
+    assert (found["Decisions"], found["Without a result"]) == (2, 1)
+    assert (found["Median days"], found["Longest"]) == (2, 2)
 
 
 def test_a_preliminary_result_gives_no_grade_and_says_that_it_is_there(treated: Course) -> None:
