@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from courses.cohort.words import Table
+from courses.cohort.words import Cell, Table
 
 _LABEL, _LENGTH, _TOTAL, _ROW, _BAR = 250, 460, 60, 26, 20
 _LEAST_FOR_A_NUMBER = 15
@@ -106,7 +106,7 @@ def by_cycle_picture(table: Table, *, terms: Iterable[str]) -> Picture:
     )
 
 
-def _bars(table: Table, rows: list[tuple[object, ...]], labels: list[str], whole: int) -> Iterator[Bar]:
+def _bars(table: Table, rows: list[tuple[Cell, ...]], labels: list[str], whole: int) -> Iterator[Bar]:
     for place, (row, label) in enumerate(zip(rows, labels, strict=True)):
         total = int(str(row[whole]))
         counts = [

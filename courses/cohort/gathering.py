@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, datetime
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -184,6 +185,9 @@ class _Reading:
             measurements=(*measurements, *unread_of(person.unread, zone=zone, today=until)),
             weights=weights_of(person.weights),
             cycles=given,
+            planned_on=None,
+            prior_activity_gbq=Decimal(0),
+            peritoneal_or_mesenteric_disease=None,
             baseline_locked=course.baseline_locked_at is not None,
             facts=recorded.facts,
             **recorded.records,

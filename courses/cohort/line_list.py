@@ -45,8 +45,10 @@ def identities(courses: QuerySet[Course]) -> dict[int, Identity]:
         "patient__birth_date",
     )
     return {
-        course: Identity(patient=_pseudonym(patient), course=_pseudonym(public), names=tuple(names))
-        for course, public, patient, *names in rows
+        course: Identity(
+            patient=_pseudonym(patient), course=_pseudonym(public), names=(mrn, family, given, born)
+        )
+        for course, public, patient, mrn, family, given, born in rows
     }
 
 

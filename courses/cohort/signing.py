@@ -48,12 +48,13 @@ def read_signing(courses: QuerySet[Course]) -> dict[int, CourseSigning]:
     found: dict[int, CourseSigning] = defaultdict(CourseSigning)
     seen: set[int] = set()
     signed = Signature.objects.filter(decision__course__in=courses).order_by("signed_at", "pk")
-    for course, decision, *facts in signed.values_list(
+    told = signed.values_list(
         "decision__course", "decision", "decision__cycle__number", "meaning", "decision__made_at", "signed_at"
-    ).iterator():
+    )
+    for course, decision, cycle, meaning, made_at, signed_at in told.iterator():
         if decision not in seen:
             seen.add(decision)
-            found[course].decisions.append(SignedDecision(*facts))
+            found[course].decisions.append(SignedDecision(cycle, meaning, made_at, signed_at))
     # What remained of a cycle after a part of it is directed apart, and is no reduction.
     directed = Directive.objects.filter(cycle__course__in=courses, remainder_of__isnull=True)
     for course, cycle, gbq in directed.order_by("revision").values_list(

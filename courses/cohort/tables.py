@@ -115,12 +115,19 @@ def _binned(frame: pd.DataFrame, keys: list[str]) -> dict[Any, dict[str, int]]:
     marks = {"surely 1": low >= 1, "perhaps 1": (low < 1) & (high >= 1)}
     marks |= {"surely 3": low >= 3, "perhaps 3": (low < 3) & (high >= 3)}
     found: dict[Any, dict[str, int]] = {}
-    for (*key, name), count in frame.assign(bin=bins).groupby([*keys, "bin"]).size().items():
-        found.setdefault(tuple(key), {})[str(name)] = int(count)
+    for key, count in _sizes(frame.assign(bin=bins), [*keys, "bin"]):
+        found.setdefault(key[:-1], {})[str(key[-1])] = count
     for name, holds in marks.items():
-        for key, count in frame[holds].groupby(keys).size().items():
-            found[key][name] = int(count)
+        for key, count in _sizes(frame[holds], keys):
+            found[key][name] = count
     return found
+
+
+def _sizes(frame: pd.DataFrame, keys: list[str]) -> Iterator[tuple[tuple[Any, ...], int]]:
+    """How many rows have each key, of two columns or more."""
+    counted: dict[Any, Any] = frame.groupby(keys).size().to_dict()
+    for key, count in counted.items():
+        yield tuple(key), int(count)
 
 
 def _grade_cells(counts: Mapping[str, int], whole: int) -> Iterator[Cell]:
@@ -203,10 +210,9 @@ def _level_cells(levels: "pd.Series[Any]") -> tuple[Cell, ...]:
 
 
 def _endings(courses: pd.DataFrame) -> Table:
-    counted = courses.groupby(["status", "ending"]).size()
     body = [
-        (str(ending), str(status), int(count), of(int(count), len(courses)))
-        for (status, ending), count in counted.items()
+        (str(ending), str(status), count, of(count, len(courses)))
+        for (status, ending), count in _sizes(courses, ["status", "ending"])
     ]
     body.append(("every course", "", len(courses), of(len(courses), len(courses))))
     return Table(

@@ -58,7 +58,8 @@ def _set_widths(sheet: Any, widths: Iterable[int]) -> None:
 
 def _cell(sheet: Any, value: Cell, *, bold: bool = False) -> Any:
     """A number or a day by its kind; text as text, whatever it begins with."""
-    cell = WriteOnlyCell(sheet, value=safe_cell(value) if isinstance(value, str) else value)
+    shown: Any = safe_cell(value) if isinstance(value, str) else value
+    cell = WriteOnlyCell(sheet, value=shown)
     if isinstance(value, str):
         cell.data_type = "s"
     if bold:

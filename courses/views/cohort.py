@@ -1,5 +1,6 @@
 """The cohort report: its page, its tables as files, and its rows for whoever says what they are for."""
 
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required, permission_required
@@ -98,8 +99,12 @@ def cohort_rows(request: HttpRequest) -> HttpResponse:
 def _rows(request: HttpRequest, form: LineListForm) -> HttpResponse:
     selection, said, now = form.selection(), form.cleaned_data, database_now()
     assert selection is not None
-    who = {"by": signed_in(request), "authenticated_at": authenticated_at(request), "now": now}
-    asked = {"with_names": said["with_names"], "reason": said["reason"]}
+    who: dict[str, Any] = {
+        "by": signed_in(request),
+        "authenticated_at": authenticated_at(request),
+        "now": now,
+    }
+    asked: dict[str, Any] = {"with_names": said["with_names"], "reason": said["reason"]}
     file_format = ExportFormat(said["file_format"])
     try:
         check_export(**who, **asked)

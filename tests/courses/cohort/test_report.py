@@ -40,7 +40,7 @@ NOW = clinic_time(date(2026, 6, 1))
 EVERYTHING = Selection()
 ADDRESS = "/reports/cohort/"
 # CTCAE 5.0 below grade 4, as the criteria print it: the lower limit of normal, then each grade's bound.
-BOUNDS = {
+BOUNDS: dict[str, tuple[str, tuple[Decimal | int, ...]]] = {
     "PLT": ("Platelet count decreased", (150, 75, 50, 25)),
     "LYMPH": ("Lymphocyte count decreased", (Decimal("1.0"), Decimal("0.8"), Decimal("0.5"), Decimal("0.2"))),
     "HGB": ("Anemia", (120, 100, 80)),
@@ -72,7 +72,8 @@ class Tables(HTMLParser):
     def __init__(self, page: str) -> None:
         super().__init__()
         self.found: dict[str, list[list[str]]] = {}
-        self._key, self._cell = "", None
+        self._key = ""
+        self._cell: str | None = None
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -379,9 +380,9 @@ def test_a_choice_narrows_every_form_and_a_wrong_one_counts_nothing(enter: Any) 
         ({"first": "1.2.2025"}, "Enter a day as year-month-day"),
         ({"status": "well"}, "well is not one of the available choices"),
     ):
-        page = nurse.get(ADDRESS, query)
-        assert page.status_code == 400
-        assert words in page.content.decode()
+        answer: Any = nurse.get(ADDRESS, query)
+        assert answer.status_code == 400
+        assert words in answer.content.decode()
         refused = nurse.get(f"{ADDRESS}tables.xlsx", query)
         assert (refused.status_code, refused["Content-Type"][:10]) == (400, "text/plain")
     assert nurse.get(f"{ADDRESS}nothing.csv").status_code == 404

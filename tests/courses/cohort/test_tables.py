@@ -1,5 +1,6 @@
 """The tables of a cohort equal what plain loops count of the same rows, whatever they are."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -136,14 +137,14 @@ def naive_by_cycle(rows: CohortRows) -> list[list[Any]]:
 
 def naive_delays(rows: CohortRows) -> list[list[Any]]:
     whole = len(rows.cycles)
-    lines = []
+    lines: list[tuple[str, list[Any], list[int | None]]] = []
     for cause in ("supply", "toxicity"):
         own = [d for d in rows.delays if d.cause == cause]
         if own:
-            lines.append([cause, own, [d.days for d in own]])
+            lines.append((cause, own, [d.days for d in own]))
     told = {(d.course, d.cycle) for d in rows.delays}
     silent = [c for c in rows.cycles if (c.late_days or 0) > 0 and (c.course, c.cycle) not in told]
-    lines.append(["after the window, no cause recorded", silent, [c.late_days for c in silent]])
+    lines.append(("after the window, no cause recorded", silent, [c.late_days for c in silent]))
     return [
         [
             name,
@@ -176,7 +177,7 @@ def naive_signed(rows: CohortRows) -> list[list[Any]]:
 def naive_levels(rows: CohortRows) -> list[list[Any]]:
     given_cycles = [c for c in rows.cycles if c.given_on]
 
-    def cells(levels: list[str]) -> list[Any]:
+    def cells(levels: Sequence[str]) -> list[Any]:
         full, reduced = levels.count("full activity"), levels.count("reduced")
         return [len(levels), full, reduced, levels.count("not known"), share(reduced, full + reduced)]
 
