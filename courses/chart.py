@@ -1,12 +1,13 @@
 """The one translation from database rows to the rules' Chart."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Max, Q, Sum
+from django.db.models import Max, Q, QuerySet, Sum
 
 from courses.chart_facts import Recorded, declared_measurements, read_recorded
 from courses.ledger import given_outside
@@ -17,7 +18,7 @@ from labs.clinic_days import clinic_day
 from labs.library import analytes
 from labs.models import BodyWeight, Observation, QuarantinedResult
 from labs.models.result import WITHDRAWN
-from labs.result_marks import marked_results
+from labs.result_marks import Marked, marked_results
 from labs.same_person import numbers_of
 from labs.unit_jumps import UNIT_JUMP
 from labs.zones import clinic_zone
@@ -41,12 +42,14 @@ def read_chart(*, course: Course, planned_on: date, today: date) -> Chart:
         birth_date=patient.birth_date,
         sex=Sex(patient.sex) if patient.sex in set(Sex) else None,
         measurements=(
-            *_measurements(numbers=numbers, zone=zone, today=today, recorded=recorded),
-            *_quarantined(numbers=numbers, zone=zone, today=today),
+            *measurements_of(
+                marked_results(numbers), zone=zone, today=today, recorded=recorded, versions=_versions
+            ),
+            *unread_of(_quarantined(numbers), zone=zone, today=today),
             *declared_measurements(recorded.declared, zone=zone),
         ),
-        weights=_weights(numbers=numbers, today=today),
-        cycles=_given(course=course, today=today),
+        weights=weights_of(BodyWeight.objects.filter(patient_id__in=numbers, measured_on__lte=today)),
+        cycles=given_cycles(administrations().filter(cycle__course=course, administered_on__lte=today)),
         adverse_events=recorded.adverse_events,
         delays=recorded.delays,
         planned_on=planned_on,
@@ -71,8 +74,13 @@ def peritoneal_disease(course: Course, *, today: date) -> bool | None:
     return _peritoneal(course, read_recorded(course=course, today=today, numbers=numbers))
 
 
-def _measurements(
-    *, numbers: frozenset[int], zone: ZoneInfo, today: date, recorded: Recorded
+def measurements_of(
+    found_marked: Iterable[Marked],
+    *,
+    zone: ZoneInfo,
+    today: date,
+    recorded: Recorded,
+    versions: Callable[[list[int]], Iterable[Observation]],
 ) -> tuple[Measurement, ...]:
     """What stands of every result, in a fixed order, so that equal evidence always reads the same.
 
@@ -84,7 +92,7 @@ def _measurements(
     """
     found: list[Measurement] = []
     disputed: list[int] = []
-    for marked in marked_results(numbers):
+    for marked in found_marked:
         result = marked.result
         if marked.correction is not None:
             # What it says instead of this result is nobody's yet: nothing is known here.
@@ -94,8 +102,8 @@ def _measurements(
         elif result.current is not None and result.current.status not in WITHDRAWN:
             found.append(_marked(_measurement(result.current, zone=zone, recorded=recorded), *marked.codes))
     if disputed:
-        versions = Observation.objects.filter(result_id__in=disputed).exclude(status__in=WITHDRAWN)
-        found.extend(_disputed(_measurement(each, zone=zone, recorded=recorded)) for each in versions)
+        stated = (each for each in versions(disputed) if each.status not in WITHDRAWN)
+        found.extend(_disputed(_measurement(each, zone=zone, recorded=recorded)) for each in stated)
     return tuple(
         sorted(
             (each for each in found if each.collected_on <= today),
@@ -104,10 +112,19 @@ def _measurements(
     )
 
 
-def _quarantined(*, numbers: frozenset[int], zone: ZoneInfo, today: date) -> Iterator[Measurement]:
-    """Results of this patient that came and could not be read: no number, but nobody may act past them."""
+def _versions(results: list[int]) -> Iterable[Observation]:
+    """Every version of results whose versions contradict each other."""
+    return Observation.objects.filter(result_id__in=results)
+
+
+def _quarantined(numbers: frozenset[int]) -> Iterable[QuarantinedResult]:
     rows = QuarantinedResult.objects.unread_of(numbers).filter(analyte__in=list(analytes()))
-    for row in rows.order_by("pk"):
+    return rows.order_by("pk")
+
+
+def unread_of(rows: Iterable[QuarantinedResult], *, zone: ZoneInfo, today: date) -> Iterator[Measurement]:
+    """Results of this patient that came and could not be read: no number, but nobody may act past them."""
+    for row in rows:
         measurement = _unread(row, collected_at=row.collected_at or row.opened_at, zone=zone)
         if measurement.collected_on <= today:
             yield measurement
@@ -180,11 +197,10 @@ def _plain(number: Decimal | None) -> Decimal | None:
     return normal.quantize(Decimal(1)) if normal == normal.to_integral_value() else normal
 
 
-def _weights(*, numbers: frozenset[int], today: date) -> tuple[Weight, ...]:
+def weights_of(rows: Iterable[BodyWeight]) -> tuple[Weight, ...]:
     """One weight a day: a mistake is answered by a newer row for the same day."""
     newest: dict[date, BodyWeight] = {}
-    rows = BodyWeight.objects.filter(patient_id__in=numbers, measured_on__lte=today)
-    for row in rows.order_by("measured_on", "recorded_at", "pk"):
+    for row in sorted(rows, key=lambda row: (row.measured_on, row.recorded_at, row.pk)):
         newest[row.measured_on] = row
     return tuple(
         Weight(on=day, kg=_plain(row.kg) or row.kg, ref=f"weight-{row.pk}")
@@ -192,13 +208,18 @@ def _weights(*, numbers: frozenset[int], today: date) -> tuple[Weight, ...]:
     )
 
 
-def _given(*, course: Course, today: date) -> tuple[GivenCycle, ...]:
-    """The administrations of this course that took place, as their infusions stand after corrections."""
+def administrations() -> QuerySet[Administration]:
+    """Administrations with what their infusions say, as those stand after corrections."""
     standing = Q(cycle__infusions__corrected_by__isnull=True)
-    rows = Administration.objects.filter(cycle__course=course, administered_on__lte=today).annotate(
+    rows = Administration.objects.annotate(
         infused_gbq=Sum("cycle__infusions__delivered_gbq", filter=standing),
         infused_at=Max("cycle__infusions__started_at", filter=standing),
     )
+    return rows.select_related("cycle").order_by("cycle__course", "cycle__number")
+
+
+def given_cycles(rows: Iterable[Any]) -> tuple[GivenCycle, ...]:
+    """The administrations of one course that took place, from rows as `administrations` reads them."""
     return tuple(
         GivenCycle(
             number=row.cycle.number,
@@ -206,5 +227,5 @@ def _given(*, course: Course, today: date) -> tuple[GivenCycle, ...]:
             activity_gbq=_plain(row.infused_gbq or row.administered_gbq) or row.administered_gbq,
             elsewhere=row.elsewhere,
         )
-        for row in rows.select_related("cycle").order_by("cycle__number")
+        for row in rows
     )

@@ -50,17 +50,30 @@ def read_recorded(*, course: Course, today: date, numbers: frozenset[int] | None
 
     Two queries, whatever their number. Raises Fault where stored data can no longer be read.
     """
-    by_kind: dict[str, list[ReadFact]] = {kind: [] for kind in RecordKind.values}
-    rows = (
-        ChartFact.objects.counting()
-        .seen_from(course, numbers=numbers)
-        .select_related("confirmation")
-        .order_by("pk")
+    rows = ChartFact.objects.counting().seen_from(course, numbers=numbers)
+    return recorded_in(
+        rows.select_related("confirmation").order_by("pk"),
+        course=course,
+        today=today,
+        locked=BaselineLock.objects.current().filter(course=course).values_list("result", "declared"),
     )
+
+
+def recorded_in(
+    rows: Iterable[ChartFact],
+    *,
+    course: Course,
+    today: date,
+    locked: Iterable[tuple[int | None, int | None]],
+) -> Recorded:
+    """What these rows, oldest first, say of a course on a day; `locked` are keys of results and declarations.
+
+    Raises Fault where a row can no longer be read.
+    """
+    by_kind: dict[str, list[ReadFact]] = {kind: [] for kind in RecordKind.values}
     for fact in map(read_fact, rows):
         if _known_by(fact, today):
             by_kind[fact.row.kind].append(fact)
-    locks = list(BaselineLock.objects.current().filter(course=course))
     return Recorded(
         facts=_facts(by_kind),
         peritoneal_disease=_peritoneal(course, by_kind),
@@ -70,7 +83,7 @@ def read_recorded(*, course: Course, today: date, numbers: frozenset[int] | None
         ),
         delays=_values(by_kind[RecordKind.DELAY], "began_on"),
         not_representative=_results(by_kind[RecordKind.NOT_REPRESENTATIVE]),
-        **_baselines(course, by_kind, locks),
+        **_baselines(course, by_kind, list(locked)),
     )
 
 
@@ -144,14 +157,14 @@ def _results(facts: Iterable[ReadFact]) -> frozenset[int]:
 
 
 def _baselines(
-    course: Course, by_kind: dict[str, list[ReadFact]], locks: list[BaselineLock]
+    course: Course, by_kind: dict[str, list[ReadFact]], locked: list[tuple[int | None, int | None]]
 ) -> dict[str, Any]:
     """The results and declarations that are baselines: the locked ones, or before that the chosen ones."""
     declared = by_kind[RecordKind.DECLARED_BASELINE]
     if course.baseline_locked_at is not None:
-        pinned = {lock.declared_id for lock in locks}
+        pinned = {declaration for _, declaration in locked}
         return {
-            "baseline_results": frozenset(lock.result_id for lock in locks if lock.result_id is not None),
+            "baseline_results": frozenset(result for result, _ in locked if result is not None),
             "declared": tuple(fact for fact in declared if fact.row.pk in pinned),
         }
     # What was said last of an analyte counts, whether chosen or declared.

@@ -7,6 +7,7 @@ from courses.views import (
     calendar,
     call_record,
     calls,
+    cohort,
     day,
     day_acts,
     decisions,
@@ -143,6 +144,10 @@ urlpatterns = [
     path(f"{_CALLS}/<uuid:call_id>/", calls.call_page, name="call"),
     path(f"{_CALLS}/<uuid:call_id>/correct/", call_record.correct, name="correct_call"),
     path(f"{_CALLS}/<uuid:call_id>/take-back/", calls.take_back, name="take_back_call"),
+    path("reports/cohort/", cohort.cohort, name="cohort"),
+    path("reports/cohort/tables.xlsx", cohort.cohort_workbook, name="cohort_workbook"),
+    path("reports/cohort/rows/", cohort.cohort_rows, name="cohort_rows"),
+    path("reports/cohort/<slug:table>.csv", cohort.cohort_table, name="cohort_table"),
     path("protocols/", protocols.shelf, name="protocols"),
     path("protocols/<str:protocol_id>/", protocols.version, name="protocol"),
 ]

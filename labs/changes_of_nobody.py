@@ -6,7 +6,7 @@ Nothing of what waits is anybody's: the result it may mean is only in doubt unti
 from collections.abc import Collection, Iterable
 from datetime import timedelta
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from labs import library
 from labs.life_cycle import DATED
@@ -34,8 +34,31 @@ def changes_waiting(results: Iterable[Result], *, numbers: Collection[int]) -> d
     waiting = QuarantinedResult.objects.changes_of_nobody().filter(
         Q(Exists(theirs), ~Q(order_number="")) | Q(Exists(named))
     )
+    return _meant_by(_as_they_weigh(waiting), results)
+
+
+class ChangesOfNobody:
+    """Every change that waits for its patient, read once, for many people in turn; two queries."""
+
+    def __init__(self) -> None:
+        waiting = QuarantinedResult.objects.changes_of_nobody().prefetch_related("named")
+        self._rows = [(row, {each.pk for each in row.named.all()}) for row in _as_they_weigh(waiting)]
+
+    def among(self, results: Iterable[Result], *, numbers: Collection[int]) -> dict[int, QuarantinedResult]:
+        """As `changes_waiting`, for the results under one person's numbers."""
+        # Without an order it is one of many: the number alone says whose it may be.
+        theirs = [row for row, named in self._rows if row.order_number or not named.isdisjoint(numbers)]
+        return _meant_by(theirs, results) if theirs else {}
+
+
+def _as_they_weigh(waiting: QuerySet[QuarantinedResult]) -> list[QuarantinedResult]:
+    """Corrections last: of several that may mean one result, the last one is kept."""
     rows = list(waiting.select_related("message").defer("message__body").order_by("pk"))
-    rows.sort(key=lambda row: row.change in _CORRECTED)  # the last one found is kept
+    rows.sort(key=lambda row: row.change in _CORRECTED)
+    return rows
+
+
+def _meant_by(rows: list[QuarantinedResult], results: Iterable[Result]) -> dict[int, QuarantinedResult]:
     return {result.pk: row for result in results for row in rows if _may_mean(row, result)}
 
 

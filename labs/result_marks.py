@@ -3,7 +3,7 @@
 A mark kept with the version would depend on what had arrived before it; read from what stands, it does not.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -46,10 +46,14 @@ def marked_results(numbers: Collection[int], *, with_versions: bool = False) -> 
 
     `with_versions` costs one more and brings all versions of each result.
     """
-    rows = _results_of(numbers)
+    rows = stated_results().filter(patient__in=numbers)
     results = list(rows.prefetch_related("versions") if with_versions else rows)
+    return marked_among(results, waiting=changes_waiting(results, numbers=numbers))
+
+
+def marked_among(results: list[Result], *, waiting: Mapping[int, QuarantinedResult]) -> list[Marked]:
+    """All results of one person, as `stated_results` reads them, with every mark; in the order given."""
     jumps, nearby = _jumps_among(results), _changes_nearby(results)
-    waiting = changes_waiting(results, numbers=numbers)
     found: list[Marked] = []
     for result in results:
         marks: list[Mark] = []
@@ -66,9 +70,9 @@ def marked_results(numbers: Collection[int], *, with_versions: bool = False) -> 
     return found
 
 
-def _results_of(numbers: Collection[int]) -> QuerySet[Result]:
-    """All results under these numbers with the version that stands, and what their marks depend on."""
-    rows = Result.objects.filter(patient__in=numbers, current__isnull=False).select_related("current")
+def stated_results() -> QuerySet[Result]:
+    """All results with the version that stands, and what their marks depend on."""
+    rows = Result.objects.filter(current__isnull=False).select_related("current")
     of_it = Observation.objects.filter(result=OuterRef("pk"))
     # A withdrawal takes back whatever was stated, a correction replaces what was no correction.
     alone = Case(

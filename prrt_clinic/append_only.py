@@ -68,6 +68,7 @@ APPEND_ONLY = (
     "courses.CallSettled",
     "courses.PaperNumbersApproval",
     "courses.PrintedPaper",
+    "courses.CohortExport",
     "alerts.AlertEvent",
     "alerts.Acknowledgement",
     "alerts.CriticalFinding",

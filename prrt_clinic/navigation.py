@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from alerts.inbox import RIGHTS
+from prrt_clinic.reports import REPORTS
 
 Item = dict[str, Any]
 Entry = tuple[str, str, str, str]
@@ -20,6 +21,8 @@ _DECISIONS = ("Decisions", "balance", "admin:courses_decision_changelist", "cour
 _DOSIMETRY = ("Absorbed doses", "monitor_heart", "courses:dosimetry", "courses.view_absorbeddose")
 _INCIDENTS = ("Incidents", "emergency_home", "courses:incidents", "courses.view_incident")
 _SET_ASIDE = ("Set aside", "rule_settings", "courses:set_aside", "courses.view_signature")
+# Whoever may read one of them finds the index.
+_REPORTS = ("Reports", "summarize", "reports", " ".join(entry.rights[0] for entry in REPORTS))
 _START = ("Start a course", "add_circle", "courses:start_choose", "courses.plan_cycle")
 _WORK = ("Work list", "checklist", "courses:work", "labs.view_patient")
 _CALENDAR = ("Calendar", "calendar_month", "courses:calendar", "courses.plan_cycle")
@@ -87,6 +90,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _ORDERS,
         _INCIDENTS,
         _SET_ASIDE,
+        _REPORTS,
     )
     if request.user.has_perm("courses.handle_order"):
         patients = (_PHARMACY, _WORK, _CALENDAR, _ORDERS, _COURSES, _PATIENTS, _DECISIONS)

@@ -9,7 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from courses.fhir_capability import shown_of_courses
 from labs.api import Metadata
-from prrt_clinic import health, metrics, problems
+from prrt_clinic import health, metrics, problems, reports
 
 # The admin's own log-in would pass by the rate limits.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # allauth's documented way
@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health/live", health.live, name="live"),
     path("health/ready", health.ready, name="ready"),
     path("metrics", metrics.metrics, name="metrics"),
+    path("reports/", reports.index, name="reports"),
     # Before the admin's own pages: a search that keeps rows, and a password form without a limit of guesses.
     path("admin/search/", problems.closed),
     path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),

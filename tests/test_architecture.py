@@ -192,3 +192,19 @@ def test_no_time_is_filled_in_by_itself(model):
             assert not getattr(field, "auto_now", False), field.name
             assert not getattr(field, "auto_now_add", False), field.name
             assert not field.has_default() or field.default is None, field.name
+
+
+def test_heavy_libraries_are_loaded_only_by_what_uses_them():
+    # Each of these is named in a text and loaded when it is first used; a web process begins without them.
+    at_need = {
+        "pandas": {"labs/csv_table.py", "courses/cohort/tables.py"},
+        "openpyxl": {"courses/cohort/workbook.py"},
+    }
+    places = set().union(*at_need.values())
+    modules = {place.removesuffix(".py").replace("/", ".") for place in places}
+    for path in SOURCES:
+        imported = set(imports_of(tree_of(path)))
+        for library, allowed in at_need.items():
+            found = any(name.split(".")[0] == library for name in imported)
+            assert not found or name_of(path) in allowed, f"{name_of(path)} loads {library}"
+        assert not imported & modules, f"{name_of(path)} imports what loads a heavy library"

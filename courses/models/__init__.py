@@ -29,6 +29,7 @@ from courses.models.course_end import (
 )
 from courses.models.decision import Decision, Directive, DirectiveVoid, Signature
 from courses.models.dosimetry import AbsorbedDose, DoseSignOff, Organ
+from courses.models.export import CohortExport, ExportFormat
 from courses.models.fact import ChartFact, FactConfirmation, RecordKind
 from courses.models.incident import (
     Incident,
@@ -81,6 +82,7 @@ __all__ = [
     "CallSettled",
     "ChartFact",
     "ClosedDay",
+    "CohortExport",
     "Course",
     "CourseEnd",
     "CourseEndUndo",
@@ -98,6 +100,7 @@ __all__ = [
     "DispensedUnit",
     "DoseSignOff",
     "EndCause",
+    "ExportFormat",
     "FactConfirmation",
     "FollowUpAct",
     "FollowUpRecord",

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Collection
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -19,7 +20,9 @@ STORED_ALL_THE_SAME = ("conflict", "after-withdrawal", "returned-value")
 class QuarantinedResultQuerySet(models.QuerySet["QuarantinedResult"]):
     """The questions asked about what waits."""
 
-    def unread_of(self, patient_ids: Collection[int]) -> "QuarantinedResultQuerySet":
+    def unread_of(
+        self, patient_ids: "Collection[int] | models.QuerySet[Any, Any]"
+    ) -> "QuarantinedResultQuerySet":
         """What waits of these patients, was not stored, and was not overtaken.
 
         Overtaken is the very result that its laboratory stated again, later and readably.

@@ -119,6 +119,7 @@ def world_of(*, nobodys: bool = False) -> World:
         "patient_id": patient.public_id,
         "courses:open_day.row": 0,
         "courses:plan_feed.secret": make_plan_address(by=colleague("door-starter", "nurse")),
+        "courses:cohort_table.table": "endings",
         "rest": "Nothing",
         "id": "0",
         "key": "0",

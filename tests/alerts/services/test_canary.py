@@ -403,7 +403,7 @@ def test_an_assessment_that_overlooks_the_value_is_broken(
     line: SmtpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A course judged without its newest result looks like a judgement; the trial asks whether it saw it."""
-    monkeypatch.setattr("courses.chart._measurements", lambda **_: ())
+    monkeypatch.setattr("courses.chart.measurements_of", lambda *_, **__: ())
     for _ in range(3):
         make_round(all_due=True)
     assert break_it(CanaryRun.objects.get()).broken_stage == Stage.ASSESSED

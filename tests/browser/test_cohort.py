@@ -1,0 +1,52 @@
+"""The cohort report in a real browser: pictures with their tables, no overflow, nothing complained about."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.browsing import chromium
+from tests.builders_cohort import make_cohort
+from tests.running_clinic import Clinic
+
+pytestmark = pytest.mark.chromium
+
+
+@pytest.fixture
+def address(real_commits: str, person: Callable[..., object], tmp_path: Path, free_port) -> Iterator[str]:
+    person("physician", username="physician")
+    make_cohort(40)
+    clinic = Clinic(
+        var_dir=tmp_path / "var",
+        web_port=free_port(),
+        mllp_port=free_port(),
+        settings={"PRRT_ENV": "test", "DATABASE_URL": real_commits},
+    )
+    clinic.run("collectstatic", "--noinput", "-v", "0")
+    clinic.start_web()
+    try:
+        clinic.wait_until_ready(page="live", within=30)
+        yield clinic.address
+    finally:
+        clinic.stop()
+
+
+def test_a_physician_reads_the_cohort_wide_and_on_a_phone(address: str) -> None:
+    with chromium(address) as tab:
+        tab.log_in("physician")
+        tab.page.get_by_role("link", name="Reports", exact=True).click()
+        tab.page.get_by_role("link", name="Cohort", exact=True).click()
+        picture = tab.page.get_by_role("img", name="Worst grade per patient.")
+        assert picture.is_visible()
+        assert "Platelet count decreased:" in (picture.text_content() or "")
+        first = tab.page.get_by_role("region", name="Worst grade per patient", exact=True)
+        numbers = first.get_by_text("The numbers as a table")
+        numbers.focus()
+        tab.page.keyboard.press("Enter")
+        assert first.get_by_role("columnheader", name="Grade not certain").is_visible()
+        for width in (1360, 390):
+            tab.page.set_viewport_size({"width": width, "height": 900})
+            overhang = tab.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            assert overhang <= 0, width
+        assert tab.page.locator("h1").count() == 1
+        tab.assert_clean()
