@@ -10,7 +10,7 @@ from labs.clock import database_now
 from labs.library import analytes
 from labs.merge_admin import PatientMergeAdmin
 from labs.models import ExpectedTraffic, LabMessage, Patient, PatientMerge, QuarantinedResult, Result
-from labs.record_admin import RecordAdmin
+from labs.record_admin import RecordAdmin, shown
 from labs.services.canary_lab import CANARY_SENDER
 from labs.services.feeds import with_last_message
 from labs.templatetags.clinic_text import instant, number, unit, visible
@@ -80,6 +80,9 @@ class PatientAdmin(RecordAdmin):
         return {"changes": entries}
 
 
+_ORDER_NUMBER = shown("filler_order", "Order number")
+
+
 @admin.register(Result)
 class ResultAdmin(RecordAdmin):
     """Results by their current version."""
@@ -93,12 +96,13 @@ class ResultAdmin(RecordAdmin):
         ("analyte_words", "status"),
         ("value", "reference"),
         ("as_sent", "collected"),
-        ("sender", "filler_order"),
+        ("sender", _ORDER_NUMBER),
         "comment",
         "versions",
     ]
     readonly_fields = [
         "analyte_words",
+        _ORDER_NUMBER,
         "value",
         "as_sent",
         "reference",

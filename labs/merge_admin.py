@@ -10,10 +10,12 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from labs.models import Patient, PatientMerge
-from labs.record_admin import NAMES, RecordAdmin
+from labs.record_admin import NAMES, RecordAdmin, shown
 from labs.templatetags.clinic_text import birth, visible
 
 _NAMING = frozenset({"retired_shown", "survivor_shown", "reason_shown", "page_link"})
+
+_PROPOSED_BY = shown("proposed_by", "Proposed by")
 
 
 class PatientMergeAdmin(RecordAdmin):
@@ -34,7 +36,7 @@ class PatientMergeAdmin(RecordAdmin):
         ("kind_words", "state_words"),
         ("retired_shown", "survivor_shown"),
         "reason_shown",
-        ("proposed_by", "proposed_at"),
+        (_PROPOSED_BY, "proposed_at"),
         "reviews_shown",
     )
     readonly_fields = (
@@ -43,6 +45,7 @@ class PatientMergeAdmin(RecordAdmin):
         "retired_shown",
         "survivor_shown",
         "reason_shown",
+        _PROPOSED_BY,
         "reviews_shown",
     )
 

@@ -1,6 +1,6 @@
 """The admin's base for clinical records: read only, without actions or deletion, below a patient banner."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -13,6 +13,17 @@ from labs.models import Patient
 from labs.templatetags.clinic_text import birth, visible
 
 NAMES = "labs.view_patient"
+
+
+def shown(field: str, description: str) -> Callable[[Any], str]:
+    """A column with what people or other systems wrote, its hidden characters written out."""
+
+    @admin.display(description=description, ordering=field)
+    def column(record: Any) -> str:
+        return visible(getattr(record, field) or "") or "–"
+
+    column.__name__ = f"{field}_shown"
+    return column
 
 
 class FilteredAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types

@@ -14,7 +14,7 @@ from knox import admin as knox_admin
 from knox.models import AuthToken
 
 from alerts.mail_domains import domain_fault
-from labs.record_admin import FilteredAdmin
+from labs.record_admin import FilteredAdmin, shown
 
 # Importing a library's admin module registers its tables; what the clinic has no use for goes away again.
 LIBRARIES = (auth_admin, allauth_admin, knox_admin)
@@ -43,26 +43,29 @@ class AddressForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in its 
         return address
 
 
+_FIRST_NAME, _LAST_NAME = shown("first_name", "First name"), shown("last_name", "Last name")
+
+
 @admin.register(User)
 class UserAdmin(FilteredAdmin):
     """People and their roles, to be read; no form here can give a right to anybody."""
 
     form = AddressForm
     actions = None
-    list_display = ["username", "last_name", "first_name", "role_words", "is_active", "last_login"]
+    list_display = ["username", _LAST_NAME, _FIRST_NAME, "role_words", "is_active", "last_login"]
     list_filter = ["is_active", "groups"]
     search_fields = ["username", "last_name", "first_name"]
     fields = [
         ("username", "is_active"),
-        ("first_name", "last_name", "email"),
+        (_FIRST_NAME, _LAST_NAME, "email"),
         "role_words",
         ("last_login", "date_joined"),
     ]
     readonly_fields = [
         "username",
         "is_active",
-        "first_name",
-        "last_name",
+        _FIRST_NAME,
+        _LAST_NAME,
         "role_words",
         "last_login",
         "date_joined",

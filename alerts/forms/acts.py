@@ -12,6 +12,7 @@ from alerts.models.reach import REACHED_WORDS, WHOM_WORDS
 from alerts.services.acting import LONGEST_TEXT, SeenAlert
 from alerts.services.closing import choices_of
 from alerts.services.hand_over import who_can_take
+from labs.templatetags.clinic_text import visible
 
 OUTCOME_WORDS = {
     "delay": "The cycle is delayed",
@@ -67,7 +68,7 @@ class PersonField(forms.ModelChoiceField):  # type: ignore[type-arg]  # no gener
 
     def label_from_instance(self, obj: User) -> str:
         """The name people know."""
-        return obj.get_full_name() or obj.get_username()
+        return visible(obj.get_full_name() or obj.get_username())
 
 
 class HandOverForm(ActForm):

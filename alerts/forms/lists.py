@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 
 from alerts.models.notification import NotificationState
 from labs.clinic_days import add_days, days_between
+from labs.templatetags.clinic_text import visible
 
 SHOWN_DAYS = 90
 LONGEST_DAYS = 1100
@@ -28,7 +29,7 @@ class LogForm(forms.Form):
         assert isinstance(field, forms.ChoiceField)
         field.choices = [
             _ANY,
-            *((str(each.pk), each.get_full_name() or each.get_username()) for each in people),
+            *((str(each.pk), visible(each.get_full_name() or each.get_username())) for each in people),
         ]
 
 

@@ -16,7 +16,7 @@ from alerts.services.on_call import reachable
 from alerts.services.rota_edit import RuleEntry
 from alerts.wall_clock import first_instant, last_instant
 from labs.services.authority import printed_name
-from labs.templatetags.clinic_text import instant
+from labs.templatetags.clinic_text import instant, visible
 
 CHOOSE = ("", "Choose")
 WEEKDAYS = [
@@ -85,7 +85,7 @@ class RotaForm(forms.Form):
 def people_choices() -> list[tuple[str, str]]:
     """Everybody who can be on call."""
     people = sorted(reachable(ON_CALL), key=printed_name)
-    return [CHOOSE, *((str(person.pk), printed_name(person)) for person in people)]
+    return [CHOOSE, *((str(person.pk), visible(printed_name(person))) for person in people)]
 
 
 def person_field(label: str, *, required: bool = True) -> forms.ChoiceField:
@@ -219,9 +219,9 @@ class SwapForm(RotaForm):
     ) -> None:
         super().__init__(*args, **kwargs)
         self._choices("duty", [(key_of(each), words_of(each)) for each in mine])
-        self._choices("other", [(str(person.pk), printed_name(person)) for person, _ in others])
+        self._choices("other", [(str(person.pk), visible(printed_name(person))) for person, _ in others])
         theirs = [
-            (key_of(each), f"{printed_name(person)}: {words_of(each)}")
+            (key_of(each), f"{visible(printed_name(person))}: {words_of(each)}")
             for person, held in others
             for each in held
         ]

@@ -14,6 +14,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from labs.templatetags.clinic_text import visible
+
 EMBEDDED_BACKEND = "prrt_clinic.maildir.EmailBackend"
 SHOWN = 200
 
@@ -44,7 +46,7 @@ def mail_page(request: HttpRequest, key: str) -> HttpResponse:
     body = mail.get_body(preferencelist=("plain",))
     context = {
         "headers": [(name, mail[name]) for name in ("From", "To", "Date", "Subject", "Message-ID")],
-        "body": body.get_content() if body else "",
+        "body": "\n".join(visible(line) for line in body.get_content().splitlines()) if body else "",
         "clinic": settings.CLINIC_NAME,
     }
     return render(request, "alerts/mail_page.html", context)
@@ -62,9 +64,11 @@ def _box() -> mailbox.Maildir | None:
 def _mails(box: mailbox.Maildir) -> Iterator[dict[str, Any]]:
     for key in box.iterkeys():
         mail = message_from_bytes(box.get_bytes(key), policy=policy.default)
+        sent = mail["Date"].datetime if mail["Date"] else datetime.min
         yield {
             "key": key,
             "to": str(mail["To"] or ""),
             "subject": str(mail["Subject"] or "(no subject)"),
-            "at": mail["Date"].datetime if mail["Date"] else datetime.min.replace(tzinfo=UTC),
+            # A date in "-0000", as Django writes it, names no zone and means UTC.
+            "at": sent if sent.tzinfo else sent.replace(tzinfo=UTC),
         }

@@ -9,6 +9,7 @@ from alerts.library import policy
 from alerts.models import AlertEvent
 from alerts.models.alert import EventKind
 from alerts.models.reach import REACHED_WORDS, WHOM_WORDS
+from labs.templatetags.clinic_text import visible
 
 Names = Mapping[int, str]
 Detail = Mapping[str, Any]
@@ -24,7 +25,7 @@ def told_in_words(events: Iterable[AlertEvent]) -> list[tuple[AlertEvent, str]]:
 
 def name_of(person: User) -> str:
     """The name people know."""
-    return person.get_full_name() or person.get_username()
+    return visible(person.get_full_name() or person.get_username())
 
 
 def _ids(detail: Detail) -> list[int]:

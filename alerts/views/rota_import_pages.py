@@ -15,6 +15,7 @@ from alerts.services.rota_import import proposal_of, read_import, take_import
 from alerts.views.rota_frame import REFUSALS, page_for, rota_page
 from labs.clock import database_now
 from labs.services.authority import NotAllowed
+from labs.templatetags.clinic_text import visible
 from labs.views.frame import METHODS, signed_in
 
 SHOWN = 20
@@ -62,7 +63,7 @@ def _import(public_id: UUID) -> RotaImport:
 
 def _page(request: HttpRequest, found: RotaImport, *, fault: str = "", status: int = 200) -> HttpResponse:
     context = {
-        "title": f"What {found.file_name} would change",
+        "title": f"What {visible(found.file_name)} would change",
         "imported": found,
         "proposal": proposal_of(found, now=database_now()),
         "faults": [fault] if fault else [],

@@ -288,7 +288,7 @@ def faults_of(door: Door, world: World, callers: dict[str, tuple[Client, dict[st
                 if gone not in (404, *row.get("unknown", [])):
                     faults.append(f"{door.name}: {who} {method} of what is not there: {gone}")
     for method, let_in in found.items():
-        if sorted(let_in) != sorted(_named(row.get(method, []))):
+        if sorted(let_in) != sorted(people_of(row.get(method, []))):
             faults.append(f"{door.name}: {method} lets in {sorted(let_in)}")
     return faults
 
@@ -297,7 +297,7 @@ def test_no_row_names_a_door_that_is_gone_or_a_caller_that_is_none():
     assert set(ROWS) == {door.name for door in all_doors()}
     for row in ROWS.values():
         assert set(row) <= {"name", "get", "post", "unknown"}
-        assert set(_named(row.get("get", []))) | set(_named(row.get("post", []))) <= set(EVERYBODY)
+        assert set(people_of(row.get("get", []))) | set(people_of(row.get("post", []))) <= set(EVERYBODY)
 
 
 def test_what_belongs_to_nobody_is_found_by_no_program():
@@ -316,7 +316,7 @@ def test_the_world_of_these_tests_is_whole():
     assert Decision.objects.filter(made_at__lt=datetime.now(UTC)).exists()
 
 
-def _named(who: list[str]) -> list[str]:
+def people_of(who: list[str]) -> list[str]:
     """People of a row, with a whole group by its name."""
     groups = {
         "clinicians": ["nurse", "physician", "authorised-user", "rota-lead"],
