@@ -1,4 +1,4 @@
-"""Check every protocol, criteria and day file and print the tables a clinician can sign; no database."""
+"""Check every protocol, criteria, day and calls file and print the tables to be signed; no database."""
 
 import io
 import sys
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from courses import library
+from courses.call_library import call_plans
 from courses.day_library import NoDayRules, PinnedRules, all_day_rules
 from courses.day_table import day_rows
 from courses.protocol_table import Row, protocol_rows, versions_words
@@ -36,6 +37,7 @@ class Command(BaseCommand):
         try:
             shelf = library.shelf()
             days = all_day_rules()
+            call_plans()
         except library.LibraryError as error:
             self.stderr.write(str(error))
             sys.exit(2)
