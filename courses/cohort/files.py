@@ -1,4 +1,4 @@
-"""A table as CSV, its cover above it, in which no cell is a formula and what is not known stays empty."""
+"""A table as CSV, its cover above it, in which no cell is a formula and what has no value is empty."""
 
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -26,7 +26,7 @@ def as_csv(cover: Cover, table: Table) -> str:
 
 
 def cell_text(cell: Cell) -> str:
-    """A cell in letters: numbers with a point, days as ISO 8601 has them, nothing for what is not known."""
+    """A cell in letters: numbers with a point, days as ISO 8601 has them, nothing for what has no value."""
     if cell is None:
         return ""
     if isinstance(cell, Decimal):

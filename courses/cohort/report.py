@@ -87,7 +87,7 @@ def _cover(selection: Selection, rows: CohortRows, notes: tuple[str, ...], *, no
             *(("protocol", f"{each}, SHA-256 {known.get(each, 'not installed')}") for each in followed),
             *(("criteria", f"CTCAE {version}") for version in sorted(rows.terms)),
             *(("note", note) for note in notes),
-            ("empty cells", "not known"),
+            ("empty cells", "no value: not known, or nothing to count"),
         ),
     )
 

@@ -128,7 +128,7 @@ Cell = str | int | Decimal | date | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """One table of the report, the same on the page and in every file; a cell of None is not known."""
+    """One table of the report, the same on the page and in every file; a cell of None has no value."""
 
     key: str
     title: str

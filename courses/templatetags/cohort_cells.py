@@ -1,4 +1,4 @@
-"""How the cells of a cohort table stand on the page: as in its files, and what is not known in words."""
+"""How the cells of a cohort table stand on the page: as in its files, and what has no value says so."""
 
 from collections.abc import Mapping
 
@@ -9,18 +9,19 @@ from courses.cohort.words import Cell
 from labs.templatetags.clinic_text import visible
 
 register = template.Library()
+_SENTENCE = 40  # letters from which a cell is no number with its whole
 
 
 @register.filter
 def cohort_cell(cell: Cell) -> str:
-    """The cell in letters; a quiet sentence in place of an empty one."""
-    return "not known" if cell is None else visible(cell_text(cell))
+    """The cell in letters; words in place of an empty one."""
+    return "no value" if cell is None else visible(cell_text(cell))
 
 
 @register.filter
 def cohort_kind(cell: Cell) -> str:
-    """How the cell is set: numbers below each other."""
-    return "" if isinstance(cell, str) else "prrt-number"
+    """How the cell is set: on one line, or with room for a sentence."""
+    return "prrt-words" if isinstance(cell, str) and len(cell) > _SENTENCE else "prrt-number"
 
 
 @register.filter

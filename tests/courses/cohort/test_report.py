@@ -336,7 +336,7 @@ def test_page_csv_and_workbook_hold_the_same_numbers(enter: Any) -> None:
         rows = table_in_csv(text)
         assert len(rows) == len(each.rows) + 1
         assert len({tuple(row[: each.names]) for row in rows}) == len(rows), f"{each.key}: a row stands twice"
-        written = [["" if cell == "not known" else cell for cell in row] for row in shown[each.key]]
+        written = [["" if cell == "no value" else cell for cell in row] for row in shown[each.key]]
         assert written == rows, each.key
         sheet = list(book[each.key[:31]].iter_rows(values_only=True))
         assert [["" if cell is None else str(cell) for cell in row] for row in sheet] == rows, each.key
