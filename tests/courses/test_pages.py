@@ -74,7 +74,7 @@ def test_the_first_page_says_in_words_that_nothing_waits(enter):
 def test_the_pharmacist_sees_orders_before_anything_else(enter):
     make_course(1, action="delay")
     page = text(enter("pharmacist").get("/admin/"))
-    assert page.index("Radiopharmaceutical orders") < page.index("Held and delayed")
+    assert page.index('id="pharmacy"') < page.index('id="therapies"') < page.index('id="held"')
 
 
 ROLES_OF_PATIENTS = ("nurse", "physician", "pharmacist", "physicist")
