@@ -337,7 +337,9 @@ def test_two_people_merge_and_take_back_in_the_browser(
     assert f"/patients/merges/{merge.public_id}/" in listed
     assert client.get(f"/admin/labs/patientmerge/{merge.pk}/change/").status_code == 200
     page = client.get(f"/patients/merges/{merge.public_id}/").content.decode()
-    assert page.count("Müller, Maria") == 2
+    # Each number with its own banner, and each banner with a word about the other one.
+    assert page.count('prrt-banner-name">Müller, Maria</p>') == 2
+    assert page.count("Similar name or birth date: Müller, Maria") == 2
     assert "sent a merge of the two numbers (ADT^A40)" in page
     assert not merge.reviews.exists()
     assert "A second person is needed" in act(people[0], "agree", merge, "wristband")[1]
