@@ -321,7 +321,7 @@ WSGI_APPLICATION = "prrt_clinic.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "prrt_clinic" / "templates"],
+        "DIRS": [],  # ours are the first application's; named here as well, none could extend its namesake
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

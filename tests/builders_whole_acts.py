@@ -1,7 +1,7 @@
 """Everything that people write into a clinic, each text hostile: laboratory, courses, days, alerts, rota."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -29,39 +29,32 @@ from courses.services.ending import ask_undo, end_course
 from courses.services.facts import record_fact
 from courses.services.follow_up import record_visit
 from courses.services.incident_review import act_on_incident
-from courses.services.incidents import open_incident
 from courses.services.leave_out import leave_out
 from courses.services.reschedule import preview_move, reschedule
 from courses.services.rescind import request_rescission
-from courses.services.start import authorise_start
 from courses.services.therapy_day import record_step
 from courses.services.vials import record_vial_fate
 from labs.clinic_days import add_days, clinic_day
 from labs.clock import database_now
-from labs.models import CsvFeed, LabMessage, Observation, QuarantinedResult
-from labs.models.patient import Sex
-from labs.services import propose_merge
-from labs.services.files import submit_file
-from labs.services.keep import keep_message
-from labs.services.manual import enter_result
-from labs.services.patients import register_patient
-from labs.services.quarantine import state_resolution, take
-from labs.services.read import read_waiting_messages
+from labs.models import Observation
 from labs.zones import clinic_zone
-from prrt_clinic.demo_therapy import DemoTherapy
-from tests.builders_labs import csv_row, long_csv, make_feed
 from tests.builders_rota import vcalendar, vduty
+from tests.builders_whole_lab import write_laboratory
+from tests.builders_yesterday import Yesterday
 from tests.hostile import Hostile
 
 # Two more days of therapy: the infusion is over and not yet recorded; nothing was given.
 INFUSED, NOT_GIVEN = "infused yesterday, not recorded", "not given yesterday"
-Courses, People = Mapping[str, Course], Mapping[str, User]
+Courses = Mapping[str, Course]
+People = Mapping[str, User]
 
 
 def act_everywhere(courses: Courses, *, people: People, hostile: Hostile) -> None:
     """Every kind of act, in the order in which one makes room for the next."""
     acts = Acts(courses, people=people, hostile=hostile)
-    acts.laboratory()
+    write_laboratory(
+        acts.course("between cycles"), acts.course("labs missing"), people=people, hostile=hostile
+    )
     acts.facts()
     acts.pharmacy()
     acts.day()
@@ -83,96 +76,23 @@ class Acts:
         """A password typed a moment ago."""
         return database_now() - timedelta(seconds=5)
 
-    def _course(self, story: str) -> Course:
+    def course(self, story: str) -> Course:
         found = self.courses[story]
         found.refresh_from_db()
         return found
-
-    # --- Laboratory --------------------------------------------------------------------------
-
-    def laboratory(self) -> None:
-        """A typed result, a file, a merge, results kept apart with what was said about them."""
-        patient = self._course("between cycles").patient
-        enter_result(
-            patient=patient,
-            by=self.people["nurse"],
-            entry=uuid4(),
-            analyte="K",
-            value="4.1",
-            unit="mmol/L",
-            collected=(self.now - timedelta(hours=4)).astimezone(clinic_zone()).replace(tzinfo=None),
-            source="phoned",
-            caller=self.hostile("caller", most=200),
-            called_at=self.now - timedelta(hours=2),
-            read_back=True,
-        )
-        make_feed()
-        row = csv_row(mrn=patient.mrn, comment='"' + self.hostile("csv comment").replace('"', '""') + '"')
-        submit_file(
-            feed="csv-lab",
-            file_name=self.hostile("file_name", most=200),
-            body=long_csv(row),
-            by=self.people["nurse"],
-            most_bytes=10**6,
-        )
-        twin = register_patient(
-            mrn="DEMO-TWIN",
-            assigning_authority="DEMO",
-            family=self.hostile.name("family"),
-            given="Twin",
-            birth_date=patient.birth_date,
-            sex=Sex.FEMALE,
-        )
-        propose_merge(
-            retired=twin,
-            survivor=patient,
-            reason=self.hostile("merge reason"),
-            proposed_by=self.hostile("proposed_by", most=150),
-        )
-        self._message()
-
-    def _message(self) -> None:
-        """A message whose every text attacks: an unknown unit and an unknown code, each with a comment."""
-        patient = self._course("labs missing").patient
-        say = self.hostile.name
-        sent = f"{self.now - timedelta(hours=2):%Y%m%d%H%M%S}+0000"
-        lines = (
-            f"MSH|^~\\&|DEMOLIS|DEMOLAB|PRRT|CLINIC|{sent}||ORU^R01^ORU_R01|HOSTILE1|P|2.5.1||||||UNICODE UTF-8",
-            f"PID|1||{patient.mrn}^^^DEMO^MR||{_hl7(patient.family)}^{_hl7(patient.given)}||{patient.birth_date:%Y%m%d}|{'F' if patient.sex == 'female' else 'M'}",
-            f"OBR|1||{_hl7(say('order number', most=60))}|CBC^{_hl7(say('panel', most=100))}^L|||{sent}|||||||||||||||{sent}||LAB|F",
-            f"OBX|1|NM|777-3^Platelets^LN||201|{_hl7(say('unit', most=50))}|150-400||||F|||{sent}",
-            f"NTE|1||{_hl7(say('comment of a unit'))}",
-            f"OBX|2|NM|718-7^Hb^LN||13.1|g/dL^^UCUM|{_hl7(say('reference range', most=120))}||||F|||{sent}",
-            f"NTE|1||{_hl7(say('comment'))}",
-            f"OBX|3|NM|{_hl7(say('code', most=60))}^{_hl7(say('name of a code', most=60))}^L||1|g/dL^^UCUM|||||F|||{sent}",
-            "",
-        )
-        kept = keep_message(body="\r".join(lines).encode(), door=LabMessage.Door.MLLP, peer="10.0.0.1")
-        read_waiting_messages(ids=[kept.message_id])
-        row = QuarantinedResult.objects.filter(state="open", message_id=kept.message_id).first()
-        assert row is not None
-        take(item=row, by=self.people["physician"], seen_owner_id=None)
-        state_resolution(
-            item=row,
-            kind="reject",
-            data={},
-            reason=self.hostile("resolution reason"),
-            by=self.people["physician"],
-            authenticated_at=self._fresh(),
-        )
 
     # --- Facts of the chart ------------------------------------------------------------------
 
     def facts(self) -> None:
         """Facts with reasons; one that waits for a second physician, a hold, an override where one is due."""
-        course = self._course("called back today")
+        course = self.course("called back today")
         drawn = Observation.objects.filter(patient=course.patient).order_by("pk").first()
         assert drawn is not None
         self._judge(course, "not_representative", {"result": str(drawn.public_id)})
         self._judge(course, "manual_grades", {"term": "Anemia", "grade": 1, "on": self.today.isoformat()})
-        hold = self._course("before cycle 1, ready to sign")
+        hold = self.course("before cycle 1, ready to sign")
         self._judge(hold, "precautionary_holds", {}, by="nurse")
-        stopped = self._course("stopped after recurrence")
+        stopped = self.course("stopped after recurrence")
         request_rescission(
             course=stopped,
             reason=self.hostile("reason of a rescission"),
@@ -194,7 +114,7 @@ class Acts:
 
     def pharmacy(self) -> None:
         """A booking that stands, one called off, a vial that was damaged, an order left out."""
-        course = self._course("cycle 3 next week, signed")
+        course = self.course("cycle 3 next week, signed")
         cycle = course.cycles.filter(administration__isnull=True).earliest("number")
         nurse = self.people["nurse"]
         booking = place_booking(
@@ -204,9 +124,9 @@ class Acts:
             reference=self.hostile("reference", most=120),
         )
         cancel_booking(booking=booking, by=nurse, reason=self.hostile("booking reason"), supplier_agreed=True)
-        again = Cycle.objects.get(course=self._course("called back today"), administration=None, number=2)
+        again = Cycle.objects.get(course=self.course("called back today"), administration=None, number=2)
         place_booking(cycle=again, supplier=self.hostile("supplier", most=120), by=nurse, reference="R-1")
-        vial = Vial.objects.filter(cycle__course=self._course("therapy tomorrow, vial in hand")).latest("pk")
+        vial = Vial.objects.filter(cycle__course=self.course("therapy tomorrow, vial in hand")).latest("pk")
         record_vial_fate(
             vial=vial, fate="damaged", reason=self.hostile("fate reason"), by=self.people["pharmacist"]
         )
@@ -220,7 +140,7 @@ class Acts:
 
     def day(self) -> None:
         """A note on the day under way; an incident of the part given, with what was done about it."""
-        under_way = TherapyDay.objects.get(cycle__course=self._course("therapy under way"))
+        under_way = TherapyDay.objects.get(cycle__course=self.course("therapy under way"))
         record_step(
             day=under_way,
             kind="note",
@@ -247,15 +167,15 @@ class Acts:
             vial="wasted",
         )
 
-    def _yesterday(self, story: str) -> "Yesterday":
-        cycle = self._course(story).cycles.filter(administration__isnull=True).earliest("number")
+    def _yesterday(self, story: str) -> Yesterday:
+        cycle = self.course(story).cycles.filter(administration__isnull=True).earliest("number")
         return Yesterday(people=self.people, now=self.now, cycle=cycle)
 
     # --- Plans and ends ----------------------------------------------------------------------
 
     def plans(self) -> None:
         """A cycle moved, a closed day, a patient without a course."""
-        course = self._course("between cycles")
+        course = self.course("between cycles")
         cycle = course.cycles.filter(administration__isnull=True).earliest("number")
         about: dict[str, Any] = {
             "cycle": cycle,
@@ -273,8 +193,8 @@ class Acts:
         )
 
     def afterwards(self) -> None:
-        """A course ended by hand, with the end asked to be undone; visits; absorbed doses and a correction."""
-        ended = self._course("reduced cycle behind them")
+        """A course ended by hand, the end asked to be undone; visits; absorbed doses and a correction."""
+        ended = self.course("reduced cycle behind them")
         doctor = self.people["physician"]
         end_course(
             course=ended,
@@ -287,7 +207,7 @@ class Acts:
         ask_undo(
             course=ended, reason=self.hostile("reason of an undo"), by=doctor, authenticated_at=self._fresh()
         )
-        completed = self._course("completed")
+        completed = self.course("completed")
         record_visit(
             course=completed,
             visit="nadir",
@@ -372,41 +292,6 @@ class Acts:
         read_import(file_name=self.hostile("calendar file", most=120), raw=vcalendar(duty), by=lead)
 
 
-class Yesterday(DemoTherapy):
-    """A day of therapy that was begun yesterday, and is still open."""
-
-    def _at(self, minutes: int) -> datetime:
-        noon = datetime.combine(self.cycle.planned_on, time(12), tzinfo=self.zone)
-        return noon + timedelta(minutes=minutes)
-
-    def open(self) -> TherapyDay:
-        """Handed out, the patient there."""
-        return self._hand_out_and_open(noon=self._at(0))
-
-    def infuse(self) -> None:
-        """Everything until what is left was measured."""
-        day = self.open()
-        self._until_start(day, noon=self._at(0))
-        self._step(day, "start_check", self._at(1), line="patent", rescue_ready="yes")
-        authorise_start(
-            day=day,
-            by=self.people["physician"],
-            authenticated_at=self._at(2) - timedelta(seconds=30),
-            now=self._at(2),
-        )
-        self._step(day, "infusion_start", self._at(4))
-        self._step(day, "line_check", self._at(9), finding="good")
-        self._step(day, "infusion_end", self._at(34), how="complete")
-        self._step(day, "residual", self._at(40), who="pharmacist", activity="0.1 GBq", what="vial")
-
-
 def _seen(alert: Alert) -> SeenAlert:
     alert.refresh_from_db()
     return SeenAlert(severity=alert.severity, event=alert.events.latest("pk").pk)
-
-
-def _hl7(text: str) -> str:
-    """A text as it stands in a field of a message."""
-    for mark, code in (("\\", "E"), ("|", "F"), ("^", "S"), ("&", "T"), ("~", "R")):
-        text = text.replace(mark, f"\\{code}\\")
-    return text

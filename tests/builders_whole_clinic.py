@@ -1,4 +1,4 @@
-"""A small clinic in which every kind of page has something to show, and every text people wrote is hostile."""
+"""A small clinic in which every kind of page has something to show, and every written text is hostile."""
 
 from dataclasses import replace
 from datetime import date
@@ -34,7 +34,7 @@ _YESTERDAY = tuple(
 
 
 class WholeClinic(DemoClinic):
-    """One patient for each story of the demonstration, with hostile names, and everything people can write."""
+    """One patient for each story of the demonstration, with hostile names."""
 
     def __init__(self, hostile: Hostile) -> None:
         self.hostile = hostile

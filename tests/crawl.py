@@ -16,7 +16,7 @@ NO_PAGES = ("/static/", "/accounts/logout/")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """One page that was opened by a link: the door's name, its address, how it answered, and what led there."""
+    """One page that was opened by a link: its door, its address, how it answered, and what led there."""
 
     door: str
     address: str
@@ -70,8 +70,9 @@ def walk(
 ) -> list[Visit]:
     """Open page after page, nearest first, until of each kind enough was seen and every wanted door was met.
 
-    Of pages that differ only in their row, and of those that differ only in what is asked for, so many stand for
-    all. Where a wanted door was not met by then, more rows are opened, those first that lead to most doors.
+    Of pages that differ only in their row, and of those that differ only in what is asked for, so many stand
+    for all. Where a wanted door was not met by then, more rows are opened, those first that lead to
+    most doors.
     `typed`: addresses that somebody comes to by typing into a search.
     """
     near, far = deque([(each, "") for each in (HOME, *typed)]), dict[str, list[tuple[str, str]]]()

@@ -64,7 +64,7 @@ def _box() -> mailbox.Maildir | None:
 def _mails(box: mailbox.Maildir) -> Iterator[dict[str, Any]]:
     for key in box.iterkeys():
         mail = message_from_bytes(box.get_bytes(key), policy=policy.default)
-        sent = mail["Date"].datetime if mail["Date"] else datetime.min
+        sent = mail["Date"].datetime if mail["Date"] else datetime.min.replace(tzinfo=UTC)
         yield {
             "key": key,
             "to": str(mail["To"] or ""),
