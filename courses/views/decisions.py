@@ -58,7 +58,9 @@ def sign(request: HttpRequest, public_id: UUID) -> HttpResponse:
     except StaleDecision as stale:
         return stale_page(request, decision.course, before=decision, after=stale.current, undone="signed")
     except NotAllowed as refusal:
-        return _page(request, decision, status=403, fault=f"Nothing was signed. {refusal}")
+        # The same button pressed twice has signed once, and neither answer says that nothing was signed.
+        if not decision.signatures.filter(signer=signed_in(request), meaning=meaning).exists():
+            return _page(request, decision, status=403, fault=f"Nothing was signed. {refusal}")
     messages.success(request, f"Signed: {meaning} of cycle {decision.cycle.number}.")
     return HttpResponseRedirect(reverse("courses:decision", args=[decision.public_id]))
 

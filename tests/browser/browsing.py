@@ -77,9 +77,10 @@ def chromium(address: str, *, width: int = 1360, height: int = 900, dark: bool =
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(Path(program)), args=ARGUMENTS)
         try:
-            page = browser.new_page(
+            context = browser.new_context(
                 viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
             )
+            page = context.new_page()
             page.set_default_timeout(10_000)
             yield Tab(page, address=address)
         finally:
