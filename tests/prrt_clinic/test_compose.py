@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from alerts.services.heartbeat import FRESH
 from prrt_clinic.celery import app
 from prrt_clinic.management.commands import runclinic
 from prrt_clinic.management.commands.runclinic import ACCESS_LOG
@@ -200,7 +201,7 @@ class Machine:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=240,  # migrations are slow on a busy machine
         )
         return done.returncode, done.stdout + done.stderr
 
@@ -234,6 +235,13 @@ class Machine:
             said = log.read_text()[-2000:] if log.exists() else ""
             assert time.monotonic() < deadline, f"{name}: {words}\n{said}"
             time.sleep(0.5)
+
+    def becomes_ill(self, name, *, within):
+        """Wait until the check fails."""
+        deadline = time.monotonic() + within
+        while self.check(name)[0] != 1:
+            assert time.monotonic() < deadline, f"{name} has ended and is healthy still"
+            time.sleep(1)
 
 
 def _end(process):
@@ -272,10 +280,13 @@ def test_every_service_starts_by_its_command_and_passes_its_own_health_check(mac
     for process in started.values():
         assert process.poll() is None
 
-    # And each check can fail: what has ended is not healthy.
-    for name in ("web", "worker", "alerter", "mllp"):
+    # And each check can fail: what has ended is not healthy, a worker's when its last sign of life has grown old.
+    for name in ("worker", "alerter", "web", "mllp"):
         _end(started[name])
+    for name in ("web", "mllp"):
         assert machine.check(name)[0] == 1, name
+    for name in ("worker", "alerter"):
+        machine.becomes_ill(name, within=FRESH.total_seconds() + 15)
 
 
 @pytest.mark.services
