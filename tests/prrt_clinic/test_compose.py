@@ -280,7 +280,7 @@ def test_every_service_starts_by_its_command_and_passes_its_own_health_check(mac
     for process in started.values():
         assert process.poll() is None
 
-    # And each check can fail: what has ended is not healthy, a worker's when its last sign of life has grown old.
+    # And each check can fail: what has ended is not healthy, a worker when its last sign of life is old.
     for name in ("worker", "alerter", "web", "mllp"):
         _end(started[name])
     for name in ("web", "mllp"):
