@@ -117,7 +117,7 @@ def _planned(course: Course) -> Iterator[Entry]:
     """The cycles that have not been given, on their planned days."""
     if not course.is_open:
         return
-    url = reverse("courses:plan", args=[course.public_id])
+    url = reverse("admin:courses_course_change", args=[course.pk])  # whoever reads this axis reads that page
     for cycle in Cycle.objects.filter(course=course, administration__isnull=True).order_by("number"):
         words = f"Cycle {cycle.number} planned"
         yield Entry(key=f"cycle-{cycle.pk}", lane=Lane.CYCLES, first=cycle.planned_on, words=words, url=url)
@@ -134,7 +134,7 @@ def _given(course: Course, case: Case) -> Iterator[Entry]:
 
 def _moves(course: Course) -> Iterator[Entry]:
     """Each move of a cycle, on the day it was made."""
-    url = reverse("courses:plan", args=[course.public_id])
+    url = reverse("admin:courses_course_change", args=[course.pk])  # whoever reads this axis reads that page
     for move in CycleMove.objects.filter(cycle__course=course).select_related("cycle").order_by("pk"):
         way = f"from {day_words(move.from_on)} to {day_words(move.to_on)}"
         words = f"Cycle {move.cycle.number} moved {way} ({move.get_cause_display()}): {move.reason}"

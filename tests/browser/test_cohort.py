@@ -37,7 +37,7 @@ def test_a_physician_reads_the_cohort_wide_and_on_a_phone(address: str) -> None:
         tab.page.get_by_role("link", name="Reports", exact=True).click()
         tab.page.get_by_role("link", name="Cohort", exact=True).click()
         picture = tab.page.get_by_role("img", name="Worst grade per patient.")
-        assert picture.is_visible()
+        picture.wait_for()
         assert "Platelet count decreased:" in (picture.text_content() or "")
         first = tab.page.get_by_role("region", name="Worst grade per patient", exact=True)
         numbers = first.get_by_text("The numbers as a table")

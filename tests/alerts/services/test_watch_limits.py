@@ -104,8 +104,8 @@ def test_mails_that_were_tried_in_vain_for_minutes_are_told_and_the_next_that_le
     mail = make_alert().notifications.get()
     assert watch_mail(now=NOW + 20 * MINUTE) == 0  # owed, but nobody tried yet: another look's matter
     tried(mail, n=1, now=NOW, outcome="temporary")
-    assert watch_mail(now=NOW + 5 * MINUTE - timedelta(seconds=1)) == 0
-    assert watch_mail(now=NOW + 5 * MINUTE) == 1
+    assert watch_mail(now=NOW + 4 * MINUTE - timedelta(seconds=1)) == 0
+    assert watch_mail(now=NOW + 4 * MINUTE) == 1
     alert = Alert.objects.get(kind=Kind.MAIL_LOOP)
     assert (alert.severity, alert.technical, alert.about) == (1, True, {"since": NOW.isoformat()})
     tried(mail, n=2, now=NOW + 6 * MINUTE, outcome="unknown")
