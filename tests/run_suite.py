@@ -94,6 +94,13 @@ def api_document() -> int:
     return pytest("-q", "-p", "no:randomly", str(file), database=server(), long=True)
 
 
+def every_page() -> int:
+    """Every page of every role by links alone, and in the browser with axe-core."""
+    print("== Every page ==", flush=True)
+    files = ("prrt_clinic/test_every_page.py", "browser/test_every_page.py")
+    return pytest("-q", *(str(HERE / file) for file in files), database=server(), long=True)
+
+
 def alert_faults() -> int:
     """The alert duty under every fault, on servers of its own; prints a table."""
     print("== Alerts under faults ==", flush=True)
@@ -116,6 +123,7 @@ def main() -> int:
                 properties(),
                 rota(),
                 api_document(),
+                every_page(),
             )
         case ["--faults"]:
             return alert_faults()
