@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from courses import library
 from courses.chart import administrations, given_cycles, measurements_of, unread_of, weights_of
-from courses.chart_facts import Recorded, recorded_in
+from courses.chart_facts import Recorded, declared_measurements, recorded_in
 from courses.cohort.grading import worst_grades
 from courses.cohort.people import Everybody, Person
 from courses.cohort.signing import CourseSigning, read_signing
@@ -182,7 +182,11 @@ class _Reading:
         return Chart(
             birth_date=patient.birth_date,
             sex=Sex(patient.sex) if patient.sex in set(Sex) else None,
-            measurements=(*measurements, *unread_of(person.unread, zone=zone, today=until)),
+            measurements=(
+                *measurements,
+                *unread_of(person.unread, zone=zone, today=until),
+                *declared_measurements(recorded.declared, zone=zone),
+            ),
             weights=weights_of(person.weights),
             cycles=given,
             planned_on=None,

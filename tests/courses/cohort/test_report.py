@@ -19,8 +19,9 @@ from courses.cohort.gathering import gather
 from courses.cohort.report import Counted, count_cohort
 from courses.cohort.words import Selection, Table
 from courses.models import Administration, CohortExport, Course, Cycle, Decision, Signature
+from courses.services.course import GivenElsewhere
 from courses.services.ending import end_course
-from courses.services.facts import record_fact
+from courses.services.facts import confirm_fact, record_fact
 from labs.clinic_days import add_days
 from labs.services.merges import propose_merge, review_merge
 from tests.builders import (
@@ -268,6 +269,30 @@ def test_a_preliminary_result_gives_no_grade_and_says_that_it_is_there(treated: 
     counted = count_cohort(EVERYTHING, now=clinic_time(add_days(last, 31)))
     found = line(table(counted, "grades-by-cycle"), "Platelet count decreased", "5.0", 2)
     assert (found["Graded"], found["Only unusable results"], found["No result"]) == (0, 1, 0)
+
+
+def test_a_baseline_that_two_physicians_declared_grades_as_in_a_decision() -> None:
+    """Creatinine 110 is grade 1 by its range (to 104), grade 2 by a baseline of 70 (above 1.5 times it)."""
+    at, given_on, drawn_on = clinic_time(DAY), add_days(DAY, -30), add_days(DAY, -5)
+    first, second = colleague("declares", "physician"), colleague("confirms", "physician")
+    elsewhere = GivenElsewhere(on=given_on, administered_gbq=Decimal("7.4"), hospital="St Anna")
+    course = make_course(make_patient(), first_on=None, by=first, earlier=[elsewhere], now=at)
+    draw(course.patient, drawn_on, only=("CREAT",), CREAT="110")
+    term = "Creatinine increased"
+
+    def worst() -> dict[str, Any]:
+        return line(table(count_cohort(EVERYTHING, now=at), "grades-by-cycle"), term, "5.0", 1)
+
+    before = worst()
+    fact = record_fact(
+        kind="declared_baseline",
+        data={"analyte": "CREAT", "value": "70", "unit": "umol/L", "on": str(add_days(given_on, -3)),
+              "low": "44", "high": "97"},
+        by=first, course=course, reason="letter of St Anna", authenticated_at=at, now=at,
+    )  # fmt: skip
+    assert worst() == before
+    confirm_fact(fact=fact, by=second, authenticated_at=at, now=at)
+    assert (before["Grade 2"], worst()["Grade 2"]) == (0, 1)
 
 
 def test_a_later_course_ends_the_time_after_an_earlier_one(treated: Course) -> None:
