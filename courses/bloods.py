@@ -1,17 +1,21 @@
 """Whose draws and tests are due or overdue: what is lacking, by when, and whether it was drawn already."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 
 from django.db.models import F, Prefetch, Q
 
 from courses.decision_words import lacking
 from courses.models import Course, Cycle, Order
-from courses.rules.order_states import FOR_EVIDENCE, OrderState
+from courses.rules.order_states import FOR_EVIDENCE, OrderKind, OrderState
+from courses.services.orders import BY_HAND
 from labs.clinic_days import add_days
 from labs.models import Patient
 
 DAYS_AHEAD = 7
+MOST_READ = 200  # rows; past them somebody looks at the work list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +32,10 @@ class BloodLine:
 
 
 def bloods_due(*, today: date, most: int) -> tuple[BloodLine, ...]:
-    """Who lacks draws or tests that are due within the week, the longest overdue first; two queries."""
+    """Who lacks draws or tests that are due within the week, the longest overdue first; two queries.
+
+    Of holds for something else there may be many: rows are read on until enough lines are found.
+    """
     soon = Q(
         current_decision__awaiting_labs=True, current_decision__labs_due__lte=add_days(today, DAYS_AHEAD)
     )
@@ -47,7 +54,8 @@ def bloods_due(*, today: date, most: int) -> tuple[BloodLine, ...]:
             F("current_decision__labs_due").asc(nulls_first=True), "current_decision__cycle__planned_on", "pk"
         )
     )
-    found = [line for course in rows[:most] if (line := _line(course, today)) is not None]
+    lines = (line for course in rows[:MOST_READ] if (line := _line(course, today)) is not None)
+    found = list(islice(lines, most))
     return tuple(sorted(found, key=lambda line: (line.due_on or date.min, line.course.pk)))
 
 
@@ -65,5 +73,11 @@ def _line(course: Course, today: date) -> BloodLine | None:
         names=gap.names,
         due_on=due_on,
         is_overdue=due_on is None or due_on < today,
-        is_drawn=bool(orders) and orders[0].state == OrderState.DONE.value,
+        is_drawn=all(_is_said_to_be_done(orders, kind) for kind in gap.kinds),
     )
+
+
+def _is_said_to_be_done(orders: Iterable[Order], kind: OrderKind) -> bool:
+    """Whether a person said so of the newest order of this kind; one that ended by itself does not count."""
+    newest = next((order for order in orders if order.kind == kind.value), None)
+    return newest is not None and newest.state == OrderState.DONE.value and newest.reason_code == BY_HAND

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from courses.rules.order_states import OrderKind
 from courses.rules.pregnancy import PREGNANCY
 from labs.library import by_loinc
 
 _COLLECT = "collect "
+NOT_ASSESSED = "SYS-"  # begins the rules of holds that faults of ours are recorded by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +19,8 @@ class Lacking:
 
     names: tuple[str, ...]
     due_on: date | None
+    # What would bring them in.
+    kinds: tuple[OrderKind, ...]
 
 
 def leading_reason(answer: Mapping[str, Any]) -> str:
@@ -43,6 +47,11 @@ def what_ends_it(answer: Mapping[str, Any]) -> str:
     return " ".join([*told, *(_step(step, names) for step, names in alike.items() if step)])
 
 
+def is_unassessed(answer: Mapping[str, Any]) -> bool:
+    """Whether a decision rests on nothing, because the course could not be assessed."""
+    return any(str(reason.get("rule", "")).startswith(NOT_ASSESSED) for reason in answer.get("reasons", []))
+
+
 def lacking(answer: Mapping[str, Any]) -> Lacking | None:
     """The draws and tests among what is missing; none where nothing of the kind is."""
     gaps = [gap for gap in answer.get("missing", []) if _name(str(gap.get("code", "")))]
@@ -51,7 +60,8 @@ def lacking(answer: Mapping[str, Any]) -> Lacking | None:
         return None
     due = [date.fromisoformat(str(gap["due_on"])) for gap in (*gaps, *tests) if gap.get("due_on")]
     names = [_name(str(gap["code"])) for gap in gaps] + ["pregnancy test"] * bool(tests)
-    return Lacking(names=tuple(names), due_on=min(due, default=None))
+    kinds = [OrderKind.LAB_DRAWS] * bool(gaps) + [OrderKind.PREGNANCY_TEST] * bool(tests)
+    return Lacking(names=tuple(names), due_on=min(due, default=None), kinds=tuple(kinds))
 
 
 def first_confirm(answer: Mapping[str, Any]) -> str:

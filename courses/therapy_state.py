@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from courses.decision_words import first_confirm, lacking, what_ends_it
+from courses.decision_words import first_confirm, is_unassessed, lacking, what_ends_it
 from courses.models import BookingState, Decision, Directive, Order, TherapyDay, Vial, VialBooking
 from courses.rules.activity import both_units
 from courses.rules.holds import HOLD_RULE
 from courses.rules.order_states import OrderKind, OrderState
 from courses.services.cover import is_cover_open
+from labs.clinic_days import clinic_day
 from labs.templatetags.clinic_text import day
+from labs.zones import clinic_zone
 
 GO = ("proceed", "reduce")
 PART_GIVEN = "A part of this cycle was given and waits for a physician's judgement."
@@ -110,6 +112,8 @@ def _labs(rows: TherapyRows, today: date) -> Part:
         return Part(name="Labs", state=PartState.WAITING, words="not assessed yet")
     if decision.awaiting_labs:
         return Part(name="Labs", state=PartState.WAITING, words=f"due by {day(decision.labs_due)}")
+    if is_unassessed(decision.answer):
+        return Part(name="Labs", state=PartState.WAITING, words="could not be assessed")
     gap = lacking(decision.answer)
     if gap is None:
         return Part(name="Labs", state=PartState.DONE, words="in")
@@ -155,7 +159,7 @@ def _vial(rows: TherapyRows, today: date) -> Part:
     if order is not None and order.state == OrderState.DISPENSED.value:
         return Part(name="Vial", state=PartState.DONE, words="handed out")
     if rows.vial is not None:
-        return Part(name="Vial", state=PartState.DONE, words=f"lot {rows.vial.lot} received")
+        return _vial_here(rows.vial, rows.planned_on)
     booking = rows.booking
     if booking is None:
         return Part(
@@ -169,6 +173,13 @@ def _vial(rows: TherapyRows, today: date) -> Part:
     if booking.state == BookingState.CONFIRMED.value:
         return Part(name="Vial", state=PartState.WAITING, words="confirmed, not here yet")
     return Part(name="Vial", state=PartState.DUE, words="ordered, not confirmed")
+
+
+def _vial_here(vial: Vial, planned_on: date) -> Part:
+    if clinic_day(vial.expires_at, clinic_zone()) < planned_on:
+        words = f"lot {vial.lot} expires before the planned day"
+        return Part(name="Vial", state=PartState.BLOCKED, words=words)
+    return Part(name="Vial", state=PartState.DONE, words=f"lot {vial.lot} received")
 
 
 def _premedication(rows: TherapyRows) -> Part:

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from courses.library import UnknownProtocol, protocol
-from courses.models import BookingState, Cycle, VialBooking
+from courses.models import BookingState, Cycle, Vial, VialBooking
+from courses.services.vial_state import GONE
 from labs.clinic_days import add_days, clinic_day
 from labs.zones import clinic_zone
 
@@ -53,7 +54,11 @@ def next_deadline(deadlines: list[VialDeadline], *, today: date) -> date | None:
 
 
 def unbooked(today: date) -> QuerySet[Cycle]:
-    """Cycles soon to come for which no vial is ordered or received."""
+    """Cycles soon to come for which no vial is ordered, and none is here that lasts until the planned day."""
+    lasting = Vial.objects.effective().filter(
+        cycle=OuterRef("pk"), expires_at__date__gte=OuterRef("planned_on")
+    )
+    lasting = lasting.exclude(fates__fate__in=GONE)
     return (
         Cycle.objects.filter(
             administration__isnull=True,
@@ -61,8 +66,8 @@ def unbooked(today: date) -> QuerySet[Cycle]:
             course__patient__is_canary=False,
             planned_on__range=(today, add_days(today, DAYS_AHEAD)),
         )
-        .exclude(bookings__state__in=[*OPEN_BOOKINGS, BookingState.RECEIVED.value])
-        .exclude(vials__isnull=False)
+        .exclude(bookings__state__in=OPEN_BOOKINGS)
+        .exclude(Exists(lasting))
         .select_related("course__patient")
         .order_by("planned_on", "pk")
     )

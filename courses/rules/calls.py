@@ -10,7 +10,8 @@ from courses.rules.values import Sex, Source
 from labs.clinic_days import add_days
 
 OTHER = "other"  # a call or visit that no plan asks for
-_LONGEST_CLOSURE_DAYS = 14
+# A clinic that is closed for longer rings on the day before (our choice).
+LONGEST_CLOSURE_DAYS = 14
 
 
 class Answer(StrEnum):
@@ -125,7 +126,7 @@ def days_of(call: CallPlan, *, on: date, is_open: Callable[[date], bool]) -> Cal
 
 def _open_day_before(day: date, is_open: Callable[[date], bool]) -> date:
     """The last day before this one on which the clinic works; after a long closure simply the day before."""
-    found = (add_days(day, -n) for n in range(1, _LONGEST_CLOSURE_DAYS + 1))
+    found = (add_days(day, -n) for n in range(1, LONGEST_CLOSURE_DAYS + 1))
     return next((each for each in found if is_open(each)), add_days(day, -1))
 
 

@@ -16,6 +16,7 @@ from courses.rules.check_words import (
 )
 from courses.rules.derived import Case
 from courses.rules.facts import (
+    ALLERGY_ORDER,
     AllergyFinding,
     AnalogueKind,
     AnalogueRecord,
@@ -58,8 +59,6 @@ _LOOKS_AT: Mapping[type[CheckRow], str] = {
     HeartFailureCheck: "disease_flags",
     InterruptionCheck: "interruptions",
 }
-# Of two reviews of one day the later in this list counts.
-_ALLERGY_ORDER = (AllergyFinding.NONE, AllergyFinding.PREMEDICATE, AllergyFinding.CONTRAINDICATED)
 _INTERRUPTIONS = {
     InterruptionKind.INTERCURRENT_ILLNESS: "an intercurrent illness",
     InterruptionKind.SURGERY: "surgery",
@@ -214,7 +213,7 @@ def _allergy(check: AllergyCheck, case: Case, dates: Dates) -> Iterator[Said]:
     """What the newest review found lasts; the review itself must be newer than the last administration."""
     newest = max(
         case.chart.facts.allergy_review or (),
-        key=lambda review: (review.on, _ALLERGY_ORDER.index(review.finding)),
+        key=lambda review: (review.on, ALLERGY_ORDER.index(review.finding)),
         default=None,
     )
     fact = (

@@ -39,6 +39,10 @@ class AllergyFinding(StrEnum):
     CONTRAINDICATED = "contraindicated"
 
 
+# From the mildest to the gravest. Of two answers of one day the graver counts.
+ALLERGY_ORDER = tuple(AllergyFinding)
+
+
 class InterruptionKind(StrEnum):
     """What else than a toxicity may interrupt a course."""
 

@@ -8,8 +8,9 @@ from courses.rules.derived import Case
 from courses.rules.order_states import FOR_EVIDENCE, OrderKind
 from courses.rules.pregnancy import PREGNANCY, needs_test
 from courses.rules.protocol import LabRow, OrderedWhen, OrderRow, PregnancyCheck
+from courses.rules.required import earlier_lack, lab_lack, not_before
 from courses.rules.schedule import Dates
-from courses.rules.values import EvidenceOrder, MissingEvidence, OrderLine
+from courses.rules.values import EvidenceOrder, MissingEvidence, OrderLine, Status
 from courses.rules.wording import day_words
 from labs.clinic_days import add_days
 
@@ -33,25 +34,57 @@ def evidence_orders(
         return ()
     lacking = {gap.item for gap in missing}
     return tuple(
-        EvidenceOrder(
-            line=OrderLine(kind=row.kind, items=_items(row, case, dates)),
-            opens_on=opens_on,
-            is_due=opens_on <= today and bool(lacking & asked),
-        )
+        _draws_asked(row, case, dates, today=today)
+        if row.kind is OrderKind.LAB_DRAWS
+        else _test_asked(row, case, dates, is_lacking=PREGNANCY in lacking, today=today)
         for row in case.protocol.orders
         if row.kind in FOR_EVIDENCE and _is_for(row, case, dates)
-        for opens_on, asked in [_asked(row, case, dates)]
     )
 
 
-def _asked(row: OrderRow, case: Case, dates: Dates) -> tuple[date, set[str]]:
-    """The first day on which it counts for the day of treatment, and which evidence it brings."""
-    if row.kind is OrderKind.LAB_DRAWS:
-        always = [each for each in case.protocol.labs if each.always]
-        days = [each.earlier.from_days_before if each.earlier else each.validity_days for each in always]
-        return add_days(dates.judged_for, -max(days, default=0)), {each.analyte for each in always}
+def _draws_asked(row: OrderRow, case: Case, dates: Dates, *, today: date) -> EvidenceOrder:
+    """The draws: due while one whose window is open is lacking, the earlier draw or the last one."""
+    always = [each for each in case.protocol.labs if each.always]
+    days = [each.earlier.from_days_before if each.earlier else each.validity_days for each in always]
+    opens_on = add_days(dates.judged_for, -max(days, default=0))
+    open_now = [
+        (lab.analyte, first)
+        for lab in always
+        for first in _windows_lacking(lab, case, dates)
+        if first <= today
+    ]
+    names = {analyte for analyte, _ in open_now}
+    seen = (
+        each.collected_on
+        for each in case.chart.measurements
+        if each.analyte in names and each.status is not Status.PRELIMINARY  # of that the final one is to come
+    )
+    return EvidenceOrder(
+        line=OrderLine(kind=row.kind, items=_items(row, case, dates)),
+        opens_on=opens_on,
+        is_due=bool(open_now),
+        since=max((first for _, first in open_now), default=opens_on),
+        seen_on=max(seen, default=None),
+    )
+
+
+def _windows_lacking(lab: LabRow, case: Case, dates: Dates) -> Iterator[date]:
+    """The first day of each draw of an analyte that is lacking."""
+    if lab.earlier is not None and earlier_lack(lab, case=case, dates=dates) is not None:
+        yield add_days(dates.judged_for, -lab.earlier.from_days_before)
+    if lab_lack(lab, case=case, dates=dates) is not None:
+        yield not_before(lab, case, dates)
+
+
+def _test_asked(row: OrderRow, case: Case, dates: Dates, *, is_lacking: bool, today: date) -> EvidenceOrder:
     checks = [each.validity_days for each in case.protocol.checks if isinstance(each, PregnancyCheck)]
-    return add_days(dates.judged_for, -max(checks, default=0)), {PREGNANCY}
+    opens_on = add_days(dates.judged_for, -max(checks, default=0))
+    return EvidenceOrder(
+        line=OrderLine(kind=row.kind, items=_items(row, case, dates)),
+        opens_on=opens_on,
+        is_due=opens_on <= today and is_lacking,
+        since=opens_on,
+    )
 
 
 def _is_for(row: OrderRow, case: Case, dates: Dates) -> bool:

@@ -143,19 +143,23 @@ def _stands_still(order: OpenOrder, asked: EvidenceOrder) -> bool:
 
 
 def _done_by_hand(recommendation: Recommendation, ended: tuple[OpenOrder, ...]) -> frozenset[OrderKind]:
-    """Draws and tests of which a person said, within their window, that they are done.
+    """Draws and tests of which a person said that they are done, while their result is still to come.
 
-    One that ended because its result was there is ordered again where the result is lacking after all.
+    Only within the window of what is lacking now, and until a specimen of it came in that did not do. One
+    that ended because its result was there is ordered again where the result is lacking after all.
     """
-    opens = {asked.line.kind: asked.opens_on for asked in recommendation.evidence_orders}
+    asked = {each.line.kind: each for each in recommendation.evidence_orders}
     return frozenset(
         order.kind
         for order in ended
-        if order.by_hand
-        and order.ended_on is not None
-        and order.kind in opens
-        and order.ended_on >= opens[order.kind]
+        if order.by_hand and order.kind in asked and _is_to_come(order.ended_on, asked[order.kind])
     )
+
+
+def _is_to_come(ended_on: date | None, asked: EvidenceOrder) -> bool:
+    if ended_on is None or ended_on < asked.since:
+        return False
+    return asked.seen_on is None or ended_on > asked.seen_on
 
 
 def _done_in_these_words(

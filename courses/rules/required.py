@@ -136,7 +136,7 @@ def lab_lack(row: LabRow, *, case: Case, dates: Dates) -> Lack | None:
     doubtful = [s for s in present if s.analyte == row.analyte and case.history.present(s)]
     doubtful = [s for s in doubtful if _in_time(s.day, row, dates)]
     name = case.protocol.names[row.analyte]
-    earliest = _not_before(row, case, dates)
+    earliest = not_before(row, case, dates)
     resolve = f"collect {name}, not before {day_words(earliest)}"
     if doubtful:
         evidence = sorted(doubtful, key=lambda sample: sample.at)[-1]
@@ -208,7 +208,7 @@ def _in_time(day: date, row: LabRow, dates: Dates) -> bool:
     return days_between(day, dates.judged_for) <= row.validity_days
 
 
-def _not_before(row: LabRow, case: Case, dates: Dates) -> date:
+def not_before(row: LabRow, case: Case, dates: Dates) -> date:
     """The first day on which a specimen can serve: in time for the treatment, and past every support."""
     spans = {rule.kind: rule.days for rule in case.protocol.support if row.analyte in rule.analytes}
     free = [add_days(s.on, spans[s.kind] + 1) for s in case.chart.support if s.kind in spans]

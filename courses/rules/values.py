@@ -375,11 +375,17 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceOrder:
-    """Draws or a test that the planned day asks for, from which day on, and whether they are lacking now."""
+    """Draws or a test that the planned day asks for, from which day on, and whether they are lacking now.
+
+    `since`: from which day on a specimen counts for what is lacking now; `seen_on`: the day of the newest
+    specimen of it that came in, and did not do.
+    """
 
     line: OrderLine
     opens_on: date
     is_due: bool
+    since: date
+    seen_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from courses.decision_words import leading_reason, what_ends_it
 from courses.models import Course, Cycle, Order, VialBooking
+from courses.services.orders import BY_HAND
 from courses.therapies import TherapyLine, therapies
 from courses.worklist import worklist
 from labs.clock import database_now
@@ -225,7 +226,10 @@ def test_bloods_are_due_within_a_week_overdue_and_said_to_be_drawn():
     first, second = worklist(today=TODAY).bloods
     assert (first.patient.family, first.is_overdue, first.names) == ("Late", True, ("Creatinine",))
     assert (second.is_overdue, second.due_on, second.is_drawn) == (False, TODAY, False)
-    Order.objects.filter(cycle__course=late).update(kind="lab_draws", state="done")
+    drawn = Order.objects.filter(cycle__course=late)
+    drawn.update(kind="lab_draws", state="done", reason_code="draws-in")
+    assert not worklist(today=TODAY).bloods[0].is_drawn, "a result ended it, nobody said that it was drawn"
+    drawn.update(reason_code=BY_HAND)
     assert worklist(today=TODAY).bloods[0].is_drawn
 
 

@@ -123,9 +123,21 @@ WAITING = recommend(chart=chart(), protocol=PROTOCOL, today=PLANNED - timedelta(
 DRAWS = next(each.line for each in WAITING.evidence_orders)
 
 
-def draws(state: OrderState, **more: object) -> OpenOrder:
-    found = OpenOrder(ref="draws", kind=OrderKind.LAB_DRAWS, state=state, items=DRAWS.items)
-    return replace(found, **more)  # type: ignore[arg-type]  # the fields are those of the dataclass
+def draws(
+    state: OrderState,
+    *,
+    items: tuple[tuple[tuple[str, str], ...], ...] | None = DRAWS.items,
+    ended_on: date | None = None,
+    by_hand: bool = False,
+) -> OpenOrder:
+    return OpenOrder(
+        ref="draws",
+        kind=OrderKind.LAB_DRAWS,
+        state=state,
+        items=items,
+        ended_on=ended_on,
+        by_hand=by_hand,
+    )
 
 
 def told(recommendation: Recommendation, *orders: OpenOrder, ended: tuple[OpenOrder, ...] = ()) -> list[str]:

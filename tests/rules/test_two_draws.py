@@ -8,6 +8,8 @@ import pytest
 
 from courses import library
 from courses.rules.facts import Support, SupportKind
+from courses.rules.order_states import OrderKind, OrderState
+from courses.rules.orders import OpenOrder, plan_orders
 from courses.rules.protocol import EarlierDraw
 from courses.rules.recommend import recommend
 from courses.rules.values import Action, Measurement, Recommendation, Status
@@ -134,3 +136,40 @@ def test_an_analyte_that_only_a_rule_asks_for_needs_no_earlier_draw() -> None:
     )
     found = chart(draws=(*panel(before(20)), *panel(before(2))))
     assert recommend(chart=found, protocol=protocol, today=before(1)).action.is_go
+
+
+# --- Which of the two is ordered --------------------------------------------------------------------------
+
+
+def ordered(answer: Recommendation, *, done_on: date | None) -> list[str]:
+    """What follows for the draws where a person said on a day that they are done."""
+    (asked,) = [each for each in answer.evidence_orders if each.line.kind is OrderKind.LAB_DRAWS]
+    over = OpenOrder(
+        ref="draws", kind=OrderKind.LAB_DRAWS, state=OrderState.DONE, items=asked.line.items,
+        ended_on=done_on, by_hand=True,
+    )  # fmt: skip
+    changes = plan_orders(recommendation=answer, open_orders=(), ended=(over,) if done_on else ())
+    return [f"{change.change} {change.kind}" for change in changes]
+
+
+def test_an_earlier_draw_that_was_made_is_not_ordered_again_and_the_last_one_is_once_its_days_begin() -> None:
+    just_drawn = judge(today=before(20))
+    assert ordered(just_drawn, done_on=None) == ["place lab_draws"]
+    assert ordered(just_drawn, done_on=before(20)) == []
+    between = judge(*panel(before(20)), today=before(8))
+    assert ordered(between, done_on=before(20)) == []
+    last = judge(*panel(before(20)), today=before(7))
+    assert ordered(last, done_on=before(20)) == ["place lab_draws"]
+    assert ordered(last, done_on=before(7)) == []
+
+
+def test_a_draw_whose_specimen_did_not_do_is_ordered_again() -> None:
+    """A person said it was done; the platelets came in clotted."""
+    clotted = measurement("PLT", "30", before(5), quality=("clotted",))
+    answer = judge(*panel(before(20)), *without("PLT", before(5)), clotted, today=before(5))
+    assert ordered(answer, done_on=before(5)) == ["place lab_draws"]
+    missing = judge(*panel(before(20)), *without("PLT", before(5)), today=before(5))
+    assert ordered(missing, done_on=before(5)) == []
+    early_word = measurement("PLT", "210", before(5), status=Status.PRELIMINARY)
+    answer = judge(*panel(before(20)), *without("PLT", before(5)), early_word, today=before(5))
+    assert ordered(answer, done_on=before(5)) == []
