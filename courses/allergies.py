@@ -6,19 +6,18 @@ from datetime import date
 
 from courses.models import ChartFact, RecordKind, TherapyStep
 from courses.rules.day_values import Happened
-from courses.rules.facts import AllergyFinding
+from courses.rules.facts import ALLERGY_ORDER, AllergyFinding
+from courses.rules.wording import day_words
 from labs.clinic_days import clinic_day
 from labs.same_person import numbers_of
 from labs.zones import clinic_zone
 
 NOT_RECORDED = "not recorded"
-# From the mildest to the gravest.
 _WORDS = {
     AllergyFinding.NONE: "none known",
     AllergyFinding.PREMEDICATE: "earlier reaction, premedication is needed",
     AllergyFinding.CONTRAINDICATED: "severe reaction, treatment is contraindicated",
 }
-_ORDER = tuple(_WORDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +35,28 @@ def allergies_of(patient_id: int) -> Allergies:
 
     Whoever is asked again may forget what they said before: a graver answer that nobody took back is told.
     """
-    answers = sorted(_answers(numbers_of(patient_id)), key=lambda each: each[0])
+    answers = sorted(
+        _answers(numbers_of(patient_id)), key=lambda each: (each[0], ALLERGY_ORDER.index(each[1]))
+    )
     if not answers:
         return Allergies(words=NOT_RECORDED)
     on, finding = answers[-1]
-    worst_on, worst = max(answers, key=lambda each: _ORDER.index(each[1]))
+    worst_on, worst = max(answers, key=lambda each: ALLERGY_ORDER.index(each[1]))
     earlier = None
     if worst is not finding:
         earlier = Allergies(words=_WORDS[worst], on=worst_on, is_grave=True)
     is_grave = finding is not AllergyFinding.NONE
     return Allergies(words=_WORDS[finding], on=on, is_grave=is_grave, earlier=earlier)
+
+
+def allergies_in_a_line(patient_id: int) -> str:
+    """The same for paper: the answer that counts, and a graver one before it."""
+    found = allergies_of(patient_id)
+    return "; earlier: ".join(
+        each.words if each.on is None else f"{each.words}, {day_words(each.on)}"
+        for each in (found, found.earlier)
+        if each is not None
+    )
 
 
 def _answers(numbers: Collection[int]) -> Iterator[tuple[date, AllergyFinding]]:

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from django.db.models import QuerySet
+
 from courses.call_library import call_plans
 from courses.closed_days import closed_days
 from courses.models import (
@@ -18,14 +20,11 @@ from courses.models import (
     Infusion,
     PatientCall,
 )
-from courses.rules.calls import Anchor, CallDays, CallPlan, CallState, days_of
+from courses.rules.calls import LONGEST_CLOSURE_DAYS, Anchor, CallDays, CallPlan, CallState, days_of
 from labs.clinic_days import add_days, clinic_day, start_of_day
 from labs.models import Patient
 from labs.zones import clinic_zone
 
-# A call before therapy is looked for so far ahead: further than any closure of the clinic.
-_AHEAD_DAYS = 21
-_LOOK_BACK_DAYS = 15
 _URGENCY = (CallState.OVERDUE, CallState.DUE, CallState.COMING, CallState.MISSED, CallState.DONE)
 _TO_DO = (CallState.OVERDUE, CallState.DUE)
 _Key = tuple[int, str, date]
@@ -95,7 +94,7 @@ class _Day:
 def calls_to_make(*, now: datetime) -> CallsToMake:
     """Whom to ring now, the most urgent first; seven queries, however many patients there are."""
     today = clinic_day(now, clinic_zone())
-    near = (add_days(today, -_reach_back()), add_days(today, _AHEAD_DAYS))
+    near = (add_days(today, -_reach_back()), add_days(today, _reach_ahead()))
     lines = _lines(Course.objects.real(), near=near, today=today)
     return CallsToMake(
         lines=tuple(line for line in lines if line.is_to_do), call_backs=tuple(owed_call_backs(now=now))
@@ -103,8 +102,12 @@ def calls_to_make(*, now: datetime) -> CallsToMake:
 
 
 def owed_call_backs(*, now: datetime, course: Course | None = None) -> Iterator[CallBack]:
-    """The ringing back that is still owed, of everybody or of one course, the earliest first."""
+    """The ringing back that is still owed, of everybody or of one course, the earliest first.
+
+    Nobody is chased to ring about somebody who has died.
+    """
     rows = PatientCall.objects.to_ring_back().filter(course__patient__is_canary=False)
+    rows = rows.exclude(course__in=_ended_by_death(Course.objects.all()).values("course"))
     if course is not None:
         rows = rows.filter(course=course)
     for call in rows.select_related("course__patient", "cycle"):
@@ -125,6 +128,11 @@ def calls_of(course: Course, *, now: datetime) -> list[CallLine]:
 def _reach_back() -> int:
     """How many days after a therapy a call may still be made."""
     return max(call.missed_after_day for call in call_plans().plans.calls.values())
+
+
+def _reach_ahead() -> int:
+    """How many days before a therapy a call may fall due, whatever is closed in between."""
+    return max(call.open_days_before for call in call_plans().plans.calls.values()) * LONGEST_CLOSURE_DAYS
 
 
 def _lines(courses: CourseQuerySet, *, near: tuple[date, date], today: date) -> list[CallLine]:
@@ -170,17 +178,17 @@ def _line(
     )
 
 
+def _ended_by_death(courses: CourseQuerySet) -> QuerySet[CourseEnd]:
+    return CourseEnd.objects.filter(course__in=courses, cause=EndCause.DEATH, undo__confirmation__isnull=True)
+
+
 def _days(courses: CourseQuerySet, *, near: tuple[date, date], today: date) -> list[_Day]:
     """The days of therapy that calls hang on: planned and still to come, or something was given here.
 
     A part counts as given, whatever a physician says of it later: the patient was infused. Nobody rings about
     somebody who has died.
     """
-    dead = set(
-        CourseEnd.objects.filter(
-            course__in=courses, cause=EndCause.DEATH, undo__confirmation__isnull=True
-        ).values_list("course", flat=True)
-    )
+    dead = set(_ended_by_death(courses).values_list("course", flat=True))
     given = _given(courses, near=near)
     found = [
         _Day(cycle=cycle, anchor=Anchor.GIVEN, on=on)
@@ -231,7 +239,7 @@ def _calls(days: Sequence[_Day]) -> Mapping[_Key, Sequence[PatientCall]]:
 def _closed(days: Sequence[_Day]) -> Mapping[date, str]:
     """The closed days before the planned ones."""
     planned = [day.on for day in days if day.anchor is Anchor.PLANNED]
-    return closed_days({add_days(on, -n) for on in planned for n in range(_LOOK_BACK_DAYS)})
+    return closed_days({add_days(on, -n) for on in planned for n in range(1, _reach_ahead() + 1)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,5 @@
 """Read every fact a patient's paper tells, in no language, and say whether a printed one still holds."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
@@ -33,11 +31,6 @@ PATIENT_DAYS = (
 NUCLIDE = "Lu-177"
 _GBQ = Decimal("0.01")  # as a card tells it
 _SECOND, _MINUTE, _HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
-
-
-def digest(facts: Facts) -> str:
-    """The SHA-256 of facts, however they came."""
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def cycle_for(kind: PaperKind, course: Course) -> Cycle | None:

@@ -5,19 +5,22 @@ from datetime import date
 from typing import Any
 
 from courses.fact_words import ALLERGY
-from courses.rules.facts import AllergyFinding
+from courses.rules.facts import ALLERGY_ORDER, AllergyFinding
 from courses.rules.wording import day_words
 from labs.templatetags.clinic_text import analyte_name
 
 Line = Mapping[str, Any]
 _NAME = "\0"  # stands for the name while lines are compared; no stored text holds it
-_ORDER = [each.value for each in AllergyFinding]
 
 
 def allergy_line(situation: Line) -> str:
     """The newest review of allergies the decision knew of; not knowing is said, never left out."""
     reviews = situation.get("facts", {}).get("allergy_review") or []
-    newest = max(reviews, key=lambda each: (each["on"], _ORDER.index(each["finding"])), default=None)
+    newest = max(
+        reviews,
+        key=lambda each: (each["on"], ALLERGY_ORDER.index(AllergyFinding(each["finding"]))),
+        default=None,
+    )
     if newest is None:
         return "not recorded"
     words = ALLERGY[AllergyFinding(newest["finding"])]

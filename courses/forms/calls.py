@@ -205,7 +205,6 @@ class CallForm(PlannedForm):
 class SymptomForm(AdverseEventForm):
     """One complaint, graded by whoever asks; its cause is left to a physician."""
 
-    related = None  # type: ignore[assignment]  # takes the field of the form it is made from away
     fact_id = forms.UUIDField(widget=forms.HiddenInput, required=False)
     is_mistake = forms.BooleanField(label="Recorded by mistake: take it back", required=False)
 
@@ -214,6 +213,7 @@ class SymptomForm(AdverseEventForm):
         super().__init__(*args, course=course, kind=kind, replaces=False, **kwargs)
         self.terms = sorted({*self.terms, *call_plans().plans.symptom_terms})
         self.fields["grade"].help_text = GRADES
+        del self.fields["related"]
         if not (correcting and self.initial.get("fact_id")):
             del self.fields["is_mistake"]
 

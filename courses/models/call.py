@@ -51,10 +51,6 @@ class PatientCallQuerySet(models.QuerySet["PatientCall"]):
         """Calls as they stand: corrected versions and those taken back left out."""
         return self.filter(corrected_by__isnull=True).exclude(outcome=CallOutcome.TAKEN_BACK)
 
-    def spoken(self) -> "PatientCallQuerySet":
-        """Standing calls in which somebody was reached."""
-        return self.current().filter(outcome=CallOutcome.SPOKEN)
-
     def to_ring_back(self) -> "PatientCallQuerySet":
         """Standing calls after which somebody has still to ring back, the earliest first."""
         settled = CallSettled.objects.filter(

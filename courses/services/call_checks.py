@@ -55,14 +55,16 @@ def standing_hold(course: Course) -> ChartFact | None:
     return holds.order_by("pk").last()
 
 
-def faults_of_call(said: CallSaid, *, course: Course, now: datetime) -> Iterator[str]:
-    """What cannot be so, or is missing."""
+def faults_of_call(
+    said: CallSaid, *, course: Course, now: datetime, holds_already: bool = False
+) -> Iterator[str]:
+    """What cannot be so, or is missing; `holds_already`: a hold of this very call stands."""
     yield from faults_of_texts({key: getattr(said, key) for key in _TEXTS})
     yield from _faults_of_words(said)
     yield from _faults_of_time(said, course=course, now=now)
     yield from _faults_of_answers(said, course.patient)
     yield from _faults_of_call_back(said, course=course, now=now)
-    yield from _faults_of_hold(said, course)
+    yield from _faults_of_hold(said, course, holds_already=holds_already)
 
 
 def _faults_of_words(said: CallSaid) -> Iterator[str]:
@@ -140,8 +142,11 @@ def _faults_of_call_back(said: CallSaid, *, course: Course, now: datetime) -> It
         yield "settles: is no call of this course after which somebody rings back; open the form again"
 
 
-def _faults_of_hold(said: CallSaid, course: Course) -> Iterator[str]:
-    """What speaks against going on is answered with a hold, or with why there is none."""
+def _faults_of_hold(said: CallSaid, course: Course, *, holds_already: bool) -> Iterator[str]:
+    """What speaks against going on is answered with a hold, or with why there is none.
+
+    Somebody else's hold is no answer: it ends with its own cause, and this one would be held by nothing.
+    """
     if said.hold not in list(HoldAnswer):
         yield "hold: say whether you hold the course"
         return
@@ -154,5 +159,5 @@ def _faults_of_hold(said: CallSaid, course: Course) -> Iterator[str]:
     elif said.hold == HoldAnswer.GO_ON:
         if not stated(said.hold_reason):
             yield "hold_reason: say in a few words why the course is not held"
-    elif grave and course.is_open and standing_hold(course) is None:
+    elif grave and course.is_open and not holds_already:
         yield _HELD_AS.format("; ".join(each.words for each in grave))

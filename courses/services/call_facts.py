@@ -49,6 +49,11 @@ def symptoms_of(facts: Iterable[ChartFact]) -> list[ChartFact]:
     return [fact for fact in facts if fact.kind == RecordKind.ADVERSE_EVENT]
 
 
+def holds_course(facts: Iterable[ChartFact]) -> bool:
+    """Whether one of the facts of a call is a hold that stands."""
+    return any(fact.kind == RecordKind.PRECAUTIONARY_HOLD for fact in facts)
+
+
 def lasting_symptoms(course: Course) -> list[ChartFact]:
     """The adverse events of the person that nobody has said are over, the oldest first."""
     events = ChartFact.objects.standing().filter(

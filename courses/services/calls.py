@@ -25,6 +25,7 @@ from courses.services.call_checks import faults_of_call, questions_for
 from courses.services.call_facts import (
     Writer,
     facts_of,
+    holds_course,
     lasting_symptoms,
     place_hold,
     undo,
@@ -94,8 +95,8 @@ def correct_call(
         if _is_same(newest, said.sha256(), by=by) and newest.version == seen + 1:
             return newest
         _check_seen(newest, seen=seen)
-        _check(said, course=locked, now=now, reason=reason)
         known = facts_of(newest)
+        _check(said, course=locked, now=now, reason=reason, known=known)
         after = _append(
             said,
             course=locked,
@@ -179,8 +180,15 @@ def _check_seen(call: PatientCall, *, seen: int) -> None:
         raise BadFact("form: this call was taken back; record another one")
 
 
-def _check(said: CallSaid, *, course: Course, now: datetime, reason: str | None = None) -> None:
-    faults = list(faults_of_call(said, course=course, now=now))
+def _check(
+    said: CallSaid,
+    *,
+    course: Course,
+    now: datetime,
+    reason: str | None = None,
+    known: Iterable[ChartFact] = (),
+) -> None:
+    faults = list(faults_of_call(said, course=course, now=now, holds_already=holds_course(known)))
     if reason is not None:
         faults.extend(_faults_of_reason(reason))
     if faults:

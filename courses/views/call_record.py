@@ -19,7 +19,7 @@ from courses.models import CallOutcome, ChartFact, Course, PatientCall
 from courses.rules.calls import OTHER, Anchor
 from courses.services.authority import BadFact, NotAllowed, printed_name
 from courses.services.call_checks import plan_of_call, standing_hold
-from courses.services.call_facts import facts_of, lasting_symptoms, symptoms_of
+from courses.services.call_facts import facts_of, holds_course, lasting_symptoms, symptoms_of
 from courses.services.calls import RECORD, correct_call, record_call
 from courses.services.fact_rights import ends_a_physicians_word
 from courses.views.call_frame import READ, found_call, status_of, to_call
@@ -186,6 +186,7 @@ def _form_page(
         "is_before": plan is not None and plan.anchor is Anchor.PLANNED,
         "contacts": current_contacts(course.patient) if by.has_perm("labs.view_contactdetails") else None,
         "standing_hold": standing_hold(course),
+        "holds_already": call is not None and holds_course(facts_of(call)),
         "of_physicians": [fact for fact in lasting_symptoms(course) if ends_a_physicians_word(fact, by=by)],
         "terms": symptoms.forms[0].terms if symptoms.forms else [],
         **banner(request, course),

@@ -13,12 +13,12 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from courses.allergies import allergies_in_a_line
 from courses.day_data import STEPS
 from courses.day_facts import effective_steps, infusions_of, other_infusions_of
 from courses.forms.day import StepForm
 from courses.left_out import left_out_of
 from courses.models import Course, Infusion, StepKind, TherapyDay
-from courses.printed_decision import allergy_line
 from courses.rules.day_values import Blocker, DayLine, Happened, StepState
 from courses.services.authority import NotAllowed, Refused
 from courses.services.day_infusion import entries_about
@@ -91,7 +91,7 @@ def _for_paper(request: HttpRequest, course: Course, *, as_pdf: bool) -> HttpRes
         "title": f"Day sheet, cycle {state.day.cycle.number}",
         "language": "en",
         "short": str(state.standing.decision.public_id)[:8] if state.standing.decision else "",
-        "allergies": allergy_line(state.standing.decision.situation if state.standing.decision else {}),
+        "allergies": allergies_in_a_line(course.patient_id),
         "state": state,
         "rows": _rows(request, state),
         "left_out": left_out_of(state.day.cycle),

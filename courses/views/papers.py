@@ -23,7 +23,6 @@ from courses.services.authority import NotAllowed, Refused
 from courses.services.papers import (
     APPROVE,
     NOT_CONFIRMED,
-    PEOPLE_NEEDED,
     PRINT,
     approve_numbers,
     are_confirmed,
@@ -175,7 +174,7 @@ def _numbers_page(request: HttpRequest, *, fault: str = "", status: int = 200) -
         "title": "Numbers on patients' papers",
         "pinned": pinned,
         "approvals": approvals,
-        "is_confirmed": len(approvals) >= PEOPLE_NEEDED,
+        "is_confirmed": are_confirmed(),
         "is_mine": mine,
         "offers_approval": request.user.has_perm(APPROVE) and not mine,
         "fault": fault,

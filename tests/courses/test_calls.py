@@ -158,14 +158,25 @@ def test_an_answer_that_speaks_against_going_on_asks_whether_the_course_is_held(
     assert standing(course).action == "hold"  # in the same commit
 
 
-def test_why_it_is_not_held_is_kept_and_a_course_that_is_held_is_not_asked_again(course):
+def test_why_it_is_not_held_is_kept(course):
     reason = "Dr Bauer was told and sees the patient at noon."
     call = ring(course, say_before(course, answers={"infection": "yes"}, hold="go_on", hold_reason=reason))
     assert call.not_held_because == reason
     assert standing(course).action == "proceed"
-    ring(course, hold="hold", hold_reason="Fever since.")
-    again = ring(course, say_before(course, answers={"pregnancy": "unknown"}))
-    assert facts_of(again) == []
+
+
+def test_somebody_elses_hold_is_no_answer_to_what_speaks_against_going_on(course):
+    ring(course, hold="hold", hold_reason="A death in the family.")
+    infected = say_before(course, answers={"infection": "yes"})
+    assert "Say whether you hold the course" in refused(course, infected)
+    call = ring(course, replace(infected, hold="hold"))
+    assert standing(course).action == "hold"
+    # What this call holds it for is not asked again when its words are corrected.
+    corrected = replace(infected, note="Fever of 38.4 since Monday.")
+    after = correct_call(
+        call=call, seen=1, said=corrected, reason="The note was missing.", by=call.recorded_by
+    )
+    assert [fact.kind for fact in facts_of(after)] == ["precautionary_holds"]
 
 
 def test_a_hold_without_a_reason_or_of_a_course_that_is_over_is_refused(course):
