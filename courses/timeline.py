@@ -14,6 +14,7 @@ from courses.models import ChartFact, Course, Cycle, CycleMove, Decision, OrderE
 from courses.read_case import read_case
 from courses.rules.activity import both_units
 from courses.rules.derived import Case
+from courses.rules.evidence import Standing
 from courses.rules.explaining import finding_words
 from courses.rules.toxicity import Episode, follow
 from courses.rules.trends import Reading, readings
@@ -241,7 +242,10 @@ def _results(course: Course, case: Case) -> Iterator[Entry]:
             default=None,
         )
         graded = f"; worst grade {worst.found.low}, {worst.term}" if worst and worst.found.low else ""
-        doubt = sum(not each.sample.clears for each in own)
+        perhaps = max((each.worst_grade.found.high for each in own if each.worst_grade), default=0)
+        if perhaps > (worst.found.low if worst else 0):
+            graded += f"; perhaps grade {perhaps}"
+        doubt = sum(each.sample.standing is not Standing.DECISIVE for each in own)
         unsure = f"; {doubt} not relied on" if doubt else ""
         count = f"{len(own)} result{'' if len(own) == 1 else 's'}"
         yield Entry(
