@@ -12,9 +12,11 @@ from django.utils import timezone
 from alerts.models import Alert
 from alerts.services.duty_state import duty_state
 from courses.calls import calls_to_make
+from courses.day_data import MEASURE
 from courses.follow_ups import follow_ups
 from courses.incidents import open_incidents
 from courses.ledger_lists import people_treated
+from courses.measured_days import measured_days
 from courses.services.saved_filters import filters_of
 from courses.therapies import SHOWN, therapies
 from courses.worklist import open_days, pharmacy_orders, worklist
@@ -119,6 +121,8 @@ def _work(request: HttpRequest, may: Callable[[str], bool], *, today: date, now:
     if may("courses.enter_absorbed_dose"):
         lacking = [person for person in people_treated() if person.lacks]
         found |= {"doses": lacking[:DOSES_SHOWN], "more_doses": len(lacking) > DOSES_SHOWN}
+        if may(MEASURE) and may("courses.view_order"):
+            found["unmeasured"] = [line for line in measured_days(now=now) if line.lacks_residual][:SHOWN]
     return found
 
 

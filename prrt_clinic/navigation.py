@@ -18,7 +18,12 @@ _ORDERS = ("Orders", "assignment", "admin:courses_order_changelist", "courses.vi
 _PHARMACY = ("Pharmacy", "local_pharmacy", "courses:pharmacy", "courses.handle_order")
 _PATIENTS = ("Patients", "person", "admin:labs_patient_changelist", "labs.view_patient")
 _DECISIONS = ("Decisions", "balance", "admin:courses_decision_changelist", "courses.view_decision")
-_DOSIMETRY = ("Absorbed doses", "monitor_heart", "courses:dosimetry", "courses.view_absorbeddose")
+_DOSIMETRY = (
+    "Doses and residuals",
+    "monitor_heart",
+    "courses:dosimetry",
+    "courses.view_absorbeddose",
+)
 _INCIDENTS = ("Incidents", "emergency_home", "courses:incidents", "courses.view_incident")
 _SET_ASIDE = ("Set aside", "rule_settings", "courses:set_aside", "courses.view_signature")
 # Whoever may read one of them finds the index.

@@ -17,6 +17,7 @@ from prrt_clinic.demo_people import create_people
 from prrt_clinic.demo_stories import STORIES, Story, Therapy
 from prrt_clinic.roles import roles
 from tests.builders_whole_acts import INFUSED, NOT_GIVEN, act_everywhere
+from tests.builders_whole_talk import hand_out, hold, keep_filters, talk
 from tests.hostile import Hostile
 
 # Whoever looks: a role of a person, or a mark as people have it.
@@ -28,6 +29,8 @@ LOOKERS = {role.name: (role.name,) for role in roles().values() if role.kind == 
 PASSWORD = "a long pass phrase"
 # Days of therapy of yesterday, played on in `builders_whole_acts`.
 _UNDER_WAY = next(story for story in STORIES if story.therapy is Therapy.UNDER_WAY)
+# Courses on which nothing else is shown.
+_QUIET = ("before cycle 1, waiting for blood", "between cycles, one to go", "low platelets in recovery")
 _YESTERDAY = tuple(
     replace(_UNDER_WAY, name=name, count=1, next_in=-1, therapy=Therapy.NONE) for name in (INFUSED, NOT_GIVEN)
 )
@@ -84,7 +87,13 @@ def build_whole_clinic(hostile: Hostile) -> dict[str, User]:
             person.save(update_fields=["first_name"])
         clinic.build(told=lambda _line: None)
     act_everywhere(clinic.courses, people=clinic.people, hostile=hostile)
-    return {role: _looker(role, groups) for role, groups in LOOKERS.items()}
+    talk(clinic.courses["between cycles"], people=clinic.people, hostile=hostile)
+    for story in _QUIET:
+        hand_out(clinic.courses[story], people=clinic.people)
+        hold(clinic.courses[story], people=clinic.people, hostile=hostile)
+    lookers = {role: _looker(role, groups) for role, groups in LOOKERS.items()}
+    keep_filters(lookers.values(), hostile=hostile)
+    return lookers
 
 
 def _looker(role: str, groups: tuple[str, ...]) -> User:

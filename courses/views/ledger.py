@@ -14,10 +14,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from courses.forms.ledger import DoseCorrectionForm, DoseForm, SignOffForm
 from courses.ledger import dose_limits_of, dose_lines, ledger_of, sign_offs_of
 from courses.ledger_lists import course_totals, given_cycles, ledger_lines, people_treated
+from courses.measured_days import measured_days
 from courses.models import AbsorbedDose, Organ
 from courses.services.authority import NotAllowed, Refused
 from courses.services.dosimetry import correct_absorbed_dose, enter_absorbed_dose, sign_off_doses
 from courses.views.frame import SEES_NAMES, authenticated_at, render_page, signed_in
+from courses.views.measurements import READ as MEASURED_READ
+from labs.clock import database_now
 from labs.models import Patient
 from labs.same_person import numbers_of
 from labs.views.frame import with_fresh_password
@@ -32,8 +35,11 @@ ENTER = "courses.enter_absorbed_dose"
 @login_required
 @permission_required([*READ, DOSES], raise_exception=True)
 def dosimetry(request: HttpRequest) -> HttpResponse:
-    """Everybody who was treated: which cycles have a figure for which organ, and which have none."""
-    context = {"title": "Absorbed doses", "people": people_treated(), "organs": Organ.choices}
+    """What was measured at the bedside; everybody who was treated, with what lacks for which organ."""
+    context: dict[str, Any] = {"title": "Absorbed doses and residuals"}
+    if signed_in(request).has_perms(MEASURED_READ):
+        context["measured"] = measured_days(now=database_now())
+    context |= {"people": people_treated(), "organs": Organ.choices}
     return render_page(request, "courses/dosimetry.html", context)
 
 

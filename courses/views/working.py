@@ -21,6 +21,7 @@ from courses.views.frame import SEES_NAMES, page_begin, render_page, signed_in
 from courses.work_filter import PER_PAGE, courses_asked
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
+from labs.formats.hidden import written_out
 from labs.similar_names import similar_to_each_other
 from labs.zones import clinic_zone
 
@@ -94,7 +95,7 @@ def _page(
     shown: list[Course] = rows[:PER_PAGE]
     chosen = {key: value for key, value in asdict(asked).items() if value}
     context = {
-        "title": kept.name if kept else "Work list",
+        "title": written_out(kept.name) if kept else "Work list",
         "form": form,
         "chosen": chosen,
         "name": name or FilterNameForm(initial={"name": kept.name if kept else ""}),

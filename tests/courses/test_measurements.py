@@ -208,3 +208,31 @@ def test_measuring_by_the_api_takes_the_right_to_measure(cycle: Cycle, enter, se
     assert not Infusion.objects.exists()
     assert TherapyDay.objects.get().version == 1
     assert nurse().has_perm("courses.run_therapy_day")
+
+
+def test_the_physicists_pages_say_what_is_still_to_be_measured(cycle: Cycle, enter, set_clock) -> None:
+    physicist = enter("physicist")
+    pages = [reverse("courses:dosimetry"), reverse("admin:index")]
+
+    def shown() -> list[str]:
+        return [" ".join(text(physicist.get(page)).split()) for page in pages]
+
+    assert "No day of therapy within two weeks." in shown()[0]
+    day = opened(cycle)
+    until_start(day)
+    listed, first = shown()
+    assert page_of(cycle) in listed
+    assert ">to be measured<" not in listed
+    assert page_of(cycle) not in first
+    authorise(day)
+    step(day, "infusion_start", at(12, 1))
+    step(day, "infusion_end", at(12, 36), how="complete")
+    set_clock(at(12, 46))
+    listed, first = shown()
+    assert ">to be measured<" in listed
+    assert "the infusion ended and what was left is not entered" in first
+    step(day, "residual", at(12, 44), activity="0.1 GBq", what="vial")
+    listed, first = shown()
+    assert "100 MBq" in listed or "0.1 GBq" in listed
+    assert page_of(cycle) not in first
+    assert page_of(cycle) not in text(enter("nurse").get(pages[1]))
