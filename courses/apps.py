@@ -5,7 +5,8 @@ from typing import Any
 from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, register
 
-from courses.library import LibraryError, shelf
+from courses.data_file import LibraryError
+from courses.library import shelf
 from courses.paper_library import numbers_file, paper_numbers, paper_words
 
 

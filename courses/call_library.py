@@ -1,13 +1,10 @@
 """Read the file of calls before and after the day of therapy, once."""
 
-import hashlib
-import tomllib
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
-from courses.library import LibraryError
+from courses.data_file import faults_of, read_data_file
 from courses.models import RecordKind
 from courses.rules.calls import OTHER, CallPlans, read_calls
 from courses.rules.data_reader import DataError
@@ -26,16 +23,11 @@ class PinnedCalls:
 @cache
 def call_plans(file: Path = FILE) -> PinnedCalls:
     """The calls of this installation. Raises LibraryError where the file is not whole."""
-    raw = file.read_bytes()
-    try:
-        plans = read_calls(tomllib.loads(raw.decode("utf-8"), parse_float=Decimal))
+    read = read_data_file(file)
+    with faults_of(file):
+        plans = read_calls(read.data)
         _check_kinds(plans)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        fault = DataError(key="(file)", reason=f"is not readable TOML: {error}", remedy="correct that line")
-        raise LibraryError(file=file.name, error=fault) from error
-    except DataError as error:
-        raise LibraryError(file=file.name, error=error) from error
-    return PinnedCalls(plans=plans, sha256=hashlib.sha256(raw).hexdigest())
+    return PinnedCalls(plans=plans, sha256=read.sha256)
 
 
 def _check_kinds(plans: CallPlans) -> None:

@@ -1,13 +1,10 @@
 """Read the files of the day of therapy, each once, and hand out the rules for a protocol."""
 
-import hashlib
-import tomllib
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
-from courses.library import LibraryError
+from courses.data_file import faults_of, read_data_file
 from courses.rules.data_reader import DataError
 from courses.rules.day_rules import DayRules, read_day_rules
 
@@ -37,9 +34,9 @@ def all_day_rules(folder: Path = FOLDER) -> dict[str, PinnedRules]:
     """The rules of the day by protocol id. Raises LibraryError where a file is not whole."""
     found: dict[str, PinnedRules] = {}
     for path in sorted(folder.glob("*.toml")):
-        raw = path.read_bytes()
-        try:
-            rules = read_day_rules(tomllib.loads(raw.decode("utf-8"), parse_float=Decimal))
+        read = read_data_file(path)
+        with faults_of(path):
+            rules = read_day_rules(read.data)
             if rules.id != path.stem:
                 raise DataError(
                     key="id", reason="differs from the file's name", remedy=f"write {path.stem!r}"
@@ -49,14 +46,7 @@ def all_day_rules(folder: Path = FOLDER) -> dict[str, PinnedRules]:
                     raise DataError(
                         key="protocols", reason=f"{protocol!r} stands in two files", remedy="keep one"
                     )
-                found[protocol] = PinnedRules(rules=rules, sha256=hashlib.sha256(raw).hexdigest())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            fault = DataError(
-                key="(file)", reason=f"is not readable TOML: {error}", remedy="correct that line"
-            )
-            raise LibraryError(file=path.name, error=fault) from error
-        except DataError as error:
-            raise LibraryError(file=path.name, error=error) from error
+                found[protocol] = PinnedRules(rules=rules, sha256=read.sha256)
     return found
 
 

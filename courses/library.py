@@ -1,14 +1,12 @@
 """Read the protocol and criteria files, each once, and hand out a protocol by its id."""
 
 import hashlib
-import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from courses.data_file import DataFile, faults_of, read_data_file
 from courses.rules.criteria_reader import read_criteria
 from courses.rules.data_reader import DataError, TableReader
 from courses.rules.protocol import Criteria, Protocol
@@ -19,28 +17,11 @@ FOLDER = Path(__file__).parent / "protocols"
 _RULES = Path(__file__).parent / "rules"
 
 
-class LibraryError(ValueError):
-    """A data file is not whole: which file, which key, why, and what to do."""
-
-    def __init__(self, *, file: str, error: DataError) -> None:
-        super().__init__(f"{file}: {error.key}: {error.reason}; {error.remedy}")
-        self.file, self.key, self.reason, self.remedy = file, error.key, error.reason, error.remedy
-
-
 class UnknownProtocol(KeyError):
     """No protocol file has this id."""
 
     def __str__(self) -> str:
         return f"no protocol {self.args[0]!r}; known: {', '.join(protocol_ids())}"
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """One data file as read: its path, its bytes, and what they say."""
-
-    path: Path
-    raw: bytes
-    data: dict[str, Any]
 
 
 class Shelf:
@@ -53,9 +34,9 @@ class Shelf:
         self.file: dict[str, str] = {}
         self.base: dict[str, str] = {}
         self._raw: dict[str, bytes] = {}
-        self._whole: dict[str, _File] = {}
+        self._whole: dict[str, DataFile] = {}
         self._folders = tuple(folders)
-        files = [_load(path) for path in self._paths()]
+        files = [read_data_file(path) for path in self._paths()]
         self._as_read = {file.path: hashlib.sha256(file.raw).digest() for file in files}
         for file in files:
             if "ctcae_version" in file.data:
@@ -74,24 +55,22 @@ class Shelf:
         either = sorted(now.keys() | self._as_read.keys())
         return [path.name for path in either if now.get(path) != self._as_read.get(path)]
 
-    def _add_criteria(self, file: _File) -> None:
+    def _add_criteria(self, file: DataFile) -> None:
         units = {short: analyte.unit for short, analyte in analytes().items()}
-        try:
+        with faults_of(file.path):
             found = read_criteria(file.data, units=units)
             if found.version in self.criteria:
                 raise DataError(
                     key="ctcae_version", reason=f"{found.version} stands in two files", remedy="keep one"
                 )
-        except DataError as error:
-            raise LibraryError(file=file.path.name, error=error) from error
         self.criteria[found.version] = found
         self._raw[found.version] = file.raw
 
-    def _add_protocol(self, file: _File) -> None:
+    def _add_protocol(self, file: DataFile) -> None:
         known = analytes()
         names = {short: analyte.name for short, analyte in known.items()}
         units = {short: analyte.unit for short, analyte in known.items()}
-        try:
+        with faults_of(file.path):
             base = self._base_of(file)
             data = file.data if base is None else _replaced(base.data, file.data)
             found = read_protocol(data, criteria=self.criteria, names=names, units=units)
@@ -101,8 +80,6 @@ class Shelf:
                 raise DataError(
                     key="id", reason="differs from the file's name", remedy=f"write {file.path.stem!r}"
                 )
-        except DataError as error:
-            raise LibraryError(file=file.path.name, error=error) from error
         self.protocols[found.id] = found
         self.sha256[found.id] = self._digest(found, file, base)
         self.file[found.id] = file.path.name
@@ -111,7 +88,7 @@ class Shelf:
         else:
             self.base[found.id] = base.path.stem
 
-    def _base_of(self, file: _File) -> _File | None:
+    def _base_of(self, file: DataFile) -> DataFile | None:
         """The file a variant takes everything else from; None for a file that is whole by itself."""
         if "base" not in file.data:
             return None
@@ -130,7 +107,7 @@ class Shelf:
             )
         return self._whole[name]
 
-    def _digest(self, protocol: Protocol, file: _File, base: _File | None) -> str:
+    def _digest(self, protocol: Protocol, file: DataFile, base: DataFile | None) -> str:
         """The hash of all a protocol says: its file, its base, the criteria it grades and compares by."""
         digest = hashlib.sha256(file.raw)
         if base is not None:
@@ -150,17 +127,6 @@ def _replaced(base: dict[str, Any], variant: dict[str, Any]) -> dict[str, Any]:
         if key != "base" and key not in base:
             raise DataError(key=key, reason="is no key of the base", remedy="remove it or correct it")
     return {**base, **{key: value for key, value in variant.items() if key != "base"}}
-
-
-def _load(path: Path) -> _File:
-    """One file's data and bytes."""
-    raw = path.read_bytes()
-    try:
-        data = tomllib.loads(raw.decode("utf-8"), parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        fault = DataError(key="(file)", reason=f"is not readable TOML: {error}", remedy="correct that line")
-        raise LibraryError(file=path.name, error=fault) from error
-    return _File(path, raw, data)
 
 
 @cache

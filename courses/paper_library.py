@@ -1,18 +1,15 @@
 """Read the numbers and the words of patients' papers, each file once; a damaged one is refused."""
 
-import hashlib
 import string
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
-from courses.library import LibraryError
+from courses.data_file import LibraryError, faults_of, read_data_file
 from courses.rules.data_reader import DataError
 from courses.rules.precautions import PaperNumbers, read_numbers
 
@@ -57,11 +54,9 @@ def paper_numbers() -> PinnedNumbers:
 
 @cache
 def _numbers(file: Path) -> PinnedNumbers:
-    raw, data = _load(file)
-    try:
-        return PinnedNumbers(numbers=read_numbers(data), sha256=hashlib.sha256(raw).hexdigest())
-    except DataError as error:
-        raise LibraryError(file=file.name, error=error) from error
+    read = read_data_file(file)
+    with faults_of(file):
+        return PinnedNumbers(numbers=read_numbers(read.data), sha256=read.sha256)
 
 
 @cache
@@ -79,13 +74,13 @@ def paper_words() -> Mapping[str, Words]:
 
 
 def _words(file: Path) -> Words:
-    raw, data = _load(file)
-    parts = {key: part for key, part in data.items() if isinstance(part, dict)}
+    read = read_data_file(file)
+    data, parts = read.data, {key: part for key, part in read.data.items() if isinstance(part, dict)}
     found = Words(
         language=str(data.get("language", "")),
         name=str(data.get("name", "")),
         parts=parts,
-        sha256=hashlib.sha256(raw).hexdigest(),
+        sha256=read.sha256,
     )
     form = parts.get("form", {})
     if (len(form.get("weekdays", ())), len(form.get("months", ()))) != (_WEEKDAYS, _MONTHS):
@@ -106,12 +101,3 @@ def _fault(words: Words, key: str, reason: str, remedy: str) -> LibraryError:
     return LibraryError(
         file=f"words_{words.language}.toml", error=DataError(key=key, reason=reason, remedy=remedy)
     )
-
-
-def _load(file: Path) -> tuple[bytes, dict[str, Any]]:
-    try:
-        raw = file.read_bytes()
-        return raw, tomllib.loads(raw.decode("utf-8"), parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        fault = DataError(key="(file)", reason=f"is not readable: {error}", remedy="correct that line")
-        raise LibraryError(file=file.name, error=fault) from error

@@ -1,8 +1,5 @@
 """An alert in a real browser: from the inbox to closed, on a telephone and by keyboard."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import pytest
 from django.contrib.auth.models import User
 
@@ -12,9 +9,8 @@ from labs.services.contacts import record_contacts
 from tests.browser.browsing import Tab, chromium
 from tests.builders_acts import hold_alert, stand
 from tests.builders_alerts import make_alert, make_course, make_person
-from tests.running_clinic import Clinic
 
-pytestmark = pytest.mark.chromium
+pytestmark = [pytest.mark.chromium, pytest.mark.usefixtures("alert")]
 
 WIDE, PHONE = 1360, 390
 
@@ -39,24 +35,6 @@ def alert(people: dict[str, User]) -> Alert:
     record_contacts(patient=course.patient, details=details, by=people["nora"], seen=None)
     hold_alert(now=database_now())
     return make_alert(course, now=database_now())
-
-
-@pytest.fixture
-def address(real_commits, alert: Alert, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[str]:
-    """A web server of this test's own, on this test's own database."""
-    clinic = Clinic(
-        var_dir=tmp_path / "var",
-        web_port=free_port(),
-        mllp_port=free_port(),
-        settings={"PRRT_ENV": "test", "DATABASE_URL": real_commits},
-    )
-    clinic.run("collectstatic", "--noinput", "-v", "0")
-    clinic.start_web()
-    try:
-        clinic.wait_until_ready(page="live", within=60)
-        yield clinic.address
-    finally:
-        clinic.stop()
 
 
 def open_act(tab: Tab, words: str) -> None:

@@ -1,34 +1,19 @@
 """The cohort report in a real browser: pictures with their tables, no overflow, nothing complained about."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from tests.browser.browsing import chromium
 from tests.builders_cohort import make_cohort
-from tests.running_clinic import Clinic
 
 pytestmark = pytest.mark.chromium
 
 
-@pytest.fixture
-def address(real_commits: str, person: Callable[..., object], tmp_path: Path, free_port) -> Iterator[str]:
+@pytest.fixture(autouse=True)
+def rows(real_commits: str, person: Callable[..., object]) -> None:
     person("physician", username="physician")
     make_cohort(40)
-    clinic = Clinic(
-        var_dir=tmp_path / "var",
-        web_port=free_port(),
-        mllp_port=free_port(),
-        settings={"PRRT_ENV": "test", "DATABASE_URL": real_commits},
-    )
-    clinic.run("collectstatic", "--noinput", "-v", "0")
-    clinic.start_web()
-    try:
-        clinic.wait_until_ready(page="live", within=30)
-        yield clinic.address
-    finally:
-        clinic.stop()
 
 
 def test_a_physician_reads_the_cohort_wide_and_on_a_phone(address: str) -> None:

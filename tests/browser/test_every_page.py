@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,9 @@ from tests.builders_whole_clinic import build_whole_clinic
 from tests.crawl import walk
 from tests.hostile import Hostile
 from tests.prrt_clinic.test_every_page import TYPED, may_type, wanted_by
-from tests.running_clinic import Clinic
 
 LONG = os.environ.get("PRRT_LONG") == "1"
-pytestmark = pytest.mark.chromium
+pytestmark = [pytest.mark.chromium, pytest.mark.usefixtures("people")]
 WIDE, PHONE = ViewportSize(width=1360, height=900), ViewportSize(width=390, height=844)
 # The text of axe-core itself; it is run by the browser's own hand, past every page's policy.
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
@@ -48,24 +47,6 @@ def people(real_commits, settings, tmp_path: Path) -> dict[str, User]:
     settings.EMAIL_BACKEND = "prrt_clinic.maildir.EmailBackend"
     settings.MAIL_DIR = tmp_path / "var" / "mail"
     return build_whole_clinic(Hostile())
-
-
-@pytest.fixture
-def address(real_commits, people, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[str]:
-    """A web server of this test's own, on this test's own database."""
-    clinic = Clinic(
-        var_dir=tmp_path / "var",
-        web_port=free_port(),
-        mllp_port=free_port(),
-        settings={"PRRT_ENV": "test", "DATABASE_URL": real_commits},
-    )
-    clinic.run("collectstatic", "--noinput", "-v", "0")
-    clinic.start_web()
-    try:
-        clinic.wait_until_ready(page="live", within=60)
-        yield clinic.address
-    finally:
-        clinic.stop()
 
 
 def one_address_each(people: dict[str, User]) -> dict[str, dict[str, str]]:

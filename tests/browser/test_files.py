@@ -1,42 +1,25 @@
 """A laboratory file in a real browser: one person hands it in, a second one reads and commits it."""
 
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from labs.models import CsvUploadEnd, Observation, Result
 from tests.browser.browsing import chromium
 from tests.builders_labs import csv_row, long_csv, make_feed, make_patient, receive
-from tests.running_clinic import Clinic
 
 pytestmark = pytest.mark.chromium
 WIDE, PHONE = 1360, 390
 
 
-@pytest.fixture
-def address(real_commits, person, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[str]:
+@pytest.fixture(autouse=True)
+def rows(real_commits: str, person: Callable[..., object]) -> None:
     """A clinic with one patient, one feed and a platelet count of 60; served from this test's database."""
     make_patient()
     make_feed()
     receive(long_csv(csv_row(), csv_row("61", order_no="C6")), door="csv", feed="csv-lab")
     person("nurse", username="nurse")
     person("physician", username="second")
-    clinic = Clinic(
-        var_dir=tmp_path / "var",
-        web_port=free_port(),
-        mllp_port=free_port(),
-        settings={"PRRT_ENV": "test", "DATABASE_URL": real_commits},
-    )
-    clinic.run("collectstatic", "--noinput", "-v", "0")
-    clinic.start_web()
-    try:
-        clinic.wait_until_ready(page="live", within=30)
-        yield clinic.address
-    finally:
-        clinic.stop()
-        shutil.rmtree(tmp_path / "var", ignore_errors=True)
 
 
 def test_a_file_goes_from_upload_over_preview_to_a_second_persons_commit(address, tmp_path):

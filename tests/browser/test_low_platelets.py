@@ -1,9 +1,8 @@
 """A morning with low platelets in a real browser: message, alert, a delay signed once, and an old page."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
@@ -19,9 +18,8 @@ from labs.zones import clinic_zone
 from tests import builders
 from tests.browser.browsing import PASSWORD, Tab, chromium
 from tests.builders_alerts import make_person
-from tests.running_clinic import Clinic
 
-pytestmark = pytest.mark.chromium
+pytestmark = [pytest.mark.chromium, pytest.mark.usefixtures("course")]
 
 
 @pytest.fixture
@@ -43,24 +41,6 @@ def course(real_commits, person) -> Course:
     assert decision is not None
     builders.sign(decision, by=User.objects.get(username="physician"), now=now)
     return made
-
-
-@pytest.fixture
-def address(real_commits, course, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[str]:
-    """A web server of this test's own, on this test's own database."""
-    clinic = Clinic(
-        var_dir=tmp_path / "var",
-        web_port=free_port(),
-        mllp_port=free_port(),
-        settings={"PRRT_ENV": "test", "DATABASE_URL": real_commits},
-    )
-    clinic.run("collectstatic", "--noinput", "-v", "0")
-    clinic.start_web()
-    try:
-        clinic.wait_until_ready(page="live", within=60)
-        yield clinic.address
-    finally:
-        clinic.stop()
 
 
 def meanwhile(act: Callable[[], object]) -> None:

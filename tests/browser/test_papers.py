@@ -1,7 +1,5 @@
 """Patients' papers in a real browser: handed out by keyboard, every width fits, readers find their way."""
 
-import shutil
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,9 +14,8 @@ from labs.clinic_days import add_days, clinic_day
 from labs.zones import clinic_zone
 from tests import builders
 from tests.browser.browsing import Tab, chromium
-from tests.running_clinic import Clinic
 
-pytestmark = [pytest.mark.chromium, pytest.mark.pango]
+pytestmark = [pytest.mark.chromium, pytest.mark.pango, pytest.mark.usefixtures("course")]
 WIDE, PHONE = 1360, 390
 
 
@@ -42,25 +39,6 @@ def course(real_commits, person) -> Course:
     )
     assess_course(course_id=found.pk)
     return found
-
-
-@pytest.fixture
-def address(real_commits, course, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[str]:
-    """A web server of this test's own, on this test's own database."""
-    clinic = Clinic(
-        var_dir=tmp_path / "var",
-        web_port=free_port(),
-        mllp_port=free_port(),
-        settings={"PRRT_ENV": "test", "DATABASE_URL": real_commits},
-    )
-    clinic.run("collectstatic", "--noinput", "-v", "0")
-    clinic.start_web()
-    try:
-        clinic.wait_until_ready(page="live", within=60)
-        yield clinic.address
-    finally:
-        clinic.stop()
-        shutil.rmtree(tmp_path / "var", ignore_errors=True)
 
 
 def looks_right(tab: Tab, name: str, folder: Path) -> None:

@@ -1,7 +1,5 @@
 """Planning in a real browser: a cycle is moved by keyboard, a course started on one page, all widths fit."""
 
-import shutil
-from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -14,9 +12,8 @@ from labs.models import Patient
 from labs.zones import clinic_zone
 from tests import builders
 from tests.browser.browsing import Tab, chromium
-from tests.running_clinic import Clinic
 
-pytestmark = pytest.mark.chromium
+pytestmark = [pytest.mark.chromium, pytest.mark.usefixtures("course", "other")]
 WIDE, PHONE = 1360, 390
 CHOICES = {
     "How is the tumour differentiated?": "Well differentiated",
@@ -61,25 +58,6 @@ def other(course) -> Patient:
     found = builders.make_patient(mrn="B-2", family="Birke")
     builders.draw(found, add_days(today(), -2))
     return found
-
-
-@pytest.fixture
-def address(real_commits, course, other, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[str]:
-    """A web server of this test's own, on this test's own database."""
-    clinic = Clinic(
-        var_dir=tmp_path / "var",
-        web_port=free_port(),
-        mllp_port=free_port(),
-        settings={"PRRT_ENV": "test", "DATABASE_URL": real_commits},
-    )
-    clinic.run("collectstatic", "--noinput", "-v", "0")
-    clinic.start_web()
-    try:
-        clinic.wait_until_ready(page="live", within=60)
-        yield clinic.address
-    finally:
-        clinic.stop()
-        shutil.rmtree(tmp_path / "var", ignore_errors=True)
 
 
 def fits(tab: Tab, name: str, folder: Path) -> None:

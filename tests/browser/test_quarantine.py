@@ -1,7 +1,5 @@
 """Results kept apart, typed results and samples in a real browser: two people, two passwords, two widths."""
 
-import shutil
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,9 +9,8 @@ from labs.models import ManualAct, Observation, Patient, QuarantinedResult, Resu
 from labs.zones import clinic_zone
 from tests import builders
 from tests.browser.browsing import PASSWORD, Tab, chromium
-from tests.running_clinic import Clinic
 
-pytestmark = pytest.mark.chromium
+pytestmark = [pytest.mark.chromium, pytest.mark.usefixtures("patient")]
 WIDE, PHONE = 1360, 390
 
 
@@ -27,25 +24,6 @@ def patient(real_commits, person) -> Patient:
     body = builders.panel_message(found, drawn_at=drawn, only=("PLT", "HGB"), PLT="60")
     builders.receive(body.replace(b"|10*9/L^^UCUM|", "|Zellen\u202e/pl|".encode()))
     return found
-
-
-@pytest.fixture
-def address(real_commits, patient, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[str]:
-    """A web server of this test's own, on this test's own database."""
-    clinic = Clinic(
-        var_dir=tmp_path / "var",
-        web_port=free_port(),
-        mllp_port=free_port(),
-        settings={"PRRT_ENV": "test", "DATABASE_URL": real_commits},
-    )
-    clinic.run("collectstatic", "--noinput", "-v", "0")
-    clinic.start_web()
-    try:
-        clinic.wait_until_ready(page="live", within=60)
-        yield clinic.address
-    finally:
-        clinic.stop()
-        shutil.rmtree(tmp_path / "var", ignore_errors=True)
 
 
 def give_password(tab: Tab) -> None:

@@ -1,10 +1,7 @@
 """Facts, protocols and moves in a real browser: by keyboard, at two widths, with mistakes and corrections."""
 
-import shutil
-from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -15,9 +12,8 @@ from labs.clinic_days import add_days, clinic_day
 from labs.zones import clinic_zone
 from tests import builders
 from tests.browser.browsing import PASSWORD, Tab, chromium
-from tests.running_clinic import Clinic
 
-pytestmark = pytest.mark.chromium
+pytestmark = [pytest.mark.chromium, pytest.mark.usefixtures("course")]
 
 WIDE, PHONE = 1360, 390
 EMA = "lutathera_ema_2024"
@@ -51,25 +47,6 @@ def course(real_commits, person) -> Course:
     assess_course(course_id=course.pk)
     course.refresh_from_db()
     return course
-
-
-@pytest.fixture
-def address(real_commits, course, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[str]:
-    """A web server of this test's own, on this test's own database."""
-    clinic = Clinic(
-        var_dir=tmp_path / "var",
-        web_port=free_port(),
-        mllp_port=free_port(),
-        settings={"PRRT_ENV": "test", "DATABASE_URL": real_commits},
-    )
-    clinic.run("collectstatic", "--noinput", "-v", "0")
-    clinic.start_web()
-    try:
-        clinic.wait_until_ready(page="live", within=30)
-        yield clinic.address
-    finally:
-        clinic.stop()
-        shutil.rmtree(tmp_path / "var", ignore_errors=True)
 
 
 def fact_page(course: Course, kind: str) -> str:

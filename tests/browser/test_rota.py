@@ -1,8 +1,7 @@
 """An on-call week in a real browser, with the night on which clocks go back, on a clock that it sets."""
 
 import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -66,26 +65,12 @@ def people(person) -> dict[str, User]:
 
 
 @pytest.fixture
-def clinic(real_commits, clock, people, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Clinic]:
+def clinic(real_commits, clock, people, serving) -> Iterator[Clinic]:
     """A web server of this test's own, on this test's own database and its pretended clock."""
     clock.set("2026-10-19 07:00+00")
-    made = Clinic(
-        var_dir=tmp_path / "var",
-        web_port=free_port(),
-        mllp_port=free_port(),
-        settings={
-            "PRRT_ENV": "test",
-            "DATABASE_URL": f"{real_commits}?options=-csearch_path%3Dpretend,public,pg_catalog",
-        },
-    )
-    made.run("collectstatic", "--noinput", "-v", "0")
-    made.start_web()
-    try:
-        made.wait_until_ready(page="live", within=60)
+    database = f"{real_commits}?options=-csearch_path%3Dpretend,public,pg_catalog"
+    with serving(PRRT_ENV="test", DATABASE_URL=database) as made:
         yield made
-    finally:
-        made.stop()
-        shutil.rmtree(tmp_path / "var", ignore_errors=True)
 
 
 def picture(tab: Tab, name: str, tmp_path: Path) -> None:

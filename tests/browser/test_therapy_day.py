@@ -1,11 +1,9 @@
 """The day of therapy in a real browser: from the vial to the release, and what stops it on the way."""
 
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
@@ -32,9 +30,8 @@ from tests import builders_therapy_day as days
 from tests.browser.browsing import PASSWORD, Tab, chromium
 from tests.builders import draw, judge, receive, sign
 from tests.courses import signing
-from tests.running_clinic import Clinic
 
-pytestmark = pytest.mark.chromium
+pytestmark = [pytest.mark.chromium, pytest.mark.usefixtures("people")]
 
 WIDE, PHONE = 1360, 390
 CODE = "69488-003-01"
@@ -61,25 +58,6 @@ def people(real_commits, person) -> dict[str, User]:
         "pharmacist": person("pharmacist", username="pharmacist"),
         "physicist": person("physicist", username="physicist"),
     }
-
-
-@pytest.fixture
-def address(real_commits, people, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[str]:
-    """A web server of this test's own, on this test's own database."""
-    clinic = Clinic(
-        var_dir=tmp_path / "var",
-        web_port=free_port(),
-        mllp_port=free_port(),
-        settings={"PRRT_ENV": "test", "DATABASE_URL": real_commits},
-    )
-    clinic.run("collectstatic", "--noinput", "-v", "0")
-    clinic.start_web()
-    try:
-        clinic.wait_until_ready(page="live", within=60)
-        yield clinic.address
-    finally:
-        clinic.stop()
-        shutil.rmtree(tmp_path / "var", ignore_errors=True)
 
 
 def send(tab: Tab, button: Locator) -> None:

@@ -1,7 +1,5 @@
 """Trends and timeline in a real browser: by keyboard to a point and its result; all widths and colours."""
 
-import shutil
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,9 +12,8 @@ from labs.services.patients import register_patient
 from labs.zones import clinic_zone
 from tests import builders
 from tests.browser.browsing import Tab, chromium
-from tests.running_clinic import Clinic
 
-pytestmark = pytest.mark.chromium
+pytestmark = [pytest.mark.chromium, pytest.mark.usefixtures("course")]
 FIRST_DAYS_AGO = 80
 
 
@@ -51,25 +48,6 @@ def course(real_commits, person) -> Course:
     )
     assess_course(course_id=found.pk)
     return found
-
-
-@pytest.fixture
-def address(real_commits, course, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[str]:
-    """A web server of this test's own, on this test's own database."""
-    clinic = Clinic(
-        var_dir=tmp_path / "var",
-        web_port=free_port(),
-        mllp_port=free_port(),
-        settings={"PRRT_ENV": "test", "DATABASE_URL": real_commits},
-    )
-    clinic.run("collectstatic", "--noinput", "-v", "0")
-    clinic.start_web()
-    try:
-        clinic.wait_until_ready(page="live", within=60)
-        yield clinic.address
-    finally:
-        clinic.stop()
-        shutil.rmtree(tmp_path / "var", ignore_errors=True)
 
 
 def fits(tab: Tab, name: str, folder: Path) -> None:

@@ -1,8 +1,7 @@
 """The working day in a real browser: log in, see what must not go ahead, read why, sign, leave."""
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,7 +10,7 @@ from tests.browser.browsing import chromium
 from tests.builders_pages import LOW_PLATELETS, make_course, standing
 from tests.running_clinic import Clinic
 
-pytestmark = pytest.mark.chromium
+pytestmark = [pytest.mark.chromium, pytest.mark.usefixtures("courses")]
 
 WIDE, PHONE = 1360, 390
 
@@ -26,24 +25,6 @@ def courses(real_commits, person) -> list[Course]:
         make_course(2, action="proceed", family="Gould"),
         make_course(3, action="hold", awaiting=True, in_days=30, family="Between"),
     ]
-
-
-@pytest.fixture
-def address(real_commits, courses, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[str]:
-    """A web server of this test's own, on this test's own database."""
-    clinic = Clinic(
-        var_dir=tmp_path / "var",
-        web_port=free_port(),
-        mllp_port=free_port(),
-        settings={"PRRT_ENV": "test", "DATABASE_URL": real_commits},
-    )
-    clinic.run("collectstatic", "--noinput", "-v", "0")
-    clinic.start_web()
-    try:
-        clinic.wait_until_ready(page="live", within=30)
-        yield clinic.address
-    finally:
-        clinic.stop()
 
 
 def test_a_nurse_logs_in_and_sees_first_what_must_not_go_ahead_and_why(address, courses):
@@ -117,18 +98,10 @@ def test_after_log_out_nothing_of_a_patient_is_left_in_the_browser(address, cour
 
 
 @pytest.fixture
-def demonstration(real_commits, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Clinic]:
+def demonstration(real_commits, serving) -> Iterator[Clinic]:
     """The demonstration clinic, served from this test's own database."""
-    settings = {"DATABASE_URL": real_commits}
-    clinic = Clinic(var_dir=tmp_path / "var", web_port=free_port(), mllp_port=free_port(), settings=settings)
-    clinic.run("demo")
-    clinic.run("collectstatic", "--noinput", "-v", "0")
-    clinic.start_web()
-    try:
-        clinic.wait_until_ready(page="live", within=30)
+    with serving("demo", DATABASE_URL=real_commits) as clinic:
         yield clinic
-    finally:
-        clinic.stop()
 
 
 def test_a_physician_signs_a_proposal_with_the_password_and_its_order_becomes_active(demonstration):

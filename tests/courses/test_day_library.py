@@ -4,8 +4,9 @@ import shutil
 
 import pytest
 
+from courses.data_file import LibraryError
 from courses.day_library import FOLDER, NoDayRules, all_day_rules, day_rules
-from courses.library import LibraryError, protocol_ids
+from courses.library import protocol_ids
 
 
 def test_every_protocol_of_the_product_has_its_day():

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from courses import library
-from courses.library import LibraryError, Shelf, UnknownProtocol
+from courses.data_file import LibraryError
+from courses.library import Shelf, UnknownProtocol
 from courses.rules.protocol import Use
 from tests.case_reader import EXTRA_PROTOCOLS
 

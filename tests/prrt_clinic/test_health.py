@@ -4,7 +4,7 @@ import pytest
 from django.db import DatabaseError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
-from courses.library import LibraryError
+from courses.data_file import LibraryError
 from courses.rules.data_reader import DataError
 from prrt_clinic import health
 

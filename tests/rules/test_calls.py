@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from courses.call_library import FILE, call_plans, title_of
-from courses.library import LibraryError
+from courses.data_file import LibraryError
 from courses.rules.calls import Answer, CallState, asked_of, concerns, days_of, read_calls
 from courses.rules.data_reader import DataError
 from courses.rules.values import Sex

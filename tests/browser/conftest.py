@@ -1,0 +1,51 @@
+"""What a test of pages needs: the static files of the run, and a web server on the test's own database."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.running_clinic import Clinic
+
+Serving = Callable[..., AbstractContextManager[Clinic]]
+
+
+@pytest.fixture(scope="session")
+def static_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Collected once: they are the same for every test."""
+    folder = tmp_path_factory.mktemp("static")
+    settings = {"PRRT_ENV": "demo", "PRRT_STATIC_DIR": str(folder)}  # as installed: with names by content
+    clinic = Clinic(var_dir=folder / "var", web_port=0, mllp_port=0, settings=settings)
+    clinic.run("collectstatic", "--noinput", "-v", "0")
+    return folder
+
+
+@contextmanager
+def _serving(
+    *before: str, static: Path, var: Path, free_port: Callable[[], int], **settings: str
+) -> Iterator[Clinic]:
+    given = {"PRRT_STATIC_DIR": str(static)} | settings
+    clinic = Clinic(var_dir=var, web_port=free_port(), mllp_port=free_port(), settings=given)
+    for command in before:
+        clinic.run(command)
+    clinic.start_web()
+    try:
+        clinic.wait_until_ready(page="live", within=60)
+        yield clinic
+    finally:
+        clinic.stop()
+
+
+@pytest.fixture
+def serving(static_files: Path, tmp_path: Path, free_port: Callable[[], int]) -> Serving:
+    """A web server with these settings, after the management commands named first."""
+    return partial(_serving, static=static_files, var=tmp_path / "var", free_port=free_port)
+
+
+@pytest.fixture
+def address(real_commits: str, serving: Serving) -> Iterator[str]:
+    """A web server of this test's own, on this test's own database."""
+    with serving(PRRT_ENV="test", DATABASE_URL=real_commits) as clinic:
+        yield clinic.address
