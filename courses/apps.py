@@ -6,8 +6,10 @@ from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, register
 
 from courses.data_file import LibraryError
+from courses.day_library import all_day_rules
 from courses.library import shelf
 from courses.paper_library import numbers_file, paper_numbers, paper_words
+from courses.start_library import start_questions
 
 
 class CoursesConfig(AppConfig):
@@ -22,9 +24,10 @@ class CoursesConfig(AppConfig):
 
 
 def protocol_files_are_whole(**_: Any) -> list[CheckMessage]:
-    """Every protocol and criteria file loads; a service with a faulty one does not start."""
+    """Every file of protocols, criteria, days and first questions loads, or the service does not start."""
     try:
-        shelf()
+        for read in (shelf, all_day_rules, start_questions):
+            read()
     except LibraryError as error:
         return [Error(str(error), hint=error.remedy, id="courses.E001")]
     return []

@@ -9,6 +9,7 @@ from django.db.models import F, Prefetch, Q
 
 from courses.decision_words import lacking
 from courses.models import Course, Cycle, Order
+from courses.rules.action_words import HELD
 from courses.rules.order_states import FOR_EVIDENCE, OrderKind, OrderState
 from courses.services.orders import BY_HAND
 from labs.clinic_days import add_days
@@ -39,7 +40,7 @@ def bloods_due(*, today: date, most: int) -> tuple[BloodLine, ...]:
     soon = Q(
         current_decision__awaiting_labs=True, current_decision__labs_due__lte=add_days(today, DAYS_AHEAD)
     )
-    late = Q(current_decision__action__in=["hold", "delay"], current_decision__awaiting_labs=False)
+    late = Q(current_decision__action__in=HELD, current_decision__awaiting_labs=False)
     done = Order.objects.filter(kind__in=[kind.value for kind in FOR_EVIDENCE]).order_by("-pk")
     rows = (
         Course.objects.open()

@@ -17,13 +17,13 @@ from courses.fhir_shapes import (
     subject,
 )
 from courses.models import Administration, Course, CourseStatus, Cycle, Infusion
+from courses.rules.action_words import NOT_GO
 from courses.rules.activity import both_units
 from courses.services.authority import printed_name
 from labs.clinic_days import clinic_day
 from labs.zones import clinic_zone
 
 _OPEN = (CourseStatus.PLANNED.value, CourseStatus.ACTIVE.value)
-_NO_GO = ("hold", "delay", "stop")
 
 
 def courses() -> QuerySet[Course]:
@@ -41,7 +41,7 @@ def courses() -> QuerySet[Course]:
 def plan_statuses() -> dict[str, Q]:
     """Which courses have each of FHIR's statuses; the same as `_status` says of one."""
     held = Q(current_decision__isnull=True) | Q(
-        current_decision__action__in=_NO_GO, current_decision__awaiting_labs=False
+        current_decision__action__in=NOT_GO, current_decision__awaiting_labs=False
     )
     is_open = Q(status__in=_OPEN)
     return {
@@ -90,7 +90,7 @@ def _status(course: Course) -> str:
     if course.status in (CourseStatus.STOPPED.value, CourseStatus.ENDED.value):
         return "revoked"
     decision = course.current_decision
-    is_held = decision is None or (decision.action in _NO_GO and not decision.awaiting_labs)
+    is_held = decision is None or (decision.action in NOT_GO and not decision.awaiting_labs)
     return "on-hold" if is_held else "active"
 
 

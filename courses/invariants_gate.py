@@ -21,8 +21,8 @@ from courses.models import (
     Signature,
     StartAuthorisation,
 )
+from courses.rules.action_words import GO
 from courses.rules.order_states import OrderKind, OrderState
-from courses.services.sign import GO
 from labs.invariants import Seen, Violation
 
 _BEFORE_DISPENSING = [

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from django.db.models import Count, QuerySet
 
 from courses.models import Administration, ChartFact, Course, Incident, OrderEvent, RecordKind, Signature
+from courses.rules.action_words import GO
 from courses.rules.activity import both_units
 from courses.rules.order_states import LEFT_OUT, OrderState
 from courses.services.authority import printed_name
@@ -67,9 +68,9 @@ def set_aside_in(first: date) -> Month:
     courses = {fact.course_id for fact in facts} | {event.order.cycle.course_id for event in events}
     history = _History(courses)
     lines = [*(_of_fact(fact, history) for fact in facts), *(_of_event(event, history) for event in events)]
-    signed = Signature.objects.filter(
-        signed_at__gte=begins, signed_at__lt=ends, meaning__in=["proceed", "reduce"]
-    ).filter(decision__course__patient__is_canary=False)
+    signed = Signature.objects.filter(signed_at__gte=begins, signed_at__lt=ends, meaning__in=GO).filter(
+        decision__course__patient__is_canary=False
+    )
     return Month(first=first, lines=tuple(sorted(lines, key=lambda line: line.at)), signed=signed.count())
 
 

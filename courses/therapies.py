@@ -25,8 +25,9 @@ from courses.models import (
     Vial,
     VialBooking,
 )
+from courses.rules.action_words import GO, NOT_GO
 from courses.services.vial_state import nothing_left
-from courses.therapy_state import GO, TherapyRows, TherapyState, therapy_state
+from courses.therapy_state import TherapyRows, TherapyState, therapy_state
 from courses.vial_deadlines import OPEN_BOOKINGS, VialDeadline, next_deadline, vial_deadlines
 from labs.clinic_days import add_days
 from labs.models import Patient
@@ -35,7 +36,6 @@ from labs.similar_names import similar_to_each_other
 SHOWN = 50  # rows of one list; more are counted in words and stand on the full list
 DAYS_AHEAD = 7
 _OVER = (CourseStatus.STOPPED, CourseStatus.ENDED)
-_NOT_GO = ("hold", "delay", "stop")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ def _at_risk(today: date, *, until: date | None, deadlines: Iterable[VialDeadlin
     near = Q(current_decision__cycle__planned_on__range=(today, last)) | Q(
         current_decision__cycle__in=due, current_decision__cycle__planned_on__gte=today
     )
-    refused = near & Q(current_decision__action__in=_NOT_GO, current_decision__awaiting_labs=False)
+    refused = near & Q(current_decision__action__in=NOT_GO, current_decision__awaiting_labs=False)
     over = Q(status__in=_OVER) & (is_today | (near & _still_coming()))
     undecided = Q(current_decision__isnull=True) & Exists(
         Cycle.objects.filter(

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from courses.decision_words import first_confirm, is_unassessed, lacking, what_ends_it
 from courses.models import BookingState, Decision, Directive, Order, TherapyDay, Vial, VialBooking
+from courses.rules.action_words import GO
 from courses.rules.activity import both_units
 from courses.rules.holds import HOLD_RULE
 from courses.rules.order_states import OrderKind, OrderState
@@ -15,7 +16,6 @@ from labs.clinic_days import clinic_day
 from labs.templatetags.clinic_text import day
 from labs.zones import clinic_zone
 
-GO = ("proceed", "reduce")
 PART_GIVEN = "A part of this cycle was given and waits for a physician's judgement."
 _READY = frozenset(
     state.value

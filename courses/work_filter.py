@@ -7,8 +7,8 @@ from django.db.models import Q
 
 from courses.bloods import DAYS_AHEAD
 from courses.models import Course, CourseQuerySet
+from courses.rules.action_words import GO, HELD
 from courses.therapies import signature_stands
-from courses.therapy_state import GO
 from labs.clinic_days import add_days
 
 PER_PAGE = 50
@@ -63,7 +63,7 @@ def _state(state: str) -> Q:
     goes = Q(current_decision__action__in=GO)
     stands = Q(signature_stands())
     meant = {
-        "held": Q(current_decision__action__in=["hold", "delay"], current_decision__awaiting_labs=False),
+        "held": Q(current_decision__action__in=HELD, current_decision__awaiting_labs=False),
         "waiting": Q(current_decision__awaiting_labs=True),
         "to_sign": goes & ~stands,
         "signed": goes & stands,
@@ -87,6 +87,6 @@ def _bloods(bloods: str, today: date) -> Q:
     if bloods == "due":
         return waits & Q(current_decision__labs_due__lte=add_days(today, DAYS_AHEAD))
     if bloods == "overdue":
-        lacks = Q(current_decision__action__in=["hold", "delay"], current_decision__awaiting_labs=False)
+        lacks = Q(current_decision__action__in=HELD, current_decision__awaiting_labs=False)
         return lacks & ~Q(current_decision__answer__missing=[])
     return Q()

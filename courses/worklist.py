@@ -9,10 +9,11 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from courses.bloods import BloodLine, bloods_due
 from courses.decision_words import first_confirm, leading_reason, what_ends_it
 from courses.models import Course, CourseQuerySet, Cycle, Decision, Order, Recall, TherapyDay
+from courses.rules.action_words import GO, HELD
 from courses.rules.order_states import OrderKind, OrderState
 from courses.stops import WithdrawnBasis, withdrawn_bases
 from courses.therapies import SHOWN, given_in_part, signature_stands
-from courses.therapy_state import GO, PART_GIVEN
+from courses.therapy_state import PART_GIVEN
 from labs.models import Patient
 
 _JUDGE_FIRST = "A physician judges the part on the day's page; until then nothing is signed for this cycle."
@@ -63,7 +64,7 @@ def worklist(*, today: date) -> Worklist:
     decided = courses.filter(current_decision__isnull=False)
     unsigned = decided.filter(~signature_stands())
     held = Q(current_decision__isnull=True) | Q(
-        current_decision__action__in=["hold", "delay"], current_decision__awaiting_labs=False
+        current_decision__action__in=HELD, current_decision__awaiting_labs=False
     )
     by_day = ("current_decision__cycle__planned_on", "pk")
     due = bloods_due(today=today, most=SHOWN + 1)

@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 
 from courses.cohort.words import PER_GBQ, UNUSABLE, Cell, CohortRows, CycleRow, Table
 from courses.models import Course
+from courses.rules.action_words import GO
 
 LINE_LIST = "line-list"
-_GO = ("proceed", "reduce")
 _PSEUDONYM = 13  # letters of the public number: 48 bits tell many thousand people apart
 _FIRST = ("Patient (pseudonym)", "Course (pseudonym)")
 _NAMES = ("Number", "Family name", "Given name", "Born on")
@@ -78,7 +78,7 @@ def _lines(
     delays: dict[tuple[int, int], list[tuple[str, int | None]]] = defaultdict(list)
     for delay in rows.delays:
         delays[delay.course, delay.cycle].append((delay.cause, delay.days))
-    signed = {(d.course, d.cycle): (d.meaning, d.days) for d in rows.decisions if d.meaning in _GO}
+    signed = {(d.course, d.cycle): (d.meaning, d.days) for d in rows.decisions if d.meaning in GO}
     so_far: dict[int, int] = defaultdict(int)
     for cycle in rows.cycles:
         course, identity = courses[cycle.course], of[cycle.course]

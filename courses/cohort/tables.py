@@ -22,6 +22,7 @@ from courses.cohort.words import (
     StopRow,
     Table,
 )
+from courses.rules.action_words import MEANINGS
 
 WORST, BY_CYCLE = "worst-grades", "grades-by-cycle"
 GRADES = tuple(range(6))
@@ -34,7 +35,6 @@ _ABOUT_GRADES = (
     "more than one grade open. Only unusable results: all that came are preliminary, in doubt or kept apart. "
     "A share is one of those graded."
 )
-_SIGNED = ("proceed", "reduce", "delay", "stop")
 
 
 def cohort_tables(rows: CohortRows) -> tuple[Table, ...]:
@@ -273,7 +273,7 @@ def _gbq_cells(activities: "pd.Series[Any]") -> tuple[Cell, ...]:
 
 
 def _until_signed(decisions: pd.DataFrame, given: pd.DataFrame) -> Table:
-    body = [(meaning, *_waited(decisions[decisions["meaning"] == meaning])) for meaning in _SIGNED]
+    body = [(meaning, *_waited(decisions[decisions["meaning"] == meaning])) for meaning in MEANINGS]
     body.append(("every signature", *_waited(decisions)))
     signed = set(zip(decisions["course"], decisions["cycle"], strict=True))
     unsigned = sum(pair not in signed for pair in zip(given["course"], given["cycle"], strict=True))

@@ -18,13 +18,14 @@ from courses.models import (
     StartAuthorisation,
     TherapyDay,
 )
+from courses.rules.action_words import GO
 from courses.rules.day_gate import release_blockers, start_blockers
 from courses.rules.day_steps import day_lines
 from courses.rules.day_values import Blocker, DayFacts, DayLine, Go, Happened
 from courses.rules.order_states import OrderKind, OrderState
 from courses.services.other_courses import in_the_way
 from courses.services.remainder import waiting_infusion
-from courses.services.sign import GO, current_signature
+from courses.services.sign import current_signature
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,14 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from courses.models import Course, Decision, Infusion, Order, WebhookEvent
+from courses.rules.action_words import GO
 from courses.rules.order_states import NOT_PHARMACYS, OrderKind, OrderState, is_legal
 from courses.services.assess import assess_at_gate
 from courses.services.authority import Refused, check_right
 from courses.services.open_recalls import has_open_recall
 from courses.services.orders import move_order
 from courses.services.other_courses import in_the_way
-from courses.services.sign import GO, current_signature
+from courses.services.sign import current_signature
 from courses.services.webhooks import owe_calls
 from labs.clinic_days import clinic_day
 from labs.clock import database_now

@@ -5,10 +5,10 @@ from datetime import datetime
 from django.contrib.auth.models import User
 
 from courses.models import Order
+from courses.rules.action_words import GO
 from courses.rules.order_states import LEFT_OUT, NEVER_LEFT_OUT, OrderKind, OrderState, is_legal
 from courses.services.authority import check_fresh, stated
 from courses.services.handling import Handled, OrderRefused, fault, handle_order
-from courses.services.sign import GO
 from labs.clock import database_now
 
 SIGN = "courses.sign_decision"

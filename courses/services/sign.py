@@ -8,6 +8,7 @@ from django.db import transaction
 
 from courses.library import protocol
 from courses.models import Course, CourseStatus, Cycle, Decision, Directive, Order, Signature
+from courses.rules.action_words import GO, MEANINGS
 from courses.rules.order_states import OrderKind, OrderState
 from courses.services.assess import assess_at_gate
 from courses.services.authority import NotAllowed, check_fresh, check_right, printed_name
@@ -19,11 +20,9 @@ from courses.services.other_courses import in_the_way
 from courses.services.remainder import check_nothing_waits, to_direct
 from labs.clock import database_now
 
-__all__ = ["GO", "MEANINGS", "NotAllowed", "StaleDecision", "current_signature", "sign_decision"]
+__all__ = ["NotAllowed", "StaleDecision", "current_signature", "sign_decision"]
 
-GO = ("proceed", "reduce")
 DRAWS_IN = "draws-in"
-MEANINGS = (*GO, "delay", "stop")
 
 
 class StaleDecision(Exception):

@@ -14,10 +14,11 @@ from courses.basis import JUDGE, basis_of
 from courses.left_out import left_out_of
 from courses.models import Decision, Order, RecordKind
 from courses.overview import decision_for_page, history_of, signatures_on_verdict
+from courses.rules.action_words import GO, MEANINGS
 from courses.rules.order_states import OrderState
 from courses.services.cover import cover_warnings, is_cover_open
 from courses.services.remainder import remainder_asked
-from courses.services.sign import GO, MEANINGS, NotAllowed, StaleDecision, sign_decision
+from courses.services.sign import NotAllowed, StaleDecision, sign_decision
 from courses.stops import stop_of_page
 from courses.views.frame import SEES_NAMES, authenticated_at, banner, render_page, signed_in, stale_page
 

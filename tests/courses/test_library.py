@@ -1,12 +1,15 @@
 """Protocol files are read once, known by id and hash, and refused when they are not whole."""
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import pytest
+from django.core.checks import run_checks
 
-from courses import library
+from courses import apps, library
 from courses.data_file import LibraryError
+from courses.day_library import all_day_rules
 from courses.library import Shelf, UnknownProtocol
 from courses.rules.protocol import Use
 from tests.case_reader import EXTRA_PROTOCOLS
@@ -145,3 +148,11 @@ def test_one_id_in_two_folders_is_refused(tmp_path: Path) -> None:
 def test_the_engine_has_one_short_name() -> None:
     assert library.engine() == library.engine()
     assert len(library.engine()) <= 40
+
+
+def test_a_service_does_not_start_with_a_damaged_file_and_says_which(tmp_path, monkeypatch):
+    (tmp_path / "lutathera_us_2024_04.toml").write_text("id = ", encoding="utf-8")
+    monkeypatch.setattr(apps, "all_day_rules", partial(all_day_rules, tmp_path))
+    (error,) = run_checks()
+    assert (error.id, "lutathera_us_2024_04.toml: (file)" in error.msg) == ("courses.E001", True)
+    assert error.hint == "correct that line"

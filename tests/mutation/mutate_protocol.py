@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from courses import library
+from courses.data_file import LibraryError
 from courses.situation import BadSituation
 from tests.case_reader import EXTRA_PROTOCOLS
 from tests.mutation.row_mutants import RowMutant, as_toml, row_mutants
@@ -169,7 +170,7 @@ def fate_of(tried: tuple[Path, RowMutant]) -> tuple[str, str, Fate]:
     file, mutant = tried
     try:
         shelf = changed_shelf(file, mutant)
-    except library.LibraryError:
+    except LibraryError:
         return file.name, mutant.name, Fate.REFUSED
     return file.name, mutant.name, Fate.NOTICED if _judge().notices(shelf, mutant.around) else Fate.UNNOTICED
 

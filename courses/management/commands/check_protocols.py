@@ -1,4 +1,4 @@
-"""Check every protocol, criteria, day and calls file and print the tables to be signed; no database."""
+"""Check every data file of the courses and print the tables of the protocols to be signed; no database."""
 
 import io
 import sys
@@ -11,12 +11,15 @@ from rich.table import Table
 
 from courses import library
 from courses.call_library import call_plans
+from courses.data_file import LibraryError
 from courses.day_library import NoDayRules, PinnedRules, all_day_rules
 from courses.day_table import day_rows
+from courses.paper_library import paper_numbers, paper_words
 from courses.protocol_table import Row, protocol_rows, versions_words
 from courses.rules.data_reader import CONFIDENCES
 from courses.rules.protocol import Criteria, Protocol, Use
 from courses.rules.wording import unit_words
+from courses.start_library import start_questions
 
 _WIDTH = 140
 _LINE = "_" * 20
@@ -29,7 +32,7 @@ _USES = {
 class Command(BaseCommand):
     """Exit status 2 when a file is not whole."""
 
-    help = "Check the protocol, criteria and day of therapy files and print them as tables to be signed."
+    help = "Check the files of protocols, criteria, days, calls and papers; print the tables to be signed."
     requires_system_checks: list[str] = []  # a check may ask the database; this command must not need one
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -37,8 +40,9 @@ class Command(BaseCommand):
         try:
             shelf = library.shelf()
             days = all_day_rules()
-            call_plans()
-        except library.LibraryError as error:
+            for read in (call_plans, start_questions, paper_numbers, paper_words):
+                read()
+        except LibraryError as error:
             self.stderr.write(str(error))
             sys.exit(2)
         lacking = [
