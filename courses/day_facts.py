@@ -1,6 +1,6 @@
 """The one translation from the rows of a day of therapy to the values its rules judge."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -33,7 +33,7 @@ from courses.rules.order_states import OrderKind, OrderState
 from courses.rules.values import Measurement, Status
 from courses.rules.wording import day_words
 from labs.clinic_days import clinic_day, days_between
-from labs.models import Observation, Result
+from labs.models import Observation, Patient, Result
 from labs.models.result import WITHDRAWN
 from labs.same_person import numbers_of
 from labs.zones import clinic_zone
@@ -62,6 +62,9 @@ def read_day(
     today = clinic_day(now, zone)
     steps = tuple(step_value(row) for row in steps_of_run(day))
     started = max((step.at for step in steps if step.kind is Happened.INFUSION_START), default=now)
+    until = min(started, now)
+    before_amino = _amino_start(steps, before=until) or until
+    results = _potassium_results(day, today=today)
     following = course.cycles.filter(number=cycle.number + 1).first()
     return DayFacts(
         rules=day_rules(course.protocol_id).rules,
@@ -69,12 +72,14 @@ def read_day(
         go=go,
         directed=_directed(directive, holds=holds),
         unit=_unit(unit),
-        bags=tuple(
-            Bag(label=bag.label, expires_at=bag.expires_at)
-            for bag in AminoAcidBag.objects.filter(order__cycle=cycle).order_by("pk")
+        bags=_bags(day),
+        potassium=_potassium(day, results, until=before_amino, today=today),
+        potassium_late=max(
+            (each.collected_at for each in results if before_amino < each.collected_at <= until), default=None
         ),
-        potassium=_potassium(day, until=min(started, now), today=today),
-        patient_number=course.patient.mrn,
+        patient_numbers=tuple(
+            Patient.objects.filter(pk__in=numbers_of(course.patient_id)).values_list("mrn", flat=True)
+        ),
         birth_date=course.patient.birth_date,
         today=today,
         now=now,
@@ -178,10 +183,34 @@ def _unit(unit: DispensedUnit | None) -> Unit | None:
     )
 
 
-def _potassium(day: TherapyDay, *, until: datetime, today: date) -> PotassiumSeen | None:
-    """The newest until the start, whatever it is: a doubtful one is not passed over for an older."""
+def _amino_start(steps: Iterable[Step], *, before: datetime) -> datetime | None:
+    """When the amino acids were last started on the day of an instant; what is drawn later is late."""
+    day = clinic_day(before, clinic_zone())
+    starts = (step.at for step in steps if step.kind is Happened.AMINO_START and step.at <= before)
+    return max((at for at in starts if clinic_day(at, clinic_zone()) == day), default=None)
+
+
+def _bags(day: TherapyDay) -> tuple[Bag, ...]:
+    """The bags handed out for the cycle, but those that were started on another day of it."""
+    started = TherapyStep.objects.filter(
+        therapy_day__cycle=day.cycle_id, kind=Happened.AMINO_START.value, corrected_by__isnull=True,
+        taken_back=False,
+    ).exclude(therapy_day=day)  # fmt: skip
+    used = {row.data.get("bag") for row in started}
+    bags = AminoAcidBag.objects.filter(order__cycle=day.cycle_id).order_by("pk")
+    return tuple(Bag(label=bag.label, expires_at=bag.expires_at) for bag in bags if bag.label not in used)
+
+
+def _potassium_results(day: TherapyDay, *, today: date) -> list[Measurement]:
     chart = read_chart(course=day.cycle.course, planned_on=day.cycle.planned_on, today=today)
-    found = [each for each in chart.measurements if each.analyte == _POTASSIUM and each.collected_at <= until]
+    return [each for each in chart.measurements if each.analyte == _POTASSIUM]
+
+
+def _potassium(
+    day: TherapyDay, results: Iterable[Measurement], *, until: datetime, today: date
+) -> PotassiumSeen | None:
+    """The newest until an instant, whatever it is: a doubtful one is not passed over for an older."""
+    found = [each for each in results if each.collected_at <= until]
     if not found:
         return None
     newest = max(found, key=lambda each: (each.collected_at, _doubt(each), each.value or Decimal(0)))

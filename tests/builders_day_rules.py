@@ -77,7 +77,7 @@ def facts(
         unit=unit(product_code=code),
         bags=(Bag(label="BAG-1", expires_at=at(20)),),
         potassium=potassium(),
-        patient_number="T-1",
+        patient_numbers=("T-1",),
         birth_date=date(1961, 3, 2),
         today=DAY,
         now=now or at(12),

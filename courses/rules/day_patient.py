@@ -1,7 +1,7 @@
 """The steps about the patient before the start: identity, what is asked, potassium, premedication."""
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from courses.rules.day_rules import Force
@@ -19,8 +19,17 @@ from courses.rules.day_values import (
     since,
 )
 from courses.rules.decimals import plain
+from courses.rules.facts import ALLERGY_ORDER, PregnancyFinding
 
 ASKED = "Ask the patient, and record the answer."
+_STANDS = "A wrong entry is corrected or taken back with its reason; another answer beside it undoes nothing."
+# How grave an answer is; of two alike the newer counts.
+_PREGNANCY: Mapping[str, int] = {
+    PregnancyFinding.NEGATIVE: 0,
+    PregnancyFinding.NOT_POSSIBLE: 0,
+    PregnancyFinding.POSITIVE: 1,
+}
+_ALLERGY: Mapping[str, int] = {finding: grave for grave, finding in enumerate(ALLERGY_ORDER)}
 
 
 def patient_lines(facts: DayFacts) -> Iterator[DayLine]:
@@ -51,7 +60,7 @@ def _identity(facts: DayFacts) -> DayLine:
             remedy="Two people read the patient's number and birth date from the patient, and record both.",
         )
     wrong = []
-    if step.data.get("number", "").strip() != facts.patient_number:
+    if step.data.get("number", "").strip() not in facts.patient_numbers:
         wrong.append("number")
     if step.data.get("birth_date", "") != facts.birth_date.isoformat():
         wrong.append("birth date")
@@ -90,6 +99,18 @@ def _of_another_day(step: Step, facts: DayFacts) -> bool:
     return days[0] != days[1]
 
 
+def _gravest(answers: Sequence[Step], grave: Mapping[str, int]) -> Step | None:
+    """The newest of the gravest answers: whoever is asked again may forget what they said before.
+
+    An answer that says nothing known is graver than any.
+    """
+    return max(
+        answers,
+        key=lambda step: (grave.get(step.data.get("finding", ""), len(grave)), step.at.astimezone(UTC)),
+        default=None,
+    )
+
+
 def _decision(facts: DayFacts, id_: str, name: str) -> DayLine:
     """What the live decision judges: laboratory results, and injections of long-acting analogues."""
     state = StepState.DONE if facts.go.allowed else StepState.BLOCKED
@@ -97,8 +118,11 @@ def _decision(facts: DayFacts, id_: str, name: str) -> DayLine:
 
 
 def _pregnancy(facts: DayFacts) -> DayLine:
-    """Asked of everybody: an answer of a person, never drawn from the entry of sex."""
-    name, step = "Pregnancy excluded today", facts.newest(Happened.PREGNANCY)
+    """Asked of everybody: an answer of a person, never drawn from the entry of sex.
+
+    A positive test stands whatever is answered after it: it was wrong only once somebody says so (HZ-58).
+    """
+    name, step = "Pregnancy excluded today", _gravest(facts.of(Happened.PREGNANCY), _PREGNANCY)
     if step is None:
         return _line(
             "T-01",
@@ -124,7 +148,7 @@ def _pregnancy(facts: DayFacts) -> DayLine:
         name,
         StepState.BLOCKED,
         f"Recorded at {clock(step.at, facts)}: the test is positive.",
-        remedy="Nothing is given. Tell the physician now, and record the test in the patient's course.",
+        remedy=f"Nothing is given. Tell the physician now. {_STANDS}",
     )
 
 
@@ -142,6 +166,15 @@ def _short_acting(facts: DayFacts) -> DayLine:
             source=rule.source,
         )
     last = step.data.get("short_acting_at", "")
+    if _of_another_day(step, facts):
+        return _line(
+            "T-04",
+            name,
+            StepState.DUE,
+            f"Last asked about at {clock(step.at, facts)}, on another day.",
+            remedy=ASKED,
+            source=rule.source,
+        )
     if step.data.get("short_acting") == "none":
         return _line("T-04", name, StepState.DONE, "None is used, as asked today.", source=rule.source)
     if not last:
@@ -175,19 +208,18 @@ def _short_acting(facts: DayFacts) -> DayLine:
 
 
 def _potassium(facts: DayFacts) -> DayLine:
-    """The chart's newest potassium: old, doubtful, high or without its upper limit it does not clear."""
+    """The newest potassium of before the amino acids: old, doubtful, high or without its upper limit it does
+    not clear. One that was collected while they ran says nothing of before them.
+    """
     rule, name = facts.rules.potassium, "Potassium before the amino acids"
     bad = StepState.BLOCKED if rule.force is Force.BLOCK else StepState.WARNING
     why = _potassium_doubt(facts.potassium, days=rule.validity_days) or _still_high(facts)
     if why:
-        return _line(
-            "T-05",
-            name,
-            bad,
-            why,
-            source=rule.source,
-            remedy="Draw potassium before the amino acids, and tell the physician.",
-        )
+        late, remedy = facts.potassium_late, "Draw potassium before the amino acids, and tell the physician."
+        if late is not None:
+            why += f" The one of {clock(late, facts)} was collected while the amino acids ran."
+            remedy = "Tell the physician. One that is drawn before the amino acids are started again counts."
+        return _line("T-05", name, bad, why, source=rule.source, remedy=remedy)
     seen = facts.potassium
     assert seen is not None and seen.value is not None
     return _line(
@@ -239,7 +271,8 @@ def _still_high(facts: DayFacts) -> str:
 
 def _allergy(facts: DayFacts) -> DayLine:
     """Allergies and earlier reactions, asked before each cycle."""
-    name, step = "Allergies and earlier reactions", facts.newest(Happened.ALLERGY)
+    name, asked = "Allergies and earlier reactions", facts.of(Happened.ALLERGY)
+    step = _gravest(asked, _ALLERGY)
     if step is None:
         return _line("ALLERGY", name, StepState.DUE, "Nobody has asked about allergies today.", remedy=ASKED)
     finding = step.data.get("finding", "")
@@ -249,10 +282,13 @@ def _allergy(facts: DayFacts) -> DayLine:
             name,
             StepState.BLOCKED,
             "An earlier reaction forbids this product.",
-            remedy="Nothing is given. Tell the physician, and record the review in the patient's course.",
+            remedy=f"Nothing is given. Tell the physician. {_STANDS}",
         )
+    if _of_another_day(asked[-1], facts):
+        said = f"Last asked about at {clock(asked[-1].at, facts)}, on another day."
+        return _line("ALLERGY", name, StepState.DUE, said, remedy=ASKED)
     if finding == "premedicate":
-        given = step.data.get("premedication", "")
+        given = "" if _of_another_day(step, facts) else step.data.get("premedication", "")
         if not given:
             return _line(
                 "ALLERGY",

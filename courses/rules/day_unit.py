@@ -110,7 +110,7 @@ def _bag_fault(facts: DayFacts) -> str:
     label = step.data.get("bag", "") if step else ""
     bag = next((each for each in facts.bags if each.label == label), None)
     if bag is None:
-        return f"The bag {label or '(no label)'} is none that pharmacy handed out for this cycle."
+        return f"The bag {label or '(no label)'} is none that pharmacy handed out for this cycle and day."
     if step is not None and since(bag.expires_at, step.at) > timedelta(0):
         return f"The bag {label} had expired at {clock(bag.expires_at, facts)}."
     return ""

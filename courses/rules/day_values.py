@@ -153,7 +153,9 @@ class Go:
 class DayFacts:
     """Everything the rules of the day may know at one instant.
 
-    `patient_number` and `birth_date` are the two identifiers; `next_planned_on` the day of the next cycle;
+    The two identifiers are one of `patient_numbers` (several where numbers were merged) and `birth_date`;
+    `potassium` was collected before the amino acids of this day, and at `potassium_late` another one while
+    they ran; `next_planned_on` is the day of the next cycle;
     `cover_ordered` whether corticosteroid cover belongs to the cycle's orders; of peritoneal or mesenteric
     disease None says that nobody knows.
     """
@@ -165,11 +167,12 @@ class DayFacts:
     unit: Unit | None
     bags: tuple[Bag, ...]
     potassium: PotassiumSeen | None
-    patient_number: str
+    patient_numbers: tuple[str, ...]
     birth_date: date
     today: date
     now: datetime
     zone: ZoneInfo
+    potassium_late: datetime | None = None
     next_planned_on: date | None = None
     cover_ordered: bool = False
     peritoneal_disease: bool | None = False

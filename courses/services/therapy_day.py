@@ -16,6 +16,7 @@ from courses.rules.order_states import OrderKind, OrderState
 from courses.services.assess import assess_at_gate
 from courses.services.authority import NotAllowed, Refused, check_fresh, check_right, printed_name, stated
 from courses.services.by_hand import finish_restart
+from courses.services.day_findings import write_grave_finding
 from courses.services.day_version import check_version
 from courses.services.remainder import waiting_infusion
 from courses.services.start import authorisation_for, open_unauthorised
@@ -122,6 +123,7 @@ def record_step(
             recorded_at=now,
         )
         touch(day)
+        write_grave_finding(step, by=by, now=now)
         if known is Happened.ANALOGUE_RESTART:
             finish_restart(cycle=day.cycle, by=by, now=now)
         if known is Happened.INFUSION_START:
@@ -182,6 +184,7 @@ def correct_step(
             reason=why,
         )
         touch(day)
+        write_grave_finding(corrected, by=by, now=now)
     return corrected
 
 

@@ -142,3 +142,17 @@ def test_a_later_time_of_the_same_order_of_the_laboratory_is_no_second_specimen(
     assert line(day)[0] is StepState.BLOCKED
     potassium(patient, "4.2", drawn=at(10, 30), number="THREE")
     assert line(day)[0] is StepState.DONE
+
+
+@pytest.mark.hazard("HZ-54")
+def test_one_that_was_drawn_while_the_amino_acids_ran_says_nothing_of_before_them(day: TherapyDay):
+    patient = day.cycle.course.patient
+    potassium(patient, "5.9", drawn=at(9))
+    potassium(patient, "4.4", drawn=at(11, 20))
+    state, sentence = line(day)
+    assert state is StepState.BLOCKED
+    assert sentence.startswith("Potassium is 5.9 mmol/L, its upper limit 5.1.")
+    assert sentence.endswith("The one of 11:20 was collected while the amino acids ran.")
+    step(day, "amino_end", at(11, 30), why="potassium was not known")
+    step(day, "amino_start", at(11, 40), bag="BAG-1")
+    assert line(day)[0] is StepState.DONE

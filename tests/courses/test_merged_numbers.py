@@ -9,12 +9,14 @@ from django.contrib.auth.models import User
 from courses.chart import read_chart
 from courses.models import Course
 from courses.overview import latest_labs, latest_weight
+from courses.rules.day_values import StepState
 from courses.services.assess import assess_course, assess_courses, course_ids_of_patients, sweep_courses
 from courses.services.authority import NotAllowed, Refused
 from courses.services.other_courses import in_the_way
 from labs.models import Patient, PatientMerge
 from labs.services import propose_merge, propose_reversal, review_merge
 from labs.services.patients import record_weight
+from tests import builders_therapy_day as therapy
 from tests.builders import (
     clinic_time,
     colleague,
@@ -173,3 +175,21 @@ def test_a_second_course_begins_no_sooner_than_the_protocol_waits_between_cycles
     merged(other, course.patient)
     assert in_the_way(later, on=FIRST + timedelta(days=48)).startswith("A cycle of another course of this")
     assert in_the_way(later, on=FIRST + timedelta(days=49)) == ""
+
+
+@pytest.mark.hazard("HZ-65")
+def test_a_wristband_with_either_number_identifies_the_patient_until_the_numbers_part(other: Patient) -> None:
+    cycle = therapy.ready_cycle()
+    therapy.dispense(cycle)
+    day = therapy.opened(cycle)
+    therapy.until_start(day)
+    merge = merged(cycle.course.patient, other)
+    born = cycle.course.patient.birth_date.isoformat()
+    therapy.step(day, "identity", therapy.at(11, 50), number=other.mrn, birth_date=born)
+
+    def state() -> StepState:
+        return next(each.state for each in therapy.state_of(day, now=therapy.at(12)).lines if each.id == "ID")
+
+    assert state() is StepState.DONE
+    parted(merge)
+    assert state() is StepState.BLOCKED

@@ -19,6 +19,7 @@ from courses.models import (
     TherapyStep,
     VialEvent,
 )
+from courses.rules.day_values import StepState
 from courses.services.assess import assess_course
 from courses.services.authority import NotAllowed, Refused
 from courses.services.course import record_administration
@@ -42,6 +43,7 @@ from tests.builders_therapy_day import (
     ready_cycle,
     second_nurse,
     sign_now,
+    state_of,
     step,
     until_start,
 )
@@ -417,6 +419,19 @@ def test_after_a_day_without_an_infusion_the_cycle_is_signed_and_given_on_its_ne
     assert (newest.revision, newest.administer_on) == (2, date(2026, 5, 5))
     order = Order.objects.live().get(cycle=day.cycle, kind="radiopharmaceutical")
     assert (order.state, order.directive_id) == ("active", newest.pk)
+
+
+def test_a_bag_that_was_started_on_another_day_is_not_taken_again(day: TherapyDay):
+    end_not_given(day=day, reason="access", note="", vial="kept", by=nurse(), now=at(12))
+    rebook(day=day, on=date(2026, 5, 5), by=nurse(), now=at(12, 5))
+    sign_now(day.cycle.course, now=at(13))
+    later = date(2026, 5, 5)
+    tomorrow = opened(Cycle.objects.get(pk=day.cycle_id), now=at(8, on=later))
+    step(tomorrow, "amino_start", at(8, 30, on=later), bag="BAG-1")
+    lines = state_of(tomorrow, now=at(9, on=later)).lines
+    running = next(line for line in lines if line.id == "T-07")
+    assert running.state is StepState.BLOCKED
+    assert running.sentence == "The bag BAG-1 is none that pharmacy handed out for this cycle and day."
 
 
 def test_a_late_vial_ends_the_day_without_a_unit():

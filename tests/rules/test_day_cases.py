@@ -22,8 +22,8 @@ CASES: list[dict[str, Any]] = [
 FOR_START = {"ID", "T-02", "T-01", "T-03", "T-04", "T-05", "ALLERGY", "T-07", "UNIT", "T-09", "T-10", "START"}
 FOR_RELEASE = {"T-11", "T-12", "T-18", "COVER"}
 KEYS = {
-    "says", "line", "protocol", "now", "steps", "without", "infused", "go", "potassium", "told", "directed",
-    "unit", "bag_expires", "cover", "disease", "next",
+    "says", "line", "protocol", "now", "steps", "without", "infused", "go", "potassium", "late", "told",
+    "directed", "unit", "bag_expires", "cover", "disease", "next",
     "state", "sentence", "remedy", "until", "source", "for_start", "for_release",
 }  # fmt: skip
 
@@ -100,6 +100,8 @@ def day_of(case: dict[str, Any]) -> DayFacts:
         changed["go"] = Go(**case["go"])
     if "directed" in case:
         changed["directed"] = None if case["directed"] == "none" else directed(**case["directed"])
+    if "late" in case:
+        changed["potassium_late"] = instant(case["late"])
     if "bag_expires" in case:
         changed["bags"] = (Bag(label="BAG-1", expires_at=instant(case["bag_expires"])),)
     if "cover" in case:

@@ -299,7 +299,7 @@ def test_hours_without_an_analogue_are_counted_as_they_pass_when_clocks_change()
     given_at = datetime(2026, 3, 28, 12, 0, tzinfo=ZONE)
     now = datetime(2026, 3, 29, 12, 30, tzinfo=ZONE)  # 23 hours and a half: one hour was left out at night
     step = happened(
-        "analogue", given_at, short_acting="last", short_acting_at=given_at.isoformat(), long_acting="none"
+        "analogue", now, short_acting="last", short_acting_at=given_at.isoformat(), long_acting="none"
     )
     found = facts(step, without=("analogue",), now=now, today=now.date())
     assert "T-04" in blocked(found)
