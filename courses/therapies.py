@@ -27,8 +27,8 @@ from courses.models import (
 )
 from courses.rules.action_words import GO, NOT_GO
 from courses.services.vial_state import nothing_left
-from courses.therapy_state import TherapyRows, TherapyState, therapy_state
-from courses.vial_deadlines import OPEN_BOOKINGS, VialDeadline, next_deadline, vial_deadlines
+from courses.therapy_state import TherapyRows, TherapyState, therapy_state, unfit
+from courses.vial_deadlines import OPEN_BOOKINGS, VialDeadline, next_deadline, soon_of, vial_deadlines
 from labs.clinic_days import add_days
 from labs.models import Patient
 from labs.similar_names import similar_to_each_other
@@ -66,13 +66,14 @@ class Therapies:
     stopped_short: tuple[TherapyLine, ...]
     more_stopped_short: bool
     deadlines: tuple[VialDeadline, ...]
+    more_deadlines: bool
     next_deadline: date | None
 
 
 def therapies(*, today: date, now: datetime) -> Therapies:
     """Both lists; the number of queries does not depend on the number of patients."""
     deadlines = vial_deadlines(today=today, now=now)
-    until = next_deadline(deadlines, today=today)
+    until, soon = next_deadline(deadlines, today=today), soon_of(deadlines, today=today)
     planned = list(_planned(today)[: SHOWN + 1])
     at_risk = list(_at_risk(today, until=until, deadlines=deadlines)[: SHOWN + 1])
     used_up = nothing_left()
@@ -83,7 +84,8 @@ def therapies(*, today: date, now: datetime) -> Therapies:
         more=len(planned) > SHOWN,
         stopped_short=_marked([line for line in refused if not line.state.may_go]),
         more_stopped_short=len(at_risk) > SHOWN,
-        deadlines=tuple(deadlines[:SHOWN]),
+        deadlines=tuple(soon[:SHOWN]),
+        more_deadlines=len(soon) > SHOWN,
         next_deadline=until,
     )
 
@@ -97,6 +99,11 @@ def signature_stands() -> Exists:
 def given_in_part() -> Exists:
     """Whether a part of the cycle was given and waits for a physician's judgement."""
     return Exists(Infusion.objects.waiting().filter(cycle_id=OuterRef("current_decision__cycle_id")))
+
+
+def _called_back() -> Exists:
+    """Whether something of the cycle is called back and pharmacy has not answered."""
+    return Exists(Recall.objects.unanswered().filter(order__cycle_id=OuterRef("current_decision__cycle_id")))
 
 
 def _planned(today: date) -> CourseQuerySet:
@@ -117,7 +124,11 @@ def _at_risk(today: date, *, until: date | None, deadlines: Iterable[VialDeadlin
     near = Q(current_decision__cycle__planned_on__range=(today, last)) | Q(
         current_decision__cycle__in=due, current_decision__cycle__planned_on__gte=today
     )
-    refused = near & Q(current_decision__action__in=NOT_GO, current_decision__awaiting_labs=False)
+    refused = near & (
+        Q(current_decision__action__in=NOT_GO, current_decision__awaiting_labs=False)
+        | Q(_called_back())
+        | Q(given_in_part())
+    )
     over = Q(status__in=_OVER) & (is_today | (near & _still_coming()))
     undecided = Q(current_decision__isnull=True) & Exists(
         Cycle.objects.filter(
@@ -142,7 +153,6 @@ def _with_rows(courses: CourseQuerySet) -> CourseQuerySet:
     directives = Directive.objects.filter(voided__isnull=True).order_by("-revision")
     bookings = VialBooking.objects.filter(state__in=OPEN_BOOKINGS)
     days = TherapyDay.objects.open().order_by("-pk")
-    recalled = Recall.objects.unanswered().filter(order__cycle_id=OuterRef(f"{cycle}_id"))
     incidents = Incident.objects.filter(cycle_id=OuterRef(f"{cycle}_id")).exclude(
         acts__kind=IncidentActKind.CLOSED
     )
@@ -159,7 +169,7 @@ def _with_rows(courses: CourseQuerySet) -> CourseQuerySet:
         .annotate(
             is_signed=signature_stands(),
             is_given_in_part=given_in_part(),
-            is_recalled=Exists(recalled),
+            is_recalled=_called_back(),
             has_incident=Exists(incidents),
         )
         .order_by(F(f"{cycle}__planned_on").asc(nulls_first=True), "pk")
@@ -176,7 +186,7 @@ def _line(course: Course, used_up: Any, *, today: date) -> TherapyLine:
         patient=course.patient,
         cycle=cycle,
         action=action,
-        why=_why(rows),
+        why=_why(rows, today=today),
         state=therapy_state(rows, today=today),
     )
 
@@ -204,14 +214,14 @@ def _rows(course: Course, cycle: Cycle | None, used_up: Any, *, today: date) -> 
     )
 
 
-def _why(rows: TherapyRows) -> str:
+def _why(rows: TherapyRows, *, today: date) -> str:
     """Why it may not be given, where the decision or the course says so."""
     if not rows.is_open:
         return "The course was stopped or ended."
     if rows.decision is None:
         return "This course has not been assessed yet, so nothing may be given."
     if rows.decision.action in GO:
-        return "" if rows.is_signed else "Nobody has signed it."
+        return unfit(rows, today=today) if rows.is_signed else "Nobody has signed it."
     if rows.decision.awaiting_labs:
         return "Its laboratory results are not in."
     return leading_reason(rows.decision.answer)

@@ -96,10 +96,21 @@ def therapy_state(rows: TherapyRows, *, today: date) -> TherapyState:
         and _goes(rows)
         and rows.is_signed
         and rows.directive is not None
-        and not rows.is_recalled
-        and not rows.is_given_in_part
+        and not unfit(rows, today=today)
     )
     return TherapyState(parts=parts, next_step=_next_step(rows, today), may_go=may_go)
+
+
+def unfit(rows: TherapyRows, *, today: date) -> str:
+    """Why a signed cycle may not be given all the same; empty where nothing speaks against it."""
+    if rows.is_recalled:
+        return "What was handed out for it is called back."
+    if rows.is_given_in_part:
+        return PART_GIVEN
+    stands_against = (
+        part for part in (_directive(rows), _vial(rows, today)) if part.state is PartState.BLOCKED
+    )
+    return next((f"{part.name}: {part.words}." for part in stands_against), "")
 
 
 def _goes(rows: TherapyRows) -> bool:

@@ -28,8 +28,10 @@ class VialDeadline:
 
 
 def vial_deadlines(*, today: date, now: datetime) -> list[VialDeadline]:
-    """The deadlines of all cycles soon to come, the soonest first; two queries, however many they are."""
-    soon = add_days(today, SOON)
+    """The deadlines of all cycles soon to come, the soonest first; two queries, however many they are.
+
+    Pages list those of the next `SOON` days; the next one counts however far it is.
+    """
     found = [
         VialDeadline(
             cycle=each.cycle,
@@ -45,7 +47,12 @@ def vial_deadlines(*, today: date, now: datetime) -> list[VialDeadline]:
         for cycle in unbooked(today)[:_MOST]
         if (on := _order_by(cycle)) is not None
     ]
-    return sorted((each for each in found if each.on <= soon), key=lambda each: (each.on, each.cycle.pk))
+    return sorted(found, key=lambda each: (each.on, each.cycle.pk))
+
+
+def soon_of(deadlines: list[VialDeadline], *, today: date) -> list[VialDeadline]:
+    """Those that pages list."""
+    return [each for each in deadlines if each.on <= add_days(today, SOON)]
 
 
 def next_deadline(deadlines: list[VialDeadline], *, today: date) -> date | None:

@@ -7,10 +7,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from courses.decision_words import leading_reason, what_ends_it
-from courses.models import Course, Cycle, Order, VialBooking
+from courses.models import Course, Cycle, Directive, Order, Recall, VialBooking
 from courses.services.orders import BY_HAND
 from courses.therapies import TherapyLine, therapies
 from courses.worklist import worklist
+from labs.clinic_days import add_days
 from labs.clock import database_now
 from tests.builders_day import infuse
 from tests.builders_pages import LOW_PLATELETS, TODAY, decide, make_course, sign, standing, starter
@@ -147,13 +148,47 @@ def test_the_first_page_names_what_of_today_may_not_be_given(action, in_days, aw
     assert bool(stopped_short()) is told
 
 
-@pytest.mark.parametrize(("cut_off_days", "told"), [(2, True), (6, True), (9, False)])
-def test_what_is_held_before_or_at_the_next_vial_deadline_is_named(cut_off_days, told):
+@pytest.mark.parametrize(("cut_off_days", "listed"), [(2, True), (6, True), (9, False)])
+def test_what_is_held_before_the_next_vial_deadline_is_named_however_far_that_is(cut_off_days, listed):
     held = make_course(1, action="delay", in_days=6, family="Held")
     booked(held, cut_off_days=cut_off_days)
-    assert (stopped_short() == ["Held"]) is told
+    assert stopped_short() == ["Held"]
     found = therapies(today=TODAY, now=database_now())
-    assert [each.cycle.course for each in found.deadlines] == ([held] if told else [])
+    assert [each.cycle.course for each in found.deadlines] == ([held] if listed else [])
+    assert found.next_deadline == add_days(TODAY, cut_off_days)
+
+
+def signed_and_directed(in_days: int) -> Course:
+    """A cycle that may be given as it stands, its vial confirmed."""
+    course = make_course(1, action="proceed", in_days=in_days, family="Go")
+    signature = sign(standing(course), by=starter())
+    cycle = course.cycles.get()
+    Directive.objects.create(
+        cycle=cycle, revision=1, decision=standing(course), signature=signature, product="lutetium",
+        activity_gbq="7.4", route="intravenous", administer_on=cycle.planned_on,
+    )  # fmt: skip
+    booked(course, cut_off_days=in_days)
+    return course
+
+
+@pytest.mark.parametrize("in_days", [0, 1])
+def test_a_signed_cycle_whose_unit_is_called_back_is_named_before_the_deadline_too(in_days):
+    course = signed_and_directed(in_days)
+    assert stopped_short() == []
+    order = Order.objects.filter(cycle__course=course).first()
+    Recall.objects.create(order=order, reason_code="directive-void", opened_at=database_now())
+    assert stopped_short() == ["Go"]
+    (line,) = therapies(today=TODAY, now=database_now()).stopped_short
+    assert line.why == "What was handed out for it is called back."
+
+
+def test_a_signed_cycle_of_today_with_a_vial_for_another_day_is_named():
+    course = signed_and_directed(0)
+    VialBooking.objects.filter(cycle__course=course).update(needed_on=TODAY)
+    assert stopped_short() == []
+    VialBooking.objects.filter(cycle__course=course).update(needed_on=add_days(TODAY, 1))
+    (line,) = therapies(today=TODAY, now=database_now()).stopped_short
+    assert line.why.startswith("Vial: ordered for ")
 
 
 def test_a_cycle_without_a_vial_past_the_day_of_its_order_is_named_when_it_may_not_go():
