@@ -75,19 +75,53 @@ def given_cycles(patient_id: int) -> list[Cycle]:
     )
 
 
-def people_treated() -> list[Treated]:
-    """Everybody of whom something was given, those who lack a figure first; a fixed number of queries."""
+def people_treated(*, most: int = SHOWN) -> list[Treated]:
+    """So many people of whom something was given, those who lack a figure first, the newest numbers first.
+
+    Only their cycles are read, in a fixed number of queries.
+    """
+    given = _given(Cycle.objects.filter(course__patient__is_canary=False))
+    found = _whose(_lacking(given), most=most)
+    if len(found) < most:
+        found += _whose(given, but=found, most=most - len(found))
+    return _people(found, given)[:most]
+
+
+def people_lacking_a_figure(*, most: int) -> list[Treated]:
+    """So many of those people alone whose figures are not all entered."""
+    given = _given(Cycle.objects.filter(course__patient__is_canary=False))
+    return _people(_whose(_lacking(given), most=most), given)[:most]
+
+
+def _whose(cycles: QuerySet[Cycle], *, most: int, but: Iterable[int] = ()) -> list[int]:
+    theirs = Exists(cycles.filter(course__patient=OuterRef("pk")))
+    found = Patient.objects.filter(theirs).exclude(pk__in=list(but)).order_by("-pk")
+    return list(found.values_list("pk", flat=True)[:most])
+
+
+def _lacking(cycles: QuerySet[Cycle]) -> QuerySet[Cycle]:
+    """Those without a figure for some organ."""
+    lacks = Q()
+    for organ in Organ.values:
+        lacks |= ~Q(Exists(AbsorbedDose.objects.effective().filter(cycle=OuterRef("pk"), organ=organ)))
+    return cycles.filter(lacks)
+
+
+def _people(patient_ids: Iterable[int], cycles: QuerySet[Cycle]) -> list[Treated]:
+    """The people with these numbers, every number of theirs counted, those who lack a figure first."""
     people = read_people()
-    cycles = _given(Cycle.objects.filter(course__patient__is_canary=False)).select_related("course__patient")
+    wanted = {people.survivor_of(each) for each in patient_ids}
+    numbers = frozenset[int]().union(*(people.numbers_of(each) for each in wanted))
     doses = Prefetch("absorbed_doses", queryset=AbsorbedDose.objects.effective(), to_attr="figures")
+    rows = cycles.filter(course__patient__in=numbers).select_related("course__patient")
     by_person: dict[int, list[Cycle]] = defaultdict(list)
     patients: dict[int, Patient] = {}
-    for cycle in cycles.prefetch_related(doses).order_by("-course", "number"):
+    for cycle in rows.prefetch_related(doses).order_by("-course", "number"):
         person = people.survivor_of(cycle.course.patient_id)
         by_person[person].append(cycle)
         patients.setdefault(person, cycle.course.patient)
     lines = [_treated(patients[person], found) for person, found in by_person.items()]
-    return sorted(lines, key=lambda line: not line.lacks)[:SHOWN]
+    return sorted(lines, key=lambda line: not line.lacks)
 
 
 def _treated(patient: Patient, cycles: list[Cycle]) -> Treated:

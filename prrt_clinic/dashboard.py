@@ -15,7 +15,7 @@ from courses.calls import calls_to_make
 from courses.day_data import MEASURE
 from courses.follow_ups import follow_ups
 from courses.incidents import open_incidents
-from courses.ledger_lists import people_treated
+from courses.ledger_lists import people_lacking_a_figure
 from courses.measured_days import measured_days
 from courses.services.saved_filters import filters_of
 from courses.therapies import SHOWN, therapies
@@ -119,7 +119,7 @@ def _work(request: HttpRequest, may: Callable[[str], bool], *, today: date, now:
         found["follow_ups"] = [line for line in wanting if not line.is_between_cycles][:SHOWN]
         found["bloods_count"] += len(found["between"])
     if may("courses.enter_absorbed_dose"):
-        lacking = [person for person in people_treated() if person.lacks]
+        lacking = people_lacking_a_figure(most=DOSES_SHOWN + 1)
         found |= {"doses": lacking[:DOSES_SHOWN], "more_doses": len(lacking) > DOSES_SHOWN}
         if may(MEASURE) and may("courses.view_order"):
             found["unmeasured"] = [line for line in measured_days(now=now) if line.lacks_residual][:SHOWN]

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from courses.forms.ledger import DoseCorrectionForm, DoseForm, SignOffForm
 from courses.ledger import dose_limits_of, dose_lines, ledger_of, sign_offs_of
-from courses.ledger_lists import course_totals, given_cycles, ledger_lines, people_treated
+from courses.ledger_lists import SHOWN, course_totals, given_cycles, ledger_lines, people_treated
 from courses.measured_days import measured_days
 from courses.models import AbsorbedDose, Organ
 from courses.services.authority import NotAllowed, Refused
@@ -39,7 +39,8 @@ def dosimetry(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"title": "Absorbed doses and residuals"}
     if signed_in(request).has_perms(MEASURED_READ):
         context["measured"] = measured_days(now=database_now())
-    context |= {"people": people_treated(), "organs": Organ.choices}
+    people = people_treated(most=SHOWN + 1)
+    context |= {"people": people[:SHOWN], "more_people": len(people) > SHOWN, "organs": Organ.choices}
     return render_page(request, "courses/dosimetry.html", context)
 
 

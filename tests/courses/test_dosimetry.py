@@ -8,9 +8,11 @@ import pytest
 from django.urls import reverse
 
 from courses.ledger import dose_lines, ledger_of
+from courses.ledger_lists import people_lacking_a_figure, people_treated
 from courses.models import AbsorbedDose, Administration, Course, Cycle, DoseSignOff, PeritonealDisease
 from courses.services.authority import NotAllowed, Refused
 from courses.services.dosimetry import correct_absorbed_dose, enter_absorbed_dose, sign_off_doses
+from labs.services import propose_merge, review_merge
 from tests.builders import clinic_time, colleague, make_patient
 
 pytestmark = pytest.mark.django_db
@@ -20,11 +22,10 @@ FRESH = NOW - timedelta(seconds=10)
 HOW: dict[str, Any] = {"method": "SPECT at 24 and 168 h", "software": "QDose 2.1"}
 
 
-@pytest.fixture
-def cycle() -> Cycle:
-    """Cycle 1, given; cycle 2 is planned."""
+def treated_once(number: int) -> Cycle:
+    """Cycle 1 of a patient, given; cycle 2 is planned."""
     course = Course.objects.create(
-        patient=make_patient(),
+        patient=make_patient(mrn=f"T-{number}"),
         protocol_id="lutathera_us_2024_04",
         protocol_sha256="ab" * 32,
         status="active",
@@ -43,6 +44,11 @@ def cycle() -> Cycle:
         recorded_by=colleague("planner", "nurse"),
     )
     return first
+
+
+@pytest.fixture
+def cycle() -> Cycle:
+    return treated_once(1)
 
 
 def physicist():
@@ -275,3 +281,19 @@ def test_the_physicists_list_says_which_cycles_lack_a_figure(enter, cycle):
     assert "1 of 1 entered" in page
     assert reverse("courses:dosimetry") in browser.get(reverse("admin:index")).content.decode()
     assert enter("pharmacist").get(reverse("courses:dosimetry")).status_code == 403
+
+
+def test_those_who_lack_a_figure_stand_first_and_only_so_many_are_read(cycle):
+    entered(cycle)
+    entered(cycle, organ="bone_marrow", gy="0.3", uncertainty=None)
+    assert [line.lacks for line in people_treated()] == [False]
+    assert people_lacking_a_figure(most=5) == []
+    later = [treated_once(number).course.patient for number in (2, 3)]
+    assert [line.patient.mrn for line in people_treated()] == ["T-3", "T-2", "T-1"]
+    assert [line.patient for line in people_lacking_a_figure(most=1)] == [later[1]]
+    asked = {"retired": later[1], "survivor": cycle.course.patient, "reason": "Same person."}
+    merge = propose_merge(**asked, proposed_by="clerk").merge
+    for who in ("nurse", "physician"):
+        review_merge(merge=merge, by=colleague(f"merger-{who}", who), agrees=True)
+    found = [(line.patient.mrn, line.given, line.lacks) for line in people_treated()]
+    assert found == [("T-3", 2, True), ("T-2", 1, True)]

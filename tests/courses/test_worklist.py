@@ -175,7 +175,7 @@ def signed_and_directed(in_days: int) -> Course:
 def test_a_signed_cycle_whose_unit_is_called_back_is_named_before_the_deadline_too(in_days):
     course = signed_and_directed(in_days)
     assert stopped_short() == []
-    order = Order.objects.filter(cycle__course=course).first()
+    order = Order.objects.filter(cycle__course=course).earliest("pk")
     Recall.objects.create(order=order, reason_code="directive-void", opened_at=database_now())
     assert stopped_short() == ["Go"]
     (line,) = therapies(today=TODAY, now=database_now()).stopped_short
