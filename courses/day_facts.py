@@ -99,7 +99,12 @@ def on_clock(instant: datetime) -> str:
 
 
 def effective_steps(day: TherapyDay) -> list[TherapyStep]:
-    """The steps of a day as they stand: corrected versions and what was taken back left out."""
+    """The steps of a day as they stand: corrected versions and what was taken back left out.
+
+    Of a day that is not opened yet, and only printed, there are none.
+    """
+    if day.pk is None:
+        return []
     rows = day.steps.filter(corrected_by__isnull=True, taken_back=False)
     return list(rows.select_related("recorded_by", "second_by").order_by("happened_at", "pk"))
 
@@ -110,6 +115,8 @@ def steps_of_run(day: TherapyDay) -> list[TherapyStep]:
     It is over once another directive is signed, or its unit is scanned; until then the day shows the part.
     """
     rows = effective_steps(day)
+    if not rows:
+        return rows
     judged = (
         CycleJudgement.objects.filter(infusion__therapy_day=day, infusion__corrected_by__isnull=True)
         .order_by("-signed_at")
@@ -195,7 +202,7 @@ def _bags(day: TherapyDay) -> tuple[Bag, ...]:
     started = TherapyStep.objects.filter(
         therapy_day__cycle=day.cycle_id, kind=Happened.AMINO_START.value, corrected_by__isnull=True,
         taken_back=False,
-    ).exclude(therapy_day=day)  # fmt: skip
+    ).exclude(therapy_day=day.pk)  # fmt: skip
     used = {row.data.get("bag") for row in started}
     bags = AminoAcidBag.objects.filter(order__cycle=day.cycle_id).order_by("pk")
     return tuple(Bag(label=bag.label, expires_at=bag.expires_at) for bag in bags if bag.label not in used)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from courses.day_data import STEPS
 from courses.day_facts import effective_steps, infusions_of, other_infusions_of
 from courses.forms.day import StepForm
 from courses.left_out import left_out_of
-from courses.models import Course, Infusion, StepKind, TherapyDay
+from courses.models import Course, Infusion, StepKind, TherapyDay, Vial
 from courses.rules.day_values import Blocker, DayLine, Happened, StepState
 from courses.services.authority import NotAllowed, Refused
 from courses.services.day_infusion import entries_about
@@ -29,7 +30,8 @@ from courses.services.locking import next_cycle
 from courses.services.remainder import waiting_infusion
 from courses.services.start import StartRefused, authorisation_for, authorise_start
 from courses.services.therapy_day import open_day
-from courses.views.day_frame import READ, Act, back, day_of, may_record, newest_day, state_on
+from courses.services.vial_state import GONE
+from courses.views.day_frame import READ, Act, back, day_for_paper, day_of, may_record, newest_day, state_on
 from courses.views.day_seen import changed_of, seen_day, token_of
 from courses.views.frame import authenticated_at, banner, found_course, render_page, signed_in
 from courses.views.paper_frame import paper_response
@@ -84,13 +86,14 @@ def printed_pdf(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 def _for_paper(request: HttpRequest, course: Course, *, as_pdf: bool) -> HttpResponse:
     """What was directed, how far the day is, and until when the sheet may be used."""
-    state = state_on(course, day_of(course))
-    most = state.facts.rules.infusion.most
-    unit = state.standing.unit
+    state = state_on(course, day_for_paper(course, number=request.GET.get("cycle", "")))
+    number = state.day.cycle.number
+    short = str(state.standing.decision.public_id)[:8] if state.standing.decision else ""
+    asked = f"?cycle={number}"
     context = {
-        "title": f"Day sheet, cycle {state.day.cycle.number}",
+        "title": f"Day sheet, cycle {number}",
         "language": "en",
-        "short": str(state.standing.decision.public_id)[:8] if state.standing.decision else "",
+        "short": short,
         "allergies": allergies_in_a_line(course.patient_id),
         "state": state,
         "rows": _rows(request, state),
@@ -98,17 +101,28 @@ def _for_paper(request: HttpRequest, course: Course, *, as_pdf: bool) -> HttpRes
         "steps": effective_steps(state.day),
         "decision": state.standing.decision,
         "directive": state.standing.directive,
-        "unit": unit,
-        "latest_start": unit.expires_at - most if unit else None,
+        "unit": state.standing.unit,
+        "latest_start": _latest_start(state),
+        "is_opened": state.day.pk is not None,
         "printed_at": state.facts.now,
-        "page_url": reverse("courses:day_print", args=[course.public_id]),
-        "pdf_url": reverse("courses:day_pdf", args=[course.public_id]),
+        "page_url": reverse("courses:day_print", args=[course.public_id]) + asked,
+        "pdf_url": reverse("courses:day_pdf", args=[course.public_id]) + asked,
         "back_url": reverse("courses:day", args=[course.public_id]),
         "back_words": "Back to the day",
         **banner(request, course),
     }
-    name = f"day-sheet-{str(state.day.public_id)[:8]}"
+    name = f"day-sheet-cycle-{number}-{short}"
     return paper_response(request, "courses/paper/day.html", context, as_pdf=as_pdf, file_name=name)
+
+
+def _latest_start(state: DayState) -> datetime | None:
+    """Until when the longest infusion ends before the unit or vial that is here expires; none without one."""
+    most, unit = state.facts.rules.infusion.most, state.standing.unit
+    if unit is not None:
+        return unit.expires_at - most
+    here = Vial.objects.effective().filter(cycle=state.day.cycle).exclude(fates__fate__in=GONE)
+    vial = here.order_by("-expires_at").first()
+    return None if vial is None else vial.expires_at - most
 
 
 @require_POST

@@ -10,7 +10,10 @@ from django.urls import reverse
 from courses.day_data import STEPS
 from courses.models import Course, TherapyDay
 from courses.rules.day_values import Happened
+from courses.services.authority import Refused
 from courses.services.day_state import DayState, day_state
+from courses.services.locking import next_cycle
+from courses.services.therapy_day import rules_of
 from labs.clock import database_now
 
 READ = ["labs.view_patient", "courses.view_course", "courses.view_therapyday"]
@@ -36,6 +39,27 @@ def day_of(course: Course) -> TherapyDay:
     if day is None:
         raise Http404("No day of therapy has been opened in this course.")
     return day
+
+
+def day_for_paper(course: Course, *, number: str) -> TherapyDay:
+    """The newest day, or of the cycle with this number; one that is not opened yet is printed without steps.
+
+    Nothing is stored: whoever prints the evening before has not begun the day. Raises Http404.
+    """
+    day, cycle = newest_day(course), next_cycle(course)
+    if number:
+        cycle = course.cycles.filter(number=int(number)).first() if number.isdecimal() else None
+        rows = TherapyDay.objects.filter(cycle=cycle).select_related("cycle__course__patient")
+        day = rows.open().first() or rows.order_by("-pk").first() if cycle is not None else None
+    if day is not None:
+        return day
+    if cycle is None:
+        raise Http404("No cycle of this course is to be given.")
+    try:
+        pinned = rules_of(course)
+    except Refused as none:
+        raise Http404(str(none)) from none
+    return TherapyDay(cycle=cycle, rules_id=pinned.rules.id, rules_sha256=pinned.sha256)
 
 
 def state_on(course: Course, day: TherapyDay) -> DayState:

@@ -12,11 +12,12 @@ import pytest
 from django.urls import reverse
 from pypdf import PdfReader
 
-from courses.models import Decision
+from courses.models import Decision, TherapyDay
 from courses.pdf import PACKAGES, pdf_of
 from courses.situation import judge, read_situation
+from labs.clinic_days import add_days
 from tests.builders_pages import decide, make_course, make_patient, sign, standing
-from tests.builders_therapy_day import at, dispense, opened, ready_cycle, until_start
+from tests.builders_therapy_day import DAY, at, dispense, opened, ready_cycle, until_start
 from tests.case_reader import EXTRA_PROTOCOLS, read_cases, situation
 
 pytestmark = pytest.mark.django_db
@@ -206,3 +207,22 @@ def test_the_day_sheet_as_pdf_says_on_what_it_stands(enter, set_clock):
     assert "also one printed the evening before" in words
     assert "directive revision 1 of Mon 4 May 2026" in words
     assert "Ahorn" not in str(pdf.metadata)
+
+
+@pytest.mark.pango
+@pytest.mark.hazard("HZ-63")
+def test_the_day_sheet_is_printed_the_evening_before_without_opening_the_day(enter, set_clock):
+    evening = at(18, on=add_days(DAY, -1))
+    set_clock(evening)
+    cycle = ready_cycle()
+    nurse = enter("nurse")
+    page = nurse.get(reverse("courses:day", args=[cycle.course.public_id])).content.decode()
+    address = reverse("courses:day_pdf", args=[cycle.course.public_id]) + "?cycle=1"
+    assert address in page
+    words, _ = read(nurse.get(address))
+    assert "Valid for directive revision 1 of Mon 4 May 2026, for a start on that day alone" in words
+    assert "The day was not opened when this was printed." in words
+    assert "Nobody has identified the patient yet." in words
+    assert not TherapyDay.objects.exists()
+    assert nurse.get(address.replace("cycle=1", "cycle=9")).status_code == 404
+    assert nurse.get(address.replace("cycle=1", "cycle=x")).status_code == 404
