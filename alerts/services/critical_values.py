@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import reduce
 from operator import or_
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -43,7 +44,11 @@ def judge_critical_values(*, now: datetime) -> int:
     since = now - timedelta(days=policy().watch.critical_days)
     failed: list[str] = []
     changed = 0
-    for ids, act in ((_stored(since), _judge_stored), (_held(since), _judge_held), (_standing(), _clear)):
+    for ids, act in (
+        (_keys(stored_unjudged(since=since)), _judge_stored),
+        (_keys(held_unjudged(since=since))[:HELD_LIMIT], _judge_held),
+        (_standing(), _clear),
+    ):
         changed += _each(ids, act, now=now, failed=failed)
     if failed:
         raise JudgingFailed(f"{len(failed)} values could not be judged: {', '.join(failed[:20])}")
@@ -63,15 +68,18 @@ def _each(ids: Iterable[int], act: Callable[..., bool], *, now: datetime, failed
     return done
 
 
-def _stored(since: datetime) -> QuerySet[Observation, int]:
-    """What stands beyond a bound and was not found before; one query."""
+def _keys(rows: QuerySet[Any]) -> QuerySet[Any, int]:
+    return rows.order_by("pk").values_list("pk", flat=True)
+
+
+def stored_unjudged(*, since: datetime) -> QuerySet[Observation]:
+    """What stands beyond a bound, of specimens drawn since then, and was not found before."""
     return (
         Observation.objects.filter(reduce(or_, (_beyond(each) for each in critical_table().bounds.values())))
         .filter(current_of__isnull=False, collected_at__gte=since, critical_finding__isnull=True)
+        .exclude(value__isnull=True)
         .exclude(status__in=WITHDRAWN)
         .exclude(patient__is_canary=True)
-        .order_by("pk")
-        .values_list("pk", flat=True)
     )
 
 
@@ -100,8 +108,8 @@ def _judge_stored(observation_id: int, *, now: datetime) -> bool:
     return True
 
 
-def _held(since: datetime) -> QuerySet[QuarantinedResult, int]:
-    """What waits for a person, of a known patient and analyte, and was not looked at before."""
+def held_unjudged(*, since: datetime) -> QuerySet[QuarantinedResult]:
+    """What waits for a person since then, of a known patient and analyte, and was not looked at before."""
     return (
         QuarantinedResult.objects.filter(
             state=QuarantinedResult.State.OPEN,
@@ -112,8 +120,6 @@ def _held(since: datetime) -> QuerySet[QuarantinedResult, int]:
         )
         .exclude(reason_code__in=STORED_ALL_THE_SAME)
         .exclude(patient__is_canary=True)
-        .order_by("pk")
-        .values_list("pk", flat=True)[:HELD_LIMIT]
     )
 
 
