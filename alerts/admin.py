@@ -4,12 +4,13 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from alerts.delivery_admin import DeliveryReportAdmin, PushAddressAdmin
 from alerts.library import policy
-from alerts.models import Alert, CanaryRun, DeliveryAttempt
+from alerts.models import Alert, CanaryRun, DeliveryAttempt, with_patients
 from alerts.rules import Kind
 from labs.models import Patient
 from labs.record_admin import RecordAdmin
@@ -26,13 +27,20 @@ class AlertAdmin(RecordAdmin):
     list_display = ["ref", "severity_word", "kind", "person", "state", "raised_at", "acked_by"]
     list_filter = ["state", "severity", "kind"]
     search_fields = ["ref"]
-    name_search = ("course__patient__family", "course__patient__given", "course__patient__mrn")
+    name_search = tuple(
+        f"{link}__patient__{field}"
+        for link in ("course", "critical_findings__observation", "critical_findings__held")
+        for field in ("family", "given", "mrn")
+    )
     ordering = ["-raised_at", "-pk"]
-    list_select_related = ["course__patient", "acked_by"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
+        """With whose each one is, and who has it."""
+        return with_patients(super().get_queryset(request)).select_related("acked_by")
 
     def patient_of(self, record: Any) -> Patient | None:
-        """The patient of the alert's course; technical alerts have none."""
-        found: Patient | None = record.course.patient if record.course else None
+        """The patient of its course or of its value; technical alerts have none."""
+        found: Patient | None = record.patient
         return found
 
     @admin.display(description="Severity", ordering="severity")

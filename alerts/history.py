@@ -23,10 +23,13 @@ _STATES = {
     EventKind.RETURNED: State.OPEN,
     EventKind.HANDED_OVER: State.OPEN,
     EventKind.ESCALATED: State.OPEN,
+    EventKind.NOT_REACHED: State.OPEN,
     EventKind.ACKNOWLEDGED: State.ACKED,
     EventKind.CLEARED: State.CLEARED_UNACKED,
     EventKind.CLOSED: State.CLOSED,
 }
+# An alert that nobody had taken over stays as it was.
+_OPENS_WHAT_WAS_TAKEN = (EventKind.HANDED_OVER, EventKind.ESCALATED, EventKind.NOT_REACHED)
 _SEVERITY_IN: Mapping[str, str] = {
     EventKind.RAISED: "severity",
     EventKind.WORSENED: "to",
@@ -70,7 +73,7 @@ def standing_after(events: Iterable[AlertEvent], *, last: int | None = None) -> 
 
 def _after(before: Standing, event: AlertEvent) -> Standing:
     found = replace(before, decision=event.detail.get("decision", before.decision), at=event.at)
-    if event.kind in (EventKind.HANDED_OVER, EventKind.ESCALATED) and before.state != State.ACKED:
+    if event.kind in _OPENS_WHAT_WAS_TAKEN and before.state != State.ACKED:
         return found
     if event.kind in _STATES:
         holder = event.actor if event.kind == EventKind.ACKNOWLEDGED else None

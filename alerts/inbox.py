@@ -11,7 +11,7 @@ from django.db.models import Count, Q, TextField
 from django.db.models.functions import Cast
 
 from alerts.library import policy
-from alerts.models import Alert
+from alerts.models import Alert, with_patients
 from alerts.models.alert import AlertQuerySet
 from alerts.rules import DOSE_KINDS, NEEDS_SOMEBODY, RECALL_KINDS, Kind, State
 
@@ -138,7 +138,7 @@ def open_criticals(person: User | AnonymousUser) -> dict[str, int]:
 
 def inbox(*, person: User, filters: Filters) -> Inbox:
     """One page, the most severe and newest first. The number of queries is always the same."""
-    rows = _narrowed(readable(person), filters, person).select_related("course__patient", "cycle", "acked_by")
+    rows = with_patients(_narrowed(readable(person), filters, person)).select_related("cycle", "acked_by")
     if filters.after:
         rows = rows.filter(_beyond(filters.after))
     page = list(rows.order_by("severity", "-raised_at", "-pk")[: PAGE + 1])

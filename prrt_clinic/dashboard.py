@@ -9,7 +9,7 @@ from django.db.models import Max
 from django.http import HttpRequest
 from django.utils import timezone
 
-from alerts.models import Alert
+from alerts.models import Alert, with_patients
 from alerts.services.duty_state import duty_state
 from courses.calls import calls_to_make
 from courses.day_data import MEASURE
@@ -128,12 +128,8 @@ def _work(request: HttpRequest, may: Callable[[str], bool], *, today: date, now:
 
 def _alerts() -> list[Alert]:
     """Alerts that are not over, the most severe first."""
-    standing = (
-        Alert.objects.standing()
-        .for_people()
-        .select_related("course__patient", "cycle", "decision", "acked_by")
-    )
-    return list(standing[: SHOWN + 1])
+    standing = with_patients(Alert.objects.standing().for_people())
+    return list(standing.select_related("cycle", "decision", "acked_by")[: SHOWN + 1])
 
 
 def _quarantine(may: Callable[[str], bool]) -> Context:

@@ -3,7 +3,7 @@
 from alerts.models.acts import Closing, HandOver, Suppression
 from alerts.models.alert import Acknowledgement, Alert, AlertEvent
 from alerts.models.canary import CanaryRun
-from alerts.models.critical import CriticalFinding
+from alerts.models.critical import CriticalFinding, with_patients
 from alerts.models.heartbeat import Heartbeat
 from alerts.models.line import Line
 from alerts.models.notification import DeliveryAttempt, Notification
@@ -45,4 +45,5 @@ __all__ = [
     "RotaTurn",
     "Suppression",
     "Triage",
+    "with_patients",
 ]

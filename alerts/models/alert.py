@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from alerts.rules import NEEDS_SOMEBODY, Kind, State
 from courses.models import Course, Cycle, Decision
-from labs.models import LabMessage
+from labs.models import LabMessage, Patient
 
 # Read aloud on a telephone: no 0 and O, no 1, I and L, no U.
 _REF_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -143,6 +143,16 @@ class Alert(models.Model):
     def needs_somebody(self) -> bool:
         """Whether nobody has acknowledged it yet."""
         return self.state in NEEDS_SOMEBODY
+
+    @property
+    def patient(self) -> Patient | None:
+        """Whose it is: its course's, or the newest critical value's; lists ask `with_patients`."""
+        if self.course is not None:
+            return self.course.patient
+        if self.kind != Kind.CRITICAL_VALUE:
+            return None
+        newest = max(self.critical_findings.all(), key=lambda finding: finding.pk, default=None)
+        return newest.value.patient if newest else None
 
 
 class EventKind(models.TextChoices):

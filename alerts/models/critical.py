@@ -1,7 +1,7 @@
 """The record that a value was found critical, by which table, and which alert tells of it."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Prefetch, Q
 
 from alerts.models.alert import Alert
 from labs.models import Observation, QuarantinedResult
@@ -48,3 +48,18 @@ class CriticalFinding(models.Model):
 
     def __str__(self) -> str:
         return f"critical finding {self.pk}: {self.side}, level {self.level}"
+
+    @property
+    def value(self) -> Observation | QuarantinedResult:
+        """The row that was found critical."""
+        row = self.observation or self.held
+        assert row is not None  # the database checks it
+        return row
+
+
+def with_patients(alerts: models.QuerySet[Alert]) -> models.QuerySet[Alert]:
+    """These alerts with whose they are; one query more, however many they are."""
+    findings = CriticalFinding.objects.select_related("observation__patient", "held__patient")
+    return alerts.select_related("course__patient").prefetch_related(
+        Prefetch("critical_findings", queryset=findings)
+    )

@@ -6,17 +6,20 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import reduce
 from operator import or_
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from alerts.critical_rules import Bounds, Critical, judge
+from alerts.critical_rules import Bounds, Critical, Side, judge
 from alerts.critical_table import critical_table
 from alerts.library import policy
-from alerts.models import Alert, CriticalFinding
+from alerts.models import Alert, CriticalFinding, ReadBack
+from alerts.models.alert import EventKind
+from alerts.models.read_back import ENDS_THE_ALERT
 from alerts.rules import Kind, State
 from alerts.services.escalation import take_due_step
-from alerts.services.raising import Subject, mark_cleared, raise_alert
+from alerts.services.raising import Subject, mark_cleared, note, raise_alert
 from alerts.services.settling import key_of
 from courses.models import Course
 from labs.formats.parsed import ParsedNumber
@@ -38,12 +41,17 @@ def judge_critical_values(*, now: datetime) -> int:
     """Tell of every critical value nobody was told of yet, and lower the tone where it was taken back.
 
     What is stored counts as the laboratory states it now, preliminary or doubtful too; so does what waits for
-    a person, where its patient and value are known. Returns how many alerts changed. Raises JudgingFailed.
+    a person, where its patient and value are known. A later version of a result that was read back, and no
+    worse, tells nobody anew. Returns how many alerts changed. Raises JudgingFailed.
     """
     since = now - timedelta(days=policy().watch.critical_days)
     failed: list[str] = []
     changed = 0
-    for ids, act in ((_stored(since), _judge_stored), (_held(since), _judge_held), (_standing(), _clear)):
+    for ids, act in (
+        (_keys(stored_unjudged(since=since)), _judge_stored),
+        (_keys(held_unjudged(since=since))[:HELD_LIMIT], _judge_held),
+        (_standing(), _clear),
+    ):
         changed += _each(ids, act, now=now, failed=failed)
     if failed:
         raise JudgingFailed(f"{len(failed)} values could not be judged: {', '.join(failed[:20])}")
@@ -63,15 +71,18 @@ def _each(ids: Iterable[int], act: Callable[..., bool], *, now: datetime, failed
     return done
 
 
-def _stored(since: datetime) -> QuerySet[Observation, int]:
-    """What stands beyond a bound and was not found before; one query."""
+def _keys(rows: QuerySet[Any]) -> QuerySet[Any, int]:
+    return rows.order_by("pk").values_list("pk", flat=True)
+
+
+def stored_unjudged(*, since: datetime) -> QuerySet[Observation]:
+    """What stands beyond a bound, of specimens drawn since then, and was not found before."""
     return (
         Observation.objects.filter(reduce(or_, (_beyond(each) for each in critical_table().bounds.values())))
         .filter(current_of__isnull=False, collected_at__gte=since, critical_finding__isnull=True)
+        .exclude(value__isnull=True)
         .exclude(status__in=WITHDRAWN)
         .exclude(patient__is_canary=True)
-        .order_by("pk")
-        .values_list("pk", flat=True)
     )
 
 
@@ -95,13 +106,40 @@ def _judge_stored(observation_id: int, *, now: datetime) -> bool:
     if critical is None:
         return False
     doubtful = critical.doubtful or not observation.is_usable
-    alert = _tell(observation, critical, doubtful=doubtful, now=now)
+    alert = _passed_on_before(observation, critical)
+    if alert is None:
+        alert = _tell(observation, critical, doubtful=doubtful, now=now)
+    else:
+        note(alert, EventKind.SEEN_AGAIN, now=now, detail={"message": observation.message_id})
     _write(critical, alert=alert, doubtful=doubtful, now=now, observation=observation)
     return True
 
 
-def _held(since: datetime) -> QuerySet[QuarantinedResult, int]:
-    """What waits for a person, of a known patient and analyte, and was not looked at before."""
+def _passed_on_before(observation: Observation, critical: Critical) -> Alert | None:
+    """The ended alert of an earlier version of this very result, if what was read back was no better.
+
+    Another number of the same grade is news to whoever was told the first one, unless it is less far beyond.
+    """
+    read_back = ReadBack.objects.filter(alert=OuterRef("alert"), outcome__in=ENDS_THE_ALERT)
+    findings = CriticalFinding.objects.filter(
+        Exists(read_back),
+        observation__result=observation.result_id,
+        side=critical.side.value,
+        level__gte=critical.level,
+        alert__state=State.CLOSED.value,
+    )
+    before = findings.select_related("observation", "alert").order_by("-pk").first()
+    if before is None or before.observation is None:
+        return None
+    told, found = before.observation, observation
+    if told.value is None or found.value is None or told.comparator != found.comparator:
+        return None
+    is_better = found.value >= told.value if critical.side is Side.LOW else found.value <= told.value
+    return before.alert if is_better else None
+
+
+def held_unjudged(*, since: datetime) -> QuerySet[QuarantinedResult]:
+    """What waits for a person since then, of a known patient and analyte, and was not looked at before."""
     return (
         QuarantinedResult.objects.filter(
             state=QuarantinedResult.State.OPEN,
@@ -112,8 +150,6 @@ def _held(since: datetime) -> QuerySet[QuarantinedResult, int]:
         )
         .exclude(reason_code__in=STORED_ALL_THE_SAME)
         .exclude(patient__is_canary=True)
-        .order_by("pk")
-        .values_list("pk", flat=True)[:HELD_LIMIT]
     )
 
 

@@ -9,6 +9,7 @@ from alerts.models import Alert
 from alerts.rules import DECISION_KINDS, Kind, State
 from alerts.services.escalation import take_due_step
 from alerts.services.raising import Subject, raise_alert
+from alerts.services.signed_away import close_if_signed
 from alerts.services.working_time import office
 from alerts.waking import Lead, is_near
 from courses.models import Cycle, VialBooking
@@ -32,8 +33,8 @@ def _lead(cycle: Cycle | None) -> Lead:
 def watch_deadlines(*, now: datetime) -> int:
     """Raise to its worst each alert about a decision whose cycle has come near; return how many.
 
-    Who acknowledged it while there was time is told again: by now it cannot wait. One whose cause is gone
-    stays as it is.
+    Who acknowledged it while there was time is told again: by now it cannot wait. What a physician has signed
+    since was decided, and ends. One whose cause is gone stays as it is.
     """
     louder = [kind.value for kind in DECISION_KINDS if policy().kinds[kind].worse_severity is not None]
     standing = Alert.objects.filter(kind__in=louder, state__in=[State.OPEN.value, State.ACKED.value])
@@ -46,11 +47,14 @@ def watch_deadlines(*, now: datetime) -> int:
 
 
 def _make_loud(alert: Alert, *, now: datetime) -> bool:
-    """The same alert at its worst, with its first step taken, in one commit."""
+    """The same alert at its worst, its first step taken, in one commit; or ended, where it was decided."""
     with transaction.atomic():
-        same = Alert.objects.select_for_update(skip_locked=True).filter(pk=alert.pk, state=alert.state)
-        if not same.exists():
+        rows = Alert.objects.select_for_update(skip_locked=True, of=("self",)).select_related("decision")
+        locked = rows.filter(pk=alert.pk, state=alert.state).first()
+        if locked is None:
             return False
+        if locked.state == State.ACKED and close_if_signed(locked, now=now):
+            return True
         raised = raise_alert(
             kind=Kind(alert.kind),
             condition_key=alert.condition_key,

@@ -16,6 +16,12 @@ from alerts.models import Acknowledgement, Alert, AlertEvent, DeliveryAttempt, N
 from alerts.models.alert import EventKind
 from alerts.models.notification import AttemptOutcome, NotificationState
 from alerts.rules import Outcome, State
+from alerts.services.duty_of_looks import (
+    critical_values_not_judged,
+    looks_that_fail,
+    messages_not_considered,
+    rearmings_past_due,
+)
 from alerts.services.on_call import is_rota_kept
 from alerts.services.rota_coverage import coverage
 from courses.models import Course, Decision
@@ -254,4 +260,16 @@ DUTY: tuple[DutyRule, ...] = (
         id="I-19",
     ),
     _of_alerts("clocks-apart", "the database and the hosts agree what time it is", clocks_that_differ),
+    _of_alerts(
+        "critical-not-judged", "every critical value is found within a minute", critical_values_not_judged
+    ),
+    _of_decisions(
+        "message-not-considered",
+        "every message that waits or corrects a result is considered for alerting within a minute",
+        messages_not_considered,
+    ),
+    _of_alerts(
+        "rearm-late", "what nobody decided in time is opened again within a minute", rearmings_past_due
+    ),
+    _of_alerts("look-failed", "no look at the state of things fails again and again", looks_that_fail),
 )

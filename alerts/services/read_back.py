@@ -10,8 +10,9 @@ from alerts.models.alert import EventKind
 from alerts.models.read_back import ENDS_THE_ALERT
 from alerts.rules import READ_BACK_KINDS, State
 from alerts.services.acknowledging import AlertHasChanged, MayNotAcknowledge, may_acknowledge
+from alerts.services.acting import begin_round
 from alerts.services.escalation import take_due_step
-from alerts.services.raising import close, note, open_again
+from alerts.services.raising import close, move, note
 from labs.clock import database_now
 
 
@@ -110,8 +111,9 @@ def _follow(alert: Alert, made: ReadBack) -> None:
         return
     note(alert, EventKind.NOT_REACHED, now=made.at, actor=made.person, detail=detail)
     if alert.state == State.ACKED:
-        open_again(alert, now=made.at)
-    else:
-        alert.next_step_at = made.at
+        # Whoever took it over knows, and could not pass it on: somebody else is needed, not the first step.
+        move(alert, State.OPEN)
+        begin_round(alert)
+    alert.next_step_at = made.at
     alert.save()
     take_due_step(alert, now=made.at)

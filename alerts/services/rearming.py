@@ -7,14 +7,12 @@ from django.db import transaction
 
 from alerts.models import Alert
 from alerts.models.alert import EventKind
-from alerts.rules import Kind, State
+from alerts.rules import State
 from alerts.services.escalation import take_due_step
-from alerts.services.raising import close, note, open_again
-from courses.models import Signature
+from alerts.services.raising import note, open_again
+from alerts.services.signed_away import close_if_signed
 
 log = logging.getLogger(__name__)
-# What a physician's signature on the decision itself answers.
-_SIGNED_AWAY = (Kind.STOP, Kind.DELAY, Kind.REDUCE)
 
 
 class RearmingFailed(Exception):
@@ -52,9 +50,7 @@ def _rearm(alert_id: int, *, now: datetime) -> bool:
     )
     if alert is None:
         return False
-    signature = _signature(alert)
-    if signature is not None:
-        close(alert, why="a physician signed its decision", now=now, actor=signature.signer)
+    if close_if_signed(alert, now=now):
         return True
     assert alert.ack_due_at is not None
     detail = {"acknowledged_by": alert.acked_by_id, "due": alert.ack_due_at.isoformat()}
@@ -63,12 +59,3 @@ def _rearm(alert_id: int, *, now: datetime) -> bool:
     alert.save()
     take_due_step(alert, now=now)
     return True
-
-
-def _signature(alert: Alert) -> Signature | None:
-    """The newest signature on what the alert tells of."""
-    if alert.kind not in _SIGNED_AWAY or alert.decision is None:
-        return None
-    return (
-        Signature.objects.select_related("signer").filter(decision=alert.decision.verdict_origin_id).first()
-    )

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 
 from alerts.models import Alert, Triage
 from alerts.rules import ActingRule, Judged, Kind, Outcome, Triaged, alerts_for
@@ -16,11 +16,12 @@ from alerts.services.corrections import changed_results
 from alerts.services.critical_values import judge_critical_values
 from alerts.services.deadlines import cycle_is_near
 from alerts.services.escalation import take_due_step
+from alerts.services.message_queue import messages_read_again, messages_waiting
 from alerts.services.raising import Subject, clear_others, raise_alert, withdraw_mails
 from courses.models import Course, CourseStatus, Decision
 from labs.clinic_days import add_days, clinic_day, start_of_day
 from labs.clock import database_now
-from labs.models import LabMessage, MessageOutcome, MessageReplay, Observation, QuarantinedResult
+from labs.models import LabMessage, MessageOutcome, QuarantinedResult
 from labs.services.canary_lab import CANARY_SENDER
 
 log = logging.getLogger(__name__)
@@ -85,16 +86,7 @@ def triage_quarantine(
     """
     now = now or database_now()
     before = now - (older_than or timedelta(0))
-    read_since = MessageReplay.objects.filter(
-        message=OuterRef("message"), stored__gt=0, at__gt=OuterRef("triage__triaged_at"), at__lte=before
-    )
-    changing = Observation.objects.filter(message=OuterRef("message"), version__gt=1)
-    waiting = MessageOutcome.objects.filter(triage__isnull=True, at__lte=before).filter(
-        Q(state__in=[MessageOutcome.State.QUARANTINED, MessageOutcome.State.REJECTED])
-        | Q(held__gt=0)
-        | Exists(changing)
-    )
-    again = MessageOutcome.objects.filter(Exists(read_since), Exists(changing))
+    waiting, again = messages_waiting(before=before), messages_read_again(before=before)
     triaged = retold = 0
     try:
         triaged = _each(waiting.order_by("pk").values_list("pk", flat=True)[:limit], _triage_message, now=now)

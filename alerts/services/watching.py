@@ -8,7 +8,7 @@ from alerts.library import policy
 from alerts.services.canary import run_canary
 from alerts.services.critical_values import judge_critical_values
 from alerts.services.deadlines import watch_deadlines
-from alerts.services.heartbeat import take_turn
+from alerts.services.heartbeat import LOOKED, beat_all, take_turn
 from alerts.services.watch_calls import watch_calls
 from alerts.services.watch_canary import watch_canary
 from alerts.services.watch_ended import watch_ended
@@ -56,8 +56,25 @@ IN_TURN: tuple[Look, ...] = (
 )
 
 
+# Every stage comes round within a minute, whichever runner carries it.
+_A_PASS = timedelta(minutes=1)
+
+
 class WatchFailed(Exception):
-    """Some looks could not be taken; the others were. They are taken again on the next pass."""
+    """Some looks could not be taken; the others were. They are taken again on their next turn."""
+
+
+def turns() -> dict[str, timedelta]:
+    """How often each look is taken, by the name under which its success is kept."""
+    in_turn = timedelta(minutes=policy().watch.results_every_minutes)
+    return {
+        **{_kept(look): _A_PASS for look in EVERY_TIME},
+        **{_kept(look): in_turn for look in IN_TURN},
+    }
+
+
+def _kept(look: Look) -> str:
+    return f"{LOOKED}{look.__name__}"
 
 
 def watch(*, now: datetime | None = None, all_due: bool = False) -> int:
@@ -77,14 +94,17 @@ def watch(*, now: datetime | None = None, all_due: bool = False) -> int:
         ),
     ]
     changed = 0
-    failed = []
+    failed: list[Look] = []
     for look in looks:
         try:
             changed += look(now=now)
         except Exception:
             # Whatever one look stumbled over, the others must be taken; raised again below.
             log.exception("%s failed.", look.__name__)
-            failed.append(look.__name__)
+            failed.append(look)
+    beat_all({_kept(look) for look in looks if look not in failed}, now=now)
     if failed:
-        raise WatchFailed(f"Could not be looked at: {', '.join(failed)}")
+        # One that has never succeeded is missed from now on.
+        beat_all({_kept(look) for look in failed}, now=now, over=False)
+        raise WatchFailed(f"Could not be looked at: {', '.join(look.__name__ for look in failed)}")
     return changed

@@ -81,10 +81,11 @@ def _decision(alert: Alert, person: User) -> dict[str, Any]:
 
 def _numbers(alert: Alert, person: User) -> dict[str, Any]:
     """The telephone numbers around the patient, for those who may read them; after the log-in alone."""
-    if alert.course is None or not all(person.has_perm(right) for right in SEES_NUMBERS):
+    patient = alert.patient
+    if patient is None or not all(person.has_perm(right) for right in SEES_NUMBERS):
         return {"shows_numbers": False}
     return {
         "shows_numbers": True,
-        "numbers": current_contacts(alert.course.patient),
+        "numbers": current_contacts(patient),
         "may_record_numbers": person.has_perm(RECORD),
     }

@@ -15,8 +15,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_POST, require_safe
 
+from alerts.findings import told_values
 from alerts.library import plan_from_data, policy
-from alerts.models import Alert, AlertEvent, Notification
+from alerts.models import Alert, AlertEvent, Notification, with_patients
 from alerts.rules import WATCH_KINDS, Kind, State
 from alerts.services.acknowledging import (
     AlertHasChanged,
@@ -153,8 +154,8 @@ def acknowledge_alert(request: HttpRequest, public_id: str) -> HttpResponse:
 
 def found_alert(public_id: str) -> Alert:
     """An alert with everything its page names. Raises Http404."""
-    related = ("course__patient", "cycle", "decision", "message", "acked_by", "person")
-    return get_object_or_404(Alert.objects.select_related(*related), public_id=public_id)
+    related = ("cycle", "decision", "message", "acked_by", "person")
+    return get_object_or_404(with_patients(Alert.objects.select_related(*related)), public_id=public_id)
 
 
 def asker(request: HttpRequest) -> User:
@@ -173,10 +174,9 @@ def refuse(request: HttpRequest, sentence: str, *, status: int, alert: Alert | N
 def _context(
     alert: Alert, person: User, *, seen_event: int, sent: Mapping[str, forms.Form] | None = None
 ) -> dict[str, Any]:
-    """Everything the page shows, in a fixed number of queries."""
+    """Everything the page shows, in a fixed number of queries but for values that are kept apart."""
     happened, to_do = WORDS[alert.kind]
     events = list(alert.events.select_related("actor"))
-    patient = alert.course.patient if alert.course else None
     return {
         "clinic": settings.CLINIC_NAME,
         "phone": settings.CLINIC_PHONE,
@@ -189,7 +189,8 @@ def _context(
         "cleared": alert.state == State.CLEARED_UNACKED,
         "all_told": plan_from_data(alert.plan).is_all_told(step=alert.step, loop=alert.loop),
         "was_decided": alert.kind not in WATCH_KINDS,
-        "patient": patient if person.has_perm("labs.view_patient") else None,
+        "patient": alert.patient if person.has_perm("labs.view_patient") else None,
+        "values": told_values(alert, person),
         "incident": alert.about.get("incident", "") if person.has_perm("courses.view_incident") else "",
         "departed": _departed(alert, person),
         "reasons": _reasons(alert.decision),

@@ -216,7 +216,7 @@ def _incident(about: Mapping[str, Any]) -> Iterator[str]:
 
 def _critical(about: Mapping[str, Any]) -> Iterator[str]:
     side = "low" if about["side"] == "low" else "high"
-    yield f"{analyte_name(about['analyte'])} is critically {side}. The value stands in the patient's results."
+    yield f"{analyte_name(about['analyte'])} is critically {side}. Who reads results reads the value here."
     if about["doubtful"]:
         yield "It is in doubt: preliminary, of a faulty specimen, kept apart, or told as a bound only."
 

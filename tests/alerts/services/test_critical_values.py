@@ -8,6 +8,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from alerts.history import standing_after
 from alerts.models import Alert, CriticalFinding, Notification, ReadBack
 from alerts.rules import Kind, State
 from alerts.services.acknowledging import AlertHasChanged, MayNotAcknowledge, acknowledge
@@ -208,11 +209,15 @@ def test_not_reached_tells_the_next_people_at_once(acknowledged: bool) -> None:
     alert = only()
     if acknowledged:
         taken_over(alert)
+    before = set(alert.notifications.values_list("pk", flat=True))
     read_back(alert, "not-reached", reached="")
     alert.refresh_from_db()
-    assert alert.state == "open"
-    told = {mail.person.username for mail in alert.notifications.filter(state="pending")}
-    assert told == ({"oncall1"} if acknowledged else {"oncall1", "physician1"})
+    assert (alert.state, alert.step, alert.acked_by) == ("open", 2, None)
+    assert alert.loop == (2 if acknowledged else 1)
+    told = {mail.person.username for mail in alert.notifications.exclude(pk__in=before)}
+    assert "physician1" in told
+    # Who took it over knows already; the record says that it is nobody's again.
+    assert standing_after(alert.events.all()).state == State.OPEN
 
 
 @pytest.mark.hazard("HZ-68")
@@ -284,6 +289,59 @@ def test_after_it_ended_the_next_critical_value_is_an_alert_of_its_own() -> None
     drawn("24", day=4)
     assert judged() == 1
     assert Alert.objects.filter(kind=Kind.CRITICAL_VALUE).count() == 2
+
+
+@pytest.mark.hazard("HZ-67")
+def test_the_final_of_a_preliminary_value_that_was_read_back_wakes_nobody_again() -> None:
+    drawn("20", order="ORD-A", status="P")
+    judged()
+    first = only()
+    read_back(first)
+    drawn("20", order="ORD-A", status="F")
+    assert Observation.objects.filter(analyte="PLT").count() == 2
+    assert judged(NIGHT + timedelta(minutes=40)) == 1
+    first.refresh_from_db()
+    assert (only(), first.state) == (first, "closed")
+    assert first.critical_findings.count() == 2
+    newest = first.events.latest("pk")
+    assert (newest.kind, newest.at) == ("seen-again", NIGHT + timedelta(minutes=40))
+    assert not first.notifications.filter(state="pending").exists()
+    assert judged(NIGHT + timedelta(minutes=41)) == 0
+
+
+@pytest.mark.hazard("HZ-68")
+@pytest.mark.parametrize(
+    ("final", "passed_on", "other"),
+    [
+        ("9", "read-back", False),  # beyond a further bound
+        ("19", "read-back", False),  # the same bound, and another number than was passed on
+        ("20", "not-reached", False),  # nobody has the first value
+        ("20", "", False),
+        ("20", "read-back", True),  # another specimen
+    ],
+)
+def test_a_worse_final_one_nobody_has_and_another_specimen_wake(
+    final: str, passed_on: str, other: bool
+) -> None:
+    drawn("20", order="ORD-A", status="P")
+    judged()
+    if passed_on:
+        read_back(only(), passed_on, reached="" if passed_on == "not-reached" else "Dr Ahorn")
+    drawn(final, order="ORD-B" if other else "ORD-A", status="F")
+    judged(NIGHT + timedelta(minutes=40))
+    newest = Alert.objects.filter(kind=Kind.CRITICAL_VALUE).latest("pk")
+    assert newest.state == "open"
+    assert newest.critical_findings.latest("pk").observation == Observation.objects.latest("pk")
+    assert Alert.objects.count() == (2 if passed_on == "read-back" else 1)
+
+
+def test_a_final_less_far_beyond_the_bound_than_was_passed_on_wakes_nobody() -> None:
+    drawn("9", order="ORD-A", status="P")
+    judged()
+    read_back(only())
+    drawn("23", order="ORD-A", status="F")
+    judged()
+    assert only().critical_findings.count() == 2
 
 
 def test_one_value_that_fails_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,16 @@ from alerts.services.watch_duty import DutyUnknown
 from courses.models import Decision
 from labs.clock import clocks_apart, database_now
 from labs.invariants import Seen, Violation
-from tests.builders_alerts import NOW, make_alert, make_course, make_decision, make_person
+from labs.models import MessageOutcome
+from tests.builders_alerts import (
+    NOW,
+    make_alert,
+    make_course,
+    make_decision,
+    make_kept_message,
+    make_person,
+)
+from tests.builders_labs import make_patient, make_sender, message, obr, obx, receive
 from tests.smtp_server import SmtpServer
 
 pytestmark = pytest.mark.django_db
@@ -126,6 +135,33 @@ def a_clock_that_stepped(at: datetime) -> None:
     duty_rules.CLOCKS.append(("the database's clock", lambda: timedelta(minutes=-5)))
 
 
+def a_critical_value_nobody_looked_at(at: datetime) -> None:
+    make_sender()
+    make_patient()
+    receive(message(obr(), obx("9")))
+    MessageOutcome.objects.update(at=at)
+
+
+def a_message_left_lying(at: datetime) -> None:
+    make_kept_message(at=at)
+
+
+def a_time_to_decide_that_passed(at: datetime) -> None:
+    alert = make_alert(now=at)
+    acknowledge(
+        alert=alert,
+        person=make_person("taker", "on-call", email=""),
+        seen_severity=alert.severity,
+        seen_event=alert.events.latest("pk").pk,
+        now=at,
+    )
+    Alert.objects.filter(pk=alert.pk).update(ack_due_at=at)
+
+
+def a_look_that_fails(at: datetime) -> None:
+    heartbeat.beat(name="ok.watch_mail", now=at - timedelta(minutes=3))
+
+
 BREAKS: dict[str, Callable[[datetime], None]] = {
     "step-without-time": no_next_step,
     "step-late": a_late_step,
@@ -139,6 +175,10 @@ BREAKS: dict[str, Callable[[datetime], None]] = {
     "sent-without-trace": an_untraced_mail,
     "coverage-gap": a_gap_in_the_rota,
     "clocks-apart": a_clock_that_stepped,
+    "critical-not-judged": a_critical_value_nobody_looked_at,
+    "message-not-considered": a_message_left_lying,
+    "rearm-late": a_time_to_decide_that_passed,
+    "look-failed": a_look_that_fails,
 }
 
 
@@ -229,6 +269,10 @@ def test_the_clock_of_this_host_is_compared_with_the_databases() -> None:
         ("decision-not-considered", MINUTE),
         ("review-late", MINUTE),
         ("verdict-untold", MINUTE),
+        ("critical-not-judged", MINUTE),
+        ("message-not-considered", MINUTE),
+        ("rearm-late", MINUTE),
+        ("look-failed", timedelta(0)),
     ],
 )
 def test_what_is_a_minute_late_breaks_no_rule_yet(name: str, grace: timedelta) -> None:
@@ -376,6 +420,8 @@ def test_each_rule_is_one_question_however_much_there_is() -> None:
     for _ in range(6):
         a_decision_left_lying(NOW)
         make_alert(now=NOW)
+        make_kept_message(at=NOW)
+    a_critical_value_nobody_looked_at(NOW)
     assert cost() == nothing <= len(DUTY)
 
 

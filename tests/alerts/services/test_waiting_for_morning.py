@@ -13,7 +13,7 @@ from alerts.services.raising import Subject
 from alerts.services.settling import Condition, key_of, settle
 from alerts.services.triage import triage_decisions
 from alerts.services.watching import EVERY_TIME
-from courses.models import Course, VialBooking
+from courses.models import Course, Signature, VialBooking
 from tests.builders_alerts import make_course, make_decision, make_person
 
 pytestmark = pytest.mark.django_db
@@ -108,6 +108,39 @@ def test_what_comes_near_meanwhile_gets_loud_and_is_told_from_the_first_step(ack
     assert (alert.severity, alert.state, alert.loop, alert.step) == (1, "open", 2, 1)
     assert watch_deadlines(now=EVENING + timedelta(minutes=1)) == 0
     assert watch_deadlines in EVERY_TIME
+
+
+@pytest.mark.hazard("HZ-67")
+def test_what_a_physician_has_signed_meanwhile_ends_with_that_name_and_wakes_nobody() -> None:
+    course = planned(LATER)
+    alert = decided(course, at=MORNING)
+    acknowledge(
+        alert=alert,
+        person=make_person("taker", "on-call", email=""),
+        seen_severity=2,
+        seen_event=alert.events.latest("pk").pk,
+        now=MORNING,
+    )
+    physician = make_person("signer", "physician", email="")
+    assert alert.decision is not None
+    Signature.objects.create(
+        decision=alert.decision,
+        meaning="delay",
+        signer=physician,
+        printed_name="P",
+        signed_at=MORNING,
+        authenticated_at=MORNING,
+        record_sha256="0" * 64,
+    )
+    course.cycles.update(planned_on=date(2026, 5, 6))  # moved to tomorrow
+    before = told()
+    assert watch_deadlines(now=EVENING) == 1
+    alert.refresh_from_db()
+    closed = alert.events.latest("pk")
+    assert (alert.state, closed.kind, closed.actor) == ("closed", "closed", physician)
+    assert closed.detail == {"why": "a physician signed its decision"}
+    assert told() == before
+    assert watch_deadlines(now=EVENING + timedelta(minutes=1)) == 0
 
 
 def test_what_is_no_longer_so_does_not_get_loud() -> None:

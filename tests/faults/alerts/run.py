@@ -18,10 +18,19 @@ PLAYED_ELSEWHERE = {
     "T12": ("tests/alerts/services/test_watch_runners.py", "tests/alerts/services/test_outside.py"),
     "T14": ("tests/alerts/services/test_storm.py",),
     "T18": ("tests/alerts/test_rota_rules.py",),
-    "T19": ("tests/alerts/services/test_on_call.py",),
+    "T19": (
+        "tests/alerts/services/test_on_call.py",
+        "tests/alerts/services/test_escalation.py",
+        "tests/alerts/services/test_watch_rota.py",
+        "tests/alerts/services/test_rota_import.py",
+    ),
     "T20": ("tests/alerts/services/test_rearming.py",),
     "T21": ("tests/alerts/services/test_alert_states.py",),
-    "T22": ("tests/alerts/services/test_watch_feeds.py", "tests/alerts/test_silence_line.py"),
+    "T22": (
+        "tests/alerts/services/test_watch_feeds.py",
+        "tests/alerts/test_silence_line.py",
+        "tests/labs/test_traffic.py",
+    ),
     "T24": ("tests/alerts/services/test_duty.py",),
 }
 

@@ -6,6 +6,7 @@ import secrets
 import socket
 import threading
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -163,6 +164,19 @@ def metrics_of(plant: Plant) -> str:
     return answer.text
 
 
+def bodies_of(heard: str) -> str:
+    """The bodies of Celery's messages as the workers read them; on their way they are base64."""
+    # What was overheard quotes the quotation marks.
+    bodies = re.findall(r'\\*"body\\*": *\\*"([A-Za-z0-9+/=]+)', heard)
+    return "\n".join(b64decode(body).decode("utf-8", "replace") for body in bodies)
+
+
+def test_a_body_on_its_way_to_the_workers_is_unpacked_however_it_is_quoted() -> None:
+    body = b64encode(b'[["Kanarienvogel"], {}, {"callbacks": null}]').decode()
+    for quote in ('"', '\\"', '\\\\\\"'):
+        assert "Kanarienvogel" in bodies_of(f"LPUSH default {{{quote}body{quote}: {quote}{body}{quote}}}")
+
+
 @pytest.mark.postgres
 @pytest.mark.redis
 def test_t17_no_patient_in_mails_their_heads_the_broker_or_any_log(plant: Plant) -> None:
@@ -193,7 +207,10 @@ def test_t17_no_patient_in_mails_their_heads_the_broker_or_any_log(plant: Plant)
             until(plant.sink.accepted, within=60, what=f"mails\n{plant.log()}")
         figures = metrics_of(plant)
         mails = "\n".join(copy.raw.decode("latin-1") + copy.body for copy in plant.sink.copies)
-        broker = b"".join(heard).decode("latin-1")
+        packed = b"".join(heard).decode("latin-1")
+        unpacked = bodies_of(packed)
+        row.line('"callbacks"' in unpacked, "no body of a message to the workers was unpacked")
+        broker = f"{packed}\n{unpacked}"
         logs = "\n".join(path.read_text(errors="replace") for path in plant.folder.rglob("*.log"))
         row.line(b"MONITOR" not in heard and "triage_decisions" in broker, "the broker was not overheard")
         row.line(len(logs) > 500, "no logs were written")

@@ -120,14 +120,13 @@ if LONG:
 @pytest.mark.hazard("HZ-68")
 def test_t13_a_step_of_the_databases_clock_loses_nothing_and_reminds_once_more_at_most(mail: Sink) -> None:
     make_team()
-    with situation(
-        "T13", scaled="five minutes ahead and back, in virtual time", part="database clock"
-    ) as row:
+    scaled = "five minutes ahead across a step, and back, in virtual time"
+    with situation("T13", scaled=scaled, part="database clock") as row:
         now = database_now()
         alert = raise_one(now=now)
-        times = [now, now + timedelta(minutes=5), now + timedelta(seconds=10), now - timedelta(minutes=5)]
-        times += [now + timedelta(minutes=minute) for minute in range(1, 50)]
-        for at in times:
+        # Steps are due after 0, 15 and 45 minutes; the clock jumps over the second one and comes back twice.
+        minutes = [*range(13), 17, 12, 7, *range(12, 50)]
+        for at in [now + timedelta(minutes=minute) for minute in minutes]:
             run_due_steps(now=at)
             dispatch_due(now=at)
         alert.refresh_from_db()
@@ -136,8 +135,7 @@ def test_t13_a_step_of_the_databases_clock_loses_nothing_and_reminds_once_more_a
         steps = [
             (each.loop, each.step) for each in alert.notifications.filter(endpoint="oncall0@clinic.example")
         ]
-        row.line(len(steps) == len(set(steps)), f"a step was taken twice: {steps}")
-        row.line((alert.loop, alert.step) > (1, 1), "the ladder stood still")
+        row.line(3 <= len(steps) <= 4, f"three steps and one reminder more at most, not {steps}")
 
 
 @pytest.mark.hazard("HZ-67")
