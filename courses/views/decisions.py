@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from courses.basis import JUDGE, basis_of
 from courses.left_out import left_out_of
 from courses.models import CycleMove, Decision, Order, RecordKind, Signature
-from courses.overview import decision_for_page, history_of, signatures_on_verdict
+from courses.overview import decision_before, decision_for_page, difference, history_of, signatures_on_verdict
 from courses.rules.action_words import GO, MEANINGS
 from courses.rules.order_states import OrderState
 from courses.rules.values import Action
@@ -21,6 +21,7 @@ from courses.services.cover import cover_warnings, is_cover_open
 from courses.services.remainder import remainder_asked
 from courses.services.reschedule import PLAN
 from courses.services.sign import NotAllowed, StaleDecision, sign_decision
+from courses.situation_difference import other_changes
 from courses.stops import stop_of_page
 from courses.views.frame import SEES_NAMES, authenticated_at, banner, render_page, signed_in, stale_page
 from labs.templatetags.clinic_text import day
@@ -72,6 +73,27 @@ def sign(request: HttpRequest, public_id: UUID) -> HttpResponse:
         signed += f" It is still planned for {old}: a signature moves no day. Move it under the signature."
     messages.success(request, signed)
     return HttpResponseRedirect(reverse("courses:decision", args=[decision.public_id]))
+
+
+@require_safe
+@never_cache
+@login_required
+@permission_required(READ, raise_exception=True)
+def compare(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """A decision beside the one before it: what is said, why, and which evidence came, went or changed."""
+    after = _found(public_id)
+    before = decision_before(after)
+    context = {
+        "title": f"Decision on cycle {after.cycle.number}, compared",
+        "before": before,
+        "after": after,
+        "both": (before, after),
+        "is_current": after.course.current_decision_id == after.pk,
+        "difference": difference(before=before, after=after) if before else None,
+        "other_changes": other_changes(before.situation, after.situation) if before else [],
+        **banner(request, after.course),
+    }
+    return render_page(request, "courses/compare.html", context)
 
 
 def _found(public_id: UUID) -> Decision:
