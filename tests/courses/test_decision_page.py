@@ -1,5 +1,6 @@
 """The page of a decision: it shows the whole explanation, and leads people to where they can answer it."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from html import unescape
@@ -8,13 +9,14 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from courses.models import ChartFact, Course, CycleMove, Decision
+from courses.models import ChartFact, Course, CycleMove, Decision, ProtocolApproval
 from courses.rules.ctcae import GradeRange
 from courses.rules.derived import GapKind, gap
 from courses.services.assess import assess_course
 from courses.services.course import record_administration
 from courses.services.facts import withdraw_fact
 from labs.clinic_days import add_days, clinic_day
+from labs.models import LabMessage, Result
 from labs.templatetags.clinic_text import day
 from labs.zones import clinic_zone
 from tests import builders
@@ -371,3 +373,60 @@ def test_signing_a_delay_says_that_the_old_day_stands(enter, treated, send_with_
     page = text(answer)
     assert f"It is still planned for {day(decision.cycle.planned_on)}: a signature moves no day." in page
     assert move_url(treated) in page
+
+
+# --- Where its reasons come from -----------------------------------------------------------------
+
+
+def reasons_of(page: str) -> str:
+    return " ".join(page[page.index("<h3>Why</h3>") : page.index("<h3>Missing")].split())
+
+
+def test_evidence_leads_to_its_result_with_status_and_laboratory_for_who_may_read_results(enter, treated):
+    builders.draw(treated.patient, today(), PLT="60")
+    assert assessed(treated).action == "delay"
+    result = Result.objects.get(analyte="PLT", current__value=60)
+    address = reverse("admin:labs_result_change", args=[result.pk])
+    browser = enter("nurse")
+    told = reasons_of(text(browser.get(decision_url(treated))))
+    assert f'href="{address}"' in told
+    assert f"final, from {result.sender}" in told
+    assert "A newer version of it has come since." not in told
+    assert browser.get(address).status_code == 200
+    pharmacist = reasons_of(text(enter("pharmacist").get(decision_url(treated))))
+    assert address not in pharmacist
+    assert "60" in pharmacist
+
+
+def test_evidence_that_the_laboratory_has_replaced_since_says_so(enter, treated):
+    builders.draw(treated.patient, today(), PLT="60")
+    decision = assessed(treated)
+    sent = bytes(LabMessage.objects.latest("pk").body).decode()
+    corrected = (
+        re.sub(r"\|B\d+\|P\|", "|CORRECTED|P|", sent)
+        .replace("||60|", "||61|")
+        .replace("||||F|||", "||||C|||")
+    )
+    builders.receive(corrected.encode())
+    told = reasons_of(text(enter("nurse").get(reverse("courses:decision", args=[decision.public_id]))))
+    assert "A newer version of it has come since." in told
+
+
+@pytest.mark.parametrize(("role", "leads"), [("nurse", True), ("auditor", True), ("pharmacist", False)])
+def test_the_protocol_leads_to_its_version_with_who_approved_these_bytes(enter, treated, role, leads):
+    decision = assessed(treated)
+    approvers = ProtocolApproval.objects.filter(
+        protocol_id=decision.protocol_id, protocol_sha256=decision.protocol_sha256
+    ).values_list("printed_name", flat=True)
+    assert len(approvers) == 2
+    browser, address = enter(role), reverse("courses:protocol", args=[decision.protocol_id])
+    page = text(browser.get(decision_url(treated)))
+    assert (f'href="{address}"' in page) is leads
+    assert ("This file is for use as labelled, and was approved by" in page) is leads
+    assert all((name in page) is leads for name in approvers)
+    assert browser.get(address).status_code == (200 if leads else 403)
+
+
+def test_a_file_that_nobody_approved_and_that_was_replaced_says_both(enter):
+    page = text(enter("nurse").get(decision_url(make_plain_course(1, action="delay"))))
+    assert "This file has been replaced since, and was approved by nobody." in page
