@@ -122,6 +122,12 @@ def history_of(course: Course) -> list[Decision]:
     )
 
 
+def decision_before(decision: Decision) -> Decision | None:
+    """The decision of the same course that was recorded before this one."""
+    earlier = Decision.objects.filter(course=decision.course_id, pk__lt=decision.pk)
+    return earlier.select_related("cycle").order_by("-pk").first()
+
+
 def latest_labs(course: Course) -> list[LabLine]:
     """The newest result of each analyte, in the library's order, beside its grade."""
     numbers = numbers_of(course.patient_id)

@@ -42,6 +42,7 @@ _CALLS = f"{_COURSE}/calls"
 _LEDGER = "patients/<uuid:public_id>/ledger"
 urlpatterns = [
     path("courses/decisions/<uuid:public_id>/", decisions.decision_page, name="decision"),
+    path("courses/decisions/<uuid:public_id>/compare/", decisions.compare, name="decision_compare"),
     path("courses/decisions/<uuid:public_id>/print/", printing.decision_print, name="decision_print"),
     path("courses/decisions/<uuid:public_id>.pdf", printing.decision_pdf, name="decision_pdf"),
     path("courses/decisions/<uuid:public_id>/sign", decisions.sign, name="sign"),

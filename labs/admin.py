@@ -9,10 +9,22 @@ from django.http import HttpRequest
 from labs.clock import database_now
 from labs.library import analytes
 from labs.merge_admin import PatientMergeAdmin
-from labs.models import ExpectedTraffic, LabMessage, Patient, PatientMerge, QuarantinedResult, Result
-from labs.record_admin import RecordAdmin, shown
+from labs.models import (
+    CsvFeed,
+    ExpectedTraffic,
+    LabMessage,
+    LocalCode,
+    Patient,
+    PatientMerge,
+    QuarantinedResult,
+    Result,
+    Sender,
+    UnitSpelling,
+)
+from labs.record_admin import RecordAdmin, changes_of, shown
 from labs.services.canary_lab import CANARY_SENDER
 from labs.services.feeds import with_last_message
+from labs.setup_admin import CsvFeedAdmin, LocalCodeAdmin, SenderAdmin, UnitSpellingAdmin
 from labs.templatetags.clinic_text import instant, number, unit, visible
 
 
@@ -55,29 +67,7 @@ class PatientAdmin(RecordAdmin):
 
     def page_context(self, record: Any) -> dict[str, Any]:
         """Every recorded change, the newest first."""
-        versions = list(
-            record.history.select_related("history_user").order_by("-history_date", "-history_id")
-        )
-        entries = []
-        for version, before in zip(versions, [*versions[1:], None], strict=True):
-            user = version.history_user
-            changes = version.diff_against(before).changes if before is not None else []
-            entries.append(
-                {
-                    "at": version.history_date,
-                    "by": (user.get_full_name() or user.get_username()) if user else "the system",
-                    "kind": version.get_history_type_display(),
-                    "changes": [
-                        {
-                            "name": each.field.replace("_", " "),
-                            "old": each.old,
-                            "new": each.new,
-                        }
-                        for each in changes
-                    ],
-                }
-            )
-        return {"changes": entries}
+        return {"changes": changes_of(record)}
 
 
 _ORDER_NUMBER = shown("filler_order", "Order number")
@@ -249,6 +239,10 @@ class LabMessageAdmin(RecordAdmin):
 
 
 admin.site.register(PatientMerge, PatientMergeAdmin)
+admin.site.register(Sender, SenderAdmin)
+admin.site.register(LocalCode, LocalCodeAdmin)
+admin.site.register(UnitSpelling, UnitSpellingAdmin)
+admin.site.register(CsvFeed, CsvFeedAdmin)
 
 
 @admin.register(ExpectedTraffic)

@@ -26,6 +26,27 @@ def shown(field: str, description: str) -> Callable[[Any], str]:
     return column
 
 
+def changes_of(record: Any) -> list[dict[str, Any]]:
+    """Every recorded change of one row that keeps its history, the newest first."""
+    versions = list(record.history.select_related("history_user").order_by("-history_date", "-history_id"))
+    entries = []
+    for version, before in zip(versions, [*versions[1:], None], strict=True):
+        user = version.history_user
+        changes = version.diff_against(before).changes if before is not None else []
+        entries.append(
+            {
+                "at": version.history_date,
+                "by": (user.get_full_name() or user.get_username()) if user else "the system",
+                "kind": version.get_history_type_display(),
+                "changes": [
+                    {"name": each.field.replace("_", " "), "old": each.old, "new": each.new}
+                    for each in changes
+                ],
+            }
+        )
+    return entries
+
+
 class FilteredAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     """A list that answers to its own filters alone; with any other lookup, hidden values could be guessed."""
 
@@ -34,8 +55,9 @@ class FilteredAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         names = self.list_filter if request is None else self.get_list_filter(request)
         return "\x00" not in value and any(lookup in self._asked_by(name) for name in names)
 
-    def _asked_by(self, name: str) -> set[str]:
+    def _asked_by(self, entry: str | tuple[str, Any]) -> set[str]:
         """The parameters with which Django's filter of this field asks."""
+        name = entry if isinstance(entry, str) else entry[0]
         asked = {name, f"{name}__exact", f"{name}__isnull"}
         field: Any = get_fields_from_path(self.model, name)[-1]
         if field.is_relation:

@@ -42,6 +42,10 @@ _LABORATORY = (
     ("Files", "upload_file", "lab_files:files", "labs.submit_file"),
     ("Try a sample", "science", "labs:sample", "labs.try_sample"),
     ("Expected traffic", "schedule", "admin:labs_expectedtraffic_changelist", "labs.view_expectedtraffic"),
+    ("Senders", "dns", "admin:labs_sender_changelist", "labs.view_sender"),
+    ("Codes", "qr_code_2", "admin:labs_localcode_changelist", "labs.view_localcode"),
+    ("Units", "straighten", "admin:labs_unitspelling_changelist", "labs.view_unitspelling"),
+    ("CSV feeds", "table_view", "admin:labs_csvfeed_changelist", "labs.view_csvfeed"),
 )
 # Whoever could take over some kind of alert finds those in the inbox.
 _READS_ALERTS = " ".join(RIGHTS)

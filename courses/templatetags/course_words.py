@@ -7,6 +7,7 @@ from django import template
 from django.contrib.auth.models import User
 
 from courses.day_data import STEPS, Asked, Shape
+from courses.decision_words import leading_reason
 from courses.left_out import left_out_words
 from courses.models import TherapyStep
 from courses.rules.activity import both_units
@@ -16,6 +17,7 @@ from labs.services.authority import printed_name
 from labs.templatetags.clinic_text import NOTHING, birth, instant, unit
 
 register = template.Library()
+register.filter(leading_reason)
 register.filter(left_out_words)
 register.filter(may_be_done)
 register.filter(may_be_left_out)

@@ -4,6 +4,8 @@ from django.db import models
 from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
+from labs.formats.hidden import written_out
+
 
 class Sender(models.Model):
     """A laboratory system that sends HL7: how its header names it and what it leaves unsaid."""
@@ -38,7 +40,7 @@ class Sender(models.Model):
         permissions = [("try_sample", "Can try how a laboratory's sample would be understood")]
 
     def __str__(self) -> str:
-        return self.name
+        return written_out(self.name)
 
 
 class LocalCode(models.Model):
@@ -61,7 +63,7 @@ class LocalCode(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.sender} {self.code} = {self.analyte}"
+        return written_out(f"{self.sender} {self.code} = {self.analyte}")
 
 
 class UnitSpelling(models.Model):
@@ -85,7 +87,7 @@ class UnitSpelling(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.sender} {self.analyte} {self.spelling} = {self.unit}"
+        return written_out(f"{self.sender} {self.analyte} {self.spelling} = {self.unit}")
 
 
 class CsvFeed(models.Model):
@@ -126,4 +128,4 @@ class CsvFeed(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return written_out(self.name)

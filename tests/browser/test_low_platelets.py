@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -10,7 +10,7 @@ from django.db import connection
 
 from alerts.models import Acknowledgement, Alert
 from alerts.services.triage import triage_decisions
-from courses.models import Course, Decision, Order, Signature
+from courses.models import Course, CycleMove, Decision, Order, Signature
 from courses.services.assess import assess_course
 from labs.clinic_days import add_days, clinic_day
 from labs.models import BodyWeight
@@ -85,6 +85,7 @@ def test_low_platelets_go_from_the_message_to_an_acknowledged_alert_and_a_delay_
     assert BodyWeight.objects.filter(patient=course.patient, kg="71.5").count() == 1
 
     alert, decision = Alert.objects.get(course=course, kind="delay"), _standing(course)
+    to = weekday_after(decision.cycle.planned_on, days=14)
     with chromium(address) as tab:
         tab.log_in("physician")
         tab.open("/alerts/")
@@ -100,6 +101,7 @@ def test_low_platelets_go_from_the_message_to_an_acknowledged_alert_and_a_delay_
         tab.page.get_by_role("button", name="Continue and sign").dblclick()
         tab.page.get_by_text("physician signed").first.wait_for()
         assert tab.page.get_by_role("checkbox").count() == 0
+        tab.page.get_by_text("The day is not moved yet.").wait_for()
         # The other page is no longer true: its button signs nothing more, and shows what was signed.
         old.page.get_by_role("button", name="Sign with your password").click()
         if old.page.get_by_role("button", name="Continue and sign").count():
@@ -107,11 +109,34 @@ def test_low_platelets_go_from_the_message_to_an_acknowledged_alert_and_a_delay_
             old.page.get_by_role("button", name="Continue and sign").click()
         old.page.get_by_text("physician signed").first.wait_for()
         assert old.outside_requests == tab.outside_requests == []
+        # Signing has moved nothing: the page leads on to where the cycle is really moved.
+        move_by_link(tab, to=to)
         assert tab.console_errors == []
+    moved = CycleMove.objects.get(cycle__course=course)
+    assert (moved.to_on, moved.cause, moved.printed_name) == (to, "toxicity", "physician")
+    assert course.cycles.get(number=1).planned_on == to
     assert Acknowledgement.objects.filter(alert=alert).count() == 1
     assert Signature.objects.filter(decision=decision, meaning="delay").count() == 1
     cycle_orders = Order.objects.filter(cycle__course=course, kind="radiopharmaceutical")
     assert not cycle_orders.filter(state="active").exists()
+
+
+def weekday_after(day: date, *, days: int) -> date:
+    """So many days later, or the Monday after where that is a weekend."""
+    later = add_days(day, days)
+    return add_days(later, 7 - later.weekday()) if later.weekday() > 4 else later
+
+
+def move_by_link(tab: Tab, *, to: date) -> None:
+    """From the decision's page to the page that moves its cycle: shown, read, confirmed."""
+    tab.page.get_by_role("link", name="Move this cycle to another day").click()
+    tab.page.get_by_role("textbox", name="New day").fill(to.isoformat())
+    tab.page.get_by_label("Cause", exact=True).select_option(label="toxicity")
+    tab.page.get_by_label("Reason in your words").fill("Platelets 60; a count every week.")
+    tab.page.get_by_role("button", name="Show what this moves").click()
+    tab.page.get_by_label("I have read what this changes").check()
+    tab.page.get_by_role("button", name="Move cycle 1").click()
+    tab.page.get_by_role("heading", name="Moves so far").wait_for()
 
 
 def _standing(course: Course) -> Decision:

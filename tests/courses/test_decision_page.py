@@ -1,6 +1,7 @@
 """The page of a decision: it shows the whole explanation, and leads people to where they can answer it."""
 
-from datetime import UTC, date, datetime
+import re
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from html import unescape
 from typing import Any
@@ -8,16 +9,18 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from courses.models import ChartFact, Course, Decision
+from courses.models import ChartFact, Course, CycleMove, Decision, ProtocolApproval
 from courses.rules.ctcae import GradeRange
 from courses.rules.derived import GapKind, gap
 from courses.services.assess import assess_course
 from courses.services.course import record_administration
 from courses.services.facts import withdraw_fact
 from labs.clinic_days import add_days, clinic_day
+from labs.models import LabMessage, Result
+from labs.templatetags.clinic_text import day
 from labs.zones import clinic_zone
 from tests import builders
-from tests.builders_pages import answer_for, decide
+from tests.builders_pages import answer_for, decide, sign
 from tests.builders_pages import make_course as make_plain_course
 from tests.builders_pages import standing as standing_of
 
@@ -304,3 +307,126 @@ def test_beside_a_grade_that_symptoms_decide_a_physician_records_it(enter):
     assert "Record the grade of Anemia" not in page
     assert "term=Hypokalemia&on=2026-05-04" in page
     assert "Record the grade of" not in text(enter("nurse").get(decision_url(course)))
+
+
+# --- Where the cycle is moved --------------------------------------------------------------------
+
+
+def move_url(course: Course) -> str:
+    return reverse("courses:move_cycle", args=[course.public_id, standing_of(course).cycle.number])
+
+
+@pytest.mark.parametrize(
+    ("role", "leads"), [("nurse", True), ("physician", True), ("pharmacist", False), ("auditor", False)]
+)
+def test_the_page_leads_whoever_plans_to_where_its_cycle_is_moved(enter, role, leads):
+    course = make_plain_course(1, action="delay")
+    browser = enter(role)
+    assert (move_url(course) in text(browser.get(decision_url(course)))) is leads
+    assert browser.get(move_url(course)).status_code == (200 if leads else 403)
+
+
+def test_after_a_stop_and_on_an_earlier_decision_no_cycle_is_moved(enter):
+    stopped, changed = make_plain_course(1, action="stop"), make_plain_course(2, action="delay")
+    earlier = reverse("courses:decision", args=[standing_of(changed).public_id])
+    decide(changed, standing_of(changed).cycle, action="proceed")
+    browser = enter("physician")
+    assert move_url(stopped) not in text(browser.get(decision_url(stopped)))
+    assert move_url(changed) not in text(browser.get(earlier))
+    assert move_url(changed) in text(browser.get(decision_url(changed)))
+
+
+@pytest.mark.parametrize("action", ["delay", "proceed"])
+def test_only_a_signed_delay_says_that_its_day_still_stands(enter, person, action):
+    course = make_plain_course(1, action=action)
+    browser, words = enter("nurse"), "The day is not moved yet."
+    assert words not in text(browser.get(decision_url(course)))
+    sign(standing_of(course), by=person("physician", username="signer"))
+    assert (words in text(browser.get(decision_url(course)))) is (action == "delay")
+
+
+def test_the_note_of_a_signed_delay_goes_when_the_cycle_was_moved_after_it(enter, person):
+    course = make_plain_course(1, action="delay")
+    signature = sign(standing_of(course), by=person("physician", username="signer"))
+    cycle = standing_of(course).cycle
+    CycleMove.objects.create(
+        cycle=cycle,
+        from_on=cycle.planned_on,
+        to_on=add_days(cycle.planned_on, 14),
+        cause="toxicity",
+        reason="Platelets 60.",
+        moved_by=signature.signer,
+        printed_name="signer",
+        moved_at=signature.signed_at + timedelta(minutes=5),
+    )
+    assert "The day is not moved yet." not in text(enter("nurse").get(decision_url(course)))
+
+
+def test_signing_a_delay_says_that_the_old_day_stands(enter, treated, send_with_password):
+    builders.draw(treated.patient, today(), PLT="60")
+    decision = assessed(treated)
+    assert decision.action == "delay"
+    form = {"evidence_sha256": decision.evidence_sha256, "meaning": "delay"}
+    browser = enter("physician")
+    sent = send_with_password(browser, reverse("courses:sign", args=[decision.public_id]), form)
+    answer = browser.get(sent.url, follow=True) if sent.status_code == 302 else sent
+    page = text(answer)
+    assert f"It is still planned for {day(decision.cycle.planned_on)}: a signature moves no day." in page
+    assert move_url(treated) in page
+
+
+# --- Where its reasons come from -----------------------------------------------------------------
+
+
+def reasons_of(page: str) -> str:
+    return " ".join(page[page.index("<h3>Why</h3>") : page.index("<h3>Missing")].split())
+
+
+def test_evidence_leads_to_its_result_with_status_and_laboratory_for_who_may_read_results(enter, treated):
+    builders.draw(treated.patient, today(), PLT="60")
+    assert assessed(treated).action == "delay"
+    result = Result.objects.get(analyte="PLT", current__value=60)
+    address = reverse("admin:labs_result_change", args=[result.pk])
+    browser = enter("nurse")
+    told = reasons_of(text(browser.get(decision_url(treated))))
+    assert f'href="{address}"' in told
+    assert f"final, from {result.sender}" in told
+    assert "A newer version of it has come since." not in told
+    assert browser.get(address).status_code == 200
+    pharmacist = reasons_of(text(enter("pharmacist").get(decision_url(treated))))
+    assert address not in pharmacist
+    assert "60" in pharmacist
+
+
+def test_evidence_that_the_laboratory_has_replaced_since_says_so(enter, treated):
+    builders.draw(treated.patient, today(), PLT="60")
+    decision = assessed(treated)
+    sent = bytes(LabMessage.objects.latest("pk").body).decode()
+    corrected = (
+        re.sub(r"\|B\d+\|P\|", "|CORRECTED|P|", sent)
+        .replace("||60|", "||61|")
+        .replace("||||F|||", "||||C|||")
+    )
+    builders.receive(corrected.encode())
+    told = reasons_of(text(enter("nurse").get(reverse("courses:decision", args=[decision.public_id]))))
+    assert "A newer version of it has come since." in told
+
+
+@pytest.mark.parametrize(("role", "leads"), [("nurse", True), ("auditor", True), ("pharmacist", False)])
+def test_the_protocol_leads_to_its_version_with_who_approved_these_bytes(enter, treated, role, leads):
+    decision = assessed(treated)
+    approvers = ProtocolApproval.objects.filter(
+        protocol_id=decision.protocol_id, protocol_sha256=decision.protocol_sha256
+    ).values_list("printed_name", flat=True)
+    assert len(approvers) == 2
+    browser, address = enter(role), reverse("courses:protocol", args=[decision.protocol_id])
+    page = text(browser.get(decision_url(treated)))
+    assert (f'href="{address}"' in page) is leads
+    assert ("This file is for use as labelled, and was approved by" in page) is leads
+    assert all((name in page) is leads for name in approvers)
+    assert browser.get(address).status_code == (200 if leads else 403)
+
+
+def test_a_file_that_nobody_approved_and_that_was_replaced_says_both(enter):
+    page = text(enter("nurse").get(decision_url(make_plain_course(1, action="delay"))))
+    assert "This file has been replaced since, and was approved by nobody." in page

@@ -104,6 +104,7 @@ def world_of(*, nobodys: bool = False) -> World:
     things |= {
         "courses:decision.public_id": decision.public_id,
         "courses:decision_print.public_id": decision.public_id,
+        "courses:decision_compare.public_id": decision.public_id,
         "courses:decision_pdf.public_id": decision.public_id,
         "courses:sign.public_id": decision.public_id,
         "courses_api:decision.public_id": decision.public_id,

@@ -122,9 +122,11 @@ def test_the_admins_pages_of_a_patients_records_and_an_alert_bear_it_too(everyth
     rest = {
         model for model in admin.site._registry if hasattr(admin.site._registry[model], "patient_of")
     } - walked
-    # Messages and traffic speak of no patient or of several, mails of none; a merge is read on its own page.
+    # Messages speak of no patient or of several; mails and what a site declares, of none. A merge is read on
+    # its own page.
     assert {model.__name__ for model in rest} == {
         "LabMessage", "ExpectedTraffic", "PatientMerge", "CanaryRun", "DeliveryReport", "DeliveryAttempt",
+        "Sender", "LocalCode", "UnitSpelling", "CsvFeed",
     }  # fmt: skip
 
 
