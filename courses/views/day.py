@@ -11,7 +11,7 @@ from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from courses.allergies import allergies_in_a_line
 from courses.day_data import STEPS
@@ -29,9 +29,19 @@ from courses.services.locking import next_cycle
 from courses.services.remainder import waiting_infusion
 from courses.services.start import StartRefused, authorisation_for, authorise_start
 from courses.services.therapy_day import open_day
-from courses.views.day_frame import READ, Act, back, day_of, may_record, newest_day, state_on
+from courses.views.day_frame import (
+    METHODS,
+    READ,
+    Act,
+    back,
+    day_of,
+    may_record,
+    newest_day,
+    sheet_of,
+    state_on,
+)
 from courses.views.day_seen import changed_of, seen_day, token_of
-from courses.views.frame import authenticated_at, banner, found_course, render_page, signed_in
+from courses.views.frame import authenticated_at, banner, found_course, only_sent, render_page, signed_in
 from courses.views.paper_frame import paper_response
 
 # Which entry completes a line of the day.
@@ -123,9 +133,10 @@ def open_(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return _done(request, course, lambda: open_day(cycle=cycle, by=signed_in(request)), "The day is open.")
 
 
-@require_POST
+@require_http_methods(METHODS)
 @login_required
 @permission_required([*READ, "courses.authorise_start"], raise_exception=True)
+@only_sent(sheet_of)
 @reauthentication_required  # type: ignore[untyped-decorator]  # allauth ships no types
 def authorise(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Authorise the start, on a live assessment."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from allauth.account.decorators import reauthentication_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -11,6 +12,7 @@ from courses.day_data import STEPS
 from courses.models import Course, TherapyDay
 from courses.rules.day_values import Happened
 from courses.services.day_state import DayState, day_state
+from courses.views.frame import found_course
 from labs.clock import database_now
 
 READ = ["labs.view_patient", "courses.view_course", "courses.view_therapyday"]
@@ -45,6 +47,11 @@ def state_on(course: Course, day: TherapyDay) -> DayState:
 
 def may_record(request: HttpRequest, kind: Happened) -> bool:
     return any(request.user.has_perm(right) for right in STEPS[kind].rights)
+
+
+def sheet_of(public_id: UUID) -> str:
+    """The address of a course's day. Raises Http404."""
+    return reverse("courses:day", args=[found_course(public_id).public_id])
 
 
 def back(course: Course) -> HttpResponse:

@@ -8,7 +8,7 @@ from django.contrib.auth.decorators import login_required, permission_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from courses.basis import JUDGE, basis_of
 from courses.left_out import left_out_of
@@ -20,7 +20,16 @@ from courses.services.cover import cover_warnings, is_cover_open
 from courses.services.remainder import remainder_asked
 from courses.services.sign import NotAllowed, StaleDecision, sign_decision
 from courses.stops import stop_of_page
-from courses.views.frame import SEES_NAMES, authenticated_at, banner, render_page, signed_in, stale_page
+from courses.views.frame import (
+    METHODS,
+    SEES_NAMES,
+    authenticated_at,
+    banner,
+    only_sent,
+    render_page,
+    signed_in,
+    stale_page,
+)
 
 READ = "courses.view_decision"
 SIGN = "courses.sign_decision"
@@ -37,9 +46,14 @@ def decision_page(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return _page(request, _found(public_id))
 
 
-@require_POST
+def _address(public_id: UUID) -> str:
+    return reverse("courses:decision", args=[_found(public_id).public_id])
+
+
+@require_http_methods(METHODS)
 @login_required
 @permission_required([READ, SIGN], raise_exception=True)
+@only_sent(_address)
 @reauthentication_required  # type: ignore[untyped-decorator]  # allauth ships no types
 def sign(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Sign the decision the form was made from; a form that is no longer current changes nothing."""

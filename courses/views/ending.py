@@ -8,7 +8,7 @@ from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from courses.end_duties import open_duties
 from courses.forms.kinds import ReasonForm
@@ -17,7 +17,16 @@ from courses.models import Course
 from courses.services.authority import BadFact, NotAllowed
 from courses.services.ending import END, ask_undo, confirm_undo, end_course, standing_end
 from courses.services.handling import OrderRefused
-from courses.views.frame import SEES_NAMES, authenticated_at, banner, found_course, render_page, signed_in
+from courses.views.frame import (
+    METHODS,
+    SEES_NAMES,
+    authenticated_at,
+    banner,
+    found_course,
+    only_sent,
+    render_page,
+    signed_in,
+)
 
 READ = [SEES_NAMES, "courses.view_course", "courses.view_courseend"]
 
@@ -31,9 +40,14 @@ def ending(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return _page(request, found_course(public_id))
 
 
-@require_POST
+def _address(public_id: UUID) -> str:
+    return reverse("courses:ending", args=[found_course(public_id).public_id])
+
+
+@require_http_methods(METHODS)
 @login_required
 @permission_required([*READ, END], raise_exception=True)
+@only_sent(_address)
 def end(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """End the course by this physician's signature."""
     course, form = found_course(public_id), EndForm(request.POST)
@@ -57,9 +71,10 @@ def _end(request: HttpRequest, course: Course, form: EndForm) -> HttpResponse:
     return HttpResponseRedirect(reverse("courses:ending", args=[course.public_id]))
 
 
-@require_POST
+@require_http_methods(METHODS)
 @login_required
 @permission_required([*READ, END], raise_exception=True)
+@only_sent(_address)
 def ask(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Ask, as the first physician, for the end to be undone."""
     course, form = found_course(public_id), ReasonForm(request.POST)
@@ -83,9 +98,10 @@ def _ask(request: HttpRequest, course: Course, form: ReasonForm) -> HttpResponse
     return HttpResponseRedirect(reverse("courses:ending", args=[course.public_id]))
 
 
-@require_POST
+@require_http_methods(METHODS)
 @login_required
 @permission_required([*READ, END], raise_exception=True)
+@only_sent(_address)
 @reauthentication_required  # type: ignore[untyped-decorator]  # allauth ships no types
 def confirm(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Confirm, as the second physician, that the end is undone."""

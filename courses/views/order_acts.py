@@ -8,7 +8,7 @@ from django.contrib.auth.decorators import login_required, permission_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from courses.forms.kinds import ReasonForm
 from courses.models import Order
@@ -16,7 +16,15 @@ from courses.services.authority import NotAllowed
 from courses.services.by_hand import RECORD, mark_done
 from courses.services.handling import OrderRefused, StaleOrder
 from courses.services.leave_out import SIGN, leave_out, may_be_left_out, why_never
-from courses.views.frame import SEES_NAMES, authenticated_at, banner, render_page, signed_in
+from courses.views.frame import (
+    METHODS,
+    SEES_NAMES,
+    authenticated_at,
+    banner,
+    only_sent,
+    render_page,
+    signed_in,
+)
 
 MAY_READ = [SEES_NAMES, "courses.view_course", "courses.view_order"]
 
@@ -30,9 +38,14 @@ def leaving_out(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return _page(request, _found(public_id), ReasonForm())
 
 
-@require_POST
+def _leave_out_page(public_id: UUID) -> str:
+    return reverse("courses:leave_out", args=[_found(public_id).public_id])
+
+
+@require_http_methods(METHODS)
 @login_required
 @permission_required([*MAY_READ, SIGN], raise_exception=True)
+@only_sent(_leave_out_page)
 @reauthentication_required  # type: ignore[untyped-decorator]  # allauth ships no types
 def sign_leaving_out(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Leave the order out by this physician's signed reason."""

@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from courses.decision_words import leading_reason
 from courses.forms.pharmacy import (
@@ -32,7 +32,15 @@ from courses.services.authority import NotAllowed
 from courses.services.handling import HANDLE, OrderRefused, StaleOrder
 from courses.services.pharmacy import accept_order, cancel_order, dispense_order, prepare_order
 from courses.services.recalls import acknowledge_recall
-from courses.views.frame import SEES_NAMES, authenticated_at, banner, render_page, signed_in
+from courses.views.frame import (
+    METHODS,
+    SEES_NAMES,
+    authenticated_at,
+    banner,
+    only_opened,
+    render_page,
+    signed_in,
+)
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
 from labs.views.frame import with_fresh_password
@@ -138,7 +146,7 @@ def order_page(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return _page(request, _found(public_id))
 
 
-@require_POST
+@require_http_methods(METHODS)
 @never_cache
 @login_required
 @permission_required(READ, raise_exception=True)
@@ -150,6 +158,8 @@ def act_on(request: HttpRequest, public_id: UUID, name: str) -> HttpResponse:
         raise Http404("There is no such act.")
     if not request.user.has_perm(act.right):
         raise PermissionDenied
+    if request.method != "POST":
+        return only_opened(request, _address(order))
     form = _form(act, order, request)
     if not form.is_valid():
         return _page(request, order, sent=Offer(act=act, form=form), status=400)
@@ -170,7 +180,11 @@ def _act(request: HttpRequest, order: Order, offer: Offer) -> HttpResponse:
         status = 409 if isinstance(refused, StaleOrder) else 403
         return _page(request, _found(order.public_id), sent=offer, status=status)
     messages.success(request, f"{offer.act.title}: done.")
-    return HttpResponseRedirect(reverse("courses:pharmacy_order", args=[order.public_id]))
+    return HttpResponseRedirect(_address(order))
+
+
+def _address(order: Order) -> str:
+    return reverse("courses:pharmacy_order", args=[order.public_id])
 
 
 def _call(request: HttpRequest, order: Order, offer: Offer) -> None:
