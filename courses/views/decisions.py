@@ -1,6 +1,6 @@
 """The page of a decision with its basis, and its signature."""
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
@@ -98,6 +98,7 @@ def _page(request: HttpRequest, decision: Decision, *, status: int = 200, fault:
     signatures = list(signatures_on_verdict(decision))
     may_sign = request.user.has_perms([SIGN, DIRECT] if decision.action in GO else [SIGN])
     to_confirm = decision.answer.get("to_confirm", []) if is_current else []
+    to_confirm = [{**each, "key": uuid4()} for each in to_confirm]  # each is a form of its own
     may_be_signed = is_current and not signatures and decision.action in MEANINGS and not to_confirm
     context = {
         "title": f"Decision on cycle {decision.cycle.number}",
