@@ -1,6 +1,6 @@
 """The sheet of a day of therapy: every step as it stands, the form of the next one, and the start."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -27,6 +27,7 @@ from courses.services.day_version import StaleDay
 from courses.services.infusion_corrections import entries_differ
 from courses.services.locking import next_cycle
 from courses.services.remainder import waiting_infusion
+from courses.services.same_act import just_authorised
 from courses.services.start import StartRefused, authorisation_for, authorise_start
 from courses.services.therapy_day import open_day
 from courses.views.day_frame import (
@@ -152,7 +153,11 @@ def authorise(request: HttpRequest, public_id: UUID) -> HttpResponse:
             version=seen.version,
         )
 
-    return _done(request, course, act, "Start authorised. Start the infusion, and record it.")
+    def did_it() -> bool:
+        return just_authorised(day_of(course), by=signed_in(request))
+
+    said = "Start authorised. Start the infusion, and record it."
+    return _done(request, course, act, said, did_it=did_it)
 
 
 def _rows(request: HttpRequest, state: DayState) -> list[Row]:
@@ -240,11 +245,16 @@ def _entries_differ(infusion: Infusion, state: DayState) -> bool:
     return entries is not None and entries_differ(infusion, entries)
 
 
-def _done(request: HttpRequest, course: Course, act: Act, said: str) -> HttpResponse:
-    """Act from the sheet itself; what is refused is shown there."""
+def _done(
+    request: HttpRequest, course: Course, act: Act, said: str, *, did_it: Callable[[], bool] | None = None
+) -> HttpResponse:
+    """Act from the sheet itself; what is refused is shown there, but for what was just done (`did_it`)."""
     try:
         act()
     except StaleDay as other:
+        if did_it is not None and did_it():  # the same button pressed twice has acted once
+            messages.success(request, said)
+            return back(course)
         found, changed = found_course(course.public_id), changed_of(request, other.day)
         return _sheet(request, found, faults=[str(other)], changed=changed, status=409)
     except StartRefused as refusal:

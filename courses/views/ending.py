@@ -17,6 +17,7 @@ from courses.models import Course
 from courses.services.authority import BadFact, NotAllowed
 from courses.services.ending import END, ask_undo, confirm_undo, end_course, standing_end
 from courses.services.handling import OrderRefused
+from courses.services.same_act import just_ended
 from courses.views.frame import (
     METHODS,
     SEES_NAMES,
@@ -62,8 +63,11 @@ def _end(request: HttpRequest, course: Course, form: EndForm) -> HttpResponse:
     try:
         end_course(course=course, by=signed_in(request), authenticated_at=authenticated_at(request), **said)
     except BadFact as bad:
-        form.refuse(bad.faults)
-        return _page(request, course, form=form, status=400)
+        said = {name: said[name] for name in ("cause", "reason", "ended_on")}
+        # The same button pressed twice has ended the course once, and neither answer says otherwise.
+        if not just_ended(found_course(course.public_id), by=signed_in(request), **said):
+            form.refuse(bad.faults)
+            return _page(request, course, form=form, status=400)
     except (NotAllowed, OrderRefused) as refusal:
         form.add_error(None, str(refusal))
         return _page(request, course, form=form, status=403)
