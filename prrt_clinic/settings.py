@@ -314,6 +314,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    # After it: of what a view raises the last one hears first.
+    "prrt_clinic.suspended_forms.KeepSuspendedForms",
 ]
 
 ROOT_URLCONF = "prrt_clinic.urls"

@@ -10,6 +10,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from courses.fhir_capability import shown_of_courses
 from labs.api import Metadata
 from prrt_clinic import health, metrics, problems, reports
+from prrt_clinic.suspended_forms import Reauthenticate
 
 # The admin's own log-in would pass by the rate limits.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # allauth's documented way
@@ -30,7 +31,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/inactive/", account.account_inactive, name="account_inactive"),
     path("accounts/password/change/", account.password_change, name="account_change_password"),
     path("accounts/password/set/", problems.closed, name="account_set_password"),
-    path("accounts/reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
+    path("accounts/reauthenticate/", Reauthenticate.as_view(), name="account_reauthenticate"),
     path("", include("alerts.urls")),
     path("", include("courses.urls")),
     path("", include("labs.urls")),

@@ -44,8 +44,8 @@ class ActForm(forms.Form):
             self.add_error(each.field if each.field in self.fields else None, each.sentence)
 
     def said(self) -> dict[str, Any]:
-        """What was typed, without the version."""
-        return {name: value for name, value in self.cleaned_data.items() if name != "version"}
+        """What was typed, without the version and the key of the form."""
+        return {name: value for name, value in self.cleaned_data.items() if name not in ("version", "key")}
 
 
 class PlainForm(ActForm):
@@ -120,9 +120,10 @@ class DirectionForm(ActForm):
 
 
 class LabelForm(ActForm):
-    """A vial by its label."""
+    """A vial by its label; the same `key` sent twice is one vial."""
 
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    key = forms.UUIDField(widget=forms.HiddenInput, required=False)
     product = forms.CharField(label="Product", max_length=120, help_text="The full name on the label.")
     product_code = forms.CharField(label="Product code", max_length=40, help_text="Scan it from the vial.")
     lot = forms.CharField(label="Lot", max_length=60)

@@ -86,7 +86,10 @@ def start_course(
         check_usable(protocol_id, allow_research=allow_research)
         numbers = numbers_of(patient.pk)
         if Course.objects.open().filter(patient__in=numbers).exists():
-            raise Refused("This patient already has an open course; complete or stop it first.")
+            raise Refused(
+                "This patient already has an open course: work on with that one. Another is started only "
+                "once it is completed or ended."
+            )
         if Course.objects.filter(patient__in=numbers, status=CourseStatus.STOPPED).exists():
             raise Refused(_STOPPED)
         course = Course.objects.create(

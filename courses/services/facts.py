@@ -1,9 +1,9 @@
 """Record a fact of a patient, take one back, and confirm what needs a second physician."""
 
-import json
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID, uuid4
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -25,6 +25,7 @@ from courses.services.baseline import amend_baseline
 from courses.services.fact_checks import faults_of, named_result
 from courses.services.fact_rights import FOR_PHYSICIANS, JUDGE, check_may_end, check_may_record
 from courses.services.overrides import complete_override
+from courses.services.same_form import check_fact_key, fact_of_form, plain_data
 from courses.services.waivers import complete_waiver
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
@@ -49,13 +50,15 @@ def record_fact(
     reason: str = "",
     authenticated_at: datetime | None = None,
     replaces: ChartFact | None = None,
+    key: UUID | None = None,
     now: datetime | None = None,
 ) -> ChartFact:
     """Record one fact of a patient or, for the kinds of a course, of a course; `replaces` ends an older one.
 
-    1. check the right, and for a physician's act the password; 2. lock patient and course; 3. read the data
-    as the rules will, and check it; 4. append it; 5. nudge the assessment on commit; 6. of what may change at
-    once what is given, judge the course again in the same commit.
+    1. check the right, and for a physician's act the password; 2. lock patient and course; 3. the same form
+    sent again (`key`) is the same fact; 4. read the data as the rules will, and check it; 5. append it; 6.
+    nudge the assessment on commit; 7. of what may change at once what is given, judge the course again in the
+    same commit.
 
     Facts of two people count once `confirm_fact` was called. Of an override and a waiver the service itself
     adds what they are about. Raises NotAllowed, BadFact.
@@ -67,6 +70,10 @@ def record_fact(
     with transaction.atomic():
         patient, course = _locked(row, patient=patient, course=course)
         now = now or database_now()
+        said: dict[str, Any] = {"kind": row, "data": data, "reason": reason, "by": by}
+        if (made := fact_of_form(key, patient=patient, course=course, **said)) is not None:
+            return made
+        check_fact_key(key)
         if replaces is not None:
             check_may_end(replaces, by=by, authenticated_at=authenticated_at, now=now)
             _check_withdrawal(replaces, kind=row, patient=patient, reason=reason)
@@ -81,6 +88,7 @@ def record_fact(
             authenticated_at=authenticated_at,
             withdraws=replaces,
             second_needed=second_needed,
+            key=key,
             now=now,
         )
         _judge_again(fact, now=now)
@@ -121,10 +129,11 @@ def append_fact(
     authenticated_at: datetime | None = None,
     withdraws: ChartFact | None = None,
     second_needed: bool = False,
+    key: UUID | None = None,
 ) -> ChartFact:
-    """Steps 3 to 5 in the caller's transaction, which has checked the right. Raises BadFact."""
+    """Steps 4 to 6 in the caller's transaction, which has checked the right. Raises BadFact."""
     today = clinic_day(now, clinic_zone())
-    plain = _plain(data)
+    plain = plain_data(data)
     if kind is RecordKind.OCCURRENCE_REVIEWS:
         plain.setdefault("on", today.isoformat())  # what shows later is not covered by it
     if unstorable := list(faults_of_texts({**plain, "reason": reason})):
@@ -137,6 +146,7 @@ def append_fact(
         raise BadFact(*faults)
     about = isinstance(value, ResultMark | BaselineChoice)
     fact = ChartFact.objects.create(
+        public_id=key or uuid4(),
         patient=patient,
         course=course,
         kind=kind,
@@ -299,12 +309,6 @@ def _value(kind: RecordKind, data: Mapping[str, Any], *, by: User, reason: str) 
         return KINDS[kind].value(data, by=printed_name(by), reason=stated(reason), ref="")
     except Fault as fault:
         raise BadFact(*str(fault).splitlines()) from fault
-
-
-def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The data as it will be read back: exact numbers and days as text."""
-    plain: dict[str, Any] = json.loads(json.dumps(dict(data), default=str))
-    return plain
 
 
 def _nudge(patient: Patient) -> None:

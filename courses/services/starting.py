@@ -117,7 +117,7 @@ def _start(wanted: StartRequest, *, by: User, now: datetime | None) -> tuple[Cou
     check_right(by, PLAN, else_say=_MAY_NOT)
     now = now or database_now()
     today = clinic_day(now, clinic_zone())
-    said, pointed_out = _answers(wanted)
+    said, pointed_out = answers_in_words(wanted)
     _check(wanted, today=today)
     course = start_course(
         patient=wanted.patient,
@@ -158,7 +158,7 @@ def _start(wanted: StartRequest, *, by: User, now: datetime | None) -> tuple[Cou
     return course, StartPreview(state=state, baselines=proposed, warnings=warnings, said=said)
 
 
-def _answers(wanted: StartRequest) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+def answers_in_words(wanted: StartRequest) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
     """The answers in words by question, and what they point out. Raises BadFact naming each question."""
     questions = start_questions().questions
     said, faults = [], []

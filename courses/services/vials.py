@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -21,6 +23,7 @@ from courses.services.bookings import close_booking
 from courses.services.dispensing import size_faults
 from courses.services.handling import HANDLE, Fault, OrderRefused, fault
 from courses.services.planned_start import planned_start
+from courses.services.same_form import check_vial_is_new, vial_of_form
 from courses.services.vial_state import versions_of
 from labs.clock import database_now
 
@@ -52,19 +55,32 @@ class VialLabel:
     received_at: datetime
 
 
-def receive_vial(*, cycle: Cycle, label: VialLabel, by: User, now: datetime | None = None) -> Vial:
+def receive_vial(
+    *, cycle: Cycle, label: VialLabel, by: User, key: UUID | None = None, now: datetime | None = None
+) -> Vial:
     """Take a vial in for a cycle; the cycle's open booking is closed by it.
 
-    1. check the right; 2. lock the course; 3. refuse a label that cannot be, or is another product's;
-    4. append the vial. Raises NotAllowed, OrderRefused with every fault found.
+    1. check the right; 2. lock the course; 3. refuse a label that cannot be, or is another product's; 4. the
+    same form sent again (`key`) is the same vial; 5. refuse a vial that is taken in already; 6. append it.
+    Raises NotAllowed, OrderRefused with every fault found.
     """
     check_right(by, HANDLE, else_say=_MAY_NOT)
     with transaction.atomic():
         course = Course.objects.select_for_update().get(pk=cycle.course_id)
         now = now or database_now()
         gbq = _checked(label, course=course, now=now)
+        lot = stated(label.lot)
+        if made := vial_of_form(key, cycle=cycle, lot=lot, gbq=gbq, about=_as_read(label), by=by):
+            return made
+        check_vial_is_new(key, cycle=cycle, lot=lot, calibrated_at=label.calibrated_at)
         booking = close_booking(cycle, by=by, now=now)
-        return _write(cycle=cycle, label=label, gbq=gbq, by=by, now=now, booking=booking)
+        return _write(cycle=cycle, label=label, gbq=gbq, by=by, now=now, booking=booking, key=key)
+
+
+def _as_read(label: VialLabel) -> dict[str, Any]:
+    """What of a label is written as it was read."""
+    names = ("product_code", "calibrated_at", "volume_ml", "expires_at", "received_at")
+    return {name: getattr(label, name) for name in names} | {"product": stated(label.product)}
 
 
 def version_of(vial: Vial) -> int:
@@ -251,8 +267,10 @@ def _write(
     booking: VialBooking | None,
     corrects: Vial | None = None,
     reason: str = "",
+    key: UUID | None = None,
 ) -> Vial:
     return Vial.objects.create(
+        public_id=key or uuid4(),
         cycle=cycle,
         booking=booking,
         product=stated(label.product),

@@ -1,6 +1,6 @@
 """The sheet of a day of therapy: every step as it stands, the form of the next one, and the start."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from courses.allergies import allergies_in_a_line
 from courses.day_data import STEPS
@@ -28,12 +28,24 @@ from courses.services.day_version import StaleDay
 from courses.services.infusion_corrections import entries_differ
 from courses.services.locking import next_cycle
 from courses.services.remainder import waiting_infusion
+from courses.services.same_act import just_authorised
 from courses.services.start import StartRefused, authorisation_for, authorise_start
 from courses.services.therapy_day import open_day
 from courses.services.vial_state import GONE
-from courses.views.day_frame import READ, Act, back, day_for_paper, day_of, may_record, newest_day, state_on
+from courses.views.day_frame import (
+    METHODS,
+    READ,
+    Act,
+    back,
+    day_for_paper,
+    day_of,
+    may_record,
+    newest_day,
+    sheet_of,
+    state_on,
+)
 from courses.views.day_seen import changed_of, seen_day, token_of
-from courses.views.frame import authenticated_at, banner, found_course, render_page, signed_in
+from courses.views.frame import authenticated_at, banner, found_course, only_sent, render_page, signed_in
 from courses.views.paper_frame import paper_response
 
 # Which entry completes a line of the day.
@@ -137,9 +149,10 @@ def open_(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return _done(request, course, lambda: open_day(cycle=cycle, by=signed_in(request)), "The day is open.")
 
 
-@require_POST
+@require_http_methods(METHODS)
 @login_required
 @permission_required([*READ, "courses.authorise_start"], raise_exception=True)
+@only_sent(sheet_of)
 @reauthentication_required  # type: ignore[untyped-decorator]  # allauth ships no types
 def authorise(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Authorise the start, on a live assessment."""
@@ -155,7 +168,11 @@ def authorise(request: HttpRequest, public_id: UUID) -> HttpResponse:
             version=seen.version,
         )
 
-    return _done(request, course, act, "Start authorised. Start the infusion, and record it.")
+    def did_it() -> bool:
+        return just_authorised(day_of(course), by=signed_in(request))
+
+    said = "Start authorised. Start the infusion, and record it."
+    return _done(request, course, act, said, did_it=did_it)
 
 
 def _rows(request: HttpRequest, state: DayState) -> list[Row]:
@@ -243,11 +260,16 @@ def _entries_differ(infusion: Infusion, state: DayState) -> bool:
     return entries is not None and entries_differ(infusion, entries)
 
 
-def _done(request: HttpRequest, course: Course, act: Act, said: str) -> HttpResponse:
-    """Act from the sheet itself; what is refused is shown there."""
+def _done(
+    request: HttpRequest, course: Course, act: Act, said: str, *, did_it: Callable[[], bool] | None = None
+) -> HttpResponse:
+    """Act from the sheet itself; what is refused is shown there, but for what was just done (`did_it`)."""
     try:
         act()
     except StaleDay as other:
+        if did_it is not None and did_it():  # the same button pressed twice has acted once
+            messages.success(request, said)
+            return back(course)
         found, changed = found_course(course.public_id), changed_of(request, other.day)
         return _sheet(request, found, faults=[str(other)], changed=changed, status=409)
     except StartRefused as refusal:

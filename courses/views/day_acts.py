@@ -29,6 +29,7 @@ from courses.services.day_infusion import infused_on
 from courses.services.infusions import record_infusion
 from courses.services.judgements import judge_cycle
 from courses.services.remainder import waiting_infusion
+from courses.services.same_act import just_recorded, says_the_same
 from courses.services.therapy_day import correct_step, record_step
 from courses.views.day_form_page import act_page, form_page, submitted
 from courses.views.day_frame import METHODS, READ, day_of, state_on, with_fresh_password
@@ -66,7 +67,17 @@ def _record(request: HttpRequest, course: Course, kind: Happened, form: StepForm
             authenticated_at=_password(request, kind),
         )
 
-    return submitted(request, course, form, act, kind=kind, said=f"Recorded: {StepKind(kind).label}.")
+    def did_it() -> bool:
+        step = just_recorded(day_of(course), kind, by=signed_in(request))
+        return step is not None and says_the_same(
+            step,
+            data=form.data_of_step(),
+            happened_at=form.cleaned_data["happened_at"],
+            second=form.cleaned_data.get("second_name") or "",
+        )
+
+    said = f"Recorded: {StepKind(kind).label}."
+    return submitted(request, course, form, act, kind=kind, said=said, did_it=did_it)
 
 
 @require_http_methods(METHODS)

@@ -1,6 +1,6 @@
 """One form of a day of therapy on a page of its own: shown, acted on, and what refuses it shown in it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -13,10 +13,11 @@ from courses.services.authority import NotAllowed, Refused
 from courses.services.day_end import ReleaseRefused
 from courses.services.day_version import StaleDay
 from courses.services.remainder import waiting_infusion
+from courses.services.same_act import just_recorded
 from courses.services.therapy_day import BadStep
 from courses.views.day_frame import Act, back, day_of
 from courses.views.day_seen import changed_of, token_of
-from courses.views.frame import banner, render_page
+from courses.views.frame import banner, render_page, signed_in
 
 _TITLES = {
     "infusion": "Record the infusion",
@@ -60,6 +61,7 @@ def form_page(
         "day": day,
         "blockers": blockers,
         "changed": changed,
+        "is_mine": bool(changed) and kind is not None and just_recorded(day, kind, by=signed_in(request)),
         "seen": token_of(day) if changed else request.POST.get("seen") or token_of(day),
         "button": _BUTTONS.get(name)
         or ("Record with your password" if kind and STEPS[kind].password else "Record"),
@@ -88,13 +90,20 @@ def submitted(
     kind: Happened | None = None,
     name: str = "",
     entry: TherapyStep | None = None,
+    did_it: Callable[[], bool] | None = None,
 ) -> HttpResponse:
-    """Act, then go back to the sheet; what is refused is shown on the form with what was typed."""
+    """Act, then go back to the sheet; what is refused is shown on the form with what was typed.
+
+    `did_it`: of a day that has changed, whether this person has just done the very same.
+    """
     blockers: tuple[Blocker, ...] = ()
     changed: Sequence[str] = ()
     try:
         act()
     except StaleDay as other:
+        if did_it is not None and did_it():  # the same button pressed twice has recorded once
+            messages.success(request, said)
+            return back(course)
         changed, status = changed_of(request, other.day), 409
         form.add_error(None, str(other))
     except BadStep as bad:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from allauth.account.decorators import reauthentication_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -14,6 +15,7 @@ from courses.services.authority import Refused
 from courses.services.day_state import DayState, day_state
 from courses.services.locking import next_cycle
 from courses.services.therapy_day import rules_of
+from courses.views.frame import found_course
 from labs.clock import database_now
 
 READ = ["labs.view_patient", "courses.view_course", "courses.view_therapyday"]
@@ -69,6 +71,11 @@ def state_on(course: Course, day: TherapyDay) -> DayState:
 
 def may_record(request: HttpRequest, kind: Happened) -> bool:
     return any(request.user.has_perm(right) for right in STEPS[kind].rights)
+
+
+def sheet_of(public_id: UUID) -> str:
+    """The address of a course's day. Raises Http404."""
+    return reverse("courses:day", args=[found_course(public_id).public_id])
 
 
 def back(course: Course) -> HttpResponse:

@@ -1,6 +1,6 @@
 """The page of a decision with its basis, and its signature."""
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
@@ -8,7 +8,7 @@ from django.contrib.auth.decorators import login_required, permission_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from courses.basis import JUDGE, basis_of
 from courses.left_out import left_out_of
@@ -23,7 +23,16 @@ from courses.services.reschedule import PLAN
 from courses.services.sign import NotAllowed, StaleDecision, sign_decision
 from courses.situation_difference import other_changes
 from courses.stops import stop_of_page
-from courses.views.frame import SEES_NAMES, authenticated_at, banner, render_page, signed_in, stale_page
+from courses.views.frame import (
+    METHODS,
+    SEES_NAMES,
+    authenticated_at,
+    banner,
+    only_sent,
+    render_page,
+    signed_in,
+    stale_page,
+)
 from labs.templatetags.clinic_text import day
 
 READ = "courses.view_decision"
@@ -42,9 +51,14 @@ def decision_page(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return _page(request, _found(public_id))
 
 
-@require_POST
+def _address(public_id: UUID) -> str:
+    return reverse("courses:decision", args=[_found(public_id).public_id])
+
+
+@require_http_methods(METHODS)
 @login_required
 @permission_required([READ, SIGN], raise_exception=True)
+@only_sent(_address)
 @reauthentication_required  # type: ignore[untyped-decorator]  # allauth ships no types
 def sign(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Sign the decision the form was made from; a form that is no longer current changes nothing."""
@@ -123,6 +137,7 @@ def _page(request: HttpRequest, decision: Decision, *, status: int = 200, fault:
     may_sign = request.user.has_perms([SIGN, DIRECT] if decision.action in GO else [SIGN])
     to_confirm = decision.answer.get("to_confirm", []) if is_current else []
     is_live = is_current and decision.course.is_open
+    to_confirm = [{**each, "key": uuid4()} for each in to_confirm]  # each is a form of its own
     may_be_signed = is_current and not signatures and decision.action in MEANINGS and not to_confirm
     context = {
         "title": f"Decision on cycle {decision.cycle.number}",

@@ -8,7 +8,7 @@ from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from courses.end_duties import open_duties
 from courses.forms.kinds import ReasonForm
@@ -17,7 +17,17 @@ from courses.models import Course
 from courses.services.authority import BadFact, NotAllowed
 from courses.services.ending import END, ask_undo, confirm_undo, end_course, standing_end
 from courses.services.handling import OrderRefused
-from courses.views.frame import SEES_NAMES, authenticated_at, banner, found_course, render_page, signed_in
+from courses.services.same_act import just_ended
+from courses.views.frame import (
+    METHODS,
+    SEES_NAMES,
+    authenticated_at,
+    banner,
+    found_course,
+    only_sent,
+    render_page,
+    signed_in,
+)
 
 READ = [SEES_NAMES, "courses.view_course", "courses.view_courseend"]
 
@@ -31,9 +41,14 @@ def ending(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return _page(request, found_course(public_id))
 
 
-@require_POST
+def _address(public_id: UUID) -> str:
+    return reverse("courses:ending", args=[found_course(public_id).public_id])
+
+
+@require_http_methods(METHODS)
 @login_required
 @permission_required([*READ, END], raise_exception=True)
+@only_sent(_address)
 def end(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """End the course by this physician's signature."""
     course, form = found_course(public_id), EndForm(request.POST)
@@ -48,8 +63,11 @@ def _end(request: HttpRequest, course: Course, form: EndForm) -> HttpResponse:
     try:
         end_course(course=course, by=signed_in(request), authenticated_at=authenticated_at(request), **said)
     except BadFact as bad:
-        form.refuse(bad.faults)
-        return _page(request, course, form=form, status=400)
+        said = {name: said[name] for name in ("cause", "reason", "ended_on")}
+        # The same button pressed twice has ended the course once, and neither answer says otherwise.
+        if not just_ended(found_course(course.public_id), by=signed_in(request), **said):
+            form.refuse(bad.faults)
+            return _page(request, course, form=form, status=400)
     except (NotAllowed, OrderRefused) as refusal:
         form.add_error(None, str(refusal))
         return _page(request, course, form=form, status=403)
@@ -57,9 +75,10 @@ def _end(request: HttpRequest, course: Course, form: EndForm) -> HttpResponse:
     return HttpResponseRedirect(reverse("courses:ending", args=[course.public_id]))
 
 
-@require_POST
+@require_http_methods(METHODS)
 @login_required
 @permission_required([*READ, END], raise_exception=True)
+@only_sent(_address)
 def ask(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Ask, as the first physician, for the end to be undone."""
     course, form = found_course(public_id), ReasonForm(request.POST)
@@ -83,9 +102,10 @@ def _ask(request: HttpRequest, course: Course, form: ReasonForm) -> HttpResponse
     return HttpResponseRedirect(reverse("courses:ending", args=[course.public_id]))
 
 
-@require_POST
+@require_http_methods(METHODS)
 @login_required
 @permission_required([*READ, END], raise_exception=True)
+@only_sent(_address)
 @reauthentication_required  # type: ignore[untyped-decorator]  # allauth ships no types
 def confirm(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Confirm, as the second physician, that the end is undone."""

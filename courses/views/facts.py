@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
@@ -24,6 +24,7 @@ from courses.models.fact import AT_ONCE, OF_TWO_PEOPLE
 from courses.services.authority import NotAllowed
 from courses.services.fact_rights import ends_a_physicians_word, is_physicians_act
 from courses.services.facts import BadFact, confirm_fact, record_fact, withdraw_fact
+from courses.services.same_form import fact_of_form
 from courses.services.seen import act_on_seen
 from courses.services.sign import StaleDecision
 from courses.views.frame import (
@@ -89,13 +90,16 @@ def record(request: HttpRequest, public_id: UUID, kind: str) -> HttpResponse:
     _check_may_read(request, known)
     if known is RecordKind.STOP_RESCISSION:
         return HttpResponseRedirect(reverse("courses:rescind", args=[course.public_id]))
-    replaces = _replaced(request, course, known)
     if request.method != "POST":
+        replaces = _replaced(request, course, known)
         form = fact_form(known, course=course, replaces=replaces is not None, shown=_shown(request, replaces))
         return _record_page(request, course, known, form, replaces=replaces)
     if not _may_record(request, known):
         raise PermissionDenied
-    form = fact_form(known, course=course, replaces=replaces is not None, sent=request.POST)
+    form = fact_form(known, course=course, replaces=bool(request.POST.get("replaces")), sent=request.POST)
+    if made := _made_before(request, course, known, form):
+        return _recorded(request, course, made)  # what it replaced stands no more, and the password was given
+    replaces = _replaced(request, course, known)
     if not form.is_valid():
         return _record_page(request, course, known, form, replaces=replaces)
     undoes = replaces is not None and ends_a_physicians_word(replaces, by=signed_in(request))
@@ -140,13 +144,14 @@ def _store(
             reason=form.cleaned_data.get("reason", ""),
             authenticated_at=_password_given(request, kind, replaces),
             replaces=replaces,
+            key=_key(request),
         )
 
     try:
         if is_physicians_act(kind):
-            act_on_seen(course=course, seen=seen_as_sent(request), act=act)
+            fact = act_on_seen(course=course, seen=seen_as_sent(request), act=act)
         else:
-            act()
+            fact = act()
     except BadFact as bad:
         form.refuse(bad.faults)
         return _record_page(request, course, kind, form, replaces=replaces)
@@ -154,6 +159,8 @@ def _store(
         form.add_error(None, str(refusal))
         return _record_page(request, course, kind, form, replaces=replaces, status=403)
     except StaleDecision as stale:
+        if made := _made_before(request, course, kind, form):  # the first press changed the decision
+            return _recorded(request, course, made)
         return stale_page(
             request,
             course,
@@ -161,14 +168,45 @@ def _store(
             after=stale.current,
             undone="recorded",
         )
-    recorded = course.chart_facts.filter(kind=kind).last() if kind in AT_ONCE else None
-    messages.success(request, f"Recorded. {_follows(kind, recorded)}")
+    return _recorded(request, course, fact)
+
+
+def _key(request: HttpRequest) -> UUID | None:
+    """The key of the form that was sent; none where it carried nothing that can be read."""
+    try:
+        return UUID(request.POST.get("key", ""))
+    except ValueError:
+        return None
+
+
+def _made_before(request: HttpRequest, course: Course, kind: RecordKind, form: FactForm) -> ChartFact | None:
+    """What this very form recorded when it was sent before: a button pressed twice has recorded once."""
+    said = _said(request, kind, form)
+    about: dict[str, Any] = {"by": signed_in(request), "patient": course.patient, "course": course}
+    return fact_of_form(_key(request), kind=kind, **said, **about) if said is not None else None
+
+
+def _said(request: HttpRequest, kind: RecordKind, form: FactForm) -> dict[str, Any] | None:
+    """What the form says and why; none where it cannot be read.
+
+    A rule that is overridden is offered no more, so that the form cannot be read a second time.
+    """
+    if form.is_valid():
+        return {"data": _data(kind, form), "reason": form.cleaned_data.get("reason", "")}
+    if kind is not RecordKind.OVERRIDE:
+        return None
+    data = {name: request.POST.get(name, "") for name in ("rule", "code")}
+    return {"data": data, "reason": request.POST.get("reason", "")}
+
+
+def _recorded(request: HttpRequest, course: Course, fact: ChartFact) -> HttpResponse:
+    messages.success(request, f"Recorded. {_follows(RecordKind(fact.kind), fact)}")
     return _back(course)
 
 
-def _follows(kind: RecordKind, fact: ChartFact | None) -> str:
+def _follows(kind: RecordKind, fact: ChartFact) -> str:
     """What happens next."""
-    if kind in OF_TWO_PEOPLE or (fact is not None and fact.needs_two):
+    if fact.needs_two:
         return AWAITS_SECOND
     return AT_ONCE_WORDS if kind in AT_ONCE else SOON
 
@@ -204,6 +242,8 @@ def _record_page(
         "is_hold": kind is RecordKind.PRECAUTIONARY_HOLD,
         "is_override": kind is RecordKind.OVERRIDE,
         "seen": seen,
+        # Another one for every page that is shown: a form that was refused has recorded nothing.
+        "key": uuid4(),
         "terms": getattr(form, "terms", []),
         **banner(request, course),
     }

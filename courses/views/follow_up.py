@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from courses.calls import calls_for_page
 from courses.follow_ups import FollowUpLine, draws_of, follow_up_of, follow_ups, lacking
@@ -20,10 +20,12 @@ from courses.services.authority import BadFact, NotAllowed
 from courses.services.ending import END
 from courses.services.follow_up import RECORD, record_visit, set_follow_up
 from courses.views.frame import (
+    METHODS,
     SEES_NAMES,
     authenticated_at,
     banner,
     found_course,
+    only_sent,
     page_begin,
     render_page,
     signed_in,
@@ -64,7 +66,7 @@ def follow_up(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return _page(request, found_course(public_id))
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_http_methods(METHODS)
 @never_cache
 @login_required
 @permission_required([*READ, RECORD], raise_exception=True)
@@ -100,9 +102,14 @@ def visit(request: HttpRequest, public_id: UUID, key: str) -> HttpResponse:
     return render_page(request, "courses/visit.html", context, status=status)
 
 
-@require_POST
+def _address(public_id: UUID) -> str:
+    return reverse("courses:follow_up", args=[found_course(public_id).public_id])
+
+
+@require_http_methods(METHODS)
 @login_required
 @permission_required([*READ, END], raise_exception=True)
+@only_sent(_address)
 def close(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Sign the follow-up closed, or open it again."""
     course, form = found_course(public_id), ReasonForm(request.POST)

@@ -1,24 +1,30 @@
 """What every page of this app shares: the admin's frame, the patient's banner, proof of a password."""
 
+from collections.abc import Callable
 from datetime import date
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 
 from courses.models import Course, Decision
 from courses.overview import difference
 from courses.services.seen import Seen
 from courses.situation_difference import other_changes
-from labs.views.frame import SEES_NAMES, authenticated_at, render_page, signed_in
+from labs.views.frame import METHODS, SEES_NAMES, View, authenticated_at, render_page, signed_in
 
 __all__ = [
+    "METHODS",
     "SEES_NAMES",
     "asked_day",
     "authenticated_at",
     "banner",
     "decision_as_sent",
     "found_course",
+    "only_opened",
+    "only_sent",
     "page_begin",
     "render_page",
     "seen_as_sent",
@@ -26,6 +32,37 @@ __all__ = [
     "signed_in",
     "stale_page",
 ]
+
+# Also where the form was taken up before: it says what this address did, not what was done.
+_ONLY_OPENED = (
+    "Opening this address signs and records nothing. What stands is shown below: look there before you send "
+    "a form again."
+)
+
+
+def only_opened(request: HttpRequest, page: str) -> HttpResponse:
+    """The address of a form was opened and nothing sent: do nothing, and lead to the page of the form."""
+    messages.warning(request, _ONLY_OPENED)
+    return HttpResponseRedirect(page)
+
+
+def only_sent(owner: Callable[..., str]) -> Callable[[View], View]:
+    """A door for a form alone: whoever opens its address is led to the page of the form, and nothing is done.
+
+    The log-in leads to the address itself where it no longer holds the form that asked for the password.
+    `owner` gives the page's address from what the door takes.
+    """
+
+    def decorated(view: View) -> View:
+        @wraps(view)
+        def door(request: HttpRequest, **taken: Any) -> HttpResponse:
+            if request.method == "POST":
+                return view(request, **taken)
+            return only_opened(request, owner(**taken))
+
+        return door
+
+    return decorated
 
 
 def banner(request: HttpRequest, course: Course) -> dict[str, Any]:

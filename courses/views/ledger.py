@@ -18,7 +18,7 @@ from courses.measured_days import measured_days
 from courses.models import AbsorbedDose, Organ
 from courses.services.authority import NotAllowed, Refused
 from courses.services.dosimetry import correct_absorbed_dose, enter_absorbed_dose, sign_off_doses
-from courses.views.frame import SEES_NAMES, authenticated_at, render_page, signed_in
+from courses.views.frame import METHODS, SEES_NAMES, authenticated_at, only_sent, render_page, signed_in
 from courses.views.measurements import READ as MEASURED_READ
 from labs.clock import database_now
 from labs.models import Patient
@@ -83,7 +83,7 @@ def enter_dose(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return _back(patient)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_http_methods(METHODS)
 @never_cache
 @login_required
 @permission_required([*READ, DOSES, ENTER], raise_exception=True)
@@ -105,9 +105,16 @@ def correct_dose(request: HttpRequest, public_id: UUID, dose_id: UUID) -> HttpRe
     return _back(patient)
 
 
-@require_POST
+def _address(public_id: UUID, organ: str) -> str:
+    if organ not in Organ.values:
+        raise Http404("This organ is not followed.")
+    return reverse("courses:ledger", args=[_patient(public_id).public_id])
+
+
+@require_http_methods(METHODS)
 @login_required
 @permission_required([*READ, DOSES, ENTER], raise_exception=True)
+@only_sent(_address)
 def sign_off(request: HttpRequest, public_id: UUID, organ: str) -> HttpResponse:
     """Sign what the absorbed doses of an organ come to; asks for the password."""
     patient = _patient(public_id)

@@ -8,15 +8,25 @@ from django.contrib.auth.decorators import login_required, permission_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from courses.forms.kinds import ReasonForm
 from courses.models import Order
+from courses.rules.order_states import OrderState
 from courses.services.authority import NotAllowed
 from courses.services.by_hand import RECORD, mark_done
 from courses.services.handling import OrderRefused, StaleOrder
 from courses.services.leave_out import SIGN, leave_out, may_be_left_out, why_never
-from courses.views.frame import SEES_NAMES, authenticated_at, banner, render_page, signed_in
+from courses.services.same_act import just_became
+from courses.views.frame import (
+    METHODS,
+    SEES_NAMES,
+    authenticated_at,
+    banner,
+    only_sent,
+    render_page,
+    signed_in,
+)
 
 MAY_READ = [SEES_NAMES, "courses.view_course", "courses.view_order"]
 
@@ -30,9 +40,14 @@ def leaving_out(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return _page(request, _found(public_id), ReasonForm())
 
 
-@require_POST
+def _leave_out_page(public_id: UUID) -> str:
+    return reverse("courses:leave_out", args=[_found(public_id).public_id])
+
+
+@require_http_methods(METHODS)
 @login_required
 @permission_required([*MAY_READ, SIGN], raise_exception=True)
+@only_sent(_leave_out_page)
 @reauthentication_required  # type: ignore[untyped-decorator]  # allauth ships no types
 def sign_leaving_out(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Leave the order out by this physician's signed reason."""
@@ -48,8 +63,18 @@ def sign_leaving_out(request: HttpRequest, public_id: UUID) -> HttpResponse:
             version=_version(request),
         )
     except (NotAllowed, OrderRefused, StaleOrder) as refused:
+        by, reason = signed_in(request), form.cleaned_data["reason"]
+        # The same button pressed twice has acted once, and neither answer says that nothing was done.
+        if isinstance(refused, StaleOrder) and just_became(
+            _found(public_id), OrderState.CANCELLED, by=by, note=reason
+        ):
+            return _left_out(request, order)
         status = 403 if isinstance(refused, NotAllowed) else 409
         return _page(request, _found(public_id), form, faults=[str(refused)], status=status)
+    return _left_out(request, order)
+
+
+def _left_out(request: HttpRequest, order: Order) -> HttpResponse:
     messages.success(request, f"Left out: {order.get_kind_display()} of cycle {order.cycle.number}.")
     return _to_course(order)
 
@@ -63,8 +88,9 @@ def done(request: HttpRequest, public_id: UUID) -> HttpResponse:
     try:
         mark_done(order=order, by=signed_in(request), version=_version(request))
     except (NotAllowed, OrderRefused, StaleOrder) as refused:
-        messages.error(request, f"Nothing was recorded. {refused}")
-        return _to_course(order)
+        if not just_became(_found(public_id), OrderState.DONE, by=signed_in(request)):
+            messages.error(request, f"Nothing was recorded. {refused}")
+            return _to_course(order)
     messages.success(request, f"Done: {order.get_kind_display()} of cycle {order.cycle.number}.")
     return _to_course(order)
 

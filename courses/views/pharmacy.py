@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from courses.decision_words import leading_reason
 from courses.forms.pharmacy import (
@@ -32,7 +32,16 @@ from courses.services.authority import NotAllowed
 from courses.services.handling import HANDLE, OrderRefused, StaleOrder
 from courses.services.pharmacy import accept_order, cancel_order, dispense_order, prepare_order
 from courses.services.recalls import acknowledge_recall
-from courses.views.frame import SEES_NAMES, authenticated_at, banner, render_page, signed_in
+from courses.services.same_act import just_answered, just_became, just_directed, just_dispensed
+from courses.views.frame import (
+    METHODS,
+    SEES_NAMES,
+    authenticated_at,
+    banner,
+    only_opened,
+    render_page,
+    signed_in,
+)
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
 from labs.views.frame import with_fresh_password
@@ -138,7 +147,7 @@ def order_page(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return _page(request, _found(public_id))
 
 
-@require_POST
+@require_http_methods(METHODS)
 @never_cache
 @login_required
 @permission_required(READ, raise_exception=True)
@@ -150,6 +159,8 @@ def act_on(request: HttpRequest, public_id: UUID, name: str) -> HttpResponse:
         raise Http404("There is no such act.")
     if not request.user.has_perm(act.right):
         raise PermissionDenied
+    if request.method != "POST":
+        return only_opened(request, _address(order))
     form = _form(act, order, request)
     if not form.is_valid():
         return _page(request, order, sent=Offer(act=act, form=form), status=400)
@@ -165,12 +176,20 @@ def _act(request: HttpRequest, order: Order, offer: Offer) -> HttpResponse:
     except OrderRefused as refused:
         form.refuse(refused.faults)
         return _page(request, _found(order.public_id), sent=offer, status=409)
-    except (NotAllowed, StaleOrder) as refused:
+    except NotAllowed as refused:
         form.add_error(None, str(refused))
-        status = 409 if isinstance(refused, StaleOrder) else 403
-        return _page(request, _found(order.public_id), sent=offer, status=status)
+        return _page(request, _found(order.public_id), sent=offer, status=403)
+    except StaleOrder as stale:
+        # The same button pressed twice has acted once, and neither answer says that nothing was done.
+        if not _is_just_done(request, _found(order.public_id), offer):
+            form.add_error(None, str(stale))
+            return _page(request, _found(order.public_id), sent=offer, status=409)
     messages.success(request, f"{offer.act.title}: done.")
-    return HttpResponseRedirect(reverse("courses:pharmacy_order", args=[order.public_id]))
+    return HttpResponseRedirect(_address(order))
+
+
+def _address(order: Order) -> str:
+    return reverse("courses:pharmacy_order", args=[order.public_id])
 
 
 def _call(request: HttpRequest, order: Order, offer: Offer) -> None:
@@ -192,12 +211,35 @@ def _call(request: HttpRequest, order: Order, offer: Offer) -> None:
             cancel_order(**asked, **form.said())
 
 
+def _is_just_done(request: HttpRequest, order: Order, offer: Offer) -> bool:
+    """Whether this person has just done this very act to the order."""
+    form, by = offer.form, signed_in(request)
+    match offer.act.name:
+        case "accept":
+            return just_became(order, OrderState.ACCEPTED, by=by)
+        case "prepare":
+            return just_became(order, OrderState.PREPARED, by=by)
+        case "dispense":
+            made = form.made() if isinstance(form, MeasuredForm | BagForm) else None
+            return just_dispensed(order, made, by=by)
+        case "direct":
+            return just_directed(order, by=by, **form.said())
+        case "recall":
+            return just_answered(order, by=by, **form.said())
+        case _:
+            return just_became(order, OrderState.CANCELLED, by=by, note=form.cleaned_data["reason"])
+
+
 def _form(act: Act, order: Order, request: HttpRequest | None = None) -> ActForm:
     """The form of an act: as it was sent, or to be filled in."""
     kind = _kind_of_form(act, order)
     extra: dict[str, Any] = {}
     if kind is MeasuredForm:
-        left = [line.vial for line in vials_for(order) if not line.is_used_up]
+        # Also the one that was sent: whether it is used up the service says, in words.
+        named = request.POST.get("vial", "") if request is not None else ""
+        left = [
+            line.vial for line in vials_for(order) if not line.is_used_up or str(line.vial.public_id) == named
+        ]
         extra["vials"] = [(str(vial.public_id), f"lot {vial.lot}") for vial in left]
     sent = request.POST if request is not None else None
     return kind(sent, auto_id=f"{act.name}-%s", initial={"version": order.version}, **extra)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
@@ -74,11 +74,12 @@ _BOOKING_ACTS: dict[str, tuple[str, type[ActForm], tuple[str, ...], Callable[...
 def receive(request: HttpRequest, public_id: UUID, number: int) -> HttpResponse:
     """Take a vial in for a cycle."""
     cycle = _cycle(public_id, number)
-    form = LabelForm(request.POST or None)
+    form = LabelForm(request.POST or None, initial={"key": uuid4()})
 
     def act() -> Vial:
         assert isinstance(form, LabelForm)
-        return receive_vial(cycle=cycle, label=form.label_read(), by=signed_in(request))
+        key = form.cleaned_data["key"]
+        return receive_vial(cycle=cycle, label=form.label_read(), by=signed_in(request), key=key)
 
     if request.method == "POST" and (vial := _done(form, act)):
         messages.success(request, "The vial is taken in.")

@@ -1,5 +1,6 @@
 """The plan of a course with all that hangs on it, and the page that moves a cycle: shown, then confirmed."""
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from courses.services.handling import OrderRefused
 from courses.services.locking import next_cycle
 from courses.services.papers import outdated, papers_of
 from courses.services.reschedule import PLAN, Preview, StalePlan, preview_move, reschedule
+from courses.services.same_act import just_moved
 from courses.views.frame import SEES_NAMES, banner, found_course, render_page, signed_in
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
@@ -93,22 +95,36 @@ def _confirm(request: HttpRequest, course: Course, cycle: Cycle) -> HttpResponse
     try:
         move = reschedule(cycle=cycle, by=signed_in(request), seen=form.cleaned_data["seen"], **_said(form))
     except StalePlan as stale:
+        if _is_just_moved(request, cycle, form):
+            return _moved(request, course, cycle, form.cleaned_data["to"])
         faults = [str(stale)]
         return _page(
             request, course, cycle, MoveForm(request.POST), preview=stale.preview, faults=faults, status=409
         )
     except BadFact as bad:
+        if _is_just_moved(request, cycle, form):
+            return _moved(request, course, cycle, form.cleaned_data["to"])
         form.refuse(bad.faults)
     except (NotAllowed, OrderRefused) as refusal:
         form.add_error(None, str(refusal))
     else:
-        messages.success(
-            request,
-            f"Cycle {cycle.number} is planned for {move.to_on.isoformat()}. Whatever was signed for the old "
-            "day is signed anew.",
-        )
-        return HttpResponseRedirect(reverse("courses:plan", args=[course.public_id]))
+        return _moved(request, course, cycle, move.to_on)
     return _page(request, course, cycle, form, status=400)
+
+
+def _is_just_moved(request: HttpRequest, cycle: Cycle, form: MoveForm) -> bool:
+    """The same button pressed twice has moved once, and neither answer says that nothing was moved."""
+    said = {name: form.cleaned_data[name] for name in ("to", "cause", "reason")}
+    return just_moved(cycle, by=signed_in(request), **said)
+
+
+def _moved(request: HttpRequest, course: Course, cycle: Cycle, to: date) -> HttpResponse:
+    messages.success(
+        request,
+        f"Cycle {cycle.number} is planned for {to.isoformat()}. Whatever was signed for the old day is "
+        "signed anew.",
+    )
+    return HttpResponseRedirect(reverse("courses:plan", args=[course.public_id]))
 
 
 def _page(

@@ -8,14 +8,23 @@ from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from courses.forms.kinds import ReasonForm
 from courses.models import Course
 from courses.services.authority import BadFact, NotAllowed
 from courses.services.rescind import confirm_rescission, request_rescission
 from courses.stops import stop_of_page
-from courses.views.frame import SEES_NAMES, authenticated_at, banner, found_course, render_page, signed_in
+from courses.views.frame import (
+    METHODS,
+    SEES_NAMES,
+    authenticated_at,
+    banner,
+    found_course,
+    only_sent,
+    render_page,
+    signed_in,
+)
 
 MAY_READ = [SEES_NAMES, "courses.view_course", "courses.view_chartfact", "courses.view_signature"]
 SIGN = "courses.sign_decision"
@@ -30,9 +39,14 @@ def rescind(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return _page(request, found_course(public_id), ReasonForm())
 
 
-@require_POST
+def _address(public_id: UUID) -> str:
+    return reverse("courses:rescind", args=[found_course(public_id).public_id])
+
+
+@require_http_methods(METHODS)
 @login_required
 @permission_required([*MAY_READ, SIGN], raise_exception=True)
+@only_sent(_address)
 @reauthentication_required  # type: ignore[untyped-decorator]  # allauth ships no types
 def ask(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Ask, as the first physician, for the stop to be lifted."""
@@ -52,9 +66,10 @@ def ask(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return HttpResponseRedirect(reverse("courses:rescind", args=[course.public_id]))
 
 
-@require_POST
+@require_http_methods(METHODS)
 @login_required
 @permission_required([*MAY_READ, SIGN], raise_exception=True)
+@only_sent(_address)
 @reauthentication_required  # type: ignore[untyped-decorator]  # allauth ships no types
 def confirm(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Confirm, as the second physician, that the stop is lifted."""

@@ -22,7 +22,14 @@ from courses.forms.start import (
 from courses.models import Course
 from courses.services.authority import BadFact, NotAllowed, Refused
 from courses.services.reschedule import PLAN
-from courses.services.starting import StaleStart, StartPreview, StartRequest, begin_course, preview_start
+from courses.services.same_start import just_begun
+from courses.services.starting import (
+    StaleStart,
+    StartPreview,
+    StartRequest,
+    begin_course,
+    preview_start,
+)
 from courses.views.frame import SEES_NAMES, render_page, signed_in
 from labs.models import Patient
 
@@ -117,11 +124,18 @@ def _start(
     except BadFact as bad:
         form.refuse(bad.faults)
     except (NotAllowed, Refused) as refusal:
+        # The same button pressed twice has started one course; nobody is to stop it for the second press.
+        if begun := just_begun(wanted, by=signed_in(request)):
+            return _started(request, begun)
         form.add_error(None, str(refusal))
     else:
-        messages.success(request, "The course is started and was assessed.")
-        return HttpResponseRedirect(reverse("courses:plan", args=[course.public_id]))
+        return _started(request, course)
     return _page(request, patient, form, treatments, cycles, status=400)
+
+
+def _started(request: HttpRequest, course: Course) -> HttpResponse:
+    messages.success(request, "The course is started and was assessed.")
+    return HttpResponseRedirect(reverse("courses:plan", args=[course.public_id]))
 
 
 def _page(

@@ -322,7 +322,9 @@ def test_looking_at_every_page_changes_no_row(enter):
 
 def test_signing_by_looking_is_not_possible(enter):
     course = make_course(1, action="delay")
-    assert enter("physician").get(sign_url(course)).status_code == 405
+    answer = enter("physician").get(sign_url(course))
+    assert (answer.status_code, answer.url) == (302, decision_url(course))
+    assert not Signature.objects.exists()
 
 
 def test_the_librarys_search_is_closed_and_leaves_nothing_behind(enter):

@@ -252,8 +252,14 @@ def test_a_course_is_shown_whole_before_it_is_started_and_started_once(enter_as)
     assert ChartFact.objects.filter(kind="sstr_imaging").count() == 1
     assert (ChartFact.objects.get(kind="prior_treatment").data or {})["answer"] == "none"
     again = started(nurse, patient, do="start", seen=seen, read="on")
-    assert again.status_code == 400
-    assert "already has an open course" in text(again)
+    assert (again.status_code, again.url) == (302, done.url)
+    otherwise = {"dialysis": "yes"}, {"EL-19": "80"}, {"uptake": "4"}, {"peritoneal_disease": "yes"}
+    for other in otherwise:
+        refused = started(nurse, patient, do="start", seen=seen, read="on", **other)
+        assert refused.status_code == 400
+        assert "already has an open course: work on with that one" in text(refused)
+    another = enter_as(colleague("olga", "nurse"))
+    assert started(another, patient, do="start", seen=seen, read="on").status_code == 400
     assert Course.objects.count() == 1
     assert "Answers of nora" in text(nurse.get(reverse("admin:courses_course_change", args=[course.pk])))
 
