@@ -119,6 +119,11 @@ def steps_of_run(day: TherapyDay) -> list[TherapyStep]:
     return [r for r in rows if r.kind not in _OF_ONE_INFUSION or r.recorded_at > judged.signed_at]
 
 
+def is_of_one_infusion(row: TherapyStep) -> bool:
+    """Whether it belongs to one infusion, so that another one of the same day cannot rest on it."""
+    return row.kind in _OF_ONE_INFUSION
+
+
 def step_value(row: TherapyStep) -> Step:
     """One step as the rules see it."""
     return Step(
