@@ -73,7 +73,8 @@ def read_day(
         directed=_directed(directive, holds=holds),
         unit=_unit(unit),
         bags=_bags(day),
-        potassium=_potassium(day, results, until=before_amino, today=today),
+        potassium=_potassium(day, results, until=before_amino, told_until=until, today=today),
+        amino_from=before_amino,
         potassium_late=max(
             (each.collected_at for each in results if before_amino < each.collected_at <= until), default=None
         ),
@@ -129,6 +130,11 @@ def steps_of_run(day: TherapyDay) -> list[TherapyStep]:
     if not anew and not signed_anew.exists():
         return rows
     return [r for r in rows if r.kind not in _OF_ONE_INFUSION or r.recorded_at > judged.signed_at]
+
+
+def is_of_one_infusion(row: TherapyStep) -> bool:
+    """Whether it belongs to one infusion, so that another one of the same day cannot rest on it."""
+    return row.kind in _OF_ONE_INFUSION
 
 
 def step_value(row: TherapyStep) -> Step:
@@ -214,16 +220,20 @@ def _potassium_results(day: TherapyDay, *, today: date) -> list[Measurement]:
 
 
 def _potassium(
-    day: TherapyDay, results: Iterable[Measurement], *, until: datetime, today: date
+    day: TherapyDay, results: Iterable[Measurement], *, until: datetime, told_until: datetime, today: date
 ) -> PotassiumSeen | None:
-    """The newest until an instant, whatever it is: a doubtful one is not passed over for an older."""
+    """The newest until an instant, whatever it is: a doubtful one is not passed over for an older.
+
+    Told is also what was collected after it, until the start: a high one of then counts as well.
+    """
+    chart_of = {each.ref: each for each in results if each.collected_at <= told_until}
     found = [each for each in results if each.collected_at <= until]
     if not found:
         return None
     newest = max(found, key=lambda each: (each.collected_at, _doubt(each), each.value or Decimal(0)))
     days = day_rules(day.cycle.course.protocol_id).rules.potassium.validity_days
     return PotassiumSeen(
-        told=_potassium_told(day, chart_of={each.ref: each for each in found}, until=until, days=days),
+        told=_potassium_told(day, chart_of=chart_of, until=told_until, days=days),
         value=newest.value,
         high=newest.high,
         unit=newest.unit,

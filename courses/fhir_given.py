@@ -57,7 +57,8 @@ def infusion_shape(infusion: Infusion, viewer: Viewer) -> list[Shape]:
             {"function": concept("recorded"), "actor": {"display": printed_name(infusion.recorded_by)}}
         ],
     }
-    if infusion.unit is not None:
+    # What was handed out for another patient is named on that patient's own record alone.
+    if infusion.unit is not None and infusion.unit.order.cycle_id == infusion.cycle_id:
         shape["request"] = reference("MedicationRequest", infusion.unit.order.public_id)
     notes = [
         f"Cycle {infusion.cycle.number}: {both_units(infusion.delivered_gbq)} at the start of the infusion."

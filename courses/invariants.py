@@ -144,4 +144,12 @@ INVARIANTS = (
         count=Infusion.objects.count,
         find=gate.infusions_beside_their_start,
     ),
+    Invariant(
+        id="D-05",
+        sentence="every authorised infusion was carried by the entries of its day as it started, or reviewed",
+        of="infusions",
+        count=Infusion.objects.count,
+        find=gate.starts_not_carried,
+        reads_every_row=True,
+    ),
 )

@@ -14,6 +14,8 @@ from courses.models import (
     Decision,
     Directive,
     DispensedUnit,
+    Incident,
+    IncidentKind,
     Infusion,
     InfusionEnd,
     Order,
@@ -23,6 +25,7 @@ from courses.models import (
 )
 from courses.rules.action_words import GO
 from courses.rules.order_states import OrderKind, OrderState
+from courses.services.at_start import went_unseen
 from labs.invariants import Seen, Violation
 
 _BEFORE_DISPENSING = [
@@ -205,3 +208,21 @@ def infusions_beside_their_start(now: datetime, seen: Seen) -> Iterator[Violatio
     for row in rows.exclude(pk__in=rows.filter(fits).values("pk")).order_by("pk"):
         words = "does not fit its authorised start (cycle, unit or time) and is no deviation"
         yield Violation(about=f"infusion {row.public_id}", words=words)
+
+
+def starts_not_carried(now: datetime, seen: Seen) -> Iterator[Violation]:
+    """Authorised infusions that the entries of their day did not carry, and nobody was asked to review."""
+    reviewed = Incident.objects.filter(
+        cycle=OuterRef("cycle"),
+        kind=IncidentKind.UNAUTHORISED,
+        opened_at__gte=OuterRef("therapy_day__opened_at"),
+    )
+    rows = Infusion.objects.effective().filter(authorisation__isnull=False, deviation="")
+    whole = rows.exclude(Exists(reviewed)).select_related(
+        "therapy_day__cycle__course__patient", "authorisation__directive", "authorisation__unit__directive"
+    )
+    for row in whole.order_by("pk"):
+        seen()
+        if lines := went_unseen(row):
+            words = f"started although the entries of its day did not carry it ({lines}); nobody reviews it"
+            yield Violation(about=f"infusion {row.public_id}", words=words)

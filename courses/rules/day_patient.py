@@ -11,6 +11,7 @@ from courses.rules.day_values import (
     DayLine,
     Happened,
     PotassiumSeen,
+    PotassiumValue,
     Step,
     StepState,
     after,
@@ -255,18 +256,22 @@ def _still_high(facts: DayFacts) -> str:
     """
     told = facts.potassium.told if facts.potassium else ()
     for high in told:
-        cleared = any(
-            since(high.collected_at, other.collected_at) > NONE and other.specimen != high.specimen
-            for other in told
-            if not other.doubt and other.high is not None and not other.is_high
-        )
-        if high.is_high and not cleared:
+        if high.is_high and not any(_clears(other, high, facts) for other in told):
             shown = f"{high.comparator}{plain(high.value)} {high.unit}"
             return (
                 f"Potassium was told as {shown} at {clock(high.collected_at, facts)}, above its upper limit, "
                 "and no later specimen has shown that it is not."
             )
     return ""
+
+
+def _clears(other: PotassiumValue, high: PotassiumValue, facts: DayFacts) -> bool:
+    """Whether one shows that a high one is over; one drawn during the amino acids shows nothing of before."""
+    if other.doubt or other.high is None or other.is_high or other.specimen == high.specimen:
+        return False
+    begun = facts.amino_from
+    both = begun is None or since(begun, other.collected_at) <= NONE or since(begun, high.collected_at) > NONE
+    return both and since(high.collected_at, other.collected_at) > NONE
 
 
 def _allergy(facts: DayFacts) -> DayLine:

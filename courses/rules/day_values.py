@@ -154,8 +154,8 @@ class DayFacts:
     """Everything the rules of the day may know at one instant.
 
     The two identifiers are one of `patient_numbers` (several where numbers were merged) and `birth_date`;
-    `potassium` was collected before the amino acids of this day, and at `potassium_late` another one while
-    they ran; `next_planned_on` is the day of the next cycle;
+    `potassium` was collected before the amino acids were started at `amino_from`, and at `potassium_late`
+    another one while they ran; `next_planned_on` is the day of the next cycle;
     `cover_ordered` whether corticosteroid cover belongs to the cycle's orders; of peritoneal or mesenteric
     disease None says that nobody knows.
     """
@@ -172,6 +172,7 @@ class DayFacts:
     today: date
     now: datetime
     zone: ZoneInfo
+    amino_from: datetime | None = None
     potassium_late: datetime | None = None
     next_planned_on: date | None = None
     cover_ordered: bool = False

@@ -19,8 +19,14 @@ def departures_of(
     route: str,
     ended_how: InfusionEnd,
     directive: Directive | None,
+    other_patient: str = "",
 ) -> Iterator[tuple[IncidentKind, str]]:
-    """What departs from the directive and asks for a review, in words."""
+    """What departs from the directive and asks for a review, in words.
+
+    `other_patient`: what says that unit and patient did not belong together; empty where they did.
+    """
+    if other_patient:
+        yield IncidentKind.PATIENT, other_patient
     if directive is not None and product != directive.product:
         yield IncidentKind.PRODUCT, f"{product} was given; the directive says {directive.product}"
     if directive is not None and is_far(cycle, delivered, directive.activity_gbq):

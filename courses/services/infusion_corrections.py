@@ -107,8 +107,8 @@ def as_recorded(infusion: Infusion) -> Infused:
 
 def entries_differ(infusion: Infusion, entries: Infused) -> bool:
     """Whether the day's entries say another infusion than its record; what was stated is nobody's entry."""
-    said = (entries.started_at, entries.ended_at, entries.ended_how)
-    if said != (infusion.started_at, infusion.ended_at, infusion.ended_how):
+    said = (entries.unit, entries.started_at, entries.ended_at, entries.ended_how)
+    if said != (infusion.unit, infusion.started_at, infusion.ended_at, infusion.ended_how):
         return True
     if as_recorded(infusion).delivered_gbq is not None:
         return False

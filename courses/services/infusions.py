@@ -29,6 +29,7 @@ from courses.services.administration import (
     replan_later_cycles,
 )
 from courses.services.assess import assess_at_gate
+from courses.services.at_start import not_this_patient
 from courses.services.authority import check_right, printed_name, stated
 from courses.services.baseline import lock_baselines
 from courses.services.day_state import standing_of
@@ -145,6 +146,7 @@ def append_infusion(
             route=stated(infused.route),
             ended_how=infused.ended_how,
             directive=directive,
+            other_patient=not_this_patient(cycle, day=day, started_at=infused.started_at, unit=infused.unit),
         )
     )
     said = [f"given without a valid authorisation: {why}"] if authorisation is None else []

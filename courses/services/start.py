@@ -1,9 +1,11 @@
 """Authorise the start of one infusion: two people, on a live assessment, with every blocker named."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 
 from courses.day_facts import on_clock
 from courses.day_library import day_rules
@@ -18,6 +20,7 @@ from courses.models import (
 )
 from courses.rules.day_values import Blocker, Happened, after
 from courses.services.assess import assess_at_gate
+from courses.services.at_start import why_not_carried
 from courses.services.authority import NotAllowed, check_fresh, check_right, printed_name
 from courses.services.day_state import DayState, day_state, is_called_back
 from courses.services.day_version import check_version
@@ -76,8 +79,8 @@ def authorisation_for(
 ) -> tuple[StartAuthorisation | None, str]:
     """The authorisation that covers a start at this instant, or none and why, in words.
 
-    It covers one infusion, begun while it was young enough and before anything it rests on fell. `besides`
-    is the version of the same infusion that is being corrected.
+    It covers one infusion, begun while it was young enough, before anything it rests on fell, and while the
+    entries of the day carried it. `besides` is the version of the same infusion that is being corrected.
     """
     given = day.authorisations.select_related("directive__voided", "unit__order").order_by("-pk")
     earlier = [each for each in given if each.authorised_at <= started_at]
@@ -92,15 +95,21 @@ def authorisation_for(
         used = used.exclude(pk=besides.pk)
     if used.exists() or _was_used(day, newest, before=started_at):
         return None, "the authorised start was used for an earlier infusion"
-    void = getattr(newest.directive, "voided", None)
+    why = _fallen(newest, started_at=started_at) or why_not_carried(newest, started_at=started_at)
+    return (None, why) if why else (newest, "")
+
+
+def _fallen(authorisation: StartAuthorisation, *, started_at: datetime) -> str:
+    """Why what an authorisation rests on no longer held at a start, in words; empty where it did."""
+    void = getattr(authorisation.directive, "voided", None)
     if void is not None and void.at <= started_at:
-        return None, f"the directive no longer held ({void.reason_code})"
-    order = newest.unit.order
+        return f"the directive no longer held ({void.reason_code})"
+    order = authorisation.unit.order
     if is_called_back(order):
         back = order.events.filter(from_state="dispensed", to_state="dispensed").order_by("pk").first()
         if back is None or back.at <= started_at:
-            return None, "what was dispensed had been called back"
-    return newest, ""
+            return "what was dispensed had been called back"
+    return ""
 
 
 def _was_used(day: TherapyDay, authorisation: StartAuthorisation, *, before: datetime) -> bool:
@@ -120,12 +129,37 @@ def _was_used(day: TherapyDay, authorisation: StartAuthorisation, *, before: dat
     return ends.exists()
 
 
+def look_again(day: TherapyDay, *, since: datetime, now: datetime) -> None:
+    """Open the incident of a start that the entries no longer carry: one of an earlier instant was changed.
+
+    `since` is that instant. A start that no authorisation covered has its incident already.
+    """
+    for started_at, infusion in _starts(day):
+        if started_at >= since:
+            _, why = authorisation_for(day, started_at=started_at, besides=infusion)
+            if why:
+                open_unauthorised(day, why=why, now=now, infusion=infusion)
+
+
+def _starts(day: TherapyDay) -> Iterator[tuple[datetime, Infusion | None]]:
+    """The infusions that were recorded as authorised, and the start of one that is not recorded yet."""
+    recorded = list(Infusion.objects.effective().filter(therapy_day=day).order_by("started_at", "pk"))
+    for infusion in recorded:
+        if infusion.authorisation_id is not None:
+            yield infusion.started_at, infusion
+    starts = day.steps.filter(
+        kind=Happened.INFUSION_START.value, corrected_by__isnull=True, taken_back=False
+    ).order_by("happened_at", "pk")
+    if len(starts) > len(recorded):
+        yield list(starts)[-1].happened_at, None
+
+
 def open_unauthorised(day: TherapyDay, *, why: str, now: datetime, infusion: Infusion | None = None) -> None:
     """Open the incident of a start without authorisation, once for each infusion of the day."""
     earlier = [each for each in day.infusions.all() if infusion is None or each.pk != infusion.pk]
     since = max([day.opened_at, *(each.recorded_at for each in earlier)])
     opened = Incident.objects.filter(cycle=day.cycle, kind=IncidentKind.UNAUTHORISED, opened_at__gt=since)
-    if opened.exists():
+    if opened.filter(Q(infusion__isnull=True) | Q(infusion=infusion)).exists():
         return
     open_incident(
         cycle=day.cycle,

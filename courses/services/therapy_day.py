@@ -19,7 +19,7 @@ from courses.services.by_hand import finish_restart
 from courses.services.day_findings import write_grave_finding
 from courses.services.day_version import check_version
 from courses.services.remainder import waiting_infusion
-from courses.services.start import authorisation_for, open_unauthorised
+from courses.services.start import authorisation_for, look_again, open_unauthorised
 from labs.clock import database_now
 
 # Further back a date was mistyped: what happened before is recorded by the doors for back-entry.
@@ -101,7 +101,8 @@ def record_step(
 
     1. check the right, and where it takes one the password; 2. lock the course, and refuse another version
     of the day than the one that was read; 3. read the data by the kind's table; 4. append the step; 5. a
-    start without a valid authorisation opens an incident at once.
+    start without a valid authorisation opens an incident at once, and so does one that an entry of an earlier
+    instant no longer lets stand.
 
     What happened is never refused for being wrong, only for saying nothing. Raises NotAllowed, BadStep,
     StaleDay.
@@ -131,6 +132,8 @@ def record_step(
             _, why = authorisation_for(day, started_at=at)
             if why:
                 open_unauthorised(day, why=why, now=now)
+        else:
+            look_again(day, since=at, now=now)
     return step
 
 
@@ -150,7 +153,8 @@ def correct_step(
     """Write a new version of a step, or take it back; the earlier one stays on record with the reason.
 
     What is left out stays as it was, but not the second person: what two people saw is seen by two again.
-    To take an entry back is one person's act. Raises NotAllowed, BadStep, StaleDay.
+    To take an entry back is one person's act. A start that the entries no longer carry opens its incident.
+    Raises NotAllowed, BadStep, StaleDay.
     """
     known = Happened(step.kind)
     if known not in STEPS:
@@ -185,6 +189,7 @@ def correct_step(
         )
         touch(day)
         write_grave_finding(corrected, by=by, now=now)
+        look_again(day, since=min(step.happened_at, corrected.happened_at), now=now)
     return corrected
 
 

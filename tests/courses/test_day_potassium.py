@@ -1,11 +1,14 @@
 """Potassium of the chart at the gate of the day: a haemolysed, old or high one never clears in the EU."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 import pytest
 
-from courses.models import TherapyDay
+from courses.models import Incident, TherapyDay
 from courses.rules.day_values import StepState
+from courses.services.day_infusion import infused_on
+from courses.services.infusions import record_infusion
 from courses.services.start import StartRefused
 from labs.clinic_days import add_days
 from labs.models import Patient
@@ -16,6 +19,7 @@ from tests.builders_therapy_day import (
     at,
     authorise,
     dispense,
+    nurse,
     opened,
     physician,
     sign_now,
@@ -54,6 +58,10 @@ def potassium(
 @pytest.fixture
 def day() -> TherapyDay:
     """A day under the EU protocol, everything done until noon; its potassium is three days old."""
+    return good_day()
+
+
+def good_day() -> TherapyDay:
     patient = make_patient()
     course = make_course(patient, first_on=DAY, by=physician(), protocol_id=EMA)
     for before in (20, 3):
@@ -155,4 +163,43 @@ def test_one_that_was_drawn_while_the_amino_acids_ran_says_nothing_of_before_the
     assert sentence.endswith("The one of 11:20 was collected while the amino acids ran.")
     step(day, "amino_end", at(11, 30), why="potassium was not known")
     step(day, "amino_start", at(11, 40), bag="BAG-1")
+    assert line(day)[0] is StepState.DONE
+
+
+@pytest.mark.hazard("HZ-54")
+@pytest.mark.parametrize(("told_at", "covered"), [(at(12, 10), False), (at(12, 40), True)])
+def test_a_high_potassium_takes_the_cover_of_a_start_where_it_was_told_before_it(
+    set_clock: Callable[[datetime], None], told_at: datetime, covered: bool
+):
+    """What the laboratory tells later nobody could heed as the infusion started; the sheet shows it."""
+    set_clock(at(8))
+    day = good_day()
+    authorise(day)
+    if not covered:
+        set_clock(told_at)
+        potassium(day.cycle.course.patient, "6.2", drawn=at(11, 50))
+    step(day, "infusion_start", at(12, 20))
+    if covered:
+        set_clock(told_at)
+        potassium(day.cycle.course.patient, "6.2", drawn=at(11, 50))
+    step(day, "infusion_end", at(12, 55), how="complete")
+    state = state_of(day, now=at(13))
+    infusion = record_infusion(
+        cycle=state.day.cycle,
+        day=state.day,
+        infused=infused_on(state.day, state=state),
+        by=nurse(),
+        now=at(13),
+    )
+    assert (infusion.authorisation is not None) is covered
+    assert Incident.objects.exists() is not covered
+
+
+@pytest.mark.hazard("HZ-54")
+def test_a_high_one_that_was_drawn_while_the_amino_acids_ran_blocks_the_start(day: TherapyDay):
+    potassium(day.cycle.course.patient, "6.2", drawn=at(11, 30))
+    state, sentence = line(day)
+    assert state is StepState.BLOCKED
+    assert sentence.startswith("Potassium was told as 6.2 mmol/L at 11:30, above its upper limit")
+    potassium(day.cycle.course.patient, "4.4", drawn=at(11, 50))
     assert line(day)[0] is StepState.DONE

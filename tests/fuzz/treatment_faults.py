@@ -272,6 +272,11 @@ def _used_twice(patch: Patch) -> None:
     patch.setattr(infusions, "authorisation_for", faulty)
 
 
+@fault("what happens between the authorisation and the start is not looked at")
+def _not_looked_at(patch: Patch) -> None:
+    patch.setattr(start, "why_not_carried", lambda *_, **__: "")
+
+
 # ------------------------------------------------------------------------------------- what was given
 
 

@@ -62,6 +62,7 @@ NEW: tuple[type[Model], ...] = (
 )
 HALF_LIFE_HOURS = 159.528
 LEAD_MINUTES = 30
+RUNNING, STANDING = ("amino_start", "amino_resumed"), ("amino_paused", "amino_end")
 PLATELETS_OF_GRADE_2 = Decimal(75)
 
 
@@ -248,9 +249,9 @@ def _amino_minutes(steps: list[TherapyStep], at: datetime) -> float:
     """How long they ran up to an instant: minute by minute, between their entries."""
     ran, since = timedelta(0), None
     for step in sorted(steps, key=lambda step: (step.happened_at, step.pk)):
-        if step.kind in ("amino_start", "amino_resumed"):
+        if step.kind in RUNNING:
             since = since or step.happened_at
-        elif step.kind in ("amino_paused", "amino_end") and since is not None:
+        elif step.kind in STANDING and since is not None:
             ran, since = ran + (step.happened_at - since), None
     return (ran + (at - since if since else timedelta(0))).total_seconds() / 60
 
@@ -276,11 +277,28 @@ def _infusion(row: Infusion) -> Iterator[str]:
         same = Infusion.objects.filter(authorisation=start, corrected_by__isnull=True).exclude(pk=row.pk)
         if same.exclude(pk=row.corrects_id or 0).exists():
             yield "infusion: its authorised start was used before"
+        yield from _carried(row, start)
     if row.directive is not None:
         far = abs(row.delivered_gbq - row.directive.activity_gbq) * 5 >= row.directive.activity_gbq
         if far and "activity" not in kinds:
             yield "infusion: a fifth off the directive, and nobody reviews it"
     yield from _net(row)
+
+
+def _carried(row: Infusion, start: StartAuthorisation) -> Iterator[str]:
+    """As it started the amino acids ran, and had for their lead; the label scanned last was its unit's."""
+    steps = start.therapy_day.steps.filter(corrected_by__isnull=True, taken_back=False)
+    before = sorted(
+        steps.filter(happened_at__lte=row.started_at), key=lambda step: (step.happened_at, step.pk)
+    )
+    moved = [step.kind for step in before if step.kind in (*RUNNING, *STANDING)]
+    if not moved or moved[-1] in STANDING:
+        yield "infusion: authorised, and no amino acids ran as it started"
+    if _amino_minutes(before, row.started_at) < LEAD_MINUTES:
+        yield "infusion: authorised, and the amino acids had run less than 30 minutes"
+    scanned = [step for step in before if step.kind == "unit_scanned"]
+    if not scanned or scanned[-1].data["label"] != start.unit.label:
+        yield "infusion: authorised, and another label was scanned"
 
 
 def _net(row: Infusion) -> Iterator[str]:

@@ -257,6 +257,16 @@ WALKS: dict[str, tuple[str, list[partial[Any]]]] = {
             *COMPLETE,
         ],
     ),
+    "stopped amino acids at the start": (
+        "at the bedside",
+        [
+            partial(act.authorise),
+            _record("amino_paused"),
+            _wait(minutes=5),
+            _record("infusion_start"),
+            *COMPLETE,
+        ],
+    ),
     "a part and its remainder": (
         "running",
         [
@@ -355,6 +365,9 @@ FINDS: dict[str, tuple[str, ...]] = {
     "the start asks for neither decision, directive nor recall": ("a recall at the start",),
     "an authorised start never runs out": ("a start that ran out",),
     "an authorised start covers a second infusion too": ("a second infusion",),
+    "what happens between the authorisation and the start is not looked at": (
+        "stopped amino acids at the start",
+    ),
     "a partial infusion counts as complete": ("a part that does not count",),
     "a part that waits for its judgement does not keep the cycle from being signed": (
         "a part and its remainder",

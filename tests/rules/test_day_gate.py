@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from courses.rules.day_gate import release_blockers, start_blockers, warnings
+from courses.rules.day_gate import as_it_started, not_carrying, release_blockers, start_blockers, warnings
 from courses.rules.day_steps import IDS, day_lines, next_line
 from courses.rules.day_values import Bag, DayFacts, Go, Happened, PotassiumSeen, StepState
 from tests.builders_day_rules import (
@@ -509,3 +509,48 @@ def test_a_residual_that_was_not_measured_is_warned_of():
 def test_the_next_thing_to_do_is_the_first_that_somebody_can_act_on():
     assert next_line(day_lines(facts(without=("allergy",)))).id == "ALLERGY"
     assert next_line(day_lines(facts())) is None
+
+
+# --- A start under an authorisation ----------------------------------------------------------
+
+
+def not_carried(found: DayFacts) -> list[str]:
+    return [each.id for each in not_carrying(day_lines(as_it_started(found)))]
+
+
+def test_a_good_day_carries_its_authorised_start():
+    assert not_carried(facts()) == []
+
+
+@pytest.mark.hazard("HZ-53")
+@pytest.mark.parametrize(
+    ("lost", "line_id"),
+    [
+        ("identity", "ID"),
+        ("pregnancy", "T-01"),
+        ("analogue", "T-04"),
+        ("allergy", "ALLERGY"),
+        ("amino_start", "T-07"),
+        ("unit_scanned", "UNIT"),
+        ("start_check", "START"),
+    ],
+)
+def test_a_start_is_not_carried_without_each_step_alone(lost: str, line_id: str):
+    assert not_carried(facts(without=(lost,))) == [line_id]
+
+
+def test_what_the_live_decision_says_is_asked_where_the_start_is_authorised():
+    assert not_carried(facts(go=Go(allowed=False, sentence="A hold."))) == []
+
+
+def test_the_check_may_be_older_than_an_authorised_start_may_wait():
+    later = facts(now=at(12, 40))
+    assert "START" in blocked(later)
+    assert not_carried(later) == []
+
+
+def test_a_start_is_judged_at_its_own_instant_whichever_start_is_recorded():
+    """Paused at 12:05: a start of noon was carried, another one of 12:20 is not."""
+    paused = (happened("infusion_start", at(12)), happened("amino_paused", at(12, 5)))
+    assert not_carried(facts(*paused, now=at(12))) == []
+    assert not_carried(facts(*paused, now=at(12, 20))) == ["T-07"]
