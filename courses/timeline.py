@@ -18,7 +18,7 @@ from courses.rules.evidence import Standing
 from courses.rules.explaining import finding_words
 from courses.rules.toxicity import Episode, follow
 from courses.rules.trends import Reading, readings
-from courses.rules.wording import day_words
+from courses.rules.wording import day_words, event_span_words
 from courses.timeline_picture import Entry, Lane, Timeline, axis_of, draw_timeline
 from labs.clinic_days import add_days, clinic_day
 from labs.zones import clinic_zone
@@ -205,7 +205,8 @@ def _orders(course: Course) -> Iterator[Entry]:
 
 
 def _toxicities(course: Course, case: Case) -> Iterator[Entry]:
-    """Each episode of a dose-modifying toxicity, from its onset until it resolved."""
+    """What people reported, and each episode of a toxicity that the protocol acts on until it resolved."""
+    yield from _reported(course, case)
     url = reverse("courses:trends", args=[course.public_id])
     for place, episode in enumerate(follow(case).episodes):
         yield Entry(
@@ -217,6 +218,21 @@ def _toxicities(course: Course, case: Case) -> Iterator[Entry]:
             words=_episode_words(episode, case),
             url=url,
             tone="stop" if episode.fatal else "delay",
+        )
+
+
+def _reported(course: Course, case: Case) -> Iterator[Entry]:
+    """What people recorded, of every grade and cause: an episode is only what the protocol acts on."""
+    url = reverse("courses:record_fact", args=[course.public_id, RecordKind.ADVERSE_EVENT.value])
+    for place, event in enumerate(case.chart.adverse_events):
+        yield Entry(
+            key=f"reported-{place}",
+            lane=Lane.TOXICITIES,
+            first=event.began_on,
+            last=event.ended_on,
+            is_span=True,
+            words=f"Reported: {event.term} grade {event.grade}, {event_span_words(event)}",
+            url=url,
         )
 
 

@@ -10,11 +10,11 @@ from courses.models import Course
 from courses.read_case import read_case
 from courses.rules.derived import Case
 from courses.rules.evidence import Sample, Standing
-from courses.rules.grades_by_cycle import WorstGrade, grades_by_cycle
+from courses.rules.grades_by_cycle import WorstGrade, grades_by_cycle, reported_by_cycle
 from courses.rules.limit_lines import Lines, lines_of
 from courses.rules.protocol import DERIVED, Protocol
 from courses.rules.trends import Reading, readings
-from courses.rules.values import GivenCycle, Measurement, Status
+from courses.rules.values import AdverseEvent, GivenCycle, Measurement, Status
 from courses.rules.wording import name_of, unit_of
 from courses.time_axis import TimeAxis
 from courses.trend_picture import LEFT, PLOT_WIDTH, Picture, draw
@@ -66,11 +66,20 @@ class GradesOfTerm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedOfTerm:
+    """One row of the table of what people reported: each column by its name."""
+
+    term: str
+    columns: tuple[tuple[str, AdverseEvent | None], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trends:
     """One page of trends: every quantity over the same days, and the worst grades after each cycle."""
 
     trends: tuple[Trend, ...]
     grades: tuple[GradesOfTerm, ...]
+    reported: tuple[ReportedOfTerm, ...]
     given: tuple[GivenCycle, ...]
     version: str
     first: date
@@ -99,6 +108,7 @@ def trends_of(course: Course, *, today: date, until: date | None = None) -> Tren
     return Trends(
         trends=tuple(_trend(name, found.get(name, ()), page) for name in _in_order(found, case.protocol)),
         grades=_grades(found, case),
+        reported=_reported(case),
         given=tuple(sorted(case.chart.cycles, key=lambda cycle: cycle.on)),
         version=case.protocol.criteria.version,
         first=first,
@@ -106,6 +116,15 @@ def trends_of(course: Course, *, today: date, until: date | None = None) -> Tren
         earlier=earlier,
         is_newest=last == today,
         longest_join=join,
+    )
+
+
+def _reported(case: Case) -> tuple[ReportedOfTerm, ...]:
+    given = sorted(case.chart.cycles, key=lambda cycle: cycle.on)
+    names = ["Before the first cycle", *(f"After cycle {cycle.number}" for cycle in given)]
+    return tuple(
+        ReportedOfTerm(term=row.term, columns=tuple(zip(names, row.cells, strict=True)))
+        for row in reported_by_cycle(case)
     )
 
 

@@ -1,4 +1,4 @@
-"""The worst grade of every term after each administration, beside that of the baseline; unknown is said."""
+"""The worst grade of every term after each administration, measured or reported; unknown is said."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from datetime import date
 from courses.rules.ctcae import grade_at_baseline
 from courses.rules.derived import Case
 from courses.rules.trends import Reading
+from courses.rules.values import AdverseEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,41 @@ class TermRow:
     term: str
     quantity: str
     cells: tuple[WorstGrade, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedRow:
+    """One term that people reported: the worst before the first administration, then after each in turn.
+
+    Where nobody reported it, that is no grade 0: nobody may have asked.
+    """
+
+    term: str
+    cells: tuple[AdverseEvent | None, ...]
+
+
+def reported_by_cycle(case: Case) -> tuple[ReportedRow, ...]:
+    """A row for every term of a standing adverse event; one that lasts counts in each time it lasts into."""
+    starts = sorted(cycle.on for cycle in case.chart.cycles)
+    spans = tuple(zip((None, *starts), (*starts, None), strict=True))
+    by_term: dict[str, list[AdverseEvent]] = {}
+    for event in sorted(case.chart.adverse_events, key=lambda each: (each.began_on, each.term)):
+        by_term.setdefault(event.term.casefold(), []).append(event)
+    return tuple(
+        ReportedRow(term=own[0].term, cells=tuple(_worst_reported(own, first, end) for first, end in spans))
+        for own in by_term.values()
+    )
+
+
+def _worst_reported(own: Sequence[AdverseEvent], first: date | None, end: date | None) -> AdverseEvent | None:
+    """The worst event between two administrations; of equal ones one not said to be of another cause."""
+    within = [
+        each
+        for each in own
+        if (end is None or each.began_on < end)
+        and (first is None or each.began_on >= first or each.ended_on is None or each.ended_on > first)
+    ]
+    return max(within, key=lambda each: (each.grade, each.related is not False), default=None)
 
 
 def grades_by_cycle(found: Mapping[str, Sequence[Reading]], case: Case) -> tuple[TermRow, ...]:

@@ -203,6 +203,16 @@ def event_evidence(event: AdverseEvent) -> Evidence:
     )
 
 
+_CAUSES = {True: "related to the treatment", False: "of another cause", None: "cause not stated"}
+
+
+def event_span_words(event: AdverseEvent) -> str:
+    """From 10 March 2026 to 12 March 2026, of another cause."""
+    until = "not over" if event.ended_on is None else f"to {day_words(event.ended_on)}"
+    comma = "," if event.ended_on is None else ""
+    return f"from {day_words(event.began_on)}{comma} {until}, {_CAUSES[event.related]}"
+
+
 def clearance_evidence(moment: Moment, case: Case) -> tuple[Evidence, ...]:
     """The inputs of the creatinine clearance beside its value."""
     sample = moment.samples.get(CREATININE)

@@ -11,13 +11,14 @@ from courses.rules.evidence import Standing
 from courses.rules.grades_by_cycle import WorstGrade
 from courses.rules.protocol import DERIVED
 from courses.rules.trends import Reading, TermGrade
-from courses.rules.wording import interval_words, measured, shown, value_words
+from courses.rules.wording import event_span_words, interval_words, measured, shown, value_words
 from courses.timeline_picture import Entry, PointMark
 from courses.trend_picture import Mark, Shape, shape_of
 from courses.trends import Trend
 from labs.templatetags.clinic_text import NOTHING, day, number, visible
 
 register = template.Library()
+register.filter("event_words", event_span_words)
 
 _SHAPES = {
     Shape.RELIABLE: "final, relied on",

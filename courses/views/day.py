@@ -57,6 +57,7 @@ _KIND_OF_LINE = {
     "T-13": Happened.STEROID, "COVER": Happened.STEROID, "T-08": Happened.AMINO_END,
     "T-12": Happened.OBSERVATION, "T-14": Happened.ANALOGUE_RESTART, "T-18": Happened.RELEASE_SURVEY,
 }  # fmt: skip
+_RUNNING = ("T-07", "T-08")  # the amino acids: for how long they have run
 _ACTING = (StepState.DUE, StepState.BLOCKED)
 
 
@@ -67,6 +68,11 @@ class Row:
     line: DayLine
     kind: str
     may_record: bool
+
+    @property
+    def tells_time(self) -> bool:
+        """Whether its words were true at one instant: minutes that run on, or an instant still to come."""
+        return self.line.until is not None or self.line.id in _RUNNING
 
 
 @require_safe
@@ -227,6 +233,7 @@ def _context_of_day(request: HttpRequest, course: Course, day: TherapyDay) -> di
     state = state_on(course, day)
     rows = _rows(request, state)
     started = state.facts.newest(Happened.INFUSION_START)
+    amino = state.facts.newest(Happened.AMINO_START)
     authorised, _ = authorisation_for(day, started_at=state.facts.now)
     may_start = authorised is not None and started is None
     row = _next_row(rows, may_start=may_start) if day.ended_at is None else None
@@ -247,6 +254,7 @@ def _context_of_day(request: HttpRequest, course: Course, day: TherapyDay) -> di
         "authorised": authorised if may_start else None,
         "may_authorise": has("courses.authorise_start") and has("courses.sign_decision"),
         "may_judge": has("courses.judge_cycle"),
+        "amino_since": None if state.facts.newest(Happened.AMINO_END) else amino.at if amino else None,
         "is_started": started is not None,
         "is_written": bool(infusions),
         "has_patient_left": day.ended_at is not None,

@@ -73,6 +73,12 @@ def clock(value: datetime) -> str:
 
 
 @register.filter
+def iso(value: datetime) -> str:
+    """The instant for programs, as `<time datetime>` wants it: `2026-05-11T08:00:00+02:00`."""
+    return timezone.localtime(value).isoformat(timespec="seconds")
+
+
+@register.filter
 def number(value: Decimal | str | None) -> str:
     """A number with a point, a leading zero and no trailing ones: `0.5`, `60`, never `.5` or `60.000`."""
     if value is None or value == "":

@@ -320,6 +320,37 @@ def test_after_observation_and_survey_the_nurse_releases_the_patient(address, pe
     assert TherapyDay.objects.get().outcome == "released"
 
 
+def test_a_sheet_left_open_counts_on_says_when_it_is_old_and_keeps_what_is_typed(address, people):
+    now = datetime.now(UTC)
+    cycle = days.ready_cycle(on=clinic_day(now, clinic_zone()))
+    days.dispense(cycle, now=now)
+    days.opened(cycle, now=now)
+    with chromium(address) as tab:
+        tab.page.clock.install()
+        tab.log_in("nurse")
+        step(tab, cycle.course, "amino_start", ago(20), Label_of_the_bag="BAG-1")
+        tab.open(sheet(cycle.course))
+        passed, again = (
+            tab.page.locator("[data-since]"),
+            tab.page.get_by_role("link", name="Read the page again"),
+        )
+        told = int(passed.inner_text().removesuffix(" min"))
+        assert told in (20, 21)
+        typing = tab.page.get_by_label("Patient number")
+        typing.fill("10")
+        tab.page.clock.fast_forward("05:00")
+        assert int(passed.inner_text().removesuffix(" min")) - told in (5, 6)
+        assert not again.is_visible()
+        tab.page.clock.fast_forward("06:00")
+        again.wait_for()
+        # It asks, and reads nothing by itself.
+        assert typing.input_value() == "10"
+        tab.assert_clean()
+        with tab.page.expect_navigation():
+            again.click()
+        assert not again.is_visible()
+
+
 # --- What stops it ---------------------------------------------------------------------------
 
 

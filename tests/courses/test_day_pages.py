@@ -463,3 +463,46 @@ def test_a_correction_of_what_others_corrected_meanwhile_is_refused_with_what_ch
     assert "the other bag" in text(refused)
     assert day.steps.filter(kind="amino_start").count() == 2
     assert one.get(address).status_code == 404
+
+
+# --- A sheet that stays open -----------------------------------------------------------------------
+
+
+def test_what_time_alone_changes_says_as_of_when_it_is_told_and_when_it_changes(
+    cycle: Cycle, enter_as, set_clock
+):
+    one = enter_as(nurse())
+    one.post(url(cycle, "day_open"))
+    page = text(one.get(url(cycle)))
+    assert re.search(r'<time datetime="\S+T09:00:00\+0\d:00" data-as-of>09:00 CES?T</time>', page)
+    assert "amino acids were started" not in page
+    set_clock(at(11))
+    sent(one, cycle, "amino_start", bag="BAG-1")
+    set_clock(at(11, 25))
+    page = text(one.get(url(cycle)))
+    line = page[page.index("The day, step by step") :]
+    line = line[line.index("start allowed from 11:30.") :][:400]
+    assert re.search(
+        r'As of 11:25 CES?T; changes at <time datetime="\S+T11:30:00\+0\d:00" data-until>11:30 CES?T</time>',
+        line,
+    )
+    assert re.search(r'started <span data-since="\S+T11:00:00\+0\d:00">25 min</span> ago', page)
+    assert re.search(r'<script src="\S*prrt/day_clock\S*\.js" defer></script>', page)
+    # Shown by the script alone, once time has made the page old.
+    assert re.search(r"data-read-again hidden>.*Read the page again</a>", page)
+
+
+def test_the_count_goes_with_the_end_of_the_amino_acids_and_all_of_it_with_the_end_of_the_day(
+    cycle: Cycle, enter_as, set_clock
+):
+    one, day = enter_as(nurse()), opened(cycle)
+    until_start(day)
+    set_clock(at(12))
+    assert "data-since" in text(one.get(url(cycle)))
+    sent(one, cycle, "amino_end")
+    page = text(one.get(url(cycle)))
+    assert "data-since" not in page
+    assert "data-as-of" in page
+    end = {"reason": "unwell", "note": "fever", "vial": "wasted"} | seen(cycle)
+    assert one.post(url(cycle, "day_not_given"), end).status_code == 302
+    assert "data-as-of" not in text(one.get(url(cycle)))

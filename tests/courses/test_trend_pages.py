@@ -227,6 +227,56 @@ def test_the_timeline_shows_every_kind_once_as_a_mark_and_once_in_the_list(cours
     ]  # fmt: skip
 
 
+def report(course: Course, term: str, grade: int, first: date, last: date | None, **said: Any) -> ChartFact:
+    """An adverse event that a nurse, or of another cause a physician, records."""
+    data = {"term": term, "grade": grade, "from": first.isoformat(), **said}
+    if last is not None:
+        data["to"] = last.isoformat()
+    by = colleague("reports-physician", "physician") if "related" in said else colleague("reports", "nurse")
+    return record_fact(
+        kind="adverse_event", data=data, by=by, patient=course.patient, course=course, now=AT,
+        authenticated_at=AT - timedelta(seconds=5),
+    )  # fmt: skip
+
+
+def test_the_lane_of_toxicities_tells_what_people_reported_of_every_grade_and_cause(course, enter):
+    report(course, "Nausea", 1, date(2026, 3, 10), date(2026, 3, 12))
+    report(course, "Fatigue", 2, date(2026, 4, 1), None, related=False)
+    taken_back = report(course, "Vomiting", 2, date(2026, 4, 2), None)
+    withdraw_fact(fact=taken_back, by=colleague("reports", "nurse"), reason="Another patient.", now=AT)
+    page = enter("nurse").get(reverse("courses:timeline", args=[course.public_id]))
+    said = text(page)
+    for words in (
+        "Reported: Nausea grade 1, from 10 March 2026 to 12 March 2026, cause not stated",
+        "Reported: Fatigue grade 2, from 1 April 2026, not over, of another cause",
+    ):
+        assert words in said, words
+    assert "Vomiting" not in said
+    assert "Reported:" not in text(enter("pharmacist").get(page.request["PATH_INFO"]))
+
+
+def test_the_worst_grade_of_each_reported_term_stands_in_the_time_it_lasted_into(course, enter):
+    report(course, "Nausea", 1, date(2026, 1, 10), date(2026, 1, 11))
+    report(course, "nausea", 2, date(2026, 2, 1), date(2026, 2, 3), related=False)
+    report(course, "Nausea", 1, date(2026, 3, 1), None)
+    page = enter("physician").get(reverse("courses:trends", args=[course.public_id]))
+    said = text(page)
+    block = said[said.index("Reported by people") :]
+    row = block[block.index("Nausea grade 1") :]
+    assert row.index("from 10 January 2026") < row.index("grade 2") < row.index("of another cause")
+    # Of the last column: the first event is over, the second was before it.
+    assert (
+        row[row.index("of another cause") :]
+        .strip()
+        .startswith("of another cause grade 1 from 1 March 2026, not over")
+    )
+
+
+def test_where_nobody_reported_anything_the_page_says_so(course, enter):
+    page = text(enter("nurse").get(reverse("courses:trends", args=[course.public_id])))
+    assert "Reported by people No adverse event is recorded." in page
+
+
 def enter_again(page: Any) -> Client:
     found: Client = page.client
     return found

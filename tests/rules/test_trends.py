@@ -13,12 +13,12 @@ from courses import library
 from courses.rules.derived import Case
 from courses.rules.evidence import Standing, read_history
 from courses.rules.facts import DiseaseFlags, Facts, Support, SupportKind
-from courses.rules.grades_by_cycle import WorstGrade, grades_by_cycle
+from courses.rules.grades_by_cycle import WorstGrade, grades_by_cycle, reported_by_cycle
 from courses.rules.limit_lines import Lines, lines_of
 from courses.rules.protocol import CREATININE_CLEARANCE, DERIVED
 from courses.rules.support import mark_supported
 from courses.rules.trends import falls, readings
-from courses.rules.values import Chart, Measurement, Status
+from courses.rules.values import AdverseEvent, Chart, Measurement, Status
 from tests.strategies import BASELINE_DAY, EDGES, FIRST, FURTHER_EDGES, chart, full_charts, measurement
 
 PROTOCOL = library.protocol("lutathera_us_2024_04")
@@ -236,3 +236,54 @@ def test_a_baseline_that_cannot_be_graded_says_why():
     case = case_of(found)
     [row] = [row for row in grades_by_cycle(readings(case), case) if row.term == PLT]
     assert row.cells[0] == WorstGrade(grade=0, perhaps=1, why="no lower limit of normal")
+
+
+# --- What people reported ------------------------------------------------------------------------
+
+
+def event(grade: int, began: int, ended: int | None, *, related: bool | None = None, term: str = "Nausea"):
+    """An adverse event from and to so many days after the first administration."""
+    until = None if ended is None else FIRST + timedelta(days=ended)
+    return AdverseEvent(
+        term=term, grade=grade, began_on=FIRST + timedelta(days=began), ended_on=until, related=related
+    )
+
+
+def reported(*events: AdverseEvent) -> dict[str, tuple[int | None, ...]]:
+    """The grades of each term: before the first of two administrations, after it, after the second."""
+    rows = reported_by_cycle(case_of(chart(adverse_events=events)))
+    return {row.term: tuple(None if cell is None else cell.grade for cell in row.cells) for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("events", "cells"),
+    [
+        ((event(1, -3, -1),), (1, None, None)),
+        ((event(1, -3, 0),), (1, None, None)),  # over by the day of the administration
+        ((event(1, -3, 1),), (1, 1, None)),
+        ((event(1, 0, 0),), (None, 1, None)),  # began on that day
+        ((event(2, 55, None),), (None, 2, 2)),
+        ((event(2, 56, 57),), (None, None, 2)),
+        ((event(1, 3, 4), event(3, 5, 6), event(2, 7, 8)), (None, 3, None)),
+    ],
+)
+def test_a_reported_event_counts_in_each_time_between_administrations_that_it_lasted_into(events, cells):
+    assert reported(*events) == {"Nausea": cells}
+
+
+def test_one_term_in_two_spellings_is_one_row_and_two_terms_are_two():
+    found = reported(event(1, 3, 4), event(2, 60, 61, term="nausea"), event(1, 5, 6, term="Fatigue"))
+    assert found == {"Nausea": (None, 1, 2), "Fatigue": (None, 1, None)}
+
+
+def test_of_equal_grades_the_one_that_nobody_called_of_another_cause_is_shown():
+    other, open_ = event(2, 3, 4, related=False), event(2, 5, 6)
+    for events in ((other, open_), (open_, other)):
+        [row] = reported_by_cycle(case_of(chart(given=1, adverse_events=events)))
+        assert row.cells == (None, open_)
+
+
+def test_without_an_administration_there_is_one_column_and_without_an_event_no_row():
+    [row] = reported_by_cycle(case_of(chart(given=0, adverse_events=(event(1, 3, None),))))
+    assert row.cells == (event(1, 3, None),)
+    assert reported() == {}
