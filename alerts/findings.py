@@ -39,12 +39,13 @@ class ToldValue:
     address: str
 
 
-def told_values(alert: Alert, person: User) -> list[ToldValue]:
-    """What the alert tells of, the newest first, for those who read results."""
+def told_values(alert: Alert, person: User) -> tuple[list[ToldValue], bool]:
+    """What the alert tells of, the newest first, for those who read results; and whether there is more."""
     if alert.kind != Kind.CRITICAL_VALUE or not person.has_perm(_RESULTS):
-        return []
+        return [], False
     rows = CriticalFinding.objects.filter(alert=alert).select_related("observation__result", "held__message")
-    return [_told(row, person) for row in rows.order_by("-pk")[:SHOWN]]
+    found = list(rows.order_by("-pk")[: SHOWN + 1])
+    return [_told(row, person) for row in found[:SHOWN]], len(found) > SHOWN
 
 
 def _told(finding: CriticalFinding, person: User) -> ToldValue:

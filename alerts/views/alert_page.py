@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_POST, require_safe
 
-from alerts.findings import told_values
+from alerts.findings import SHOWN, told_values
 from alerts.library import plan_from_data, policy
 from alerts.models import Alert, AlertEvent, Notification, with_patients
 from alerts.rules import WATCH_KINDS, Kind, State
@@ -177,6 +177,7 @@ def _context(
     """Everything the page shows, in a fixed number of queries but for values that are kept apart."""
     happened, to_do = WORDS[alert.kind]
     events = list(alert.events.select_related("actor"))
+    values, more_values = told_values(alert, person)
     return {
         "clinic": settings.CLINIC_NAME,
         "phone": settings.CLINIC_PHONE,
@@ -190,7 +191,8 @@ def _context(
         "all_told": plan_from_data(alert.plan).is_all_told(step=alert.step, loop=alert.loop),
         "was_decided": alert.kind not in WATCH_KINDS,
         "patient": alert.patient if person.has_perm("labs.view_patient") else None,
-        "values": told_values(alert, person),
+        "values": values,
+        "more_than": SHOWN if more_values else 0,
         "incident": alert.about.get("incident", "") if person.has_perm("courses.view_incident") else "",
         "departed": _departed(alert, person),
         "reasons": _reasons(alert.decision),

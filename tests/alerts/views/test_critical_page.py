@@ -9,6 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from alerts import inbox
+from alerts.findings import SHOWN
 from alerts.models import Alert
 from alerts.rules import Kind
 from alerts.services.critical_values import judge_critical_values
@@ -93,6 +94,16 @@ def test_every_value_it_tells_of_stands_there_the_newest_first(client: Client, o
     told("24")
     shown = page(client, told("9", order="F2"))
     assert shown.index("Platelets <strong>9 ") < shown.index("Platelets <strong>24 ")
+
+
+def test_where_there_are_many_it_says_that_older_ones_stand_elsewhere(client: Client, oncall: User) -> None:
+    words = f"The newest {SHOWN} are shown; older ones stand in the patient's results."
+    for number in range(SHOWN):
+        alert = told(order=f"F{number}")
+    assert words not in page(client, alert)
+    shown = page(client, told(order="F99"))
+    assert words in shown
+    assert shown.count("<dt>Received</dt>") == SHOWN
 
 
 def test_a_value_that_was_corrected_is_shown_as_no_longer_counting(client: Client, oncall: User) -> None:
