@@ -204,6 +204,14 @@ class InfusionQuerySet(models.QuerySet["Infusion"]):
         parts = ~Q(ended_how=InfusionEnd.COMPLETE) | Q(delivered_gbq=0)
         return self.effective().filter(parts, judgement__isnull=True, cycle__administration__isnull=True)
 
+    def reached(self) -> "InfusionQuerySet":
+        """Those of them that brought activity into the patient: an interval runs from each."""
+        return self.effective().filter(delivered_gbq__gt=0)
+
+    def uncounted(self) -> "InfusionQuerySet":
+        """What reached the patient in a cycle still open and does not count for it by a physician's word."""
+        return self.reached().filter(judgement__counts=False, cycle__administration__isnull=True)
+
 
 class Infusion(models.Model):
     """What reached a patient in one infusion; append-only, a correction is a new row.

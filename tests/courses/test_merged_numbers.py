@@ -28,6 +28,7 @@ from tests.builders import (
     sign,
     state,
 )
+from tests.builders_day import infuse
 
 pytestmark = pytest.mark.django_db
 FIRST = date(2026, 1, 12)
@@ -172,4 +173,17 @@ def test_a_second_course_begins_no_sooner_than_the_protocol_waits_between_cycles
     later = make_course(other, first_on=FIRST, by=doctor)
     merged(other, course.patient)
     assert in_the_way(later, on=FIRST + timedelta(days=48)).startswith("A cycle of another course of this")
+    assert in_the_way(later, on=FIRST + timedelta(days=49)) == ""
+
+
+@pytest.mark.hazard("HZ-49")
+def test_a_part_given_in_another_course_counts_as_a_treatment_also_where_it_does_not_count_as_a_cycle(
+    course: Course, other: Patient
+) -> None:
+    doctor = colleague("doctor", "physician", "authorised-user")
+    infuse(course.cycles.get(number=1), by=doctor, at=clinic_time(FIRST), gbq="6", ended_how="extravasation")
+    Course.objects.filter(pk=course.pk).update(status="ended")
+    later = make_course(other, first_on=FIRST, by=doctor)
+    merged(other, course.patient)
+    assert in_the_way(later, on=FIRST + timedelta(days=48)).startswith("A part of a cycle of another course")
     assert in_the_way(later, on=FIRST + timedelta(days=49)) == ""
