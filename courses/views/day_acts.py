@@ -31,7 +31,7 @@ from courses.services.judgements import judge_cycle
 from courses.services.remainder import waiting_infusion
 from courses.services.therapy_day import correct_step, record_step
 from courses.views.day_form_page import act_page, form_page, submitted
-from courses.views.day_frame import METHODS, READ, day_of, state_on, with_fresh_password
+from courses.views.day_frame import METHODS, READ, state_on, with_fresh_password
 from courses.views.day_seen import seen_day
 from courses.views.frame import authenticated_at, found_course, signed_in
 
@@ -147,9 +147,9 @@ def judge(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 def _judge(request: HttpRequest, course: Course, form: JudgeForm) -> HttpResponse:
     def act() -> None:
-        waiting = waiting_infusion(day_of(course).cycle)
+        waiting = waiting_infusion(course.pk)
         if waiting is None:
-            raise Refused("No part of this cycle waits for a judgement.")
+            raise Refused("No part of this course waits for a judgement.")
         if request.POST.get("infusion", str(waiting.public_id)) != str(waiting.public_id):
             raise Refused("The record of the infusion has changed since this page was made: read it again.")
         judge_cycle(
