@@ -139,10 +139,10 @@ class DayJudge(DayAct):
         return self.take_act(request, public_id)
 
     def act(self, day: TherapyDay, said: dict[str, Any], request: Request) -> Any:
-        """Of the infusion of this cycle that waits."""
-        waiting = waiting_infusion(day.cycle)
+        """Of the infusion of this course that waits."""
+        waiting = waiting_infusion(day.cycle.course_id)
         if waiting is None:
-            raise Refused("No part of this cycle waits for a judgement.")
+            raise Refused("No part of this course waits for a judgement.")
         return judge_cycle(
             infusion=waiting,
             counts=said["counts"],

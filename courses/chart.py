@@ -11,9 +11,9 @@ from django.db.models import Max, Q, QuerySet, Sum
 
 from courses.chart_facts import Recorded, declared_measurements, read_recorded
 from courses.ledger import given_outside
-from courses.models import Administration, Course, PeritonealDisease
+from courses.models import Administration, Course, Infusion, PeritonealDisease
 from courses.rules.evidence import QUARANTINED
-from courses.rules.values import Chart, GivenCycle, Measurement, Sex, Status, Weight
+from courses.rules.values import Chart, GivenCycle, Measurement, Sex, Status, UncountedPart, Weight
 from labs.clinic_days import clinic_day
 from labs.library import analytes
 from labs.models import BodyWeight, Observation, QuarantinedResult
@@ -31,8 +31,9 @@ DISEASE = {PeritonealDisease.YES: True, PeritonealDisease.NO: False, PeritonealD
 def read_chart(*, course: Course, planned_on: date, today: date) -> Chart:
     """Everything the rules may know of one course on one day, in a fixed order.
 
-    Eleven queries, twelve with a disputed result, whatever the length of the history. What lies after `today`
-    is not yet known and left out. What is filed under another number of the same person belongs to the chart.
+    Twelve queries, thirteen with a disputed result, whatever the length of the history. What lies after
+    `today` is not yet known and left out. What is filed under another number of the same person belongs to
+    the chart.
     """
     patient = course.patient
     numbers = numbers_of(patient.pk)
@@ -50,6 +51,7 @@ def read_chart(*, course: Course, planned_on: date, today: date) -> Chart:
         ),
         weights=weights_of(BodyWeight.objects.filter(patient_id__in=numbers, measured_on__lte=today)),
         cycles=given_cycles(administrations().filter(cycle__course=course, administered_on__lte=today)),
+        uncounted_parts=tuple(_uncounted_parts(course, today=today)),
         adverse_events=recorded.adverse_events,
         delays=recorded.delays,
         planned_on=planned_on,
@@ -216,6 +218,16 @@ def administrations() -> QuerySet[Administration]:
         infused_at=Max("cycle__infusions__started_at", filter=standing),
     )
     return rows.select_related("cycle").order_by("cycle__course", "cycle__number")
+
+
+def _uncounted_parts(course: Course, *, today: date) -> Iterator[UncountedPart]:
+    """Parts that a physician does not count for their cycle: the interval runs from them all the same."""
+    rows = Infusion.objects.uncounted().filter(cycle__course=course).select_related("cycle")
+    for row in rows.order_by("started_at", "pk"):
+        on = clinic_day(row.started_at, clinic_zone())
+        if on <= today:
+            gbq = _plain(row.delivered_gbq) or row.delivered_gbq
+            yield UncountedPart(cycle=row.cycle.number, on=on, activity_gbq=gbq, ref=str(row.public_id))
 
 
 def given_cycles(rows: Iterable[Any]) -> tuple[GivenCycle, ...]:

@@ -18,7 +18,7 @@ def day_shape(state: DayState, *, names: bool) -> dict[str, Any]:
     Without `names` the reader may not know patients: what identified this one is left out.
     """
     day, standing = state.day, state.standing
-    waiting = waiting_infusion(day.cycle)
+    waiting = waiting_infusion(day.cycle.course_id)
     directive = standing.directive
     return {
         **day_line(day),

@@ -1,10 +1,10 @@
 """What must hold of plans, baselines, sums, stored answers and signatures: searches in the record."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from django.conf import settings
@@ -17,11 +17,13 @@ from courses.models import (
     BaselineLock,
     CallFact,
     CallOutcome,
+    ChartFact,
     Course,
     CourseEnd,
     CourseEndUndone,
     Cycle,
     Decision,
+    Directive,
     FactConfirmation,
     FollowUpAct,
     Infusion,
@@ -31,6 +33,7 @@ from courses.models import (
     StartAuthorisation,
 )
 from courses.replay import differences, has_present_bytes
+from courses.rules.silence import WINDOW_RULE
 from courses.services.manifests import manifest_holds
 from labs.clinic_days import clinic_day, days_between
 from labs.invariants import CHUNK, Seen, Violation
@@ -64,47 +67,106 @@ def plans_beyond_protocol(now: datetime, seen: Seen) -> Iterator[Violation]:
 
 
 class _Treatment(NamedTuple):
-    """One treatment that took place or is planned, and whether its distance is exempt."""
+    """One treatment that took place or is planned, and whether its distance is exempt.
+
+    `part`: a part of a cycle still open. Its own remainder follows it at any distance where it counts.
+    """
 
     on: date
     course: Course
     number: int
     is_exempt: bool
+    part: str = ""
+
+
+_COUNTS, _UNCOUNTED = "counts", "does not count"
 
 
 def treatments_too_close(now: datetime, seen: Seen) -> Iterator[Violation]:
     """Treatments of one person closer than the protocol's shortest interval.
 
-    Recorded deviations and treatment elsewhere are exempt (rulings 3.7).
+    Recorded deviations and treatment elsewhere are exempt (rulings 3.7). A part that does not count starts an
+    interval too; two physicians who override the window for its cycle may plan within it.
     """
     people = read_people()
     by_person: dict[int, list[_Treatment]] = defaultdict(list)
+    parts = _parts_by_cycle()
+    for each in (*chain.from_iterable(parts.values()), *_given_and_planned(parts)):
+        by_person[people.survivor_of(each.course.patient_id)].append(each)
+    overridden = _overridden_windows()
+    for treatments in by_person.values():
+        # Of one day the part comes first: what is planned beside it is planned after it.
+        yield from _too_close(sorted(treatments, key=lambda each: (each.on, not each.part)), overridden)
+
+
+def _parts_by_cycle() -> dict[int, list[_Treatment]]:
+    """What reached patients in cycles that are still open, by the cycle's key."""
+    found: dict[int, list[_Treatment]] = defaultdict(list)
+    rows = Infusion.objects.reached().filter(
+        cycle__administration__isnull=True, cycle__course__patient__is_canary=False
+    )
+    for row in rows.select_related("cycle__course", "judgement").order_by("pk"):
+        judgement = getattr(row, "judgement", None)
+        part = _UNCOUNTED if judgement is not None and not judgement.counts else _COUNTS
+        on = clinic_day(row.started_at, clinic_zone())
+        found[row.cycle_id].append(
+            _Treatment(on, row.cycle.course, row.cycle.number, bool(row.deviation), part)
+        )
+    return found
+
+
+def _given_and_planned(parts: Mapping[int, list[_Treatment]]) -> Iterator[_Treatment]:
+    """Administrations, and the plans of open courses; the day on which a part was given is no plan any more.
+
+    It is one again where a directive for the whole activity holds.
+    """
     cycles = Cycle.objects.filter(course__patient__is_canary=False).select_related("course", "administration")
     open_ids = set(Course.objects.open().values_list("pk", flat=True))
+    directed = set(
+        Directive.objects.filter(voided__isnull=True, remainder_of__isnull=True).values_list(
+            "cycle", flat=True
+        )
+    )
     for cycle in cycles.order_by("pk"):
         given = getattr(cycle, "administration", None)
-        if given is None and cycle.course_id not in open_ids:
+        if given is not None:
+            exempt = bool(given.deviation or given.elsewhere)
+            yield _Treatment(given.administered_on, cycle.course, cycle.number, exempt)
             continue
-        on = given.administered_on if given else cycle.planned_on
-        exempt = given is not None and bool(given.deviation or given.elsewhere)
-        person = people.survivor_of(cycle.course.patient_id)
-        by_person[person].append(_Treatment(on, cycle.course, cycle.number, exempt))
-    for treatments in by_person.values():
-        yield from _too_close(sorted(treatments, key=lambda each: each.on))
+        last = max((part.on for part in parts.get(cycle.pk, ())), default=None)
+        is_plan = last is None or cycle.planned_on > last or cycle.pk in directed
+        if is_plan and cycle.course_id in open_ids:
+            yield _Treatment(cycle.planned_on, cycle.course, cycle.number, is_exempt=False)
 
 
-def _too_close(treatments: list[_Treatment]) -> Iterator[Violation]:
+def _overridden_windows() -> set[tuple[int | None, int]]:
+    """Course and number of each cycle whose window two physicians have overridden."""
+    rows = ChartFact.objects.counting().filter(kind=RecordKind.OVERRIDE, data__rule=WINDOW_RULE)
+    return {(row.course_id, row.data["cycle"]) for row in rows.only("course", "data") if row.data}
+
+
+def _too_close(treatments: list[_Treatment], overridden: set[tuple[int | None, int]]) -> Iterator[Violation]:
     for before, after in pairwise(treatments):
         try:
             least = protocol(after.course.protocol_id).schedule.window_first_day
         except UnknownProtocol:
             continue
         apart = days_between(before.on, after.on)
-        if apart < least and not (before.is_exempt or after.is_exempt):
+        if apart < least and not _is_exempt(before, after, overridden):
             yield Violation(
                 about=f"cycle {after.number} of course {after.course.public_id}",
                 words=f"lies {apart} days after the treatment before it; at least {least} are needed",
             )
+
+
+def _is_exempt(before: _Treatment, after: _Treatment, overridden: set[tuple[int | None, int]]) -> bool:
+    """Whether what followed may lie so near; that a part was a deviation excuses nothing that follows it."""
+    if after.is_exempt or (before.is_exempt and not before.part):
+        return True
+    is_same = (before.course.pk, before.number) == (after.course.pk, after.number)
+    if before.part == _COUNTS and is_same:
+        return True
+    return bool(before.part) and (after.course.pk, after.number) in overridden
 
 
 def sums_that_differ(now: datetime, seen: Seen) -> Iterator[Violation]:

@@ -15,6 +15,7 @@ from courses.json_table import Fault, JsonTable, collecting
 from courses.rules.evidence import WITHDRAWN
 from courses.rules.recommend import recommend_or_hold
 from courses.rules.values import Chart, GivenCycle, Measurement, Sex, Status, Weight
+from courses.situation_acts import read_part, write_part
 from courses.situation_facts import (
     RECORD_KINDS,
     days_of,
@@ -94,6 +95,7 @@ def _read(data: object, faults: list[str]) -> Situation:
             "delays",
             "prior_activity_gbq",
             "baseline_locked",
+            "uncounted_parts",
             "facts",
             *RECORD_KINDS,
         },
@@ -118,6 +120,7 @@ def _read(data: object, faults: list[str]) -> Situation:
         baseline_locked=table.flag("baseline_locked") or False,
         peritoneal_or_mesenteric_disease=peritoneal,
         facts=facts,
+        uncounted_parts=_each(table, "uncounted_parts", faults, read_part),
         **read_records(table, faults),
     )
     return Situation(chart=chart, protocol_id=table.text("protocol"), today=today, time_zone=zone)
@@ -230,6 +233,9 @@ def _faults_of_whole(situation: Situation, *, extra: Path | None) -> list[str]:
     faults += [f"weights: {w.on} lies after today, {today}" for w in chart.weights if w.on > today]
     faults += [f"cycles: {c.on} lies after today, {today}" for c in chart.cycles if c.on > today]
     faults += [
+        f"uncounted_parts: {p.on} lies after today, {today}" for p in chart.uncounted_parts if p.on > today
+    ]
+    faults += [
         f"adverse_events: {e.term} on {day} lies after today, {today}"
         for e in chart.adverse_events
         for day in (e.began_on, e.ended_on)
@@ -317,6 +323,11 @@ def situation_of(*, chart: Chart, protocol_id: str, today: date, time_zone: Zone
         "facts": facts_of(chart.facts, chart.peritoneal_or_mesenteric_disease),
         # Only where it is so: older situations know nothing of it.
         **({"baseline_locked": True} if chart.baseline_locked else {}),
+        **(
+            {"uncounted_parts": [write_part(p) for p in chart.uncounted_parts]}
+            if chart.uncounted_parts
+            else {}
+        ),
     } | records_of(chart)
 
 

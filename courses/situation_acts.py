@@ -15,6 +15,7 @@ from courses.rules.facts import (
     WaivedThing,
     Waiver,
 )
+from courses.rules.values import UncountedPart
 
 _LONGEST_WORDS = 1000
 _MONTH = re.compile(r"(19|20)\d\d-(0[1-9]|1[0-2])")
@@ -143,6 +144,26 @@ def write_waiver(waiver: Waiver) -> dict[str, Any]:
         "reason": waiver.reason,
         "ref": waiver.ref,
     } | ({"days": waiver.days} if waiver.days else {})
+
+
+def read_part(data: object, path: str) -> UncountedPart:
+    """A part of a cycle that a physician does not count for it. Raises Fault."""
+    table = JsonTable(data, path=path, required={"cycle", "on", "activity_gbq"}, optional={"ref"})
+    activity = table.number("activity_gbq")
+    if activity is None or activity <= 0:
+        raise table.fault("activity_gbq", "must be above zero")
+    cycle = table.whole("cycle", least=1, most=99)
+    return UncountedPart(cycle=cycle, on=table.needed_day("on"), activity_gbq=activity, ref=_ref(table))
+
+
+def write_part(part: UncountedPart) -> dict[str, Any]:
+    """The JSON that reads back as this part."""
+    return {
+        "cycle": part.cycle,
+        "on": part.on.isoformat(),
+        "activity_gbq": str(part.activity_gbq),
+        "ref": part.ref,
+    }
 
 
 def read_prior(data: object, path: str) -> PriorTreatment:

@@ -9,6 +9,7 @@ from labs.templatetags.clinic_text import day, number
 _LISTS = {
     "weights": "body weight",
     "cycles": "administration",
+    "uncounted_parts": "part that does not count",
     "adverse_events": "adverse event",
     "delays": "delay",
     "support": "transfusion or growth factor",

@@ -97,8 +97,8 @@ def signature_stands() -> Exists:
 
 
 def given_in_part() -> Exists:
-    """Whether a part of the cycle was given and waits for a physician's judgement."""
-    return Exists(Infusion.objects.waiting().filter(cycle_id=OuterRef("current_decision__cycle_id")))
+    """Whether a part was given in the course and waits for a physician's judgement."""
+    return Exists(Infusion.objects.waiting().filter(cycle__course_id=OuterRef("pk")))
 
 
 def _called_back() -> Exists:

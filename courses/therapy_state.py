@@ -16,7 +16,7 @@ from labs.clinic_days import clinic_day
 from labs.templatetags.clinic_text import day
 from labs.zones import clinic_zone
 
-PART_GIVEN = "A part of this cycle was given and waits for a physician's judgement."
+PART_GIVEN = "A part of a cycle was given and waits for a physician's judgement."
 _READY = frozenset(
     state.value
     for state in (

@@ -1,7 +1,7 @@
 """What needs doing today: reads the open courses into short lists for people, and writes nothing."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
@@ -31,6 +31,8 @@ class Line:
     why: str
     next_step: str
     signed: bool = False
+    # A part that was given waits for a physician's word: that is signed on the day's page.
+    is_to_judge: bool = False
     orders: tuple[Order, ...] = ()
 
 
@@ -66,6 +68,9 @@ def worklist(*, today: date) -> Worklist:
     held = Q(current_decision__isnull=True) | Q(
         current_decision__action__in=HELD, current_decision__awaiting_labs=False
     )
+    going = Q(current_decision__action__in=GO)
+    # Also between cycles: a record that was corrected to a part waits for a physician all the same.
+    to_judge = Q(given_in_part()) & (going | Q(current_decision__awaiting_labs=True))
     by_day = ("current_decision__cycle__planned_on", "pk")
     due = bloods_due(today=today, most=SHOWN + 1)
     return Worklist(
@@ -76,11 +81,13 @@ def worklist(*, today: date) -> Worklist:
             _stopped_line,
         ),
         to_sign=_section(
-            unsigned.filter(current_decision__action__in=GO).order_by(*by_day),
+            decided.filter(to_judge | (going & ~Q(signature_stands()))).order_by(*by_day),
             _to_sign_line,
         ),
         waiting=_section(
-            decided.filter(current_decision__awaiting_labs=True).order_by("current_decision__labs_due", "pk"),
+            decided.filter(~given_in_part(), current_decision__awaiting_labs=True).order_by(
+                "current_decision__labs_due", "pk"
+            ),
             _waiting_line,
         ),
         bloods=due[:SHOWN],
@@ -185,7 +192,9 @@ def _to_sign_line(course: Course) -> Line:
     decision = course.current_decision
     assert decision is not None
     if getattr(course, "is_given_in_part", False):
-        return _line(course, action=decision.action, why=PART_GIVEN, next_step=_JUDGE_FIRST)
+        action = "waiting" if decision.awaiting_labs else decision.action
+        line = _line(course, action=action, why=PART_GIVEN, next_step=_JUDGE_FIRST)
+        return replace(line, is_to_judge=True)
     return _line(
         course,
         action=decision.action,

@@ -35,7 +35,7 @@ NORMAL = {
 BASELINE_DAYS_BEFORE = 7
 RECORDS = (
     "facts", "support", "manual_grades", "attributions", "occurrence_reviews", "precautionary_holds",
-    "overrides", "waivers",
+    "overrides", "waivers", "uncounted_parts",
 )  # fmt: skip
 
 

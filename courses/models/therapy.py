@@ -197,12 +197,21 @@ class InfusionQuerySet(models.QuerySet["Infusion"]):
         return self.filter(corrected_by__isnull=True)
 
     def waiting(self) -> "InfusionQuerySet":
-        """Parts of a cycle that nobody has judged, while the cycle is not given.
+        """Parts of a cycle that nobody has judged; of a cycle on record as given only corrected records.
 
         One that ran to its end and brought nothing is a part too.
         """
         parts = ~Q(ended_how=InfusionEnd.COMPLETE) | Q(delivered_gbq=0)
-        return self.effective().filter(parts, judgement__isnull=True, cycle__administration__isnull=True)
+        asked = Q(cycle__administration__isnull=True) | Q(corrects__isnull=False)
+        return self.effective().filter(parts, asked, judgement__isnull=True)
+
+    def reached(self) -> "InfusionQuerySet":
+        """Those of them that brought activity into the patient: an interval runs from each."""
+        return self.effective().filter(delivered_gbq__gt=0)
+
+    def uncounted(self) -> "InfusionQuerySet":
+        """What reached the patient in a cycle still open and does not count for it by a physician's word."""
+        return self.reached().filter(judgement__counts=False, cycle__administration__isnull=True)
 
 
 class Infusion(models.Model):

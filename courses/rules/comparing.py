@@ -31,7 +31,7 @@ from courses.rules.protocol import (
     Reference,
     Test,
 )
-from courses.rules.values import Comparison, GivenCycle, Purpose, Sex
+from courses.rules.values import Comparison, GivenCycle, Purpose, Sex, UncountedPart
 from courses.rules.wording import REFERENCES, TESTS, day_words, measured, sample_words, unit_words
 from labs.clinic_days import age_on, days_between
 
@@ -117,10 +117,11 @@ def counted_days(
     return counted(quantity, days_between(since, day), "d", test, limit, purpose=purpose, value_from=between)
 
 
-def compared_window(last: GivenCycle, day: date, test: Test, edge: date) -> Comparison:
-    """The day judged for against one edge of the window, in days since the last administration."""
+def compared_window(last: GivenCycle | UncountedPart, day: date, test: Test, edge: date) -> Comparison:
+    """The day judged for against one edge of the window, in days since what was given last."""
+    given = "administration" if isinstance(last, GivenCycle) else "part that does not count"
     return counted_days(
-        "Days since the last administration",
+        f"Days since the last {given}",
         last.on,
         day,
         test,

@@ -41,12 +41,13 @@ from courses.rules.values import (
     Action,
     ActivityLevel,
     Chart,
+    GivenCycle,
     MissingEvidence,
     Reason,
     Recommendation,
 )
 from courses.rules.waiver_notes import waiver_notes
-from courses.rules.wording import cycle_words, day_words
+from courses.rules.wording import day_words, parts_evidence, treatment_words
 
 FAULT_RULE = "SYS-FAULT"
 
@@ -88,7 +89,7 @@ def recommend(*, chart: Chart, protocol: Protocol, today: date) -> Recommendatio
         *prior_notes(case),
         *waiver_notes(case, dates),
         *hold_reasons(case),
-        *_window_reasons(dates, dosing, protocol),
+        *_window_reasons(case, dates, dosing),
         *_lack_reasons(lacks, today),
     ]
     overridden = with_overrides([*dosing.reasons, *others], case=case, dates=dates)
@@ -225,12 +226,12 @@ def _lack_sentence(lacks: list[Lack]) -> str:
     return "; ".join(f"{', '.join(names)}: {why}" for why, names in causes.items()) + "."
 
 
-def _window_reasons(dates: Dates, dosing: Dosing, protocol: Protocol) -> Iterator[Reason]:
+def _window_reasons(case: Case, dates: Dates, dosing: Dosing) -> Iterator[Reason]:
     """Before the window: delay. After it without a toxicity: a note."""
-    if dates.spacing is None:
+    if dates.interval is None:
         return
-    last, window = dates.spacing.last, dates.spacing.window
-    after = cycle_words(last)
+    last, window = dates.interval.after, dates.interval.window
+    after = treatment_words(last)
     first, final = day_words(window.earliest), day_words(window.latest)
     if dates.judged_for < window.earliest:
         action, text = (
@@ -249,7 +250,8 @@ def _window_reasons(dates: Dates, dosing: Dosing, protocol: Protocol) -> Iterato
         action=action,
         sentence=text,
         threshold=f"{first} to {final}",
-        source=str(protocol.schedule.window_source),
+        source=str(case.protocol.schedule.window_source),
+        evidence=() if isinstance(last, GivenCycle) else (parts_evidence(case.chart.uncounted_parts),),
         comparisons=(
             compared_window(last, dates.judged_for, Test.BELOW, window.earliest),
             compared_window(last, dates.judged_for, Test.ABOVE, window.latest),

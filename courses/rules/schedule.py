@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from courses.rules.protocol import ClockStart, Protocol
-from courses.rules.values import Chart, Delay, DelayCause, DelaySoFar, GivenCycle, Window
+from courses.rules.values import Chart, Delay, DelayCause, DelaySoFar, GivenCycle, UncountedPart, Window
 from labs.clinic_days import add_days, days_between
 
 Span = tuple[date, date | None]
@@ -13,10 +13,20 @@ Span = tuple[date, date | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spacing:
-    """The last administration, and the nominal day and the window of the next one that follow from it."""
+    """The last administration, and the nominal day of the next one: the delay is measured from these.
+
+    A part that does not count gives no cycle, so that it ends no delay and restarts no limit.
+    """
 
     last: GivenCycle
     nominal: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """The last treatment, be it only a part that does not count, and the window that runs from it."""
+
+    after: GivenCycle | UncountedPart
     window: Window
 
 
@@ -24,11 +34,12 @@ class Spacing:
 class Dates:
     """The calendar of the next cycle; `judged_for` is the planned day, or today when that is later.
 
-    Before the first cycle there is no spacing.
+    Before the first cycle there is no spacing, and before anything was given no interval.
     """
 
     cycle: int
     spacing: Spacing | None
+    interval: Interval | None
     planned_on: date | None
     judged_for: date
 
@@ -40,27 +51,41 @@ class Dates:
     @property
     def window(self) -> Window | None:
         """The first and last day for the next administration."""
-        return None if self.spacing is None else self.spacing.window
+        return None if self.interval is None else self.interval.window
 
 
 def dates_of(*, chart: Chart, protocol: Protocol, today: date) -> Dates:
-    """Work out the next cycle's dates from the last administration and the planned day."""
+    """Work out the next cycle's dates from what was given last and the planned day."""
     last = max(chart.cycles, key=lambda cycle: cycle.on, default=None)
     rule = protocol.schedule
-    spacing, planned_on = None, chart.planned_on
-    if last is not None:
-        earliest, latest = add_days(last.on, rule.window_first_day), add_days(last.on, rule.window_last_day)
-        spacing = Spacing(
-            last=last,
-            nominal=add_days(last.on, rule.interval_days),
-            window=Window(earliest=earliest, latest=latest),
-        )
-        planned_on = planned_on or spacing.nominal
+    interval = _interval(chart, last=last, protocol=protocol)
+    planned_on = chart.planned_on
+    if planned_on is None and interval is not None:
+        planned_on = add_days(interval.after.on, rule.interval_days)
     return Dates(
         cycle=len(chart.cycles) + 1,
-        spacing=spacing,
+        spacing=None if last is None else Spacing(last=last, nominal=add_days(last.on, rule.interval_days)),
+        interval=interval,
         planned_on=planned_on,
         judged_for=max(planned_on or today, today),
+    )
+
+
+def _interval(chart: Chart, *, last: GivenCycle | None, protocol: Protocol) -> Interval | None:
+    """The window after what was given last: the marrow does not ask whether a part counts."""
+    part = max(chart.uncounted_parts, key=lambda part: part.on, default=None)
+    after: GivenCycle | UncountedPart | None = last
+    if part is not None and (last is None or part.on >= last.on):
+        after = part
+    if after is None:
+        return None
+    rule = protocol.schedule
+    return Interval(
+        after=after,
+        window=Window(
+            earliest=add_days(after.on, rule.window_first_day),
+            latest=add_days(after.on, rule.window_last_day),
+        ),
     )
 
 

@@ -174,9 +174,9 @@ def _told(found: SilentRule, because: Callable[[], NotCounted]) -> SilentRule:
 def _silent_window(dates: Dates) -> SilentRule:
     """The planned day lies within the window; before the first cycle there is none."""
     name = "window of the next administration"
-    if dates.spacing is None:
+    if dates.interval is None:
         return SilentRule(rule=WINDOW_RULE, name=name, why="no cycle has been given yet")
-    last, window = dates.spacing.last, dates.spacing.window
+    last, window = dates.interval.after, dates.interval.window
     first, final = day_words(window.earliest), day_words(window.latest)
     return SilentRule(
         rule=WINDOW_RULE,

@@ -128,6 +128,16 @@ class GivenCycle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UncountedPart:
+    """A part of a cycle still open that reached the patient, and that a physician does not count for it."""
+
+    cycle: int
+    on: date
+    activity_gbq: Decimal
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdverseEvent:
     """An adverse event graded by a person; `related` is None until attribution is recorded."""
 
@@ -176,6 +186,7 @@ class Chart:
     precautionary_holds: tuple[PrecautionaryHold, ...] = ()
     overrides: tuple[Override, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    uncounted_parts: tuple[UncountedPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 
 from courses.rules.decimals import apart, exact_text, plain
@@ -11,7 +12,7 @@ from courses.rules.facts import Attribution, ManualGrade, OccurrenceReview
 from courses.rules.intervals import ZERO, Interval
 from courses.rules.judging import limit_of, parts_of, surrogate_at
 from courses.rules.protocol import CREATININE_CLEARANCE, DERIVED, Bound, Protocol, Reference, Test
-from courses.rules.values import AdverseEvent, Evidence, EvidenceKind, GivenCycle
+from courses.rules.values import AdverseEvent, Evidence, EvidenceKind, GivenCycle, UncountedPart
 
 _MONTHS = [
     "January",
@@ -62,6 +63,13 @@ def cycle_words(cycle: GivenCycle) -> str:
     if cycle.elsewhere:
         return f"cycle {cycle.number} at {cycle.elsewhere}, {day_words(cycle.on)}"
     return f"cycle {cycle.number} of {day_words(cycle.on)}"
+
+
+def treatment_words(given: GivenCycle | UncountedPart) -> str:
+    """A cycle as `cycle_words`, or: the part of cycle 2 of 4 May 2026 that does not count."""
+    if isinstance(given, GivenCycle):
+        return cycle_words(given)
+    return f"the part of cycle {given.cycle} of {day_words(given.on)} that does not count"
 
 
 def days_words(number: int) -> str:
@@ -211,6 +219,20 @@ def event_span_words(event: AdverseEvent) -> str:
     until = "not over" if event.ended_on is None else f"to {day_words(event.ended_on)}"
     comma = "," if event.ended_on is None else ""
     return f"from {day_words(event.began_on)}{comma} {until}, {_CAUSES[event.related]}"
+
+
+def parts_evidence(parts: Iterable[UncountedPart]) -> Evidence:
+    """Parts that do not count, as one piece of evidence: one more, or a corrected one, makes it another."""
+    by_day = sorted(parts, key=lambda part: (part.on, part.ref))
+    total = sum((part.activity_gbq for part in by_day), Decimal(0))
+    return Evidence(
+        kind=EvidenceKind.FACT,
+        name="Given in parts that do not count",
+        value=plain(total),
+        unit="GBq",
+        on=by_day[-1].on,
+        ref=by_day[-1].ref,
+    )
 
 
 def clearance_evidence(moment: Moment, case: Case) -> tuple[Evidence, ...]:

@@ -27,7 +27,6 @@ from courses.services.assess import assess_at_gate
 from courses.services.authority import Refused, check_right, printed_name, stated
 from courses.services.day_state import day_state, standing_of
 from courses.services.orders import move_order, void_directive
-from courses.services.remainder import waiting_infusion
 from courses.services.reschedule import note_move
 from courses.services.therapy_day import BadStep, locked_day, rules_of, touch
 from labs.clinic_days import clinic_day
@@ -172,7 +171,7 @@ def rebook(
         now = now or database_now()
         if day.ended_at is None or hasattr(day.cycle, "administration"):
             raise Refused("Only a cycle whose day ended without giving it is planned anew here.")
-        if waiting_infusion(day.cycle) is not None:
+        if Infusion.objects.waiting().filter(cycle=day.cycle).exists():
             raise Refused(
                 "A part of this cycle was given and nobody has judged it: a physician first signs, on the "
                 "day's page, whether it counts. Then it is known whether anything is still to be planned."

@@ -24,7 +24,7 @@ from courses.rules.day_steps import day_lines
 from courses.rules.day_values import Blocker, DayFacts, DayLine, Go, Happened
 from courses.rules.order_states import OrderKind, OrderState
 from courses.services.other_courses import in_the_way
-from courses.services.remainder import waiting_infusion
+from courses.services.remainder import held_by_a_part
 from courses.services.sign import current_signature
 
 
@@ -147,12 +147,8 @@ def _why_not(
         return
     if other := in_the_way(course, on=cycle.planned_on):
         yield _no("other-course", other, "Nothing is given until this is settled.")
-    if waiting_infusion(cycle) is not None:
-        yield _no(
-            "judgement",
-            "A part of this cycle was given and nobody has judged it.",
-            "A physician signs whether it counts, and any remainder.",
-        )
+    if (held := held_by_a_part(course.pk)) is not None:
+        yield _no("judgement", *held)
     if decision.action not in GO:
         yield _no(
             "decision",

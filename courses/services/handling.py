@@ -7,7 +7,7 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from courses.models import Course, Decision, Infusion, Order, WebhookEvent
+from courses.models import Course, Decision, Order, WebhookEvent
 from courses.rules.action_words import GO
 from courses.rules.order_states import NOT_PHARMACYS, OrderKind, OrderState, is_legal
 from courses.services.assess import assess_at_gate
@@ -15,6 +15,7 @@ from courses.services.authority import Refused, check_right
 from courses.services.open_recalls import has_open_recall
 from courses.services.orders import move_order
 from courses.services.other_courses import in_the_way
+from courses.services.remainder import held_by_a_part
 from courses.services.sign import current_signature
 from courses.services.webhooks import owe_calls
 from labs.clinic_days import clinic_day
@@ -189,13 +190,8 @@ def check_covered(handled: Handled) -> None:
         )
     if other := in_the_way(handled.course, on=directive.administer_on):
         raise OrderRefused(fault("other-course", other))
-    if Infusion.objects.waiting().filter(cycle_id=order.cycle_id).exists():
-        raise OrderRefused(
-            fault(
-                "judgement-open",
-                "A part of this cycle was given: a physician first says whether it counts as the cycle.",
-            )
-        )
+    if (held := held_by_a_part(handled.course.pk)) is not None:
+        raise OrderRefused(fault("judgement-open", " ".join(held)))
 
 
 def _not_a_go(decision: Decision) -> str:

@@ -30,7 +30,8 @@ def judge_cycle(
 
     1. check the right and the password; 2. lock the course; 3. only a part that waits is judged, and a
     remainder is at most what is left of the directive; 4. append the judgement; 5. where it counts without a
-    remainder, write the administration; 6. assess the course: what comes next is signed anew.
+    remainder, write the administration, if the cycle has none; 6. assess the course: what comes next is
+    signed anew.
 
     Raises NotAllowed, BadStep.
     """
@@ -44,7 +45,7 @@ def judge_cycle(
         now = now or database_now()
         waiting = (
             Infusion.objects.waiting()
-            .select_related("directive__decision", "cycle")
+            .select_related("directive__decision", "cycle__administration")
             .filter(pk=infusion.pk)
             .first()
         )
@@ -62,7 +63,7 @@ def judge_cycle(
             authenticated_at=authenticated_at,
             signed_at=now,
         )
-        if counts and remainder_gbq is None:
+        if counts and remainder_gbq is None and not hasattr(waiting.cycle, "administration"):
             administer(course=course, infusion=waiting, by=signer, now=now)
         assess_at_gate(course_id=course.pk, now=now)
     return judgement
@@ -76,6 +77,11 @@ def _check_judgement(infusion: Infusion, *, counts: bool, remainder_gbq: Decimal
         return
     if not counts:
         raise BadStep("remainder_gbq: a part that does not count has no remainder; the cycle is given anew")
+    if hasattr(infusion.cycle, "administration"):
+        raise BadStep(
+            f"remainder_gbq: cycle {infusion.cycle.number} is on record as given, and nothing more is "
+            "directed in it; say whether it counts as it is"
+        )
     if infusion.directive is None:
         raise BadStep("remainder_gbq: nothing was directed, so nothing can be left of it")
     directive = infusion.directive

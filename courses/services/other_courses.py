@@ -5,9 +5,10 @@ from datetime import date
 from django.db.models import Max
 
 from courses.library import UnknownProtocol, protocol
-from courses.models import Administration, Course, CourseStatus
-from labs.clinic_days import days_between
+from courses.models import Administration, Course, CourseStatus, Infusion
+from labs.clinic_days import clinic_day, days_between
 from labs.same_person import numbers_of
+from labs.zones import clinic_zone
 
 _OPEN = (CourseStatus.PLANNED.value, CourseStatus.ACTIVE.value)
 
@@ -30,9 +31,8 @@ def in_the_way(course: Course, *, on: date) -> str:
 
 
 def too_close(course: Course, *, on: date) -> str:
-    """Whether a cycle of another course was given less than the protocol's shortest interval before."""
-    given = Administration.objects.filter(cycle__course__patient__in=numbers_of(course.patient_id))
-    last = given.exclude(cycle__course=course).aggregate(last=Max("administered_on"))["last"]
+    """Whether anything was given in another course less than the protocol's shortest interval before."""
+    last, what = _last_treatment(course)
     try:
         least = protocol(course.protocol_id).schedule.window_first_day
     except UnknownProtocol:
@@ -40,6 +40,22 @@ def too_close(course: Course, *, on: date) -> str:
     if last is None or days_between(last, on) >= least:
         return ""
     return (
-        f"A cycle of another course of this person was given on {last.isoformat()}; the protocol waits "
+        f"{what} of another course of this person was given on {last.isoformat()}; the protocol waits "
         f"{least} days. Plan this one for a later day."
     )
+
+
+def _last_treatment(course: Course) -> tuple[date | None, str]:
+    """The day on which the person was treated last in another course, and with what."""
+    others = Course.objects.filter(patient__in=numbers_of(course.patient_id)).exclude(pk=course.pk)
+    given = Administration.objects.filter(cycle__course__in=others).aggregate(last=Max("administered_on"))
+    last: date | None = given["last"]
+    infused = (
+        Infusion.objects.reached().filter(cycle__course__in=others).select_related("cycle__administration")
+    )
+    newest = infused.order_by("-started_at", "-pk").first()
+    if newest is not None:
+        day = clinic_day(newest.started_at, clinic_zone())
+        if last is None or day > last:
+            return day, "A cycle" if hasattr(newest.cycle, "administration") else "A part of a cycle"
+    return last, "A cycle"

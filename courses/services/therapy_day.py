@@ -18,7 +18,7 @@ from courses.services.authority import NotAllowed, Refused, check_fresh, check_r
 from courses.services.by_hand import finish_restart
 from courses.services.day_findings import write_grave_finding
 from courses.services.day_version import check_version
-from courses.services.remainder import waiting_infusion
+from courses.services.remainder import held_by_a_part
 from courses.services.start import authorisation_for, look_again, open_unauthorised
 from labs.clock import database_now
 
@@ -57,10 +57,8 @@ def open_day(*, cycle: Cycle, by: User, now: datetime | None = None) -> TherapyD
             raise Refused(f"Cycle {cycle.number} has been given; its day is on the course's page.")
         if TherapyDay.objects.open().filter(cycle=cycle).exists():
             raise Refused(f"The day of cycle {cycle.number} is open already; go on with it.")
-        if waiting_infusion(cycle) is not None:
-            raise Refused(
-                "A part of this cycle was given and waits for a physician's judgement; judge it first."
-            )
+        if (held := held_by_a_part(course.pk)) is not None:
+            raise Refused(" ".join(held))
         ready = [state.value for state in _READY]
         orders = Order.objects.filter(cycle=cycle, kind=OrderKind.RADIOPHARMACEUTICAL.value, state__in=ready)
         if not orders.exists():

@@ -218,13 +218,15 @@ def _sheet(
         "next_cycle": following,
         "may_open": request.user.has_perm("courses.run_therapy_day"),
         "may_infuse": request.user.has_perm("courses.record_administration"),
+        "may_judge": request.user.has_perm("courses.judge_cycle"),
+        "waiting": waiting_infusion(course.pk),
         "other_infusions": other_infusions_of(course, day),
         **banner(request, course),
     }
     if day is not None:
         context |= _context_of_day(request, course, day)
     is_over = day is None or day.ended_at is not None
-    context["offers_opening"] = following is not None and is_over and not context.get("waiting")
+    context["offers_opening"] = following is not None and is_over and not context["waiting"]
     return render_page(request, "courses/day.html", context, status=status)
 
 
@@ -237,7 +239,7 @@ def _context_of_day(request: HttpRequest, course: Course, day: TherapyDay) -> di
     authorised, _ = authorisation_for(day, started_at=state.facts.now)
     may_start = authorised is not None and started is None
     row = _next_row(rows, may_start=may_start) if day.ended_at is None else None
-    infusions, waiting = infusions_of(day), waiting_infusion(day.cycle)
+    infusions = infusions_of(day)
     has = request.user.has_perm
     return {
         "day": day,
@@ -250,15 +252,13 @@ def _context_of_day(request: HttpRequest, course: Course, day: TherapyDay) -> di
         "kinds": [(kind.value, StepKind(kind).label) for kind in STEPS if may_record(request, kind)],
         "steps": day.steps.select_related("corrects", "corrected_by").order_by("happened_at", "pk"),
         "infusions": [(each, _entries_differ(each, state)) for each in infusions],
-        "waiting": waiting,
         "authorised": authorised if may_start else None,
         "may_authorise": has("courses.authorise_start") and has("courses.sign_decision"),
-        "may_judge": has("courses.judge_cycle"),
         "amino_since": None if state.facts.newest(Happened.AMINO_END) else amino.at if amino else None,
         "is_started": started is not None,
         "is_written": bool(infusions),
         "has_patient_left": day.ended_at is not None,
-        "is_unplanned": day.ended_at is not None and not waiting and not hasattr(day.cycle, "administration"),
+        "is_unplanned": day.ended_at is not None and not hasattr(day.cycle, "administration"),
     }
 
 

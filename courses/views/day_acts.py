@@ -158,9 +158,9 @@ def judge(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 def _judge(request: HttpRequest, course: Course, form: JudgeForm) -> HttpResponse:
     def act() -> None:
-        waiting = waiting_infusion(day_of(course).cycle)
+        waiting = waiting_infusion(course.pk)
         if waiting is None:
-            raise Refused("No part of this cycle waits for a judgement.")
+            raise Refused("No part of this course waits for a judgement.")
         if request.POST.get("infusion", str(waiting.public_id)) != str(waiting.public_id):
             raise Refused("The record of the infusion has changed since this page was made: read it again.")
         judge_cycle(

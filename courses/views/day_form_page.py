@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 
 from courses.day_data import STEPS
 from courses.forms.day import DayForm
-from courses.models import Course, StepKind, TherapyStep
+from courses.models import Course, Infusion, StepKind, TherapyDay, TherapyStep
 from courses.rules.day_values import Blocker, Happened
 from courses.services.authority import NotAllowed, Refused
 from courses.services.day_end import ReleaseRefused
@@ -15,7 +15,7 @@ from courses.services.day_version import StaleDay
 from courses.services.remainder import waiting_infusion
 from courses.services.same_act import just_recorded
 from courses.services.therapy_day import BadStep
-from courses.views.day_frame import Act, back, day_of
+from courses.views.day_frame import Act, back, day_of, newest_day
 from courses.views.day_seen import changed_of, token_of
 from courses.views.frame import banner, render_page, signed_in
 
@@ -51,7 +51,8 @@ def form_page(
 
     Only where it is told what `changed` meanwhile the form goes on from the version that stands now.
     """
-    day = entry.therapy_day if entry is not None else day_of(course)
+    waiting = waiting_infusion(course.pk) if name == "judge" else None
+    day = _day(course, entry=entry, waiting=waiting)
     context = {
         "title": StepKind(kind).label.capitalize() if kind else _TITLES[name],
         "form": form,
@@ -59,16 +60,38 @@ def form_page(
         "name": name,
         "entry": entry,
         "day": day,
+        "cycle": waiting.cycle if waiting else day.cycle if day else None,
         "blockers": blockers,
         "changed": changed,
-        "is_mine": bool(changed) and kind is not None and just_recorded(day, kind, by=signed_in(request)),
-        "seen": token_of(day) if changed else request.POST.get("seen") or token_of(day),
+        "is_mine": _is_mine(request, day, kind) if changed else False,
+        "seen": _seen(request, day, anew=bool(changed)),
         "button": _BUTTONS.get(name)
         or ("Record with your password" if kind and STEPS[kind].password else "Record"),
-        "waiting": waiting_infusion(day.cycle) if name == "judge" else None,
+        "waiting": waiting,
         **banner(request, course),
     }
     return render_page(request, "courses/day_form.html", context, status=status)
+
+
+def _day(course: Course, *, entry: TherapyStep | None, waiting: Infusion | None) -> TherapyDay | None:
+    """The day that the form is about; a part may have been given without the sheet of one."""
+    if entry is not None:
+        return entry.therapy_day
+    return newest_day(course) if waiting is not None else day_of(course)
+
+
+def _seen(request: HttpRequest, day: TherapyDay | None, *, anew: bool) -> str:
+    """The version of the day that the form was read in, or the one that stands."""
+    if day is None:
+        return ""
+    return token_of(day) if anew else request.POST.get("seen") or token_of(day)
+
+
+def _is_mine(request: HttpRequest, day: TherapyDay | None, kind: Happened | None) -> bool:
+    """Whether what changed meanwhile is this person's own entry of this kind, made a moment ago."""
+    if day is None or kind is None:
+        return False
+    return just_recorded(day, kind, by=signed_in(request)) is not None
 
 
 def act_page(

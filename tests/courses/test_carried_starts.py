@@ -102,9 +102,11 @@ BETWEEN = [
     pytest.param(pause, "The amino acids are interrupted", marks=pytest.mark.hazard("HZ-53")),
     pytest.param(lose_amino_acids, "Amino acids running before the start", marks=pytest.mark.hazard("HZ-53")),
     pytest.param(correct_amino_acids, "start allowed from 12:25", marks=pytest.mark.hazard("HZ-53")),
-    pytest.param(find_pregnant, "the directive no longer held (CHK-PREGNANCY)", marks=pytest.mark.hazard("HZ-58")),
+    pytest.param(
+        find_pregnant, "the directive no longer held (CHK-PREGNANCY)", marks=pytest.mark.hazard("HZ-58")
+    ),
     pytest.param(scan_another, "The label U-7 is not that of the unit", marks=pytest.mark.hazard("HZ-51")),
-    (find_allergic, "the directive no longer held (CHK-ALLERGY)"),
+    (find_allergic, "no longer held (CHK-ALLERGY)"),
     (lose_identity, "Nobody has identified the patient yet"),
     (lose_check, "Not checked yet"),
     (check_by_the_physician, "had checked the start and authorised it"),

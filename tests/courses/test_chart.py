@@ -253,5 +253,5 @@ def test_reading_a_chart_takes_the_same_queries_whatever_its_length(
         draw(course.patient, date(2026, 1, day))
         state(course.patient, "support", date(2026, 1, day), kind="growth_factor")
     course = Course.objects.select_related("patient").get(pk=course.pk)
-    with django_assert_num_queries(11):  # type: ignore[attr-defined]
+    with django_assert_num_queries(12):  # type: ignore[attr-defined]
         read_chart(course=course, planned_on=FIRST, today=date(2026, 1, 10))

@@ -10,8 +10,18 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from courses.models import Administration, Cycle, Incident, Infusion, StartAuthorisation, TherapyDay
+from courses.models import (
+    Administration,
+    Cycle,
+    Incident,
+    Infusion,
+    InfusionEnd,
+    StartAuthorisation,
+    TherapyDay,
+)
 from courses.services.day_version import StaleDay
+from courses.services.infusion_corrections import Wrong, correct_infusion, corrected
+from courses.services.infusions import Infused, record_infusion
 from courses.services.start import authorise_start
 from courses.views.day_frame import day_of
 from courses.views.day_seen import token_of
@@ -244,6 +254,54 @@ def test_a_part_is_judged_with_the_password_and_its_remainder_stands_on_the_deci
     assert "direct the remainder of this cycle, 5 GBq (135.1 mCi)" in page
     sign_now(cycle.course, now=at(13, 5))
     assert Infusion.objects.get().judgement.directives.get().activity_gbq == 5
+
+
+def test_a_given_cycle_whose_record_is_corrected_to_a_part_is_judged_on_the_page_of_its_day(
+    cycle: Cycle, enter_as, set_clock, send_with_password
+):
+    day = opened(cycle)
+    until_start(day)
+    authorise(day)
+    given = infuse(day)
+    correct_infusion(
+        infusion=given,
+        infused=corrected(given, Wrong(ended_how=InfusionEnd.LEAK, delivered_gbq=Decimal("2.96"))),
+        reason="the line had leaked",
+        by=nurse(),
+        second=second_nurse(),
+        now=at(13),
+    )
+    set_clock(at(13, 10))
+    doctor = enter_as(physician())
+    page = text(doctor.get(url(cycle)))
+    assert "A part of cycle 1 was given, 2.96 GBq (80 mCi), and waits for a physician's judgement" in page
+    shown = text(doctor.get(url(cycle, "day_judge")))
+    assert "Cycle 1 is on record as given, so that no remainder is directed in it." in shown
+    rest = {"counts": "remainder", "remainder_gbq": "4.4 GBq", "reason": "leaked"}
+    refused = send_with_password(doctor, url(cycle, "day_judge"), rest)
+    assert (refused.status_code, "on record as given, and nothing more" in text(refused)) == (400, True)
+    form = {"counts": "counts", "reason": "most of it arrived"}
+    assert doctor.post(url(cycle, "day_judge"), form).status_code == 302
+    assert "waits for a physician's judgement" not in text(doctor.get(url(cycle)))
+
+
+def test_a_part_given_without_the_sheet_of_a_day_is_judged_all_the_same(
+    enter_as, set_clock, send_with_password
+):
+    set_clock(at(13))
+    cycle = ready_cycle()
+    infused = Infused(
+        started_at=at(12), ended_at=at(12, 10), ended_how=InfusionEnd.LEAK, delivered_gbq=Decimal(2)
+    )
+    part = record_infusion(cycle=cycle, infused=infused, by=nurse())
+    doctor = enter_as(physician())
+    page = text(doctor.get(url(cycle)))
+    assert "A part of cycle 1 was given, 2 GBq" in page
+    assert url(cycle, "day_judge") in page
+    assert "the protocol's interval runs from it" in text(doctor.get(url(cycle, "day_judge")))
+    form = {"counts": "open", "reason": "hardly any", "infusion": str(part.public_id)}
+    assert send_with_password(doctor, url(cycle, "day_judge"), form).status_code == 302
+    assert part.judgement.counts is False
 
 
 def test_an_entry_is_corrected_and_the_earlier_one_stays_visible(cycle: Cycle, enter_as, set_clock):

@@ -1,6 +1,6 @@
 """Recording what was given is never refused: what departs from the directive opens its review at once."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +10,10 @@ from courses.chart import read_chart
 from courses.models import (
     Administration,
     BaselineLock,
+    Course,
     Cycle,
+    CycleJudgement,
+    Decision,
     Directive,
     Incident,
     Infusion,
@@ -21,9 +24,12 @@ from courses.models import (
     TherapyStep,
 )
 from courses.rules.activity import Measured
+from courses.services.assess import assess_course
 from courses.services.authority import NotAllowed, Refused
 from courses.services.course import record_administration
 from courses.services.day_infusion import entries_about, infused_on
+from courses.services.day_state import standing_of
+from courses.services.handling import OrderRefused
 from courses.services.incident_review import act_on_incident
 from courses.services.infusion_corrections import (
     StaleInfusion,
@@ -35,9 +41,11 @@ from courses.services.infusion_corrections import (
 )
 from courses.services.infusions import Infused, record_infusion
 from courses.services.judgements import judge_cycle
+from courses.services.pharmacy import accept_order
 from courses.services.recalls import acknowledge_recall
 from courses.services.therapy_day import BadStep, correct_step
-from tests.builders import colleague, draw, make_course, make_patient
+from labs.clinic_days import add_days
+from tests.builders import clinic_time, colleague, draw, make_course, make_patient, sign, state
 from tests.builders_therapy_day import (
     DAY,
     at,
@@ -338,7 +346,12 @@ def given(day: TherapyDay) -> Infusion:
 
 
 def right(
-    infusion: Infusion, *, second: bool = True, entries: Infused | None = None, **wrong: Any
+    infusion: Infusion,
+    *,
+    second: bool = True,
+    entries: Infused | None = None,
+    now: datetime | None = None,
+    **wrong: Any,
 ) -> Infusion:
     """The nurse corrects what was wrong, with the second nurse where she is there."""
     return correct_infusion(
@@ -347,7 +360,7 @@ def right(
         reason="misread",
         by=nurse(),
         second=second_nurse() if second else None,
-        now=at(15),
+        now=now or at(15),
     )
 
 
@@ -516,3 +529,114 @@ def test_a_remainder_ordered_on_a_figure_that_is_corrected_is_called_back_and_ju
     newest = Directive.objects.filter(cycle=day.cycle).order_by("revision").last()
     assert newest is not None
     assert (newest.activity_gbq, hasattr(newest, "voided")) == (Decimal("4.4"), False)
+
+
+# --- A complete infusion that turns out to have been a part -----------------------------------------
+
+
+def judged(
+    part: Infusion, *, counts: bool, remainder: str = "", now: datetime | None = None
+) -> CycleJudgement:
+    """The physician's word on a part, in the afternoon of its day where nothing else is said."""
+    when = now or at(15, 30)
+    return judge_cycle(
+        infusion=part,
+        counts=counts,
+        remainder_gbq=Decimal(remainder) if remainder else None,
+        reason="seen with the physicist",
+        signer=physician(),
+        authenticated_at=when,
+        now=when,
+    )
+
+
+@pytest.fixture
+def part(given: Infusion) -> Infusion:
+    """Recorded complete; two people correct that the line leaked after 2.96 GBq."""
+    return right(given, ended_how=InfusionEnd.LEAK, delivered_gbq=Decimal("2.96"))
+
+
+def before_the_second(course: Course) -> tuple[Decision, datetime]:
+    """Seven weeks on, with good bloods: what stands for the second cycle, and when."""
+    second = course.cycles.get(number=2)
+    draw(course.patient, add_days(second.planned_on, -3))
+    state(course.patient, "allergy_review", add_days(second.planned_on, -3), finding="none")
+    now = clinic_time(add_days(second.planned_on, -2))
+    decision = assess_course(course_id=course.pk, now=now)
+    assert decision is not None
+    return decision, now
+
+
+@pytest.mark.hazard("HZ-49")
+@pytest.mark.hazard("HZ-62")
+def test_an_infusion_corrected_to_a_part_keeps_the_next_cycle_from_being_signed_until_it_is_judged(
+    part: Infusion,
+):
+    assert list(Infusion.objects.waiting()) == [part]
+    decision, now = before_the_second(part.cycle.course)
+    assert (decision.cycle.number, decision.action) == (2, "proceed")
+    with pytest.raises(NotAllowed, match="part of cycle 1 was given and nobody has judged it"):
+        sign(decision, by=physician(), now=now)
+    judged(part, counts=True)
+    assert Administration.objects.count() == 1
+    sign_now(part.cycle.course, now=now)
+    assert Directive.objects.filter(cycle__number=2).count() == 1
+
+
+def test_a_second_cycle_signed_before_the_correction_is_neither_handed_out_nor_started(given: Infusion):
+    course = given.cycle.course
+    decision, now = before_the_second(course)
+    sign(decision, by=physician(), now=now)
+    part = right(given, second=False, ended_how=InfusionEnd.LEAK, now=now)
+    order = Order.objects.get(cycle__course=course, cycle__number=2, kind="radiopharmaceutical")
+    with pytest.raises(OrderRefused, match="nobody has judged it"):
+        accept_order(order=order, by=colleague("day-pharmacist", "pharmacist"), now=now)
+    with pytest.raises(Refused, match="nobody has judged it"):
+        opened(course.cycles.get(number=2), now=now)
+    course.refresh_from_db()
+    why = standing_of(course.cycles.get(number=2), decision=course.current_decision).why_not
+    assert "judgement" in [each.code for each in why]
+    judged(part, counts=True, now=now)
+    accept_order(order=order, by=colleague("day-pharmacist", "pharmacist"), now=now)
+
+
+@pytest.mark.hazard("HZ-49")
+def test_a_cycle_on_record_that_does_not_count_ends_the_course_unless_its_record_is_judged_again(
+    part: Infusion,
+):
+    with pytest.raises(BadStep, match="remainder_gbq: cycle 1 is on record as given"):
+        judged(part, counts=True, remainder="4.4")
+    judged(part, counts=False)
+    course = part.cycle.course
+    decision, now = before_the_second(course)
+    with pytest.raises(NotAllowed, match=r"does not count\..*end this course and start another"):
+        sign(decision, by=physician(), now=now)
+    with pytest.raises(Refused, match="does not count"):
+        opened(course.cycles.get(number=2), now=now)
+    again = right(part, second=False, ended_at=at(12, 30))
+    judged(again, counts=True)
+    sign_now(course, now=now)
+
+
+def test_a_part_that_did_not_count_does_not_trouble_the_cycle_that_was_then_given_whole(day: TherapyDay):
+    leak = stated(ended_how=InfusionEnd.LEAK, delivered_gbq=Decimal(1))
+    part = record_infusion(cycle=day.cycle, day=day, infused=leak, by=nurse(), now=at(13))
+    judge_cycle(
+        infusion=part,
+        counts=False,
+        reason="seen",
+        signer=physician(),
+        authenticated_at=at(13, 5),
+        now=at(13, 5),
+    )
+    later = stated(started_at=at(14), ended_at=at(14, 30))
+    record_infusion(cycle=day.cycle, day=day, infused=later, by=nurse(), now=at(15))
+    assert not Infusion.objects.waiting().exists()
+    decision, now = before_the_second(day.cycle.course)
+    sign(decision, by=physician(), now=now)
+    assert Directive.objects.filter(cycle__number=2).exists()
+
+
+def test_what_only_corrects_the_figure_of_a_complete_infusion_asks_for_no_judgement(given: Infusion):
+    right(given, delivered_gbq=Decimal("6.9"))
+    assert not Infusion.objects.waiting().exists()

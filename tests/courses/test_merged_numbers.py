@@ -30,6 +30,7 @@ from tests.builders import (
     sign,
     state,
 )
+from tests.builders_day import infuse
 
 pytestmark = pytest.mark.django_db
 FIRST = date(2026, 1, 12)
@@ -193,3 +194,16 @@ def test_a_wristband_with_either_number_identifies_the_patient_until_the_numbers
     assert state() is StepState.DONE
     parted(merge)
     assert state() is StepState.BLOCKED
+
+
+@pytest.mark.hazard("HZ-49")
+def test_a_part_given_in_another_course_counts_as_a_treatment_also_where_it_does_not_count_as_a_cycle(
+    course: Course, other: Patient
+) -> None:
+    doctor = colleague("doctor", "physician", "authorised-user")
+    infuse(course.cycles.get(number=1), by=doctor, at=clinic_time(FIRST), gbq="6", ended_how="extravasation")
+    Course.objects.filter(pk=course.pk).update(status="ended")
+    later = make_course(other, first_on=FIRST, by=doctor)
+    merged(other, course.patient)
+    assert in_the_way(later, on=FIRST + timedelta(days=48)).startswith("A part of a cycle of another course")
+    assert in_the_way(later, on=FIRST + timedelta(days=49)) == ""

@@ -534,7 +534,7 @@ def test_queries_of_an_assessment_do_not_grow_with_history(
     assess_course(course_id=signed_third.pk, now=at)
     # The course is locked without joins, so patient and decision are read one by one under the lock.
     # Two of them ask what was given in other courses, as the ledger counts it.
-    with django_assert_max_num_queries(18):  # type: ignore[attr-defined]
+    with django_assert_max_num_queries(19):  # type: ignore[attr-defined]
         assess_course(course_id=signed_third.pk, now=at)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 from courses import library
 from courses.json_table import Fault, parse_json
-from courses.rules.values import Chart
+from courses.rules.values import Chart, UncountedPart
 from courses.situation import BadSituation, assess, read_situation, situation_of
 from tests.case_reader import EXTRA_PROTOCOLS, draw, lab
 from tests.strategies import chart, charts, panel
@@ -194,6 +194,21 @@ def test_a_chart_written_as_a_situation_reads_back_as_the_same_chart(found) -> N
     again = read_situation(parse_json(text))
     assert again.chart == found
     assert written(again.chart) == json.loads(text)
+
+
+def test_parts_that_do_not_count_are_carried_and_older_situations_have_none() -> None:
+    part = UncountedPart(cycle=3, on=date(2026, 3, 2), activity_gbq=Decimal("2.4"), ref="part-1")
+    found = chart(draws=panel(DRAWN), uncounted_parts=(part,))
+    read = read_situation(GOOD)
+    assert read.chart.uncounted_parts == ()
+
+    def written(chart: Chart) -> dict[str, Any]:
+        return situation_of(
+            chart=chart, protocol_id=read.protocol_id, today=read.today, time_zone=read.time_zone
+        )
+
+    assert read_situation(parse_json(json.dumps(written(found)))).chart == found
+    assert "uncounted_parts" not in written(read.chart)
 
 
 def test_the_disease_that_decides_steroid_cover_is_carried() -> None:

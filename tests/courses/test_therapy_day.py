@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from courses.ledger import ledger_of
 from courses.models import (
     Administration,
     ChartFact,
@@ -13,6 +14,7 @@ from courses.models import (
     Directive,
     Incident,
     Infusion,
+    InfusionEnd,
     Order,
     StartAuthorisation,
     TherapyDay,
@@ -25,12 +27,13 @@ from courses.services.authority import NotAllowed, Refused
 from courses.services.course import record_administration
 from courses.services.day_end import ReleaseRefused, end_not_given, rebook, release
 from courses.services.facts import withdraw_fact
+from courses.services.infusions import Infused, record_infusion
 from courses.services.judgements import judge_cycle
 from courses.services.manifests import manifest_holds
 from courses.services.sign import current_signature
 from courses.services.start import StartRefused, authorise_start
 from courses.services.therapy_day import BadStep, correct_step, record_step
-from tests.builders import colleague, draw, judge
+from tests.builders import colleague, draw, judge, sign
 from tests.builders_therapy_day import (
     DAY,
     at,
@@ -47,6 +50,7 @@ from tests.builders_therapy_day import (
     step,
     until_start,
 )
+from tests.courses.signing import confirm, override
 
 pytestmark = pytest.mark.django_db
 
@@ -587,12 +591,85 @@ def test_a_part_that_counts_is_the_administration_of_its_cycle(part: Infusion):
     assert part.cycle.course.cycles.get(number=2).planned_on == date(2026, 6, 29)
 
 
-def test_a_part_that_does_not_count_leaves_the_cycle_open_and_is_counted_in_the_sum(part: Infusion):
+def reassessed(part: Infusion, *, when=None) -> Decision:
+    """The decision that stands after the part."""
+    decision = assess_course(course_id=part.cycle.course_id, now=when or at(13, 30))
+    assert decision is not None
+    return decision
+
+
+def acting(decision: Decision) -> set[str]:
+    return {each["rule"] for each in decision.answer["reasons"] if each["action"] != "proceed"}
+
+
+@pytest.mark.hazard("HZ-49")
+def test_a_part_that_does_not_count_leaves_the_cycle_open_and_starts_the_interval(part: Infusion):
     word(part, counts=False)
     assert not Administration.objects.exists()
-    sign_now(part.cycle.course, now=at(13, 30))
-    newest = Directive.objects.filter(cycle=part.cycle).first()
+    decision = reassessed(part)
+    assert (decision.action, acting(decision)) == ("delay", {"SCH-WINDOW"})
+    assert decision.answer["window"]["earliest"] == "2026-06-22"
+    reason = next(each for each in decision.answer["reasons"] if each["rule"] == "SCH-WINDOW")
+    assert "first day after the part of cycle 1 of 4 May 2026 that does not count" in reason["sentence"]
+    with pytest.raises(NotAllowed, match="says delay"):
+        sign(decision, by=physician(), now=at(13, 40), meaning="proceed")
+    assert not Directive.objects.filter(cycle=part.cycle, voided__isnull=True).exists()
+    assert ledger_of(part.cycle.course.patient_id).totals.total_gbq == part.delivered_gbq
+
+
+@pytest.mark.hazard("HZ-49")
+def test_after_an_extravasation_of_6_gbq_the_whole_activity_is_not_signed_for_the_next_day(day: TherapyDay):
+    authorise(day)
+    part = infuse(day, minutes=20, how="extravasation", residual="1.3 GBq")
+    assert Decimal(6) < part.delivered_gbq < Decimal("6.2")
+    word(part, counts=False)
+    release(day=day, by=nurse(), left_against="went home at once", now=at(13, 10))
+    rebook(day=day, on=DAY + timedelta(days=1), by=nurse(), now=at(13, 20))
+    decision = reassessed(part)
+    assert (decision.action, acting(decision)) == ("delay", {"SCH-WINDOW"})
+
+
+@pytest.mark.hazard("HZ-49")
+def test_two_physicians_may_give_it_anew_within_the_window_until_another_part_is_given(part: Infusion):
+    word(part, counts=False)
+    course = part.cycle.course
+    fact = override(course, rule="SCH-WINDOW", by=physician(), at=at(13, 20))
+    assert reassessed(part, when=at(13, 21)).action == "delay"
+    confirm(fact, at=at(13, 25))
+    sign_now(course, now=at(13, 30))
+    newest = Directive.objects.get(cycle=part.cycle, voided__isnull=True)
     assert (newest.activity_gbq, newest.remainder_of) == (Decimal("7.4"), None)
+    second = record_infusion(
+        cycle=part.cycle,
+        infused=Infused(
+            started_at=at(14), ended_at=at(14, 5), ended_how=InfusionEnd.LEAK, delivered_gbq=Decimal(1)
+        ),
+        by=nurse(),
+        now=at(14, 10),
+    )
+    word(second, counts=False, when=at(14, 20))
+    decision = reassessed(part, when=at(14, 30))
+    assert (decision.action, acting(decision)) == ("delay", {"SCH-WINDOW"})
+
+
+def test_a_part_that_brought_nothing_starts_no_interval(day: TherapyDay):
+    authorise(day)
+    step(day, "infusion_start", at(12, 1))
+    step(day, "infusion_end", at(12, 2), how="equipment")
+    nothing = record_infusion(
+        cycle=day.cycle,
+        day=day,
+        infused=Infused(
+            started_at=at(12, 1),
+            ended_at=at(12, 2),
+            ended_how=InfusionEnd.EQUIPMENT,
+            delivered_gbq=Decimal(0),
+        ),
+        by=nurse(),
+        now=at(12, 20),
+    )
+    word(nothing, counts=False)
+    assert reassessed(nothing).action == "proceed"
 
 
 def test_a_remainder_is_directed_given_and_makes_the_cycle_whole(part: Infusion):

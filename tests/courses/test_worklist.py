@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from courses.decision_words import leading_reason, what_ends_it
-from courses.models import Course, Cycle, Directive, Order, Recall, VialBooking
+from courses.models import Administration, Course, Cycle, Directive, Order, Recall, VialBooking
 from courses.services.orders import BY_HAND
 from courses.therapies import TherapyLine, therapies
 from courses.worklist import worklist
@@ -332,3 +332,30 @@ def test_a_part_that_waits_for_its_judgement_is_told_before_any_signature():
     assert "nothing is signed for this cycle" in lists.to_sign.lines[0].next_step
     assert "waits for a physician's judgement" in planned()[0].next_step
     assert not planned()[0].state.may_go
+
+
+def test_a_given_cycle_corrected_to_a_part_is_told_to_the_physician_while_the_next_one_waits_for_labs():
+    course = make_course(1, action="hold", awaiting=True, family="Part-Given", in_days=40)
+    given = infuse(standing(course).cycle, by=starter(), at=database_now(), ended_how="complete")
+    Administration.objects.create(
+        cycle=given.cycle,
+        administered_on=TODAY,
+        administered_gbq=given.delivered_gbq,
+        product=given.product,
+        deviation=given.deviation,
+        recorded_at=database_now(),
+        recorded_by=starter(),
+    )
+    assert (len(worklist(today=TODAY).to_sign), len(worklist(today=TODAY).waiting)) == (0, 1)
+    infuse(
+        given.cycle,
+        by=starter(),
+        at=database_now(),
+        gbq="2.96",
+        ended_how="leak",
+        corrects=given,
+        reason="the line had leaked",
+    )
+    lists = worklist(today=TODAY)
+    assert (len(lists.to_sign), len(lists.waiting)) == (1, 0)
+    assert (lists.to_sign.lines[0].action, lists.to_sign.lines[0].is_to_judge) == ("waiting", True)

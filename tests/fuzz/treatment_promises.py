@@ -13,6 +13,7 @@ from courses.models import (
     Administration,
     ChartFact,
     Course,
+    Cycle,
     CycleJudgement,
     Decision,
     Directive,
@@ -56,6 +57,7 @@ NEW: tuple[type[Model], ...] = (
     Signature,
     Infusion,
     Administration,
+    Cycle,
     CycleJudgement,
     Directive,
     TherapyStep,
@@ -161,9 +163,29 @@ def _is_go(live: Recommendation | None) -> bool:
 
 
 def _waits(cycle_id: int) -> bool:
-    parts = Infusion.objects.filter(cycle_id=cycle_id, corrected_by__isnull=True, judgement__isnull=True)
-    given = Administration.objects.filter(cycle_id=cycle_id).exists()
-    return not given and parts.exclude(ended_how="complete").exists()
+    """A part of the cycle, or of a given one whose record was corrected to a part, that nobody has judged."""
+    course_id = Cycle.objects.get(pk=cycle_id).course_id
+    parts = Infusion.objects.filter(
+        cycle__course=course_id, corrected_by__isnull=True, judgement__isnull=True
+    ).exclude(ended_how="complete")
+    given = set(Administration.objects.filter(cycle__course=course_id).values_list("cycle", flat=True))
+    return any(part.cycle_id not in given or part.corrects_id is not None for part in parts)
+
+
+def _is_soon_after_a_part(row: Directive) -> bool:
+    """Whole activity within 49 days of a part that does not count, and nobody has overridden the window."""
+    days = [
+        clinic_day(part.started_at, clinic_zone())
+        for part in Infusion.objects.filter(
+            cycle=row.cycle, corrected_by__isnull=True, judgement__counts=False, delivered_gbq__gt=0
+        )
+    ]
+    overrides = ChartFact.objects.counting().filter(course=row.cycle.course_id, kind="overrides")
+    return (
+        bool(days)
+        and (row.administer_on - max(days)).days < 49
+        and not overrides.filter(data__rule="SCH-WINDOW").exists()
+    )
 
 
 def _called_back(cycle_id: int) -> bool:
@@ -187,6 +209,8 @@ def _directive(row: Directive) -> Iterator[str]:
     assert row.decision.activity_gbq is not None
     if Directive.objects.filter(cycle=row.cycle, pk__lt=row.pk, voided__isnull=True).exists():
         yield "I-06 directive: an earlier one of the cycle still holds"
+    if row.remainder_of_id is None and _is_soon_after_a_part(row):
+        yield "I-04 directive: the whole activity within the interval after a part that does not count"
     parts = Infusion.objects.filter(
         cycle=row.cycle, corrected_by__isnull=True, judgement__remainder_gbq__isnull=False
     )

@@ -25,6 +25,7 @@ from courses.models import (
     ChartFact,
     Course,
     Cycle,
+    CycleJudgement,
     Decision,
     Directive,
     DirectiveVoid,
@@ -438,6 +439,59 @@ def test_i04_a_planned_cycle_too_close_to_the_one_before(clinic: Clinic) -> None
     second = clinic.signed.cycles.get(number=2)
     Cycle.objects.filter(course=clinic.signed, number=3).update(planned_on=add_days(second.planned_on, 10))
     assert found(clinic.now) == ["I-04 lies 10 days after the treatment before it; at least 49 are needed"]
+
+
+@pytest.mark.hazard("HZ-49")
+def test_i04_the_whole_activity_too_close_to_a_part_that_does_not_count(clinic: Clinic) -> None:
+    cycle, today = clinic.unsigned.cycles.get(number=1), clinic_day(clinic.now, clinic_zone())
+
+    def lines(planned_in: int) -> list[str]:
+        Cycle.objects.filter(pk=cycle.pk).update(planned_on=add_days(today, planned_in))
+        for number in (2, 3, 4):
+            later = Cycle.objects.filter(course=clinic.unsigned, number=number)
+            later.update(planned_on=add_days(today, 60 * number))
+        return [each.words for each in rule.find(clinic.now, lambda: None)]
+
+    [rule] = [invariant for invariant in INVARIANTS if invariant.id == "I-04"]
+    at = clinic_time(today, 0)
+    part = infuse(cycle, by=physician(), at=at, gbq="6", ended_how="extravasation")
+    assert lines(1) == []  # nobody has judged it yet: its remainder may follow at any distance
+    CycleJudgement.objects.create(
+        cycle=cycle,
+        infusion=part,
+        counts=False,
+        reason="It went into the tissue.",
+        signer=physician(),
+        printed_name="doctor",
+        authenticated_at=at,
+        signed_at=at,
+    )
+    assert lines(1) == ["lies 1 days after the treatment before it; at least 49 are needed"]
+    assert lines(49) == []
+    assert lines(0) == []  # the day of the part itself is no plan any more
+    tamper(directive(clinic.signed, 2), cycle=cycle)
+    assert lines(0) == ["lies 0 days after the treatment before it; at least 49 are needed"]
+    override = ChartFact.objects.create(
+        patient=cycle.course.patient,
+        course=cycle.course,
+        kind="overrides",
+        data={"rule": "SCH-WINDOW", "cycle": 1},
+        reason="Hardly anything of it reached the patient.",
+        authenticated_at=at,
+        second_needed=True,
+        recorded_by=physician(),
+        printed_name="doctor",
+        recorded_at=at,
+    )
+    assert len(lines(0)) == 1
+    FactConfirmation.objects.create(
+        fact=override,
+        confirmed_by=colleague("d2", "physician"),
+        printed_name="d2",
+        authenticated_at=at,
+        confirmed_at=at,
+    )
+    assert lines(0) == []
 
 
 def test_i07_an_administration_that_is_not_the_sum_of_its_infusions(clinic: Clinic) -> None:

@@ -154,7 +154,7 @@ def test_a_part_given_yesterday_waits_for_a_judgement_under_an_open_incident(bui
     part = Infusion.objects.get()
     assert part.ended_how == "unwell"
     assert part.authorisation is not None
-    assert waiting_infusion(part.cycle) == part
+    assert waiting_infusion(part.cycle.course_id) == part
     assert Incident.objects.get().infusion == part
 
 
