@@ -17,7 +17,8 @@ def static_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Collected once: they are the same for every test."""
     folder = tmp_path_factory.mktemp("static")
     settings = {"PRRT_ENV": "demo", "PRRT_STATIC_DIR": str(folder)}  # as installed: with names by content
-    clinic = Clinic(var_dir=folder / "var", web_port=0, mllp_port=0, settings=settings)
+    # Nothing listens: the ports only have to be ports.
+    clinic = Clinic(var_dir=folder / "var", web_port=8000, mllp_port=2575, settings=settings)
     clinic.run("collectstatic", "--noinput", "-v", "0")
     return folder
 
