@@ -54,16 +54,19 @@ def _draws_asked(row: OrderRow, case: Case, dates: Dates, *, today: date) -> Evi
         if first <= today
     ]
     names = {analyte for analyte, _ in open_now}
+    since = max((first for _, first in open_now), default=opens_on)
     seen = (
         each.collected_on
         for each in case.chart.measurements
-        if each.analyte in names and each.status is not Status.PRELIMINARY  # of that the final one is to come
+        if each.analyte in names
+        and each.collected_on >= since
+        and each.status is not Status.PRELIMINARY  # of that the final one is to come
     )
     return EvidenceOrder(
         line=OrderLine(kind=row.kind, items=_items(row, case, dates)),
         opens_on=opens_on,
         is_due=bool(open_now),
-        since=max((first for _, first in open_now), default=opens_on),
+        since=since,
         seen_on=max(seen, default=None),
     )
 
