@@ -24,7 +24,7 @@ class AlertAdmin(RecordAdmin):
     """Alerts; each opens on the page where it is acknowledged."""
 
     of_the_canary: ClassVar = {"kind": Kind.CANARY.value}
-    list_display = ["ref", "severity_word", "kind", "person", "state", "raised_at", "acked_by"]
+    list_display = ["ref", "severity_word", "kind", "whose", "state", "raised_at", "acked_by"]
     list_filter = ["state", "severity", "kind"]
     search_fields = ["ref"]
     name_search = tuple(

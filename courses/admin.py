@@ -61,7 +61,7 @@ _TONES = {
 class CourseAdmin(RecordAdmin):
     """Courses; each opens on its own page."""
 
-    list_display = ["person", "status", "decision_word", "next_cycle", "planned", "protocol_id"]
+    list_display = ["whose", "status", "decision_word", "next_cycle", "planned", "protocol_id"]
     list_filter = ["status", "current_decision__action", "current_decision__awaiting_labs"]
     search_fields = ["public_id"]
     name_search = ("patient__family", "patient__given", "patient__mrn")
@@ -174,7 +174,7 @@ class DecisionAdmin(RecordAdmin):
     """Decisions; each opens on its own page."""
 
     of_the_canary: ClassVar = {"course__patient__is_canary": True}
-    list_display = ["made", "person", "cycle", "action_word", "activity_words", "is_new"]
+    list_display = ["made", "whose", "cycle", "action_word", "activity_words", "is_new"]
     list_filter = ["action", "awaiting_labs"]
     search_fields = ["public_id"]
     name_search = ("course__patient__family", "course__patient__given", "course__patient__mrn")
@@ -232,7 +232,7 @@ class OrderAdmin(RecordAdmin):
     """Orders and every change of their state."""
 
     of_the_canary: ClassVar = {"cycle__course__patient__is_canary": True}
-    list_display = ["kind_words", "person", "cycle", "planned", "state_word", "reason", "updated_at"]
+    list_display = ["kind_words", "whose", "cycle", "planned", "state_word", "reason", "updated_at"]
     list_filter = ["state", "kind"]
     search_fields = ["public_id", "reason_code"]
     name_search = (

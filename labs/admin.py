@@ -77,7 +77,7 @@ _ORDER_NUMBER = shown("filler_order", "Order number")
 class ResultAdmin(RecordAdmin):
     """Results by their current version."""
 
-    list_display = ["analyte_words", "person", "value", "as_sent", "status", "collected"]
+    list_display = ["analyte_words", "whose", "value", "as_sent", "status", "collected"]
     list_filter = ["analyte", "current__status", "in_conflict"]
     search_fields = ["filler_order"]
     name_search = ("patient__family", "patient__given", "patient__mrn")
@@ -167,7 +167,7 @@ class ResultAdmin(RecordAdmin):
 class QuarantinedResultAdmin(RecordAdmin):
     """Results kept apart, and why."""
 
-    list_display = ["analyte", "person", "reason_shown", "state", "opened_at"]
+    list_display = ["analyte", "whose", "reason_shown", "state", "opened_at"]
     list_filter = ["state", "reason_code"]
     name_search = ("patient__family", "patient__given", "patient__mrn")
     fields = [

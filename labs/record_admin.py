@@ -99,7 +99,7 @@ class RecordAdmin(FilteredAdmin):
         columns = list(super().get_list_display(request))
         if request.user.has_perm(NAMES):
             return columns
-        return ["stand_in" if column == "person" else column for column in columns]
+        return ["stand_in" if column == "whose" else column for column in columns]
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         """Nobody finds by name whom they may not see by name."""
@@ -112,7 +112,7 @@ class RecordAdmin(FilteredAdmin):
         return found
 
     @admin.display(description="Patient")
-    def person(self, record: Any) -> str:
+    def whose(self, record: Any) -> str:
         """Full name, birth date and number."""
         patient = self.patient_of(record)
         if patient is None:

@@ -171,3 +171,14 @@ def test_the_mail_says_nothing_of_the_patient(oncall: User, smtp: SmtpServer) ->
     whole = smtp.room.letters[0].as_string() + "".join(parts)
     for words in ("Müller", "Maria", "1001", "Platelets", "×10", "123456"):
         assert words not in whole, words
+
+
+def test_the_register_of_alerts_names_the_patient_too(client: Client) -> None:
+    reader = make_person("doctor", "physician")
+    reader.is_staff = True
+    reader.save()
+    client.force_login(reader)
+    alert = told()
+    listed = client.get("/admin/alerts/alert/").content.decode()
+    assert alert.ref in listed
+    assert "Müller, Maria, born 2 Mar 1961, no. 1001" in listed
