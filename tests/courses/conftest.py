@@ -47,7 +47,8 @@ def send_with_password() -> Callable[..., Any]:
 def set_clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
     """Moves the clock that every service reads; a password asked for by a page was given just before."""
     # What is first imported under a test's clock would keep it.
-    importlib.import_module(settings.ROOT_URLCONF)
+    for late in (settings.ROOT_URLCONF, "prrt_clinic.dashboard", "prrt_clinic.navigation"):
+        importlib.import_module(late)
     shown: list[datetime] = []
     now = clock.database_now
     ours = [module for name, module in sys.modules.items() if name.startswith(("courses.", "labs."))]
