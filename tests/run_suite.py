@@ -15,7 +15,10 @@ SUITE = ("-q", "-n", "2", "--ignore", "tests/benchmarks")  # two processes, as t
 # everything runs, or alone on SQLite. What stores, the doors of results and the whole line run on both.
 ONCE = (
     *("rules", "fuzz", "mutation", "test_cases.py", "test_case_bounds.py", "test_architecture.py"),
-    *("labs/test_units.py", "courses/test_text_answer.py", "courses/cohort", "*/views", "*/test_*page*.py"),
+    *("courses/test_text_answer.py", "courses/test_*_axis.py", "courses/cohort", "*/views"),
+    *("*/test_*page*.py", "labs/test_units*.py", "labs/test_hl7*.py", "labs/test_clinic_days*.py"),
+    *("labs/test_feed_properties.py", "labs/test_result_marks.py", "labs/test_life_cycle.py"),
+    *("labs/test_unit_jumps.py", "alerts/test_*_rules.py", "alerts/test_wall_clock.py"),
     *("prrt_clinic/test_doors.py", "prrt_clinic/test_schema_fuzz.py"),
 )
 NOTHING_COLLECTED = 5  # pytest's own exit code
