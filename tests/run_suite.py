@@ -11,14 +11,19 @@ import psycopg
 HERE = Path(__file__).parent
 DEFAULT_SERVER = "postgres://postgres@127.0.0.1:5432/postgres"
 SUITE = ("-q", "-n", "2", "--ignore", "tests/benchmarks")  # two processes, as the smallest machine has cores
-# What touches no database, or asks pages of what services have stored, runs once: with PostgreSQL, on which
-# everything runs, or alone on SQLite. What stores, the doors of results and the whole line run on both.
+# What touches no database, asks doors for what services have stored, or reads rows of the conformance tables
+# runs once: with PostgreSQL, on which everything runs, or alone on SQLite. What stores, and the whole line,
+# runs on both.
 ONCE = (
     *("rules", "fuzz", "mutation", "test_cases.py", "test_case_bounds.py", "test_architecture.py"),
-    *("courses/test_text_answer.py", "courses/test_*_axis.py", "courses/cohort", "*/views"),
-    *("*/test_*page*.py", "labs/test_units*.py", "labs/test_hl7*.py", "labs/test_clinic_days*.py"),
+    *("*/views", "*/test_*page*.py", "*/test_library.py", "*/test_api*.py", "*/test_fhir*.py"),
+    *("courses/cohort", "courses/test_text_answer.py", "courses/test_*_axis.py"),
+    *("courses/test_situation*.py",),
+    *("courses/test_protocol_table.py", "courses/test_course_words.py", "courses/test_regulators_events.py"),
+    *("labs/conformance", "labs/test_units*.py", "labs/test_hl7*.py", "labs/test_clinic_days*.py"),
     *("labs/test_feed_properties.py", "labs/test_result_marks.py", "labs/test_life_cycle.py"),
-    *("labs/test_unit_jumps.py", "alerts/test_*_rules.py", "alerts/test_wall_clock.py"),
+    *("labs/test_unit_jumps.py", "labs/test_mllp_frames.py", "labs/test_traffic.py", "labs/test_alike.py"),
+    *("alerts/test_*rules.py", "alerts/test_wall_clock.py", "alerts/test_waking.py"),
     *("prrt_clinic/test_doors.py", "prrt_clinic/test_schema_fuzz.py"),
 )
 NOTHING_COLLECTED = 5  # pytest's own exit code
