@@ -10,7 +10,7 @@ from tests.browser.browsing import chromium
 from tests.builders_pages import LOW_PLATELETS, make_course, standing
 from tests.running_clinic import Clinic
 
-pytestmark = [pytest.mark.chromium, pytest.mark.usefixtures("courses")]
+pytestmark = pytest.mark.chromium
 
 WIDE, PHONE = 1360, 390
 
@@ -25,6 +25,12 @@ def courses(real_commits, person) -> list[Course]:
         make_course(2, action="proceed", family="Gould"),
         make_course(3, action="hold", awaiting=True, in_days=30, family="Between"),
     ]
+
+
+@pytest.fixture
+def address(courses: object, address: str) -> str:
+    """The usual server, with these courses; the demonstration fills an empty database by itself."""
+    return address
 
 
 def test_a_nurse_logs_in_and_sees_first_what_must_not_go_ahead_and_why(address, courses):
