@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -14,13 +14,12 @@ from courses.paper_library import paper_numbers, paper_words
 from courses.services.authority import NotAllowed, Refused, check_fresh, check_right, printed_name
 from courses.services.manifests import digest
 from courses.services.protocols import PEOPLE_NEEDED
+from courses.services.same_act import is_just_now
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
 from labs.zones import clinic_zone
 
 APPROVE, PRINT = "courses.approve_papers", "courses.hand_out_papers"
-# The same paper with the same facts, by the same person, within so long, is one press of the button.
-_SAME_PRESS = timedelta(minutes=1)
 NOT_CONFIRMED = (
     "The numbers on patients' papers are not confirmed: two people of the clinic, a physician or physicist "
     "each, confirm this version of their file first. Until then a paper can be looked at as a draft only."
@@ -104,8 +103,8 @@ def print_paper(
             "printed_by": by,
         }
         newest = PrintedPaper.objects.filter(course=locked, kind=kind.value).order_by("-pk").first()
-        is_young = newest is not None and newest.printed_at > now - _SAME_PRESS
-        if newest is not None and is_young and all(getattr(newest, key) == said[key] for key in said):
+        is_same = newest is not None and all(getattr(newest, key) == said[key] for key in said)
+        if newest is not None and is_same and is_just_now(newest.printed_at, now=now):
             return newest  # the button pressed twice
         return PrintedPaper.objects.create(
             course=locked, facts=facts, printed_name=printed_name(by), printed_at=now, **said

@@ -32,9 +32,9 @@ from labs.clock import database_now
 _MOMENT = timedelta(minutes=1)
 
 
-def is_just_now(at: datetime) -> bool:
+def is_just_now(at: datetime, *, now: datetime | None = None) -> bool:
     """Whether an act of this instant may have been the first press of the button."""
-    return database_now() - at <= _MOMENT
+    return (now or database_now()) - at <= _MOMENT
 
 
 def just_moved(cycle: Cycle, *, to: date, cause: str, reason: str, by: User) -> bool:

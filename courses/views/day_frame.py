@@ -20,6 +20,7 @@ from labs.clock import database_now
 
 READ = ["labs.view_patient", "courses.view_course", "courses.view_therapyday"]
 METHODS = ["GET", "HEAD", "POST"]
+_DIGITS = 4  # of a cycle's number in an address; a longer one is nobody's
 Act = Callable[[], Any]
 
 
@@ -50,7 +51,10 @@ def day_for_paper(course: Course, *, number: str) -> TherapyDay:
     """
     day, cycle = newest_day(course), next_cycle(course)
     if number:
-        cycle = course.cycles.filter(number=int(number)).first() if number.isdecimal() else None
+        asked = (
+            int(number) if number.isdecimal() and len(number) <= _DIGITS else 0
+        )  # no cycle has that number
+        cycle = course.cycles.filter(number=asked).first()
         rows = TherapyDay.objects.filter(cycle=cycle).select_related("cycle__course__patient")
         day = rows.open().first() or rows.order_by("-pk").first() if cycle is not None else None
     if day is not None:

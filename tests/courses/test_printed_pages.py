@@ -225,4 +225,5 @@ def test_the_day_sheet_is_printed_the_evening_before_without_opening_the_day(ent
     assert "Nobody has identified the patient yet." in words
     assert not TherapyDay.objects.exists()
     assert nurse.get(address.replace("cycle=1", "cycle=9")).status_code == 404
-    assert nurse.get(address.replace("cycle=1", "cycle=x")).status_code == 404
+    for nonsense in ("x", "-1", "²", "9" * 5000):
+        assert nurse.get(address.replace("cycle=1", f"cycle={nonsense}")).status_code == 404

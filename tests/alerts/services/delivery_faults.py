@@ -5,8 +5,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
-
 from alerts.channels import Sent, send
 from alerts.models import Alert, Notification
 from alerts.models.notification import NotificationState
@@ -21,12 +19,11 @@ from alerts.services.returned import take_returned
 from alerts.services.rounds import make_round
 from alerts.storm_rules import Departure
 from labs.clock import database_now
+from tests.alerts.services.planted import Patch, Planted, nothing
 from tests.builders_alerts import CANARIES, NOW, make_alert, make_person
 from tests.builders_mail import OUT_OF_OFFICE, answer, report
 from tests.smtp_server import SmtpServer
 
-Patch = pytest.MonkeyPatch
-Plant = Callable[[Patch], None]
 Promise = Callable[[SmtpServer, Any], None]
 MINUTE = timedelta(minutes=1)
 
@@ -101,7 +98,7 @@ def few_letters_tell_of_many_alerts(smtp: SmtpServer, settings: Any) -> None:
     assert len(smtp.room.letters) <= 4
 
 
-def an_automatic_answer_changes_nothing(smtp: SmtpServer, settings: Any) -> None:
+def an_automatic_answer_changesnothing(smtp: SmtpServer, settings: Any) -> None:
     """HZ-70."""
     alert = make_alert()
     passes(since=NOW, count=1)
@@ -174,7 +171,7 @@ PROMISES: tuple[Promise, ...] = (
     a_letter_that_is_never_accepted_keeps_nobody_from_the_next_step,
     every_alert_of_a_storm_is_told,
     few_letters_tell_of_many_alerts,
-    an_automatic_answer_changes_nothing,
+    an_automatic_answer_changesnothing,
     a_letter_that_came_back_makes_the_next_step_due,
     nothing_goes_to_a_foreign_domain,
     what_is_due_leaves_without_any_broker,
@@ -184,21 +181,8 @@ PROMISES: tuple[Promise, ...] = (
 
 # -------------------------------------------------------------------------------------------------- faults
 
-FAULTS: dict[str, tuple[Promise, Plant]] = {}
-
-
-def fault(words: str, *, breaks: Promise) -> Callable[[Plant], Plant]:
-    """Puts a fault on the list under the sentence that says what is wrong."""
-
-    def enlist(plant: Plant) -> Plant:
-        FAULTS[words] = (breaks, plant)
-        return plant
-
-    return enlist
-
-
-def _nothing(*_: Any, **__: Any) -> int:
-    return 0
+FAULTS: Planted[Promise] = Planted()
+fault = FAULTS.fault
 
 
 @fault("a letter that was not taken is given up", breaks=a_letter_refused_for_now_arrives)
@@ -241,7 +225,7 @@ def _waits_for_mail(patch: Patch) -> None:
 
 @fault("what a bundle took along is not written into its alerts", breaks=every_alert_of_a_storm_is_told)
 def _no_events(patch: Patch) -> None:
-    patch.setattr(dispatch, "end_members", _nothing)
+    patch.setattr(dispatch, "end_members", nothing)
 
 
 @fault("every letter leaves alone at once", breaks=few_letters_tell_of_many_alerts)
@@ -249,7 +233,7 @@ def _all_alone(patch: Patch) -> None:
     patch.setattr(claiming, "departure", lambda **_: Departure.ALONE)
 
 
-@fault("an automatic answer is taken for a bounce", breaks=an_automatic_answer_changes_nothing)
+@fault("an automatic answer is taken for a bounce", breaks=an_automatic_answer_changesnothing)
 def _answer_is_bounce(patch: Patch) -> None:
     sound = read_returned
     patch.setattr(returned, "read_returned", lambda raw: replace(sound(raw), kind=ReportKind.BOUNCED))
@@ -257,7 +241,7 @@ def _answer_is_bounce(patch: Patch) -> None:
 
 @fault("a bounce is recorded and nothing follows", breaks=a_letter_that_came_back_makes_the_next_step_due)
 def _no_consequence(patch: Patch) -> None:
-    patch.setattr(returned, "_go_on", _nothing)
+    patch.setattr(returned, "_go_on", nothing)
 
 
 @fault("a refused letter hurries no step", breaks=a_letter_that_came_back_makes_the_next_step_due)
@@ -272,7 +256,7 @@ def _any_domain(patch: Patch) -> None:
 
 @fault("only a broker's message sends letters", breaks=what_is_due_leaves_without_any_broker)
 def _broker_alone(patch: Patch) -> None:
-    patch.setattr(rounds, "dispatch_due", _nothing)
+    patch.setattr(rounds, "dispatch_due", nothing)
 
 
 @fault(

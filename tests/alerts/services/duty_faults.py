@@ -33,12 +33,11 @@ from alerts.services.read_back import record_readback
 from alerts.services.rearming import rearm_due
 from alerts.services.rota_coverage import Coverage
 from alerts.services.watch_duty import watch_duty
+from tests.alerts.services.planted import Patch, Planted, nothing
 from tests.builders_alerts import NOW, make_alert, make_course, make_decision, make_person
 from tests.builders_labs import make_patient, make_sender, message, obr, obx, receive
 from tests.builders_rota import keep_rota, on_call_person
 
-Patch = pytest.MonkeyPatch
-Plant = Callable[[Patch], None]
 Promise = Callable[[], None]
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
@@ -173,7 +172,7 @@ def _signs_of_life(*, now: Any) -> int:
     return len(heard)
 
 
-def the_outside_hears_nothing_once_a_runner_has_died() -> None:
+def the_outside_hearsnothing_once_a_runner_has_died() -> None:
     """HZ-74."""
     for name in (heartbeat.CELERY, heartbeat.RUNNER, heartbeat.DUTY_LOOK):
         heartbeat.beat(name=name, now=NOW)
@@ -183,7 +182,7 @@ def the_outside_hears_nothing_once_a_runner_has_died() -> None:
     assert _signs_of_life(now=NOW + 5 * MINUTE) == 0
 
 
-def the_outside_hears_nothing_while_a_rule_is_broken() -> None:
+def the_outside_hearsnothing_while_a_rule_is_broken() -> None:
     """HZ-74."""
     make_decision(make_course(), made_at=NOW - 5 * MINUTE)
     for name in heartbeat.RUNNERS:
@@ -201,27 +200,14 @@ PROMISES: tuple[Promise, ...] = (
     where_the_rota_names_nobody_everybody_on_call_is_told_and_the_gap_too,
     a_runner_that_died_is_missed_by_the_other_within_three_minutes,
     a_look_that_fails_again_and_again_is_told,
-    the_outside_hears_nothing_once_a_runner_has_died,
-    the_outside_hears_nothing_while_a_rule_is_broken,
+    the_outside_hearsnothing_once_a_runner_has_died,
+    the_outside_hearsnothing_while_a_rule_is_broken,
 )
 
 # -------------------------------------------------------------------------------------------------- faults
 
-FAULTS: dict[str, tuple[Promise, Plant]] = {}
-
-
-def fault(words: str, *, breaks: Promise) -> Callable[[Plant], Plant]:
-    """Puts a fault on the list under the sentence that says what is wrong."""
-
-    def enlist(plant: Plant) -> Plant:
-        FAULTS[words] = (breaks, plant)
-        return plant
-
-    return enlist
-
-
-def _nothing(*_: Any, **__: Any) -> int:
-    return 0
+FAULTS: Planted[Promise] = Planted()
+fault = FAULTS.fault
 
 
 @fault("after its last step an alert is silent", breaks=the_next_are_told_and_the_last_again_and_again)
@@ -236,12 +222,12 @@ def _silent_at_last(patch: Patch) -> None:
 
 @fault("only the first step is ever taken", breaks=the_next_are_told_and_the_last_again_and_again)
 def _first_alone(patch: Patch) -> None:
-    patch.setattr(escalation, "_take_step_of", _nothing)
+    patch.setattr(escalation, "_take_step_of", nothing)
 
 
 @fault("an acknowledgement counts for ever", breaks=what_was_taken_over_and_forgotten_opens_again)
 def _never_again(patch: Patch) -> None:
-    patch.setattr(rearming, "_rearm", _nothing)
+    patch.setattr(rearming, "_rearm", nothing)
 
 
 @fault("no value is beyond a bound", breaks=a_critical_value_wakes)
@@ -251,7 +237,7 @@ def _never_critical(patch: Patch) -> None:
 
 @fault("a critical value is written down and nobody told", breaks=a_critical_value_wakes)
 def _written_alone(patch: Patch) -> None:
-    patch.setattr(critical_values, "take_due_step", _nothing)
+    patch.setattr(critical_values, "take_due_step", nothing)
 
 
 @fault(
@@ -304,11 +290,11 @@ def _not_missed(patch: Patch) -> None:
     patch.setattr(watching, "beat_all", faulty)
 
 
-@fault("a dead runner is no reason to be silent", breaks=the_outside_hears_nothing_once_a_runner_has_died)
+@fault("a dead runner is no reason to be silent", breaks=the_outside_hearsnothing_once_a_runner_has_died)
 def _runners_unasked(patch: Patch) -> None:
     patch.setattr(outside, "RUNNERS", ())
 
 
-@fault("a broken rule is no reason to be silent", breaks=the_outside_hears_nothing_while_a_rule_is_broken)
+@fault("a broken rule is no reason to be silent", breaks=the_outside_hearsnothing_while_a_rule_is_broken)
 def _rules_unasked(patch: Patch) -> None:
     patch.setattr(outside, "why_withheld", lambda *, now: [])

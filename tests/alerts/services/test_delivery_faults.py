@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.alerts.services.delivery_faults import FAULTS, PROMISES, Plant, Promise
+from tests.alerts.services.delivery_faults import FAULTS, PROMISES, Promise
+from tests.alerts.services.planted import Plant
 from tests.builders_alerts import make_person
 from tests.smtp_server import SmtpServer
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.alerts.services.duty_faults import FAULTS, PROMISES, Plant, Promise
+from tests.alerts.services.duty_faults import FAULTS, PROMISES, Promise
+from tests.alerts.services.planted import Plant
 
 pytestmark = [
     pytest.mark.django_db,
