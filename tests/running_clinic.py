@@ -98,8 +98,9 @@ class Clinic:
             "prrt_clinic.wsgi",
             "--bind",
             f"127.0.0.1:{self.web_port}",
-            "--threads",
-            "4",
+            *("--threads", "4"),
+            # A browser keeps a connection open that never asks; nobody need wait for it.
+            *("--graceful-timeout", "2", "--no-control-socket"),
         )
 
     def _start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
