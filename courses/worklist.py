@@ -15,6 +15,7 @@ from courses.stops import WithdrawnBasis, withdrawn_bases
 from courses.therapies import SHOWN, given_in_part, signature_stands
 from courses.therapy_state import PART_GIVEN
 from labs.models import Patient
+from labs.similar_names import similar_to_each_other
 
 _JUDGE_FIRST = "A physician judges the part on the day's page; until then nothing is signed for this cycle."
 
@@ -38,10 +39,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """One list of the first page, and whether more stand behind it."""
+    """One list of the first page, and whether more stand behind it.
+
+    `alike` are the keys of those on it whose name may be taken for somebody else's on it.
+    """
 
     lines: tuple[Line, ...]
     more: bool
+    alike: frozenset[int]
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -56,6 +61,7 @@ class Worklist:
     to_sign: Section
     bloods: tuple[BloodLine, ...]
     more_bloods: bool
+    bloods_alike: frozenset[int]
     waiting: Section
     withdrawn_bases: tuple[WithdrawnBasis, ...]
 
@@ -92,6 +98,7 @@ def worklist(*, today: date) -> Worklist:
         ),
         bloods=due[:SHOWN],
         more_bloods=len(due) > SHOWN,
+        bloods_alike=frozenset(similar_to_each_other([each.patient for each in due[:SHOWN]])),
         withdrawn_bases=withdrawn_bases(),
     )
 
@@ -137,7 +144,12 @@ def _open_courses() -> CourseQuerySet:
 
 def _section(courses: CourseQuerySet, line: Callable[[Course], Line]) -> Section:
     found = list(courses[: SHOWN + 1])
-    return Section(lines=tuple(line(course) for course in found[:SHOWN]), more=len(found) > SHOWN)
+    shown = found[:SHOWN]
+    return Section(
+        lines=tuple(line(course) for course in shown),
+        more=len(found) > SHOWN,
+        alike=frozenset(similar_to_each_other([course.patient for course in shown])),
+    )
 
 
 def _line(course: Course, *, action: str, why: str, next_step: str, states: tuple[str, ...] = ()) -> Line:

@@ -5,10 +5,12 @@ from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db.models import Max
 from django.http import HttpRequest
 from django.utils import timezone
 
+from alerts.inbox import readable, reads_some
 from alerts.models import Alert, with_patients
 from alerts.services.duty_state import duty_state
 from courses.calls import calls_to_make
@@ -63,8 +65,8 @@ def first_page(request: HttpRequest, context: Context) -> Context:
         context["incidents"] = [(line, line.words(today)) for line in open_incidents()[:SHOWN]]
     if context["orders_first"] and may("courses.view_order"):
         context["orders"] = pharmacy_orders()[:SHOWN]
-    if may("alerts.view_alert"):
-        found = _alerts()
+    if reads_some(request.user):
+        found = _alerts(signed_in(request))
         context |= {"alerts": found[:SHOWN], "more_alerts": len(found) > SHOWN}
     if may("labs.view_quarantinedresult"):
         context["quarantine"] = _quarantine(may)
@@ -126,9 +128,9 @@ def _work(request: HttpRequest, may: Callable[[str], bool], *, today: date, now:
     return found
 
 
-def _alerts() -> list[Alert]:
-    """Alerts that are not over, the most severe first."""
-    standing = with_patients(Alert.objects.standing().for_people())
+def _alerts(person: User) -> list[Alert]:
+    """The alerts that this person may open and that are not over, the most severe first."""
+    standing = with_patients(readable(person).standing())
     return list(standing.select_related("cycle", "decision", "acked_by")[: SHOWN + 1])
 
 

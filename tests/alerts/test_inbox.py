@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from alerts.inbox import PAGE, BadFilter, Filters, filters_from, inbox, open_criticals, readable, reads_some
@@ -149,3 +150,20 @@ def test_open_criticals_are_counted_with_those_that_nobody_has(nurse: User) -> N
     take(one, nurse)
     close(over, why="test", now=NOW)
     assert open_criticals(nurse) == {"standing": 2, "unheld": 1}
+
+
+@pytest.mark.parametrize(
+    ("role", "told"), [("pharmacist", Kind.RECALL_UNANSWERED), ("physicist", Kind.DEVIATION)]
+)
+def test_the_first_page_shows_each_role_the_alerts_that_it_may_take_over(
+    client: Client, role: str, told: Kind
+) -> None:
+    make_staff()
+    person = make_person(f"{role}9", role)
+    person.is_staff = True
+    person.save()
+    theirs, another = make_alert(kind=told), make_alert(kind=Kind.DELAY)
+    client.force_login(person)
+    page = client.get("/admin/").content.decode()
+    assert theirs.ref in page
+    assert another.ref not in page

@@ -250,6 +250,23 @@ def test_two_people_of_similar_names_on_one_list_are_marked():
     assert [line.is_name_alike for line in planned()] == [True, True, False]
 
 
+@pytest.mark.hazard("HZ-13")
+def test_two_people_of_similar_names_are_marked_where_a_physician_signs_and_where_blood_is_due(enter):
+    for number, family in ((1, "Müller"), (2, "Mueller"), (3, "Ahorn")):
+        make_course(number, action="proceed", family=family)
+    for number, family in ((4, "Schmidt"), (5, "Schmitt")):
+        make_course(number, action="hold", in_days=3, family=family)
+    lists = worklist(today=TODAY)
+    to_sign, bloods = lists.to_sign, lists.bloods
+    assert sorted(x.patient.family for x in to_sign.lines if x.patient.pk in to_sign.alike) == [
+        "Mueller", "Müller",
+    ]  # fmt: skip
+    assert {x.patient.family for x in bloods if x.patient.pk in lists.bloods_alike} == {"Schmidt", "Schmitt"}
+    page = enter("physician").get("/admin/").content.decode()
+    shown = page.partition('id="tosign"')[2].partition("</section>")[0]
+    assert shown.count("similar name on this list") == 2
+
+
 def test_bloods_are_due_within_a_week_overdue_and_said_to_be_drawn():
     waiting = make_course(1, action="hold", awaiting=True, in_days=9, family="Due")
     late = make_course(2, action="hold", in_days=3, family="Late")
