@@ -13,6 +13,7 @@ from django.core.cache import caches
 from django.db import transaction
 from django.http import HttpResponse
 from django.utils.dateparse import parse_datetime
+from drf_spectacular.drainage import set_override
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema_field
 from rest_framework import serializers
 from rest_framework.permissions import BasePermission
@@ -130,11 +131,13 @@ class WrittenField(serializers.CharField):
         return str(super().to_internal_value(data))
 
 
-@extend_schema_field(
-    {"type": "string", "pattern": r"^[0-9]{1,3}(\.[0-9]{1,2})?$", "example": "22.5"},
-)
 class AmountField(serializers.DecimalField):
     """A measured amount, as decimal text; an empty one is none."""
+
+    def __init__(self, *, max_digits: int, decimal_places: int, **more: Any) -> None:
+        super().__init__(max_digits=max_digits, decimal_places=decimal_places, **more)
+        pattern = rf"^[0-9]{{1,{max_digits - decimal_places}}}(\.[0-9]{{1,{decimal_places}}})?$"
+        set_override(self, "field", {"type": "string", "pattern": pattern, "example": "22.5"})
 
 
 def holds(*rights: str) -> type[BasePermission]:

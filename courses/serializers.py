@@ -139,7 +139,9 @@ class ActedOrderShape(OrderShape):
 class CycleShape(serializers.ModelSerializer[Cycle]):
     """One cycle of a schedule."""
 
-    administered_on = serializers.DateField(source="administration.administered_on", default=None)
+    administered_on = serializers.DateField(
+        source="administration.administered_on", default=None, allow_null=True
+    )
     administered = serializers.SerializerMethodField(
         help_text="null before the cycle is given, and for a caller who may not know what was given"
     )
@@ -163,8 +165,10 @@ class ScheduleShape(serializers.ModelSerializer[Course]):
     patient = serializers.SerializerMethodField(help_text="null for a caller who may not know patients")
     protocol = serializers.CharField(source="protocol_id")
     cycles = CycleShape(many=True)
-    labs_due = serializers.DateField(source="current_decision.labs_due", default=None)
-    awaiting_labs = serializers.BooleanField(source="current_decision.awaiting_labs", default=None)
+    labs_due = serializers.DateField(source="current_decision.labs_due", default=None, allow_null=True)
+    awaiting_labs = serializers.BooleanField(
+        source="current_decision.awaiting_labs", default=None, allow_null=True
+    )
 
     class Meta:
         model = Course
@@ -183,7 +187,7 @@ class DecisionShape(serializers.ModelSerializer[Decision]):
     course = serializers.UUIDField(source="course.public_id")
     cycle = serializers.IntegerField(source="cycle.number")
     current = serializers.SerializerMethodField(help_text="false when a newer decision stands")
-    confirms = serializers.UUIDField(source="confirms.public_id", default=None)
+    confirms = serializers.UUIDField(source="confirms.public_id", default=None, allow_null=True)
     activity = serializers.SerializerMethodField(help_text="null unless the cycle may go ahead")
     answer = serializers.JSONField(help_text="the recommendation as `manage.py assess` prints it")
 

@@ -11,6 +11,7 @@ from rest_framework.views import exception_handler
 
 PROBLEM = "application/problem+json"
 FHIR_JSON = "application/fhir+json"
+NO_SUCH_THING = "There is no such resource, or it is not one that this account may see."
 
 
 def problem(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -24,6 +25,8 @@ def problem(error: Exception, context: dict[str, Any]) -> Response | None:
     else:
         body["errors"] = _by_field(response.data)
     code = getattr(error, "default_code", None)
+    if isinstance(error, Http404):  # which names the model, in the framework's words
+        body["detail"], code = NO_SUCH_THING, exceptions.NotFound.default_code
     if isinstance(error, exceptions.APIException) and isinstance(error.get_codes(), str):
         code = error.get_codes()
     if code:
@@ -66,7 +69,8 @@ def _machine_problem(request: HttpRequest, status: int) -> HttpResponse | None:
         body = {"resourceType": "OperationOutcome", "issue": [issue]}
         return JsonResponse(body, status=status, content_type=FHIR_JSON)
     if request.path.startswith("/api/"):
-        return JsonResponse(_body(status), status=status, content_type=PROBLEM)
+        code = {404: exceptions.NotFound, 500: exceptions.APIException}[status].default_code
+        return JsonResponse(_body(status) | {"code": code}, status=status, content_type=PROBLEM)
     return None
 
 

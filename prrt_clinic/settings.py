@@ -555,6 +555,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "prrt_clinic.schema.with_problems",
+        "prrt_clinic.schema.with_examples",
     ],
     # Several things have a kind or a state of their own: each keeps its name in the document.
     "ENUM_NAME_OVERRIDES": {

@@ -1,6 +1,7 @@
 """The API's defaults: closed unless opened, bearer tokens for services alone, errors as problem documents."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -72,7 +73,14 @@ def test_an_unknown_address_under_the_api_is_a_problem_document(client):
     answer = client.get("/api/v1/nowhere/")
     assert answer.status_code == 404
     assert answer["Content-Type"] == "application/problem+json"
-    assert answer.json() == {"type": "about:blank", "title": "Not Found", "status": 404}
+    body = {"type": "about:blank", "title": "Not Found", "status": 404, "code": "not_found"}
+    assert answer.json() == body
+
+
+def test_a_thing_that_does_not_exist_is_a_problem_with_a_code_and_without_our_names(client, pharmacy_system):
+    answer = client.get(f"{ORDERS}{uuid4()}/", **bearer(pharmacy_system))
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert "Order" not in answer.json()["detail"]
 
 
 def test_a_failure_inside_the_api_is_a_problem_document_without_its_words(
@@ -85,7 +93,8 @@ def test_a_failure_inside_the_api_is_a_problem_document_without_its_words(
     client.raise_request_exception = False
     answer = client.get(ORDERS, **bearer(pharmacy_system))
     assert answer.status_code == 500
-    assert answer.json() == {"type": "about:blank", "title": "Internal Server Error", "status": 500}
+    body = {"type": "about:blank", "title": "Internal Server Error", "status": 500, "code": "error"}
+    assert answer.json() == body
 
 
 def test_an_error_that_nobody_foresaw_is_not_swallowed():

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 from uuid import uuid4
 
@@ -16,35 +17,44 @@ from django.test import Client
 from knox.models import AuthToken
 from schemathesis.engine import Status, events, from_schema
 
+from prrt_clinic.roles import Role, roles
 from tests.prrt_clinic.test_doors import world_of
 
 DOCUMENT = "/api/v1/schema/?format=json"
-EXAMPLES = 100 if os.environ.get("PRRT_LONG") == "1" else 2
+LONG = os.environ.get("PRRT_LONG") == "1"
 CSRF = "c" * 32
 Application = Callable[[dict[str, Any], Any], Any]
-IDENTITIES = ("service-pharmacy", "nurse", "pharmacist")
+USUAL = ("service-pharmacy", "nurse", "pharmacist")
+OTHERS = tuple(name for name in roles() if name not in USUAL) if LONG else ()
 # What a value means is judged after its shape: an activity without a unit, another's cursor, a version.
 MAY_REFUSE = ("2xx", "3xx", "400", "401", "403", "404", "409", "412", "428", "429")
 
 
+def _person_of(role: Role, *, n: int) -> dict[str, str]:
+    """What each request of one caller of this role bears: a token, or the cookies of a log-in."""
+    user = User.objects.create_user(f"fuzz-{role.name}-{n}", password="a long pass phrase")
+    # A mark is added to a role: nobody holds it alone.
+    user.groups.set(
+        Group.objects.filter(name__in=(role.name, "physician") if role.kind == "mark" else (role.name,))
+    )
+    if role.kind == "service":
+        return {"HTTP_AUTHORIZATION": f"Bearer {AuthToken.objects.create(user)[1]}"}
+    user.is_staff = True
+    user.save()
+    client = Client()
+    client.force_login(user)
+    session = client.cookies[settings.SESSION_COOKIE_NAME].value
+    return {"HTTP_COOKIE": f"sessionid={session}; csrftoken={CSRF}", "HTTP_X_CSRFTOKEN": CSRF}
+
+
 def application_for(who: str) -> Application:
-    """The service as this caller reaches it: each request bears a token, or the cookies of a log-in."""
-    user = User.objects.create_user(f"fuzz-{who}", password="a long pass phrase")
-    user.groups.set(Group.objects.filter(name=who))
-    if who == "service-pharmacy":
-        bears = {"HTTP_AUTHORIZATION": f"Bearer {AuthToken.objects.create(user)[1]}"}
-    else:
-        user.is_staff = True
-        user.save()
-        client = Client()
-        client.force_login(user)
-        session = client.cookies[settings.SESSION_COOKIE_NAME].value
-        bears = {"HTTP_COOKIE": f"sessionid={session}; csrftoken={CSRF}", "HTTP_X_CSRFTOKEN": CSRF}
+    """The service as two callers of one role reach it in turns: what one made, the other asks for."""
+    turns = cycle([_person_of(roles()[who], n=n) for n in (1, 2)])
     service, made_up = get_wsgi_application(), ("HTTP_AUTHORIZATION", "HTTP_COOKIE")
 
     def asked(environ: dict[str, Any], start: Any) -> Any:
         kept = {name: value for name, value in environ.items() if name not in made_up}
-        return service(kept | bears, start)
+        return service(kept | next(turns), start)
 
     return asked
 
@@ -58,7 +68,7 @@ def clinic_with_things(real_commits: str, monkeypatch: pytest.MonkeyPatch) -> No
     world_of()
 
 
-def faults_and_answers(application: Application) -> tuple[list[str], Counter[int]]:
+def faults_and_answers(application: Application, *, examples: int) -> tuple[list[str], Counter[int]]:
     """Every check of every phase that failed, in words, and how often each status was answered."""
     config = schemathesis.Config.from_dict(
         {
@@ -67,7 +77,7 @@ def faults_and_answers(application: Application) -> tuple[list[str], Counter[int
                 # It cannot ask a WSGI application (schemathesis 4.32); the test below does.
                 "ignored_auth": {"enabled": False},
             },
-            "generation": {"max-examples": EXAMPLES, "database": "none", "deterministic": True},
+            "generation": {"max-examples": examples, "database": "none", "deterministic": True},
         }
     )
     schema = schemathesis.openapi.from_wsgi(DOCUMENT, application, config=config)
@@ -97,9 +107,12 @@ def _failed(event: events.ScenarioFinished) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("who", IDENTITIES)
-def test_the_api_answers_as_its_document_says(who: str, clinic_with_things: None) -> None:
-    faults, answers = faults_and_answers(application_for(who))
+@pytest.mark.parametrize("who", [*USUAL, *OTHERS])
+def test_the_api_answers_two_callers_of_a_role_as_its_document_says(
+    who: str, clinic_with_things: None
+) -> None:
+    examples = 2 if not LONG else 100 if who in USUAL else 20
+    faults, answers = faults_and_answers(application_for(who), examples=examples)
     assert not faults, f"{len(faults)} faults\n" + "\n".join(faults[:20])
     assert answers[200], answers
     assert not answers[401], answers
