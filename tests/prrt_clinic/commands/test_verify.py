@@ -12,6 +12,7 @@ from django.db import transaction
 
 from alerts.services.dispatch import dispatch_due
 from alerts.services.escalation import run_due_steps
+from alerts.services.rearming import rearm_due
 from courses.models import DirectiveVoid, Order
 from labs.clock import database_now
 from labs.models import Patient, Seal
@@ -32,7 +33,8 @@ def demonstration(
     with django_db_blocker.unblock(), transaction.atomic():
         settings.VAR_DIR = folder
         call_command("demo")
-        # As the runner that starts beside it: what its past owes people is told.
+        # As the runner that starts beside it: what its past owes people is opened again, and told.
+        rearm_due(now=database_now())
         run_due_steps()
         # After three letters the others of a minute wait for one letter that tells of them all.
         for seconds in (0, 61, 122):
