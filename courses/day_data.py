@@ -156,6 +156,13 @@ STEPS: Mapping[Happened, Recorded] = {
         asked=(
             _choice("line", "Line", patent="Patent, blood returns", not_patent="Not patent"),
             _choice("rescue_ready", "Rescue medicine at the bedside", yes="Ready", no="Not ready"),
+            _choice(
+                "crisis_risk",
+                "Risk of a hormonal crisis",
+                usual="Assessed: usual",
+                raised="Assessed: raised, what is done is agreed",
+                not_assessed="Not assessed",
+            ),
         ),
         rights=(START,),
         password=True,

@@ -185,7 +185,7 @@ class DemoTherapy:
         def after(minutes: int) -> datetime:
             return noon + timedelta(minutes=minutes)
 
-        self._step(day, "start_check", after(1), line="patent", rescue_ready="yes")
+        self._step(day, "start_check", after(1), line="patent", rescue_ready="yes", crisis_risk="usual")
         authorise_start(
             day=day,
             by=self.people["physician"],

@@ -49,7 +49,9 @@ def good_steps() -> tuple[Step, ...]:
         happened("antiemetic", at(10, 15), medicine="granisetron", amount="1 mg"),
         happened("amino_start", at(11), bag="BAG-1"),
         happened("unit_scanned", at(11, 45), label="U-1", product_code="69488-003-01"),
-        happened("start_check", at(11, 55), by="Nurse Two", line="patent", rescue_ready="yes"),
+        happened(
+            "start_check", at(11, 55), by="Nurse Two", line="patent", rescue_ready="yes", crisis_risk="usual"
+        ),
     )
 
 

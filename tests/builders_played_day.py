@@ -229,7 +229,7 @@ class PlayedClinic:
         """The unit scanned, and everything checked by the second nurse."""
         self.clock(now)
         self.step("unit_scanned", label=unit.label, product_code=unit.product_code)
-        self.step("start_check", who="second", line="patent", rescue_ready="yes")
+        self.step("start_check", who="second", line="patent", rescue_ready="yes", crisis_risk="usual")
 
     def authorise(self, now: datetime) -> Any:
         """The physician authorises the start."""

@@ -184,7 +184,15 @@ def until_start(
     step(day, "antiemetic", at(10, 15), medicine="granisetron", amount="1 mg")
     step(day, "amino_start", amino_at or at(11), bag=bag)
     step(day, "unit_scanned", at(11, 45), label=label, product_code=code)
-    step(day, "start_check", at(11, 55), by=second_nurse(), line="patent", rescue_ready="yes")
+    step(
+        day,
+        "start_check",
+        at(11, 55),
+        by=second_nurse(),
+        line="patent",
+        rescue_ready="yes",
+        crisis_risk="usual",
+    )
 
 
 def opened(cycle: Cycle, *, now: datetime | None = None) -> TherapyDay:

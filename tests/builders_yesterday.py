@@ -22,7 +22,7 @@ class Yesterday(DemoTherapy):
         """Everything until what is left was measured."""
         day = self.open()
         self._until_start(day, noon=self._at(0))
-        self._step(day, "start_check", self._at(1), line="patent", rescue_ready="yes")
+        self._step(day, "start_check", self._at(1), line="patent", rescue_ready="yes", crisis_risk="usual")
         authorise_start(
             day=day,
             by=self.people["physician"],

@@ -15,7 +15,7 @@ SUITE = ("-q", "-n", "2", "--ignore", "tests/benchmarks")  # two processes, as t
 # runs once: with PostgreSQL, on which everything runs, or alone on SQLite. What stores, and the whole line,
 # runs on both.
 ONCE = (
-    *("rules", "fuzz", "mutation", "test_cases.py", "test_case_bounds.py", "test_architecture.py"),
+    *("rules", "fuzz", "hazards", "mutation", "test_cases.py", "test_case_bounds.py", "test_architecture.py"),
     *("*/views", "*/test_*page*.py", "*/test_library.py", "*/test_api*.py", "*/test_fhir*.py"),
     *("courses/cohort", "courses/test_text_answer.py", "courses/test_*_axis.py"),
     *("courses/test_situation*.py",),

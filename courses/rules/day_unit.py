@@ -12,6 +12,7 @@ from courses.rules.day_values import (
     DayLine,
     Directed,
     Happened,
+    Step,
     StepState,
     Unit,
     after,
@@ -281,12 +282,24 @@ def _expiry(facts: DayFacts) -> DayLine:
     return _line("T-10", name, StepState.DONE, f"Expires at {clock(expires, facts)}.", source=rule.source)
 
 
+def _found_wrong(check: Step) -> str | None:
+    """What keeps a start back that was checked (HZ-57); an answer that is missing keeps it back too."""
+    if check.data.get("line") != "patent":
+        return "the line was not patent"
+    if check.data.get("rescue_ready") != "yes":
+        return "no rescue medicine was ready"
+    if check.data.get("crisis_risk") not in ("usual", "raised"):
+        return "nobody had assessed the risk of a hormonal crisis"
+    return None
+
+
 def _start_check(facts: DayFacts) -> DayLine:
     """A second person's last look, not older than an authorised start may wait, and after the scan."""
     rule, name = facts.rules.infusion, "Start checked by a second person"
     step = facts.newest(Happened.START_CHECK)
     ask = (
-        "A second person looks at patient, unit, line and rescue medicine, and records it with the password."
+        "A second person looks at patient, unit, line, rescue medicine and the risk of a hormonal crisis, "
+        "and records it with the password."
     )
     if step is None:
         return _line("START", name, StepState.DUE, "Not checked yet.", remedy=ask, source=rule.source)
@@ -299,13 +312,13 @@ def _start_check(facts: DayFacts) -> DayLine:
             remedy=ask,
             sentence=f"The check of {clock(step.at, facts)} is older than {minutes(rule.start_within)}.",
         )
-    if step.data.get("line") != "patent" or step.data.get("rescue_ready") != "yes":
+    if (wrong := _found_wrong(step)) is not None:
         return _line(
             "START",
             name,
             StepState.BLOCKED,
             source=rule.source,
-            sentence=f"At {clock(step.at, facts)} the line was not patent, or no rescue medicine ready.",
+            sentence=f"At {clock(step.at, facts)} {wrong}.",
             remedy="Put it right, then check again.",
         )
     newer = facts.newest(Happened.IDENTITY, Happened.UNIT_SCANNED)

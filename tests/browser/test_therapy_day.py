@@ -300,7 +300,15 @@ def _until_start(day: TherapyDay, *, after: Callable[[int], datetime]) -> None:
     days.step(day, "antiemetic", after(5), medicine="granisetron", amount="1 mg")
     days.step(day, "amino_start", after(36), bag="BAG-1")
     days.step(day, "unit_scanned", after(60), label="U-1", product_code=CODE)
-    days.step(day, "start_check", after(70), by=days.second_nurse(), line="patent", rescue_ready="yes")
+    days.step(
+        day,
+        "start_check",
+        after(70),
+        by=days.second_nurse(),
+        line="patent",
+        rescue_ready="yes",
+        crisis_risk="usual",
+    )
 
 
 def test_after_observation_and_survey_the_nurse_releases_the_patient(address, people):

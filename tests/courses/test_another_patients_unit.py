@@ -143,7 +143,15 @@ def test_a_wristband_of_somebody_else_before_the_start_is_reviewed_as_another_pa
 
 def test_the_units_of_the_patient_alone_are_no_other_patients(day: TherapyDay) -> None:
     scan(day, "U-1")
-    step(day, "start_check", at(12, 3), by=second_nurse(), line="patent", rescue_ready="yes")
+    step(
+        day,
+        "start_check",
+        at(12, 3),
+        by=second_nurse(),
+        line="patent",
+        rescue_ready="yes",
+        crisis_risk="usual",
+    )
     infusion = infuse(day, start=at(12, 5))
     assert (infusion.deviation, incidents()) == ("", [])
 

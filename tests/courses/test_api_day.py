@@ -81,7 +81,7 @@ def open_and_prepare(clinic: Clinic) -> str:
     step(clinic, day, "unit_scanned", at(11, 45), label="U-1", product_code="69488-003-01")
     step(
         clinic, day, "start_check", at(11, 55), who="day-nurse-2", password=PASSWORD,
-        line="patent", rescue_ready="yes",
+        line="patent", rescue_ready="yes", crisis_risk="usual",
     )  # fmt: skip
     return str(day)
 

@@ -87,7 +87,9 @@ def correct_amino_acids(day: TherapyDay) -> object:
 
 def check_by_the_physician(day: TherapyDay) -> object:
     """The check is done again, by the one who authorised the start."""
-    return step(day, "start_check", at(12, 6), by=physician(), line="patent", rescue_ready="yes")
+    return step(
+        day, "start_check", at(12, 6), by=physician(), line="patent", rescue_ready="yes", crisis_risk="usual"
+    )
 
 
 def incidents() -> list[str]:
@@ -161,7 +163,15 @@ def test_a_unit_looked_at_again_asks_for_another_check_before_the_start(day: The
     with pytest.raises(StartRefused) as refused:
         authorise(day, now=at(12, 6))
     assert [each.code for each in refused.value.blockers] == ["START"]
-    step(day, "start_check", at(12, 7), by=second_nurse(), line="patent", rescue_ready="yes")
+    step(
+        day,
+        "start_check",
+        at(12, 7),
+        by=second_nurse(),
+        line="patent",
+        rescue_ready="yes",
+        crisis_risk="usual",
+    )
     assert infuse(day, start=at(12, 10)).deviation == ""
 
 

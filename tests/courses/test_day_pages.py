@@ -111,7 +111,7 @@ def test_a_whole_day_is_played_in_the_browser(cycle: Cycle, enter_as, set_clock,
     assert "Amino acids running since 11:00, 25 min; start allowed from 11:30." in text(one.get(url(cycle)))
     sent(one, cycle, "unit_scanned", label="U-1", product_code="69488-003-01")
     set_clock(at(11, 55))
-    check = {"line": "patent", "rescue_ready": "yes"} | seen(cycle)
+    check = {"line": "patent", "rescue_ready": "yes", "crisis_risk": "usual"} | seen(cycle)
     assert send_with_password(other, url(cycle, "day_step", "start_check"), check).status_code == 302
     set_clock(at(12))
     assert "Everything stands" in text(doctor.get(url(cycle)))

@@ -234,7 +234,15 @@ def test_a_late_result_that_changes_only_a_note_leaves_the_start_allowed(day: Th
 
 def test_a_wrong_label_is_refused(day: TherapyDay):
     step(day, "unit_scanned", at(11, 56), label="U-7", product_code="69488-003-01")
-    step(day, "start_check", at(11, 57), by=second_nurse(), line="patent", rescue_ready="yes")
+    step(
+        day,
+        "start_check",
+        at(11, 57),
+        by=second_nurse(),
+        line="patent",
+        rescue_ready="yes",
+        crisis_risk="usual",
+    )
     with pytest.raises(StartRefused) as refused:
         authorise(day)
     assert codes(refused) == ["UNIT"]
@@ -265,7 +273,9 @@ def test_who_checked_the_start_does_not_authorise_it():
     dispense(cycle)
     day = opened(cycle)
     until_start(day)
-    step(day, "start_check", at(11, 58), by=physician(), line="patent", rescue_ready="yes")
+    step(
+        day, "start_check", at(11, 58), by=physician(), line="patent", rescue_ready="yes", crisis_risk="usual"
+    )
     with pytest.raises(StartRefused) as refused:
         authorise(day)
     assert codes(refused) == ["second"]
@@ -684,7 +694,15 @@ def test_a_remainder_is_directed_given_and_makes_the_cycle_whole(part: Infusion)
     assert (order.state, order.directive_id) == ("active", newest.pk)
     dispense(part.cycle, now=at(13, 20), label="U-2", bag="BAG-2")
     step(day, "unit_scanned", at(13, 30), label="U-2", product_code="69488-003-01")
-    step(day, "start_check", at(13, 35), by=second_nurse(), line="patent", rescue_ready="yes")
+    step(
+        day,
+        "start_check",
+        at(13, 35),
+        by=second_nurse(),
+        line="patent",
+        rescue_ready="yes",
+        crisis_risk="usual",
+    )
     authorise(day, now=at(13, 40))
     rest = infuse(day, start=at(13, 41))
     assert rest.deviation == ""

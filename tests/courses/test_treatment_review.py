@@ -78,7 +78,15 @@ def test_a_second_start_is_not_judged_by_what_held_at_the_first(day: TherapyDay)
     step(day, "infusion_end", at(12, 5), how="equipment")
     step(day, "amino_end", at(15))
     step(day, "unit_scanned", at(15, 50), label="U-1", product_code="69488-003-01")
-    step(day, "start_check", at(15, 55), by=second_nurse(), line="patent", rescue_ready="yes")
+    step(
+        day,
+        "start_check",
+        at(15, 55),
+        by=second_nurse(),
+        line="patent",
+        rescue_ready="yes",
+        crisis_risk="usual",
+    )
     with pytest.raises(StartRefused) as refused:
         authorise(day, now=at(16))
     assert "T-11" in blockers(refused)

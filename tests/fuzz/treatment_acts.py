@@ -605,7 +605,7 @@ def step_data(clinic: Clinic, kind: str) -> dict[str, str]:
         "antiemetic": {"medicine": "granisetron", "amount": "1 mg"},
         "amino_start": {"bag": bag.label if bag else "none"},
         "unit_scanned": {"label": unit.label if unit else "none", "product_code": CODE},
-        "start_check": {"line": "patent", "rescue_ready": "yes"},
+        "start_check": {"line": "patent", "rescue_ready": "yes", "crisis_risk": "usual"},
         "line_check": {"finding": "good"},
         "infusion_end": {"how": "complete"},
         "residual": {"activity": "0.1 GBq", "what": "vial"},

@@ -349,11 +349,15 @@ def test_a_unit_scanned_after_the_check_asks_for_another_check():
 
 
 @pytest.mark.hazard("HZ-57")
-@pytest.mark.parametrize(
-    "data", [{"line": "patent", "rescue_ready": "no"}, {"line": "not_patent", "rescue_ready": "yes"}]
-)
-def test_without_rescue_medicine_or_a_patent_line_nothing_starts(data: dict[str, str]):
-    assert blocked(facts(happened("start_check", at(11, 59), **data))) == ["START"]
+@pytest.mark.parametrize("line", ["patent", "not_patent"])
+@pytest.mark.parametrize("rescue", ["yes", "no"])
+@pytest.mark.parametrize("risk", ["usual", "raised", "not_assessed", None])
+def test_nothing_starts_without_a_patent_line_rescue_medicine_and_an_assessed_risk_of_a_crisis(
+    line: str, rescue: str, risk: str | None
+):
+    data = {"line": line, "rescue_ready": rescue} | ({"crisis_risk": risk} if risk else {})
+    good = (line, rescue) == ("patent", "yes") and risk in ("usual", "raised")
+    assert blocked(facts(happened("start_check", at(11, 59), **data))) == ([] if good else ["START"])
 
 
 def test_without_a_signed_go_on_live_data_nothing_starts():
