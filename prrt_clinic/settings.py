@@ -16,6 +16,7 @@ import environ
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from holidays import list_supported_countries
+from whitenoise.compress import Compressor
 
 from prrt_clinic.unfold import UNFOLD  # noqa: F401  # the looks, which unfold reads from here
 
@@ -582,6 +583,10 @@ _STATIC_STORAGE = (
     if TESTING
     else "whitenoise.storage.CompressedManifestStaticFilesStorage"
 )
+# Pages name files by their content alone; compressing the others, and maps that no page asks for, would take
+# three quarters of the first start.
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": _STATIC_STORAGE},
