@@ -11,7 +11,7 @@ import psycopg
 HERE = Path(__file__).parent
 DEFAULT_SERVER = "postgres://postgres@127.0.0.1:5432/postgres"
 SUITE = ("-q", "-n", "2", "--ignore", "tests/benchmarks")  # two processes, as the smallest machine has cores
-# What touches no database, asks doors for what services have stored, or reads rows of the conformance tables
+# What touches no database, only reads what services have stored, or reads rows of the conformance tables
 # runs once: with PostgreSQL, on which everything runs, or alone on SQLite. What stores, and the whole line,
 # runs on both.
 ONCE = (
@@ -24,7 +24,13 @@ ONCE = (
     *("labs/test_feed_properties.py", "labs/test_result_marks.py", "labs/test_life_cycle.py"),
     *("labs/test_unit_jumps.py", "labs/test_mllp_frames.py", "labs/test_traffic.py", "labs/test_alike.py"),
     *("alerts/test_*rules.py", "alerts/test_wall_clock.py", "alerts/test_waking.py"),
-    *("prrt_clinic/test_doors.py", "prrt_clinic/test_schema_fuzz.py"),
+    *("prrt_clinic/test_doors.py", "prrt_clinic/test_schema_fuzz.py", "prrt_clinic/test_invariants.py"),
+    *("prrt_clinic/commands/test_verify.py", "prrt_clinic/test_*banner.py", "prrt_clinic/test_metrics.py"),
+    *("prrt_clinic/test_hazard_trace.py", "prrt_clinic/test_compose.py"),
+    *("alerts/test_history.py", "alerts/test_inbox.py", "alerts/test_readiness.py", "alerts/test_budget.py"),
+    *("courses/test_worklist.py", "courses/test_order_rows.py", "courses/test_paper*.py"),
+    *("courses/test_decision_history.py", "courses/test_finding.py", "courses/test_follow_up.py"),
+    *("courses/test_unit_jumps.py", "labs/test_csv_damage.py"),
 )
 NOTHING_COLLECTED = 5  # pytest's own exit code
 
@@ -33,6 +39,7 @@ def pytest(*arguments: str, database: str = "", long: bool = False) -> int:
     """One run of pytest, its lines shown as they come; a test with a long profile looks at PRRT_LONG."""
     environment = dict(os.environ)
     environment.pop("DATABASE_URL", None)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # every process of a test would compile the service anew
     environment["PRRT_LONG"] = "1" if long else "0"
     if database:
         environment["DATABASE_URL"] = database
