@@ -31,7 +31,7 @@ from courses.models import Order
 from courses.pharmacy_shapes import BagSent, CancelSent, NothingSent, RecallSent, UnitSent
 from courses.rules.order_states import OrderKind
 from courses.serializers import ActedOrderShape
-from courses.services.handling import HANDLE, StaleOrder
+from courses.services.handling import CANCEL, HANDLE, StaleOrder
 from courses.services.pharmacy import (
     BagMade,
     UnitMade,
@@ -96,7 +96,10 @@ class OrderAct(APIView):
 
     def _told(self, request: Request, public_id: UUID) -> StoredAnswer:
         order = self.queryset.get(public_id=public_id)
-        context = {"names": request.user.has_perm(HANDLE), "handouts": handouts_of([order])}
+        context = {
+            "names": request.user.has_perm(HANDLE) or request.user.has_perm(CANCEL),
+            "handouts": handouts_of([order]),
+        }
         etag = etag_of(public_id=order.public_id, version=order.version)
         return done(ActedOrderShape(order, context=context).data, etag=etag)
 
@@ -168,7 +171,9 @@ def _named(shape: type[StrictShape], request: Request) -> dict[str, Any]:
 
 
 class CancelOrder(OrderAct):
-    """Pharmacy ends an order."""
+    """A physician or pharmacy ends an order."""
+
+    permission_classes = [holds(CANCEL)]
 
     @extend_schema(
         operation_id="orders_cancel",

@@ -71,7 +71,10 @@ class Order(models.Model):
                 condition=~Q(state="suspended") | ~Q(reason_code=""), name="suspended_order_says_why"
             ),
         ]
-        permissions: ClassVar = [("handle_order", "Can accept, prepare, dispense and cancel orders")]
+        permissions: ClassVar = [
+            ("handle_order", "Can accept, prepare and dispense orders"),
+            ("cancel_order", "Can cancel orders"),
+        ]
 
     def __str__(self) -> str:
         return f"order {self.pk}: {self.kind} {self.state}"

@@ -23,6 +23,7 @@ from labs.clock import database_now
 from labs.zones import clinic_zone
 
 HANDLE = "courses.handle_order"
+CANCEL = "courses.cancel_order"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

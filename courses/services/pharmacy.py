@@ -1,4 +1,4 @@
-"""Pharmacy's work on an order: accept, prepare, dispense, cancel."""
+"""What is done to an order that leaves pharmacy: accept, prepare, dispense, and cancel."""
 
 from datetime import datetime
 
@@ -9,6 +9,8 @@ from courses.rules.order_states import OrderKind, OrderState
 from courses.services.authority import stated
 from courses.services.dispensing import BagMade, UnitMade, hand_out_bag, hand_out_unit
 from courses.services.handling import (
+    CANCEL,
+    HANDLE,
     Handled,
     OrderRefused,
     check_gate,
@@ -19,6 +21,7 @@ from courses.services.handling import (
 )
 
 CANCELLED = "cancelled-by-pharmacy"
+CANCELLED_BY_PHYSICIAN = "cancelled-by-physician"
 
 
 def accept_order(*, order: Order, by: User, version: int | None = None, now: datetime | None = None) -> Order:
@@ -105,9 +108,19 @@ def cancel_order(
                 fault("recall-open", "This order is called back: answer the recall instead of cancelling it.")
             )
         check_step(handled, OrderState.CANCELLED)
-        handled.move(OrderState.CANCELLED, reason_code=CANCELLED, note=stated(reason))
+        code = CANCELLED if by.has_perm(HANDLE) else CANCELLED_BY_PHYSICIAN
+        handled.move(OrderState.CANCELLED, reason_code=code, note=stated(reason))
 
-    return handle_order(order=order, by=by, act=act, version=version, now=now, at_gate=False)
+    return handle_order(
+        order=order,
+        by=by,
+        act=act,
+        version=version,
+        now=now,
+        at_gate=False,
+        right=CANCEL,
+        else_say="Only a physician or pharmacy cancels an order. Ask one of them.",
+    )
 
 
 __all__ = [

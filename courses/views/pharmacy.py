@@ -29,7 +29,7 @@ from courses.pharmacy_board import board, vials_for
 from courses.rules.order_states import NOT_PHARMACYS, OrderKind, OrderState
 from courses.services.assay_direction import DIRECT, direct_assay
 from courses.services.authority import NotAllowed
-from courses.services.handling import HANDLE, OrderRefused, StaleOrder
+from courses.services.handling import CANCEL, HANDLE, OrderRefused, StaleOrder
 from courses.services.pharmacy import accept_order, cancel_order, dispense_order, prepare_order
 from courses.services.recalls import acknowledge_recall
 from courses.services.same_act import just_answered, just_became, just_directed, just_dispensed
@@ -110,7 +110,7 @@ ACTS = {
             name="cancel",
             title="Cancel",
             button="Cancel this order",
-            right=HANDLE,
+            right=CANCEL,
             states=_CANCELLABLE,
         ),
     )

@@ -113,8 +113,9 @@ def test_only_who_handles_orders_may(course: Course, person: Person) -> None:
         for act in (accept_order, prepare_order, dispense_order):
             with pytest.raises(NotAllowed):
                 act(order=order, by=who, now=MORNING)
-        with pytest.raises(NotAllowed):
-            cancel_order(order=order, by=who, reason="mistake", now=MORNING)
+        if role != "physician":
+            with pytest.raises(NotAllowed):
+                cancel_order(order=order, by=who, reason="mistake", now=MORNING)
     assert order_of(course).state == "active"
 
 
@@ -447,6 +448,17 @@ def test_a_cancelled_order_keeps_its_reason_and_ends_its_directive(course: Cours
         "cancelled-by-pharmacy",
         "No vial to be had.",
     )
+    assert DirectiveVoid.objects.filter(directive=order.directive).exists()
+
+
+def test_a_physician_cancels_too_and_the_record_says_that_it_was_not_pharmacy(
+    course: Course, person: Person
+) -> None:
+    order = cancel_order(
+        order=order_of(course), by=person("physician"), reason="Unwell, not this week.", now=MORNING
+    )
+    event = OrderEvent.objects.filter(order=order).latest("pk")
+    assert (event.to_state, event.reason_code) == ("cancelled", "cancelled-by-physician")
     assert DirectiveVoid.objects.filter(directive=order.directive).exists()
 
 

@@ -221,6 +221,17 @@ def test_an_authorised_user_directs_on_the_order_s_page(
     assert "the only vial" in page(pharmacy, "pharmacy_order", order.public_id)
 
 
+def test_a_physician_cancels_an_order_on_its_page_with_a_reason(course: Course, enter: Enter) -> None:
+    order, browser = order_of(course), enter("physician")
+    told = page(browser, "pharmacy_order", order.public_id)
+    assert address(order, "cancel") in told
+    assert address(order, "accept") not in told
+    assert browser.post(address(order, "cancel"), version_of(order)).status_code == 400
+    form = {**version_of(order), "reason": "The patient is unwell."}
+    assert browser.post(address(order, "cancel"), form).status_code == 302
+    assert order_of_key(order).state == "cancelled"
+
+
 def test_who_handles_no_orders_sees_no_board_and_changes_none(course: Course, enter: Enter) -> None:
     order = order_of(course)
     nurse = enter("nurse")
