@@ -1,11 +1,13 @@
 """The ground every test stands on: the test environment, its databases, and what this machine can run."""
 
+import fcntl
 import importlib
 import os
 import shutil
 import socket
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -297,6 +299,24 @@ def private_redis() -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(10)
+
+
+# --- Files that every web server of a run serves ---------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def static_files() -> Path:
+    """The static files as an installation has them, collected once for all processes of this run."""
+    folder = Path(os.environ["PRRT_VAR_DIR"]) / "static_of_the_run"
+    folder.mkdir(exist_ok=True)
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    environment |= {"PRRT_ENV": "demo", "PRRT_STATIC_DIR": str(folder)}
+    with (folder.parent / "static_of_the_run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
+        if not (folder / "staticfiles.json").is_file():
+            command = [sys.executable, "manage.py", "collectstatic", "--noinput", "-v", "0"]
+            subprocess.run(command, cwd=settings.BASE_DIR, env=environment, check=True)
+    return folder
 
 
 # --- People ----------------------------------------------------------------------------------

@@ -200,11 +200,11 @@ def test_with_worker_and_broker_dead_the_second_runner_does_it_all_within_a_minu
     postbox: tuple[Postbox, int],
     free_port: Callable[[], int],
     empty_database: str,
+    static_files: Path,
 ) -> None:
     nobody_there = f"redis://127.0.0.1:{free_port()}/0"
-    clinic = clinic_at(DATABASE_URL=empty_database, REDIS_URL=nobody_there)
+    clinic = clinic_at(DATABASE_URL=empty_database, REDIS_URL=nobody_there, PRRT_STATIC_DIR=str(static_files))
     clinic.run("migrate", "--verbosity", "0")
-    clinic.run("collectstatic", "--noinput", "--verbosity", "0")
     clinic.run("demo")
     clinic.start("runner")
     clinic.start("listen_mllp")

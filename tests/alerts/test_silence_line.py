@@ -29,7 +29,7 @@ CODE, RENAMED = b"777-3^PLT^LN", b"PLTNEU^PLT^L"
 
 @pytest.fixture
 def clinic(
-    real_commits: str, tmp_path: Path, free_port: Callable[[], int]
+    real_commits: str, static_files: Path, tmp_path: Path, free_port: Callable[[], int]
 ) -> Iterator[tuple[Clinic, Postbox]]:
     """A listener, the second runner and the web pages on this test's database, a mail server; no broker."""
     port, mllp = free_port(), free_port()
@@ -40,12 +40,12 @@ def clinic(
             mllp_port=mllp,
             settings={
                 "DATABASE_URL": real_commits,
+                "PRRT_STATIC_DIR": str(static_files),
                 "EMAIL_URL": f"smtp://127.0.0.1:{port}",
                 "CANARY": "true",
                 "CANARY_MAILBOX": "canary@clinic.example",
             },
         )
-        made.run("collectstatic", "--noinput", "-v", "0")
         made.start("listen_mllp", "--host", "127.0.0.1", "--port", str(mllp))
         made.start("runner", "--every", "0.5")
         made.start_web()

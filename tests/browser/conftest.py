@@ -12,17 +12,6 @@ from tests.running_clinic import Clinic
 Serving = Callable[..., AbstractContextManager[Clinic]]
 
 
-@pytest.fixture(scope="session")
-def static_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Collected once: they are the same for every test."""
-    folder = tmp_path_factory.mktemp("static")
-    settings = {"PRRT_ENV": "demo", "PRRT_STATIC_DIR": str(folder)}  # as installed: with names by content
-    # Nothing listens there: the command alone reads the ports, and they must be ports.
-    clinic = Clinic(var_dir=folder / "var", web_port=8000, mllp_port=2575, settings=settings)
-    clinic.run("collectstatic", "--noinput", "-v", "0")
-    return folder
-
-
 @contextmanager
 def _serving(
     *before: str, static: Path, var: Path, free_port: Callable[[], int], **settings: str
