@@ -91,7 +91,8 @@ def cancel_order(
 ) -> Order:
     """End an order that will not be carried out; going ahead after it takes a new signature.
 
-    A unit that is called back is answered for first: a cancelled order must not hide where it is.
+    A unit that is called back is answered for first: a cancelled order must not hide where it is. For the
+    same reason what has left pharmacy is cancelled by pharmacy alone, who has it in hand again.
 
     Raises NotAllowed, OrderRefused, StaleOrder.
     """
@@ -106,6 +107,14 @@ def cancel_order(
         if Recall.objects.unanswered().filter(order=handled.order).exists():
             raise OrderRefused(
                 fault("recall-open", "This order is called back: answer the recall instead of cancelling it.")
+            )
+        if handled.order.state == OrderState.DISPENSED and not by.has_perm(HANDLE):
+            raise OrderRefused(
+                fault(
+                    "left-pharmacy",
+                    "This unit has left pharmacy: hold the course or sign a delay, which calls it back. "
+                    "Pharmacy then says where it is.",
+                )
             )
         check_step(handled, OrderState.CANCELLED)
         code = CANCELLED if by.has_perm(HANDLE) else CANCELLED_BY_PHYSICIAN

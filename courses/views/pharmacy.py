@@ -281,10 +281,12 @@ def _page(
 ) -> HttpResponse:
     handouts = handouts_of([order])[order.pk]
     is_recalled = handouts.recall is not None and not handouts.recall.outcome
+    to_pharmacy = request.user.has_perm(HANDLE)
     offers = [
         Offer(act=act, form=_form(act, order))
         for act in ACTS.values()
-        if _is_offered(act, order, is_recalled=is_recalled) and request.user.has_perm(act.right)
+        if _is_offered(act, order, is_recalled=is_recalled, to_pharmacy=to_pharmacy)
+        and request.user.has_perm(act.right)
     ]
     if sent is not None:
         offers = [sent, *(each for each in offers if each.act is not sent.act)]
@@ -305,7 +307,7 @@ def _page(
         "events": order.events.select_related("actor").order_by("-pk"),
         "offers": offers,
         "form": sent.form if sent else None,
-        "may_handle": request.user.has_perm(HANDLE),
+        "may_handle": to_pharmacy,
         **banner(request, order.cycle.course),
     }
     return render_page(request, "courses/pharmacy_order.html", context, status=status)
@@ -317,12 +319,14 @@ def _why_now(course: Course) -> str:
     return leading_reason(decision.answer) if decision is not None else ""
 
 
-def _is_offered(act: Act, order: Order, *, is_recalled: bool) -> bool:
-    """While it is called back an order has one thing to be done to it."""
+def _is_offered(act: Act, order: Order, *, is_recalled: bool, to_pharmacy: bool) -> bool:
+    """While it is called back an order has one thing to be done to it; what is out only pharmacy calls off."""
     if order.kind in NOT_PHARMACYS:
         return False
     if is_recalled or act.name == "recall":
         return is_recalled and act.name == "recall"
     if act.name == "direct" and order.kind != OrderKind.RADIOPHARMACEUTICAL.value:
+        return False
+    if act.name == "cancel" and order.state == OrderState.DISPENSED and not to_pharmacy:
         return False
     return OrderState(order.state) in act.states

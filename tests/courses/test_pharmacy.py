@@ -462,6 +462,17 @@ def test_a_physician_cancels_too_and_the_record_says_that_it_was_not_pharmacy(
     assert DirectiveVoid.objects.filter(directive=order.directive).exists()
 
 
+def test_what_has_left_pharmacy_is_called_back_and_not_cancelled_by_a_physician(
+    course: Course, person: Person
+) -> None:
+    order = dispensed(course)
+    doctor = person("physician")
+    assert codes(lambda: cancel_order(order=order, by=doctor, reason="Unwell today.", now=NOW)) == [
+        "left-pharmacy"
+    ]
+    assert order_of(course).state == "dispensed"
+
+
 def test_a_reason_nobody_can_see_cancels_nothing(course: Course) -> None:
     order = order_of(course)
     assert codes(lambda: cancel_order(order=order, by=pharmacist(), reason=" \u200b", now=MORNING)) == [
