@@ -320,7 +320,7 @@ def _why_now(course: Course) -> str:
 
 
 def _is_offered(act: Act, order: Order, *, is_recalled: bool, to_pharmacy: bool) -> bool:
-    """While it is called back an order has one thing to be done to it; what is out only pharmacy calls off."""
+    """While it is called back an order has one thing to be done; what is out pharmacy alone calls off."""
     if order.kind in NOT_PHARMACYS:
         return False
     if is_recalled or act.name == "recall":
