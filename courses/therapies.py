@@ -128,6 +128,7 @@ def _at_risk(today: date, *, until: date | None, deadlines: Iterable[VialDeadlin
         Q(current_decision__action__in=NOT_GO, current_decision__awaiting_labs=False)
         | Q(_called_back())
         | Q(given_in_part())
+        | (Q(current_decision__action__in=GO) & _of_another_day())
     )
     over = Q(status__in=_OVER) & (is_today | (near & _still_coming()))
     undecided = Q(current_decision__isnull=True) & Exists(
@@ -138,6 +139,15 @@ def _at_risk(today: date, *, until: date | None, deadlines: Iterable[VialDeadlin
     is_open = Q(status__in=[CourseStatus.PLANNED, CourseStatus.ACTIVE])
     found = Course.objects.filter((is_open & (is_today | refused | undecided)) | over)
     return _with_rows(found.filter(current_decision__cycle__administration__isnull=True))
+
+
+def _of_another_day() -> Q:
+    """The vial that is ordered or here, or the directive, is not for the planned day."""
+    planned_on, cycle = F("cycle__planned_on"), OuterRef("current_decision__cycle_id")
+    booked = VialBooking.objects.filter(cycle_id=cycle, state__in=OPEN_BOOKINGS).exclude(needed_on=planned_on)
+    directed = Directive.objects.filter(cycle_id=cycle, voided__isnull=True).exclude(administer_on=planned_on)
+    gone_by_then = Vial.objects.effective().filter(cycle_id=cycle, expires_at__date__lt=planned_on)
+    return Q(Exists(booked)) | Q(Exists(directed)) | Q(Exists(gone_by_then))
 
 
 def _still_coming() -> Q:

@@ -268,6 +268,17 @@ def _to_be_signed(rows: TherapyRows, decision: Decision) -> str:
     return "" if rows.directive is not None else "Waits for its written directive."
 
 
+def _of_another_day(rows: TherapyRows, today: date) -> str:
+    """What is put right first, because it was made for another day than the planned one; empty if nothing."""
+    if _directive(rows).state is PartState.BLOCKED:
+        return "Its directive is for another day: a physician signs for the planned one."
+    if _vial(rows, today).state is not PartState.BLOCKED:
+        return ""
+    if rows.vial is not None:
+        return "Its vial expires before the planned day: order another one, or move the cycle."
+    return "Its vial is ordered for another day: move the vial's order, or the cycle."
+
+
 def _to_be_supplied(rows: TherapyRows, today: date) -> str:
     """What comes next of a signed cycle: pharmacy's work, then that of its day."""
     order = _radioactive(rows)
@@ -275,6 +286,8 @@ def _to_be_supplied(rows: TherapyRows, today: date) -> str:
         return "Has no active radiopharmaceutical order; ask the pharmacy."
     if rows.vial is None and rows.booking is None and order.state != OrderState.DISPENSED.value:
         return "No vial is ordered: pharmacy or a nurse orders it."
+    if told := _of_another_day(rows, today):
+        return told
     if order.state in _HANDLED:
         return _HANDLED[order.state]
     if rows.therapy_day is not None:

@@ -21,6 +21,7 @@ def as_it_started(facts: DayFacts) -> DayFacts:
         facts,
         rules=replace(facts.rules, infusion=infusion_rule),
         steps=tuple(step for step in facts.steps if step.kind is not Happened.INFUSION_START),
+        is_looking_back=True,
     )
 
 

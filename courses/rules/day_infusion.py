@@ -109,6 +109,10 @@ def _residual(facts: DayFacts, run: Running) -> DayLine:
     return _line("T-17", name, StepState.DONE, f"{each}.", source=rule.source)
 
 
+# To rescue it is always given; cover that was left out was not given at all.
+_NOT_TOO_EARLY = ("rescue", "left_out")
+
+
 def _steroid(facts: DayFacts, run: Running) -> DayLine:
     """Where the text asks for none before the infusion and soon after it, one that was given is warned of."""
     rule, name = facts.rules.steroid, "No corticosteroid around the infusion"
@@ -120,7 +124,8 @@ def _steroid(facts: DayFacts, run: Running) -> DayLine:
     early = [
         step
         for step in facts.of(Happened.STEROID)
-        if step.data.get("why") != "rescue" and (clear_from is None or since(step.at, clear_from) > NONE)
+        if step.data.get("why") not in _NOT_TOO_EARLY
+        and (clear_from is None or since(step.at, clear_from) > NONE)
     ]
     if early:
         return _line(

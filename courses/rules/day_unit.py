@@ -282,13 +282,17 @@ def _expiry(facts: DayFacts) -> DayLine:
     return _line("T-10", name, StepState.DONE, f"Expires at {clock(expires, facts)}.", source=rule.source)
 
 
-def _found_wrong(check: Step) -> str | None:
-    """What keeps a start back that was checked (HZ-57); an answer that is missing keeps it back too."""
+def _found_wrong(check: Step, facts: DayFacts) -> str | None:
+    """What keeps a start back that was checked (HZ-57); an answer that is missing keeps it back too.
+
+    A start of the past is not condemned for an answer that nobody was asked for then.
+    """
     if check.data.get("line") != "patent":
         return "the line was not patent"
     if check.data.get("rescue_ready") != "yes":
         return "no rescue medicine was ready"
-    if check.data.get("crisis_risk") not in ("usual", "raised"):
+    risk = check.data.get("crisis_risk")
+    if risk not in ("usual", "raised") and not (risk is None and facts.is_looking_back):
         return "nobody had assessed the risk of a hormonal crisis"
     return None
 
@@ -312,7 +316,7 @@ def _start_check(facts: DayFacts) -> DayLine:
             remedy=ask,
             sentence=f"The check of {clock(step.at, facts)} is older than {minutes(rule.start_within)}.",
         )
-    if (wrong := _found_wrong(step)) is not None:
+    if (wrong := _found_wrong(step, facts)) is not None:
         return _line(
             "START",
             name,

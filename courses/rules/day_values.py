@@ -157,7 +157,8 @@ class DayFacts:
     `potassium` was collected before the amino acids were started at `amino_from`, and at `potassium_late`
     another one while they ran; `next_planned_on` is the day of the next cycle;
     `cover_ordered` whether corticosteroid cover belongs to the cycle's orders; of peritoneal or mesenteric
-    disease None says that nobody knows.
+    disease None says that nobody knows. `is_looking_back`: a start of the past is judged, by what was asked
+    of people then.
     """
 
     rules: DayRules
@@ -177,6 +178,7 @@ class DayFacts:
     next_planned_on: date | None = None
     cover_ordered: bool = False
     peritoneal_disease: bool | None = False
+    is_looking_back: bool = False
 
     def of(self, *kinds: Happened) -> list[Step]:
         """The steps of these kinds that have happened by now, oldest first."""

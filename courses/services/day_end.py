@@ -256,7 +256,9 @@ def _check_day(on: date | None, *, by: User, now: datetime) -> None:
 
 def _end_orders(day: TherapyDay, *, code: str, by: User, now: datetime) -> None:
     """The radiopharmaceutical's order is cancelled; the others are done where used, else cancelled too."""
-    used = set(day.steps.filter(corrected_by__isnull=True, taken_back=False).values_list("kind", flat=True))
+    rows = day.steps.filter(corrected_by__isnull=True, taken_back=False)
+    # A steroid to rescue uses no cover, and cover that was left out was not given.
+    used = {row.kind for row in rows if row.kind != StepKind.STEROID or row.data.get("why") == "cover"}
     for order in Order.objects.live().filter(cycle=day.cycle).order_by("pk"):
         untouched = order.state in (OrderState.PROPOSED.value, OrderState.SUSPENDED.value)
         was_used = _USED.get(order.kind) in used and not untouched

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.contrib.auth.models import User
 
 from courses.models import Order, Recall
-from courses.rules.order_states import OrderKind, OrderState
+from courses.rules.order_states import NEVER_LEFT_OUT, OrderKind, OrderState
 from courses.services.authority import stated
 from courses.services.dispensing import BagMade, UnitMade, hand_out_bag, hand_out_unit
 from courses.services.handling import (
@@ -91,8 +91,9 @@ def cancel_order(
 ) -> Order:
     """End an order that will not be carried out; going ahead after it takes a new signature.
 
-    A unit that is called back is answered for first: a cancelled order must not hide where it is. For the
-    same reason what has left pharmacy is cancelled by pharmacy alone, who has it in hand again.
+    Only the radiopharmaceutical and the amino acids: whatever else belongs to the set is left out by a
+    physician, who signs why. A unit that is called back is answered for first: a cancelled order must not
+    hide where it is. So pharmacy alone cancels what has left it, once it is in hand again.
 
     Raises NotAllowed, OrderRefused, StaleOrder.
     """
@@ -104,6 +105,14 @@ def cancel_order(
                 is_unreadable=True,
             )
         check_is_pharmacys(handled)
+        if handled.order.kind not in NEVER_LEFT_OUT:
+            raise OrderRefused(
+                fault(
+                    "left-out-by-physician",
+                    f"The {handled.order.get_kind_display()} is not cancelled: a physician leaves it out on "
+                    "the course's page, with a reason and the password.",
+                )
+            )
         if Recall.objects.unanswered().filter(order=handled.order).exists():
             raise OrderRefused(
                 fault("recall-open", "This order is called back: answer the recall instead of cancelling it.")
@@ -112,8 +121,8 @@ def cancel_order(
             raise OrderRefused(
                 fault(
                     "left-pharmacy",
-                    "This unit has left pharmacy: hold the course or sign a delay, which calls it back. "
-                    "Pharmacy then says where it is.",
+                    "This has left pharmacy: pharmacy alone calls it off, once it is in hand again. To stop "
+                    "a radioactive unit at once, hold the course: that calls it back.",
                 )
             )
         check_step(handled, OrderState.CANCELLED)

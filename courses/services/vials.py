@@ -12,7 +12,18 @@ from django.db import transaction
 
 from courses.day_library import NoDayRules, day_rules
 from courses.library import UnknownProtocol, protocol
-from courses.models import Course, Cycle, Directive, DispensedUnit, Vial, VialBooking, VialEvent, VialFate
+from courses.models import (
+    Course,
+    Cycle,
+    Directive,
+    DispensedUnit,
+    Order,
+    UnitForm,
+    Vial,
+    VialBooking,
+    VialEvent,
+    VialFate,
+)
 from courses.rules.activity import BadActivity, Measured, read_activity
 from courses.rules.day_rules import Dispensing
 from courses.rules.decimals import plain
@@ -22,9 +33,10 @@ from courses.services.authority import NotAllowed, check_right, stated
 from courses.services.bookings import close_booking
 from courses.services.dispensing import size_faults
 from courses.services.handling import HANDLE, Fault, OrderRefused, fault
+from courses.services.orders import recall_order
 from courses.services.planned_start import planned_start
 from courses.services.same_form import check_vial_is_new, vial_of_form
-from courses.services.vial_state import versions_of
+from courses.services.vial_state import GONE, versions_of
 from labs.clock import database_now
 
 _HOUR_SECONDS = 3600
@@ -164,9 +176,27 @@ def record_vial_fate(
                 fault("vial-corrected", "This vial's label was written anew: say it of the one that counts.")
             )
         _check_version(vial, version)
-        return VialEvent.objects.create(
-            vial=vial, fate=fate, reason=stated(reason), actor=by, at=now or database_now()
-        )
+        now = now or database_now()
+        _call_back(vial, fate=fate, now=now)
+        return VialEvent.objects.create(vial=vial, fate=fate, reason=stated(reason), actor=by, at=now)
+
+
+def _call_back(vial: Vial, *, fate: str, now: datetime) -> None:
+    """What was handed out and is gone, or must not be given as it is, is called back in the same commit.
+
+    A syringe stands by itself, and what is left of a vial after a part was measured may be wasted.
+    """
+    if fate not in GONE:
+        return
+    forms = [UnitForm.VIAL.value]
+    if fate != VialFate.WASTED.value:
+        forms.append(UnitForm.PART.value)
+    out = Order.objects.select_for_update(of=("self",)).filter(
+        state=OrderState.DISPENSED.value,
+        pk__in=DispensedUnit.objects.filter(vial_id__in=versions_of(vial), form__in=forms).values("order"),
+    )
+    for order in out:
+        recall_order(order=order, reason_code=f"vial-{fate}", decision=None, now=now)
 
 
 def _check_version(vial: Vial, version: int | None) -> None:

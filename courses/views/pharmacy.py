@@ -26,7 +26,7 @@ from courses.forms.pharmacy import (
 from courses.handouts import handouts_of, predicted_of
 from courses.models import AssayDirection, Course, Order
 from courses.pharmacy_board import board, vials_for
-from courses.rules.order_states import NOT_PHARMACYS, OrderKind, OrderState
+from courses.rules.order_states import NEVER_LEFT_OUT, NOT_PHARMACYS, OrderKind, OrderState
 from courses.services.assay_direction import DIRECT, direct_assay
 from courses.services.authority import NotAllowed
 from courses.services.handling import CANCEL, HANDLE, OrderRefused, StaleOrder
@@ -326,6 +326,8 @@ def _is_offered(act: Act, order: Order, *, is_recalled: bool, to_pharmacy: bool)
     if is_recalled or act.name == "recall":
         return is_recalled and act.name == "recall"
     if act.name == "direct" and order.kind != OrderKind.RADIOPHARMACEUTICAL.value:
+        return False
+    if act.name == "cancel" and order.kind not in NEVER_LEFT_OUT:
         return False
     if act.name == "cancel" and order.state == OrderState.DISPENSED and not to_pharmacy:
         return False

@@ -217,6 +217,7 @@ def test_a_day_is_played_from_the_vial_to_the_recorded_infusion_and_the_ledger(a
             "start_check",
             Line="Patent, blood returns",
             Rescue_medicine_at_the_bedside="Ready",
+            Risk_of_a_hormonal_crisis="Assessed: usual",
         )
         assert tab.page.get_by_text("Everything stands. A physician authorises the start.").is_visible()
         assert tab.page.get_by_text(re.compile(r"Amino acids running since \d\d:\d\d, 3\d min")).is_visible()

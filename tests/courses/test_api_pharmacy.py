@@ -167,9 +167,12 @@ def test_cancel_and_recall_have_their_doors(course: Course, pharmacy: Client) ->
     assert (refusal.status_code, refusal.json()["code"]) == (409, "recall-open")
     told = act(pharmacy, order, "acknowledge-recall", {"outcome": "returned", "note": "in the safe"}).json()
     assert (told["state"], told["recall"]["outcome"]) == ("void", "returned")
-    tablet = order_of(course, "antiemetic")
-    assert act(pharmacy, tablet, "cancel", {"reason": "not needed"}).json()["state"] == "cancelled"
-    assert OrderEvent.objects.latest("pk").note == "not needed"
+    # What else belongs to the set is left out by a physician, who signs why.
+    tablet = act(pharmacy, order_of(course, "antiemetic"), "cancel", {"reason": "not needed"})
+    assert (tablet.status_code, tablet.json()["code"]) == (409, "left-out-by-physician")
+    bag = order_of(course, "amino_acids")
+    assert act(pharmacy, bag, "cancel", {"reason": "the bag leaks"}).json()["state"] == "cancelled"
+    assert OrderEvent.objects.latest("pk").note == "the bag leaks"
 
 
 # --- If-Match -----------------------------------------------------------------------------------------

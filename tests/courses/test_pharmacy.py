@@ -17,6 +17,7 @@ from courses.models import (
     Infusion,
     Order,
     OrderEvent,
+    Recall,
 )
 from courses.rules.order_states import OrderState, is_legal, needs_reason
 from courses.services.assay_direction import direct_assay
@@ -471,6 +472,39 @@ def test_what_has_left_pharmacy_is_called_back_and_not_cancelled_by_a_physician(
         "left-pharmacy"
     ]
     assert order_of(course).state == "dispensed"
+
+
+@pytest.mark.parametrize("kind", ["antiemetic", "rescue"])
+def test_what_belongs_to_the_set_is_left_out_by_a_physician_and_not_cancelled(
+    course: Course, kind: str
+) -> None:
+    order = order_of(course, kind)
+    assert codes(lambda: cancel_order(order=order, by=pharmacist(), reason="None left.", now=MORNING)) == [
+        "left-out-by-physician"
+    ]
+    assert order_of(course, kind).state == "active"
+
+
+@pytest.mark.parametrize(
+    ("form", "fate", "is_called_back"),
+    [
+        ("vial", "damaged", True),
+        ("vial", "spilled", True),
+        ("vial", "wasted", True),
+        ("vial", "late", False),
+        ("part", "spilled", True),
+        ("part", "wasted", False),
+        ("syringe", "spilled", False),
+    ],
+)
+def test_a_vial_that_is_gone_calls_back_what_was_handed_out_of_it(
+    course: Course, form: str, fate: str, is_called_back: bool
+) -> None:
+    order = dispensed(course, form=form)
+    record_vial_fate(vial=order.units.get().vial, fate=fate, reason="It leaks.", by=pharmacist(), now=NOW)
+    assert Recall.objects.filter(order=order, reason_code=f"vial-{fate}").exists() is is_called_back
+    order.refresh_from_db()
+    assert hasattr(order.directive, "voided") is is_called_back
 
 
 def test_a_reason_nobody_can_see_cancels_nothing(course: Course) -> None:

@@ -28,6 +28,12 @@ def stopped_short() -> list[str]:
     return [line.patient.family for line in found.stopped_short]
 
 
+def named(course: Course) -> TherapyLine:
+    """The line of this course among what must not go ahead."""
+    found = therapies(today=TODAY, now=database_now()).stopped_short
+    return next(line for line in found if line.course == course)
+
+
 def families(section) -> list[str]:
     return [line.patient.family for line in section.lines]
 
@@ -189,6 +195,35 @@ def test_a_signed_cycle_of_today_with_a_vial_for_another_day_is_named():
     VialBooking.objects.filter(cycle__course=course).update(needed_on=add_days(TODAY, 1))
     (line,) = therapies(today=TODAY, now=database_now()).stopped_short
     assert line.why.startswith("Vial: ordered for ")
+
+
+def test_a_signed_cycle_before_the_next_vial_deadline_is_named_when_its_vial_is_for_another_day():
+    course = signed_and_directed(2)
+    Order.objects.filter(cycle__course=course, kind="radiopharmaceutical").update(
+        state="active", directive=Directive.objects.get()
+    )
+    make_course(9, action="delay", in_days=16, family="Sets-The-Deadline")
+    planned = add_days(TODAY, 2)
+    VialBooking.objects.filter(cycle__course=course).update(needed_on=planned)
+    assert course.patient.family not in stopped_short()
+    VialBooking.objects.filter(cycle__course=course).update(needed_on=add_days(planned, 1))
+    line = named(course)
+    assert line.why.startswith("Vial: ordered for ")
+    assert line.next_step == "Its vial is ordered for another day: move the vial's order, or the cycle."
+
+
+def test_a_signed_cycle_before_the_next_vial_deadline_is_named_when_its_directive_is_for_another_day():
+    course = signed_and_directed(2)
+    Order.objects.filter(cycle__course=course, kind="radiopharmaceutical").update(
+        state="active", directive=Directive.objects.get()
+    )
+    make_course(9, action="delay", in_days=16, family="Sets-The-Deadline")
+    VialBooking.objects.filter(cycle__course=course).update(needed_on=add_days(TODAY, 2))
+    Cycle.objects.filter(pk=standing(course).cycle_id).update(planned_on=add_days(TODAY, 1))
+    VialBooking.objects.filter(cycle__course=course).update(needed_on=add_days(TODAY, 1))
+    line = named(course)
+    assert line.why.startswith("Directive: revision 1 is for ")
+    assert line.next_step == "Its directive is for another day: a physician signs for the planned one."
 
 
 def test_a_cycle_without_a_vial_past_the_day_of_its_order_is_named_when_it_may_not_go():

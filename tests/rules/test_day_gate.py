@@ -329,6 +329,12 @@ def test_an_antiemetic_late_or_missing_warns_and_does_not_block():
         assert warned(found) == ["T-06"]
 
 
+@pytest.mark.parametrize("why", ["rescue", "left_out"])
+def test_a_steroid_to_rescue_and_cover_that_was_left_out_are_not_told_as_given_too_early(why: str):
+    step = happened("steroid", at(10), medicine="dexamethasone", amount="4 mg", reason="a physician", why=why)
+    assert "T-13" not in warned(facts(step, protocol=EMA))
+
+
 def test_a_steroid_before_the_start_warns_in_the_eu_only():
     step = happened("steroid", at(10), medicine="dexamethasone", amount="4 mg", why="other")
     assert warned(facts(step, protocol=EMA)) == ["T-13"]
@@ -358,6 +364,16 @@ def test_nothing_starts_without_a_patent_line_rescue_medicine_and_an_assessed_ri
     data = {"line": line, "rescue_ready": rescue} | ({"crisis_risk": risk} if risk else {})
     good = (line, rescue) == ("patent", "yes") and risk in ("usual", "raised")
     assert blocked(facts(happened("start_check", at(11, 59), **data))) == ([] if good else ["START"])
+
+
+def test_a_start_of_the_past_is_not_condemned_for_a_question_that_nobody_was_asked_then():
+    old = facts(happened("start_check", at(11, 59), line="patent", rescue_ready="yes"))
+    assert blocked(old) == ["START"]
+    assert not [line for line in not_carrying(day_lines(as_it_started(old))) if line.id == "START"]
+    said = facts(
+        happened("start_check", at(11, 59), line="patent", rescue_ready="yes", crisis_risk="not_assessed")
+    )
+    assert [line.id for line in not_carrying(day_lines(as_it_started(said)))] == ["START"]
 
 
 def test_without_a_signed_go_on_live_data_nothing_starts():
