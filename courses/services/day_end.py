@@ -9,6 +9,7 @@ from django.db import transaction
 
 from courses.day_data import RUN
 from courses.models import (
+    Cycle,
     DayOutcome,
     DispensedUnit,
     Infusion,
@@ -24,8 +25,9 @@ from courses.rules.activity import Deviation, Measured, decayed, judge_assay
 from courses.rules.day_values import Blocker
 from courses.rules.order_states import OrderKind, OrderState
 from courses.services.assess import assess_at_gate
-from courses.services.authority import Refused, check_right, printed_name, stated
+from courses.services.authority import BadFact, Refused, check_right, printed_name, stated
 from courses.services.day_state import day_state, standing_of
+from courses.services.move_checks import faults_of_day, plan_for_move
 from courses.services.orders import move_order, void_directive
 from courses.services.reschedule import note_move
 from courses.services.therapy_day import BadStep, locked_day, rules_of, touch
@@ -138,7 +140,7 @@ def end_not_given(
         _check_not_started(day)
         unit = standing_of(day.cycle, decision=day.cycle.course.current_decision).unit
         fate = _fate(vial, unit=unit, now=now)
-        _check_day(rebook_on, by=by, now=now)
+        _check_day(rebook_on, cycle=day.cycle, by=by, now=now)
         data = {"reason": why.value, "note": stated(note), "vial": fate.value if fate else ""}
         if rebook_on is not None:
             data["rebook_on"] = rebook_on.isoformat()
@@ -176,7 +178,7 @@ def rebook(
                 "A part of this cycle was given and nobody has judged it: a physician first signs, on the "
                 "day's page, whether it counts. Then it is known whether anything is still to be planned."
             )
-        _check_day(on, by=by, now=now)
+        _check_day(on, cycle=day.cycle, by=by, now=now)
         step = _step(
             day,
             StepKind.NOTE,
@@ -245,13 +247,18 @@ def _check_may_be_kept(unit: DispensedUnit, *, now: datetime) -> None:
         raise BadStep("vial: its activity lies too far from the directive by now; choose wasted")
 
 
-def _check_day(on: date | None, *, by: User, now: datetime) -> None:
-    """A new day is planned by who plans cycles, and lies not in the past. Raises NotAllowed, BadStep."""
+def _check_day(on: date | None, *, cycle: Cycle, by: User, now: datetime) -> None:
+    """A new day is planned by who plans cycles, and the cycle can be on it. Raises NotAllowed, BadStep."""
     if on is None:
         return
     check_right(by, _PLAN, else_say="Nurses and physicians plan cycles.")
-    if on < clinic_day(now, clinic_zone()):
-        raise BadStep("rebook_on: lies in the past; name a day from today on")
+    today = clinic_day(now, clinic_zone())
+    try:
+        faults = list(faults_of_day(cycle, plan=plan_for_move(cycle.course), to=on, today=today))
+    except BadFact as missing:
+        raise Refused(str(missing)) from missing
+    if faults:
+        raise BadStep(*(f"rebook_on: {each}" for each in faults))
 
 
 def _end_orders(day: TherapyDay, *, code: str, by: User, now: datetime) -> None:

@@ -39,7 +39,10 @@ def previous_day(cycle: Cycle) -> tuple[date | None, bool]:
 
 def check_move(cycle: Cycle, *, plan: Protocol, to: date, cause: str, reason: str, today: date) -> None:
     """Everything that keeps the cycle from being planned for this day. Raises BadFact."""
-    faults = [*_said(cause, reason), *_cycle(cycle), *_day(cycle, plan=plan, to=to, today=today)]
+    faults = [*_said(cause, reason), *_cycle(cycle)]
+    if to == cycle.planned_on:
+        faults.append("to: the cycle is planned for this day already; name another one")
+    faults += [f"to: {each}" for each in faults_of_day(cycle, plan=plan, to=to, today=today)]
     if faults:
         raise BadFact(*faults)
 
@@ -61,21 +64,20 @@ def _cycle(cycle: Cycle) -> Iterator[str]:
         yield "cycle: a part of it was given and waits for a physician's judgement; judge it first"
 
 
-def _day(cycle: Cycle, *, plan: Protocol, to: date, today: date) -> Iterator[str]:
-    if to == cycle.planned_on:
-        yield "to: the cycle is planned for this day already; name another one"
+def faults_of_day(cycle: Cycle, *, plan: Protocol, to: date, today: date) -> Iterator[str]:
+    """Why a cycle cannot be planned for this day, whoever asks: one sentence each, with the remedy."""
     if to < today:
-        yield "to: lies in the past; name a day from today on"
+        yield "lies in the past; name a day from today on"
     if to > add_days(today, _FURTHEST):
-        yield "to: lies more than a year ahead; check the year"
+        yield "lies more than a year ahead; check the year"
     previous, is_given = previous_day(cycle)
     least = plan.schedule.window_first_day
     if previous is not None and days_between(previous, to) < least:
         how = "was given" if is_given else "is planned"
         yield (
-            f"to: lies {days_between(previous, to)} days after cycle {cycle.number - 1}, which {how} on "
+            f"lies {days_between(previous, to)} days after cycle {cycle.number - 1}, which {how} on "
             f"{previous.isoformat()}; the protocol waits {least} days: name a day from "
             f"{add_days(previous, least).isoformat()} on"
         )
     if other := too_close(cycle.course, on=to):
-        yield f"to: {other}"
+        yield other

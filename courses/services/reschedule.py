@@ -1,11 +1,13 @@
 """Move a cycle to another day: shown first with all it moves and breaks, then done whole or not at all."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from courses.closed_days import closed_days
 from courses.models import ChartFact, Course, Cycle, CycleMove, Order, RecordKind
 from courses.plan_state import PlanState, digest_of, open_bookings, plan_state
 from courses.rules.derived_days import MovedDay, moved_days
@@ -124,6 +126,7 @@ def note_move(*, cycle: Cycle, to: date, cause: str, reason: str, by: User, now:
     found = Cycle.objects.select_related("course__patient").get(pk=cycle.pk)
     if found.planned_on == to:
         return
+    planned = dict(found.course.cycles.values_list("number", "planned_on"))
     move = CycleMove(
         cycle=found,
         from_on=found.planned_on,
@@ -137,6 +140,10 @@ def note_move(*, cycle: Cycle, to: date, cause: str, reason: str, by: User, now:
     found.planned_on = to
     found.save(update_fields=["planned_on"])
     replan_later_cycles(course=found.course, given=found, on=to)
+    _ask_for_vials(found.course, planned=planned, by=by, reason=move.reason, agreed=None, now=now)
+    move.warnings = [
+        f"The clinic is closed on {to.isoformat()}: {why}." for why in closed_days([to]).values()
+    ]
     if move.to_on > move.from_on:
         move.delay = _delay(move, course=found.course, by=by, now=now)
     move.save(force_insert=True)
@@ -202,19 +209,31 @@ def _carry_out(move: CycleMove, *, course: Course, before: PlanState, agreed: bo
         move_order(
             order=order, to=OrderState.VOID, reason_code=DATE_CHANGED, actor=by, decision=None, now=now
         )
+    _ask_for_vials(course, planned=dict(before.cycles), by=by, reason=move.reason, agreed=agreed, now=now)
+    if move.to_on > move.from_on:
+        move.delay = _delay(move, course=course, by=by, now=now)
+
+
+def _ask_for_vials(
+    course: Course, *, planned: Mapping[int, date], by: User, reason: str, agreed: bool | None, now: datetime
+) -> None:
+    """Ask the supplier for the days of now, where `planned` were those before.
+
+    `agreed`: whether the supplier agreed to what comes after their cut-off; None leaves that order where it
+    is, and the first page says that it is for another day. Raises OrderRefused.
+    """
     for booking in open_bookings(course):
-        shift = days_between(before.planned(booking.cycle.number), booking.cycle.planned_on)
-        if shift:
+        is_late = booking.cut_off_at is not None and booking.cut_off_at < now
+        shift = days_between(planned[booking.cycle.number], booking.cycle.planned_on)
+        if shift and not (is_late and agreed is None):
             move_booking(
                 booking=booking,
                 needed_on=max(add_days(booking.needed_on, shift), clinic_day(now, clinic_zone())),
                 by=by,
-                reason=move.reason,
-                supplier_agreed=agreed,
+                reason=reason,
+                supplier_agreed=bool(agreed),
                 now=now,
             )
-    if move.to_on > move.from_on:
-        move.delay = _delay(move, course=course, by=by, now=now)
 
 
 def _delay(move: CycleMove, *, course: Course, by: User, now: datetime) -> ChartFact:

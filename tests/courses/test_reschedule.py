@@ -28,6 +28,7 @@ from courses.services.course import record_administration
 from courses.services.day_end import end_not_given
 from courses.services.handling import OrderRefused
 from courses.services.reschedule import Preview, StalePlan, preview_move, reschedule
+from courses.services.therapy_day import BadStep
 from labs.clinic_days import add_days
 from tests.builders import clinic_time, colleague, draw, make_course, make_patient, sign
 from tests.builders_therapy_day import at as day_at
@@ -362,3 +363,40 @@ def test_a_day_without_infusion_that_is_planned_anew_records_the_move_and_its_ca
     assert (move.cause, move.to_on) == ("supply", to)
     assert move.reason == "Not given, vial late: Fog at the airport."
     assert (move.delay.data or {})["cause"] == "supply"
+
+
+@pytest.mark.parametrize(("late", "needed"), [(False, 3), (True, 0)])
+def test_the_vial_of_a_day_without_infusion_is_asked_for_on_the_new_day_unless_it_is_too_late(
+    set_clock, late: bool, needed: int
+):
+    set_clock(day_at(9))
+    cycle = ready_cycle()
+    cut_off = day_at(10) if late else day_at(11) + timedelta(days=1)
+    booking = place_booking(cycle=cycle, supplier="Isotope House", by=nurse(), now=day_at(8))
+    confirm_booking(booking=booking, cut_off_at=cut_off, by=nurse(), now=day_at(8))
+    day, to = opened(cycle), add_days(cycle.planned_on, 3)
+    end_not_given(day=day, reason="vial_late", note="Fog.", by=nurse(), rebook_on=to, now=day_at(11))
+    booking.refresh_from_db()
+    assert booking.needed_on == add_days(cycle.planned_on, needed)
+    assert booking.state == ("confirmed" if late else "placed")
+
+
+@pytest.mark.parametrize(
+    ("to", "words"),
+    [(date(2026, 5, 3), "lies in the past"), (date(2062, 5, 4), "lies more than a year ahead")],
+)
+def test_a_day_without_infusion_is_not_planned_anew_for_a_day_that_cannot_be(set_clock, to: date, words: str):
+    set_clock(day_at(9))
+    day = opened(ready_cycle())
+    with pytest.raises(BadStep, match=words):
+        end_not_given(day=day, reason="unwell", note="", by=nurse(), rebook_on=to, now=day_at(11))
+    assert not CycleMove.objects.exists()
+
+
+def test_a_new_day_on_which_the_clinic_is_closed_is_told_with_the_move(set_clock):
+    set_clock(day_at(9))
+    cycle = ready_cycle()
+    saturday = add_days(cycle.planned_on, 5)
+    end_not_given(day=opened(cycle), reason="unwell", note="", by=nurse(), rebook_on=saturday, now=day_at(11))
+    (told,) = CycleMove.objects.get().warnings
+    assert told.startswith(f"The clinic is closed on {saturday.isoformat()}: ")
