@@ -3,13 +3,14 @@
 from django.urls import path
 
 from labs import merge_views
-from labs.views import contacts, manual, quarantine, sample, weight
+from labs.views import contacts, manual, quarantine, registering, sample, weight
 
 app_name = "labs"
 _PATIENT = "patients/<uuid:public_id>"
 _ITEM = "labs/quarantine/<uuid:public_id>"
 _ENTRY = f"{_PATIENT}/results/<uuid:entry_id>"
 urlpatterns = [
+    path("patients/new/", registering.register, name="register"),
     path(f"{_PATIENT}/weight/", weight.weight, name="weight"),
     path(f"{_PATIENT}/contacts/", contacts.contacts, name="contacts"),
     path("patients/merges/<uuid:public_id>/", merge_views.merge_page, name="merge"),
