@@ -8,18 +8,20 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from courses.models import Administration, Directive, Infusion, Order, TherapyDay
+from courses.models import Administration, Directive, Infusion, Order, TherapyDay, TherapyStep
 from tests.builders import colleague, draw
 from tests.builders_therapy_day import (
     DAY,
     at,
     dispense,
     nurse,
+    opened,
     physician,
     ready_cycle,
     second_nurse,
     sign_now,
 )
+from tests.builders_therapy_day import step as recorded
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a long pass phrase"
@@ -68,9 +70,9 @@ def open_and_prepare(clinic: Clinic) -> str:
     """A dispensed first cycle, its day opened by the API and everything before the start done."""
     cycle = ready_cycle()
     dispense(cycle)
-    opened = clinic.send("day-nurse", "", {"course": str(cycle.course.public_id), "cycle": 1}, when=at(9, 30))
-    assert opened.status_code == 201, opened.json()
-    day = opened.json()["id"]
+    began = clinic.send("day-nurse", "", {"course": str(cycle.course.public_id), "cycle": 1}, when=at(9, 30))
+    assert began.status_code == 201, began.json()
+    day = began.json()["id"]
     second = {"username": "day-nurse-2", "password": PASSWORD}
     step(clinic, day, "identity", at(10), number="T-1", birth_date="1961-03-02", second=second)
     step(clinic, day, "pregnancy", at(10, 1), finding="not_possible")
@@ -239,6 +241,15 @@ def test_guessing_a_password_by_the_api_is_stopped_with_and_without_a_key(clinic
         assert guessed.status_code == 403
     assert "Too many wrong passwords" in guessed.json()["detail"]
     assert answer(PASSWORD, 99).status_code == 403
+
+
+def test_an_entry_of_another_patients_day_is_not_found_under_this_one(clinic: Clinic) -> None:
+    day = open_and_prepare(clinic)
+    other = recorded(opened(ready_cycle(mrn="T-2")), "note", at(10), text="calm")
+    body = {"reason": "read wrongly", "data": {"text": "pale"}}
+    answer = clinic.send("day-nurse", f"{day}/steps/{other.public_id}/correct/", body, when=at(12))
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert TherapyStep.objects.filter(therapy_day=other.therapy_day).get() == other
 
 
 def test_an_entry_is_corrected_by_the_api(clinic: Clinic) -> None:

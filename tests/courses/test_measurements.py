@@ -189,6 +189,20 @@ def test_a_pharmacist_measures_and_corrects_by_the_api(cycle: Cycle, browser: Cl
     assert not note.exists()
 
 
+def test_a_measurement_of_another_patients_order_is_not_corrected_under_this_one(
+    cycle: Cycle, browser: Client, set_clock
+) -> None:
+    opened(cycle)
+    other = ready_cycle(mrn="T-2")
+    dispense(other, label="U-2", bag="BAG-2")
+    theirs = step(opened(other), "assay", at(10), activity="7.35 GBq")
+    set_clock(at(10, 30))
+    path, etag = f"{theirs.public_id}/correct/", etag_of(browser, cycle)
+    body = {"reason": "Misread.", "activity": "7.25 GBq"}
+    assert send(browser, cycle, body, path=path, etag=etag).status_code == 404
+    assert TherapyStep.objects.filter(therapy_day=theirs.therapy_day).get() == theirs
+
+
 def test_no_other_entry_is_corrected_by_the_door_of_measurements(
     cycle: Cycle, browser: Client, set_clock
 ) -> None:
