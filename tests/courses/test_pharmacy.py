@@ -12,6 +12,7 @@ from courses.models import (
     AminoAcidBag,
     AssayDirection,
     Course,
+    Decision,
     DirectiveVoid,
     DispensedUnit,
     Infusion,
@@ -20,11 +21,12 @@ from courses.models import (
     Recall,
 )
 from courses.rules.order_states import OrderState, is_legal, needs_reason
+from courses.services import handling
 from courses.services.assay_direction import direct_assay
 from courses.services.assess import assess_course
 from courses.services.authority import NotAllowed
 from courses.services.facts import record_fact
-from courses.services.handling import OrderRefused, StaleOrder
+from courses.services.handling import Handled, OrderRefused, StaleOrder
 from courses.services.orders import IllegalTransition, move_order
 from courses.services.pharmacy import (
     BagMade,
@@ -33,7 +35,7 @@ from courses.services.pharmacy import (
     dispense_order,
     prepare_order,
 )
-from courses.services.sign import sign_decision
+from courses.services.sign import current_signature, sign_decision
 from courses.services.vials import record_vial_fate
 from tests.builders import clinic_time, colleague, draw, sign
 from tests.builders_pharmacy import (
@@ -118,6 +120,15 @@ def test_only_who_handles_orders_may(course: Course, person: Person) -> None:
             with pytest.raises(NotAllowed):
                 cancel_order(order=order, by=who, reason="mistake", now=MORNING)
     assert order_of(course).state == "active"
+
+
+@pytest.mark.hazard("HZ-44")
+def test_a_decision_of_another_cycle_covers_no_order(course: Course) -> None:
+    order = order_of(course)
+    other = Decision.objects.filter(cycle__course=course).exclude(cycle=order.cycle).latest("pk")
+    assert (other.action, current_signature(other) is not None) == ("proceed", True)
+    handled = Handled(order=order, course=course, by=pharmacist(), now=MORNING, decision=other)
+    assert codes(lambda: handling.check_covered(handled)) == ["cycle-not-next"]
 
 
 def test_steps_are_not_skipped(course: Course) -> None:

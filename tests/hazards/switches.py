@@ -14,11 +14,10 @@ from courses.models import Decision
 from courses.rules import day_patient, day_unit, derived_days, follow_up
 from courses.rules.day_values import DayFacts, DayLine, StepState
 from courses.rules.follow_up import VisitState
-from courses.services import other_courses, overrides, sign
+from courses.services import handling, other_courses, overrides, sign
 from courses.services.assess import assess_course
 from courses.services.sign import sign_decision
-from courses.views import day_seen, decisions, paper_frame
-from courses.views.day_frame import day_of
+from courses.views import decisions, paper_frame
 from courses.views.frame import render_page
 from tests.fuzz.treatment_faults import FAULTS
 
@@ -85,11 +84,6 @@ def _ticked_beforehand(patch: Patch) -> None:
         return page
 
     patch.setattr(decisions, "render_page", faulty)
-
-
-def _any_day_will_do(patch: Patch) -> None:
-    patch.setattr(day_seen, "seen_day", lambda _, course, of=None: of or day_of(course))
-    patch.setattr("courses.views.day_acts.seen_day", lambda _, course, of=None: of or day_of(course))
 
 
 def _keys_forgotten(patch: Patch) -> None:
@@ -159,10 +153,9 @@ SWITCHES: dict[str, Switch] = {
         "::test_nothing_is_preselected_and_the_basis_stands_before_the_button",
     ),
     "HZ-44": Switch(
-        off="a form of another day is taken for this one",
-        plant=_any_day_will_do,
-        noticed_by=f"{OF_COURSES}/test_day_pages.py"
-        "::test_the_form_of_an_earlier_day_records_nothing_on_the_next_one",
+        off="an order is covered by whatever decision stands",
+        plant=_replaced(handling, "check_covered", _nothing),
+        noticed_by=f"{OF_COURSES}/test_pharmacy.py::test_a_decision_of_another_cycle_covers_no_order",
     ),
     "HZ-45": _planted(
         "one physician alone lifts a stop",
