@@ -310,12 +310,16 @@ def static_files() -> Path:
     folder = Path(os.environ["PRRT_VAR_DIR"]) / "static_of_the_run"
     folder.mkdir(exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    environment |= {"PRRT_ENV": "demo", "PRRT_STATIC_DIR": str(folder)}
+    environment["PRRT_STATIC_DIR"] = str(folder)
     with (folder.parent / "static_of_the_run.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
         if not (folder / "staticfiles.json").is_file():
             command = [sys.executable, "manage.py", "collectstatic", "--noinput", "-v", "0"]
-            subprocess.run(command, cwd=settings.BASE_DIR, env=environment, check=True)
+            # An installation names files by their content and keeps no others; a server of a test's own
+            # database runs as a test, where files keep their names.
+            for kind in ("demo", "test"):
+                environment["PRRT_ENV"] = kind
+                subprocess.run(command, cwd=settings.BASE_DIR, env=environment, check=True)
     return folder
 
 

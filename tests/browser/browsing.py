@@ -66,7 +66,7 @@ class Tab:
     def assert_clean(self) -> None:
         """Nothing left the server, nothing failed, nothing was complained about."""
         assert self.outside_requests == []
-        assert self.failures == []
+        assert self.failures == [], self.failures
         assert self.console_errors == []
 
 
