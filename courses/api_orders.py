@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiExample, PolymorphicProxySerializer, extend_schema
+from rest_framework.exceptions import ValidationError
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -16,11 +17,12 @@ from courses.api_actions import (
     IF_MATCH,
     KEY,
     ApiRate,
-    StrictShape,
     check_if_match,
     done,
     etag_of,
+    forget_secrets,
     holds,
+    not_allowed,
     problems,
     read_body,
     stale,
@@ -28,9 +30,11 @@ from courses.api_actions import (
 )
 from courses.handouts import handouts_of
 from courses.models import Order
-from courses.pharmacy_shapes import BagSent, CancelSent, NothingSent, RecallSent, UnitSent
+from courses.pharmacy_shapes import BagSent, CancelSent, HandedOutSent, NothingSent, RecallSent, UnitSent
 from courses.rules.order_states import OrderKind
+from courses.second_person import proven_again
 from courses.serializers import ActedOrderShape
+from courses.services.authority import NotAllowed
 from courses.services.handling import CANCEL, HANDLE, StaleOrder
 from courses.services.pharmacy import (
     BagMade,
@@ -135,7 +139,7 @@ class DispenseOrder(OrderAct):
         operation_id="orders_dispense",
         request=PolymorphicProxySerializer(
             component_name="Dispensed",
-            serializers=[UnitSent, BagSent, NothingSent],
+            serializers=[UnitSent, BagSent, HandedOutSent],
             resource_type_field_name=None,
         ),
         examples=[
@@ -147,7 +151,19 @@ class DispenseOrder(OrderAct):
     def post(self, request: Request, public_id: UUID) -> HttpResponse:
         """Dispense: a unit for the radioactive order, a bag for amino acids, nothing more for the others."""
         kind = get_object_or_404(self.queryset.all(), public_id=public_id).kind
-        made = made_of(kind, request)
+        shape = _SENT.get(kind, HandedOutSent)
+        body = read_body(shape, request)
+        password = body.pop("password", "")
+        if request.auth is None:
+            # A person, not a system with its token: what leaves pharmacy takes the password, as on the page.
+            forget_secrets(request, ("password",))
+            if not password:
+                raise ValidationError({"password": ["Give your password again: this leaves pharmacy."]})
+            try:
+                proven_again(request._request, password=password)
+            except NotAllowed as refused:
+                return not_allowed(refused)
+        made = made_of(kind, body)
         return self.act(
             request,
             public_id,
@@ -155,19 +171,19 @@ class DispenseOrder(OrderAct):
         )
 
 
-def made_of(kind: str, request: Request) -> UnitMade | BagMade | None:
-    """What was sent, as this kind of order is handed out. Raises ValidationError."""
-    if kind == OrderKind.RADIOPHARMACEUTICAL.value:
-        return UnitMade(**_named(UnitSent, request))
-    if kind == OrderKind.AMINO_ACIDS.value:
-        return BagMade(**_named(BagSent, request))
-    read_body(NothingSent, request)
-    return None
+_SENT: dict[str, type[HandedOutSent]] = {
+    OrderKind.RADIOPHARMACEUTICAL.value: UnitSent,
+    OrderKind.AMINO_ACIDS.value: BagSent,
+}
 
 
-def _named(shape: type[StrictShape], request: Request) -> dict[str, Any]:
-    body = read_body(shape, request)
-    return body | {"prepared_name": body.pop("prepared_by"), "verified_name": body.pop("verified_by")}
+def made_of(kind: str, body: dict[str, Any]) -> UnitMade | BagMade | None:
+    """What was sent, as this kind of order is handed out."""
+    if kind not in _SENT:
+        return None
+    named = body | {"prepared_name": body["prepared_by"], "verified_name": body["verified_by"]}
+    del named["prepared_by"], named["verified_by"]
+    return UnitMade(**named) if kind == OrderKind.RADIOPHARMACEUTICAL.value else BagMade(**named)
 
 
 class CancelOrder(OrderAct):

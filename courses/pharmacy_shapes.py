@@ -180,7 +180,15 @@ class NothingSent(StrictShape):
     """An act that needs no more than its address."""
 
 
-class UnitSent(StrictShape):
+class HandedOutSent(StrictShape):
+    """Handed out; a person says so with the password, a system with its token alone."""
+
+    password = serializers.CharField(
+        required=False, trim_whitespace=False, help_text="of the person who is logged in; not with a token"
+    )
+
+
+class UnitSent(HandedOutSent):
     """A measured unit, handed out for a radioactive order."""
 
     vial = serializers.UUIDField(help_text="the received vial")
@@ -194,7 +202,7 @@ class UnitSent(StrictShape):
     verified_by = serializers.CharField(max_length=200, help_text="another person")
 
 
-class BagSent(StrictShape):
+class BagSent(HandedOutSent):
     """A bag, handed out for an order of amino acids."""
 
     lot = serializers.CharField(max_length=60)

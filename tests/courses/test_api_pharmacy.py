@@ -157,6 +157,20 @@ def test_a_bag_and_a_tablet_are_dispensed_by_the_api(course: Course, pharmacy: C
     assert act(pharmacy, tablet, "dispense").json()["units"] == []
 
 
+def test_a_person_hands_out_by_the_api_only_with_the_password(course: Course, person: Person) -> None:
+    who = person("pharmacist")
+    browser = Client()
+    browser.force_login(who)
+    order, body = prepared(course), unit_body(receive(course))
+    unsaid = act(browser, order, "dispense", body)
+    assert (unsaid.status_code, list(unsaid.json()["errors"])) == (400, ["password"])
+    wrong = act(browser, order, "dispense", body | {"password": "not it"})
+    assert wrong.status_code == 403
+    assert not DispensedUnit.objects.exists()
+    said = act(browser, order, "dispense", body | {"password": "a long pass phrase"})
+    assert (said.status_code, said.json()["state"]) == (200, "dispensed")
+
+
 def test_cancel_and_recall_have_their_doors(course: Course, pharmacy: Client) -> None:
     order = dispensed(course)
     draw(course.patient, PLANNED - timedelta(days=1), PLT="60")

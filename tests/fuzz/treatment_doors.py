@@ -350,7 +350,7 @@ def hand_out(
         "prepared_by": "P. Pharma",
         "verified_by": verified,
     }
-    _on_order(act.pharmacist(), order, "dispense", sent)
+    _on_order(act.pharmacist(), order, "dispense", sent | {"password": PASSWORD})
 
 
 def hand_out_bag(clinic: Clinic) -> None:
@@ -365,7 +365,7 @@ def hand_out_bag(clinic: Clinic) -> None:
             "prepared_by": "P. Pharma",
             "verified_by": "Q. Control",
         }
-        _on_order(act.pharmacist(), order, "dispense", sent)
+        _on_order(act.pharmacist(), order, "dispense", sent | {"password": PASSWORD})
 
 
 def answer_recall(clinic: Clinic, *, outcome: str = "secured") -> None:
