@@ -250,9 +250,11 @@ def broken_signatures(now: datetime, seen: Seen) -> Iterator[Violation]:
     starts = StartAuthorisation.objects.select_related("therapy_day", "decision", "directive", "unit")
     for start in starts.order_by("pk").iterator(chunk_size=CHUNK):
         seen()
+        about = f"start authorisation {start.public_id}"
         if not manifest_holds(start):
-            about = f"start authorisation {start.public_id}"
             yield Violation(about=about, words="does not fit the record it was put under")
+        if not -_CLOCKS_DIFFER <= start.authorised_at - start.authenticated_at <= limit:
+            yield Violation(about=about, words="was given without a fresh password")
     acts: list[CourseEnd | FollowUpAct] = [
         *CourseEnd.objects.select_related("course").order_by("pk"),
         *FollowUpAct.objects.select_related("course").order_by("pk"),

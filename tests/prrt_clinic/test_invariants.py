@@ -549,6 +549,12 @@ def test_i22_a_start_whose_names_were_changed(clinic: Clinic) -> None:
     assert found(clinic.now) == ["I-22 does not fit the record it was put under"]
 
 
+def test_i22_a_start_authorised_without_a_fresh_password(clinic: Clinic) -> None:
+    start = started(clinic)
+    tamper(start, authenticated_at=start.authorised_at - timedelta(hours=1))
+    assert found(clinic.now) == ["I-22 was given without a fresh password"]
+
+
 def test_i22_one_person_as_two(clinic: Clinic) -> None:
     fact = ChartFact.objects.create(
         patient=clinic.visitor,
