@@ -58,6 +58,13 @@ def test_subject_and_headers_are_fixed_and_only_the_attempt_number_changes() -> 
     assert "List-Unsubscribe" not in first
 
 
+def test_both_parts_say_that_people_were_named_by_hand_where_no_step_told_them() -> None:
+    made = compose(letter(told=()))
+    page, _ = made.alternatives[0]
+    assert "people named by hand" in str(made.body)
+    assert "people named by hand" in str(page)
+
+
 def test_the_text_says_what_when_who_next_and_where(settings: Any) -> None:
     settings.CLINIC_NAME, settings.CLINIC_PHONE = "Clinic <North> & Co", "+49 30 1234"
     settings.SITE_URL, settings.CLINIC_TIME_ZONE = "https://prrt.example.org", "Europe/Berlin"
