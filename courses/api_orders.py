@@ -154,9 +154,10 @@ class DispenseOrder(OrderAct):
         shape = _SENT.get(kind, HandedOutSent)
         body = read_body(shape, request)
         password = body.pop("password", "")
+        if password:
+            forget_secrets(request, ("password",))
         if request.auth is None:
             # A person, not a system with its token: what leaves pharmacy takes the password, as on the page.
-            forget_secrets(request, ("password",))
             if not password:
                 raise ValidationError({"password": ["Give your password again: this leaves pharmacy."]})
             try:

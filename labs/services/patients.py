@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
@@ -44,9 +44,12 @@ def register_patient(
     )
     if birth_date > clinic_day(now, clinic_zone()):
         raise ValidationError({"birth_date": "The birth date lies in the future."})
-    with transaction.atomic():
-        patient.full_clean()
-        patient.save(force_insert=True)
+    try:
+        with transaction.atomic():
+            patient.full_clean()
+            patient.save(force_insert=True)
+    except IntegrityError as twin:
+        raise ValidationError({"mrn": "This was registered a moment ago: look for the patient."}) from twin
     return patient
 
 

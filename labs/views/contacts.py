@@ -8,7 +8,6 @@ from django.contrib.auth.decorators import login_required, permission_required
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -16,7 +15,7 @@ from labs.forms.contacts import ContactsForm
 from labs.models import ContactDetails, Patient
 from labs.same_person import numbers_of
 from labs.services.contacts import RECORD, ContactsHaveChanged, current_contacts, record_contacts
-from labs.views.frame import METHODS, SEES_NAMES, render_page, signed_in
+from labs.views.frame import METHODS, SEES_NAMES, render_page, signed_in, way_back
 
 MAY_READ = [SEES_NAMES, "labs.view_contactdetails"]
 SHOWN = 10
@@ -50,7 +49,7 @@ def contacts(request: HttpRequest, public_id: UUID) -> HttpResponse:
         form.add_error(None, str(refused))
         return _page(request, patient, current_contacts(patient), form, status=409)
     messages.success(request, "The telephone numbers are recorded.")
-    return HttpResponseRedirect(_back(request) or request.path)
+    return HttpResponseRedirect(way_back(request) or request.path)
 
 
 def _page(
@@ -70,7 +69,7 @@ def _page(
         "versions": versions[:SHOWN],
         "form": form,
         "may_record": request.user.has_perm(RECORD),
-        "next": _back(request),
+        "next": way_back(request),
     }
     return render_page(request, "labs/contacts.html", context, status=status)
 
@@ -79,12 +78,3 @@ def _seen(request: HttpRequest) -> int | None:
     """The version the form was made from; none where it names no number."""
     sent = request.POST.get("seen", "")
     return int(sent) if sent.isascii() and sent.isdecimal() and len(sent) < 19 else None
-
-
-def _back(request: HttpRequest) -> str:
-    """An address of this site to go back to, or nothing."""
-    address = request.POST.get("next", "") or request.GET.get("next", "")
-    here = url_has_allowed_host_and_scheme(
-        address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return address if here else ""

@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
 
 SEES_NAMES = "labs.view_patient"
 METHODS = ["GET", "HEAD", "POST"]
@@ -28,6 +29,15 @@ def signed_in(request: HttpRequest) -> User:
     """The person who asks; only for views behind a log-in."""
     assert isinstance(request.user, User)
     return request.user
+
+
+def way_back(request: HttpRequest) -> str:
+    """The address of this site that the page was asked to lead back to, or nothing."""
+    address = request.POST.get("next", "") or request.GET.get("next", "")
+    here = url_has_allowed_host_and_scheme(
+        address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return address if here else ""
 
 
 def authenticated_at(request: HttpRequest) -> datetime:

@@ -9,7 +9,6 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -18,7 +17,7 @@ from labs.forms.registering import RegisterForm
 from labs.models import Patient
 from labs.services import register_patient
 from labs.similar_patients import Similar, similar_patients
-from labs.views.frame import METHODS, SEES_NAMES, render_page
+from labs.views.frame import METHODS, SEES_NAMES, render_page, way_back
 
 MAY = [SEES_NAMES, "labs.add_patient"]
 _SAID = ("mrn", "assigning_authority", "family", "given", "birth_date", "sex")
@@ -49,7 +48,7 @@ def register(request: HttpRequest) -> HttpResponse:
                 form.add_error(name if name in form.fields else None, faults)
             return _page(request, form, alike=alike, status=400)
     messages.success(request, "The patient is registered.")
-    return HttpResponseRedirect(_back(request) or reverse("admin:labs_patient_change", args=[patient.pk]))
+    return HttpResponseRedirect(way_back(request) or reverse("admin:labs_patient_change", args=[patient.pk]))
 
 
 def _just_registered(said: dict[str, Any]) -> Patient | None:
@@ -70,14 +69,5 @@ def _page(
 ) -> HttpResponse:
     if not alike:
         del form.fields["is_another"]
-    context = {"title": "Register a patient", "form": form, "alike": alike or [], "next": _back(request)}
+    context = {"title": "Register a patient", "form": form, "alike": alike or [], "next": way_back(request)}
     return render_page(request, "labs/register.html", context, status=status)
-
-
-def _back(request: HttpRequest) -> str:
-    """An address of this site to go on to, or nothing."""
-    address = request.POST.get("next", "") or request.GET.get("next", "")
-    here = url_has_allowed_host_and_scheme(
-        address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return address if here else ""

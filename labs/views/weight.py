@@ -8,7 +8,6 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -17,6 +16,7 @@ from labs.clock import database_now
 from labs.forms.weight import WeightForm
 from labs.models import BodyWeight, Patient
 from labs.services import record_weight
+from labs.views.frame import way_back
 from labs.zones import clinic_zone
 
 MAY = ["labs.view_patient", "labs.view_bodyweight", "labs.add_bodyweight"]
@@ -30,7 +30,7 @@ SHOWN = 10
 def weight(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """The weights of a patient, and the place to record one; a mistake is answered by recording it again."""
     patient = get_object_or_404(Patient, public_id=public_id)
-    back = _safe(request, request.POST.get("next", "") or request.GET.get("next", ""))
+    back = way_back(request)
     form = WeightForm(
         request.POST or None,
         patient=patient,
@@ -66,11 +66,3 @@ def _record(request: HttpRequest, form: WeightForm, patient: Patient) -> bool:
             form.add_error(name if name in form.fields else None, faults)
         return False
     return True
-
-
-def _safe(request: HttpRequest, address: str) -> str:
-    """An address of this site, or nothing."""
-    here = url_has_allowed_host_and_scheme(
-        address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return address if here else ""

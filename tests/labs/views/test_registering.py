@@ -102,6 +102,18 @@ def test_the_same_number_is_registered_once_and_a_button_pressed_twice_answers_a
     assert Patient.objects.count() == 1
 
 
+def test_two_who_register_the_same_number_at_once_are_told_and_nothing_fails(
+    nurse: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known(family="Quast", given="Erna")
+    # The other one's row came between the look and the writing.
+    monkeypatch.setattr(Patient, "full_clean", lambda self: None)
+    answer = nurse.post(ADDRESS, SAID | {"birth_date": "1931-05-17"})
+    assert answer.status_code == 400
+    assert "registered a moment ago" in text(answer)
+    assert Patient.objects.count() == 1
+
+
 def test_who_may_not_register_does_not(person: Person) -> None:
     for role in ("pharmacist", "physicist", "auditor"):
         client = Client()
