@@ -1,5 +1,6 @@
 """A recall nobody answers, a deviation, a regulator's day: each tells the right people until it is over."""
 
+import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -299,7 +300,8 @@ def test_no_mail_of_these_alerts_names_a_patient_a_drug_or_a_value(settings: Any
     dispatch_due(now=NOW)
     assert len(mail.outbox) >= 5
     for letter in mail.outbox:
-        text = f"{letter.subject} {letter.body}".lower()
+        # The alert's address ends in random letters, which spell a short word now and then.
+        text = re.sub(r"https?://\S+", "", f"{letter.subject} {letter.body}").lower()
         assert not [word for word in (*CANARIES, "dotatate", "GBq", "5.2", "DM-PLT") if word.lower() in text]
 
 
