@@ -43,13 +43,15 @@ class Asked:
 class Recorded:
     """One kind of step: what it asks, who may record it, and whether it takes two people or a password.
 
-    `rights`: any of them suffices. `after_end`: may still be recorded when the day has ended.
+    `rights`: any of them suffices. `signed_if`: the answers that are a signature, and so take a password too.
+    `after_end`: may still be recorded when the day has ended.
     """
 
     asked: tuple[Asked, ...] = ()
     rights: tuple[str, ...] = (RUN,)
     two_people: bool = False
     password: bool = False
+    signed_if: Callable[[Mapping[str, object]], bool] | None = None
     after_end: bool = False
     check: Callable[[Mapping[str, str]], str] | None = None
 
@@ -70,9 +72,14 @@ _WHY = (_maybe("why", "Why"),)
 _ACTIVITY = Asked(key="activity", label="Activity with its unit, for example 0.12 GBq", shape=Shape.ACTIVITY)
 
 
+def leaves_cover_out(data: Mapping[str, object]) -> bool:
+    """Whether a steroid's entry says that the cover is left out, which a physician signs."""
+    return data.get("why") == "left_out"
+
+
 def _steroid(data: Mapping[str, str]) -> str:
     """What a steroid's entry lacks; empty where it is whole."""
-    if data["why"] == "left_out":
+    if leaves_cover_out(data):
         return "" if data.get("reason") else "reason: say in a few words why the cover is left out"
     lacking = [key for key in ("medicine", "amount") if not data.get(key)]
     return f"{lacking[0]}: is missing" if lacking else ""
@@ -133,12 +140,13 @@ STEPS: Mapping[Happened, Recorded] = {
                 cover="Cover for peritoneal or mesenteric disease",
                 rescue="Rescue",
                 other="Another reason",
-                left_out="Cover left out, by a physician, with a reason",
+                left_out="Cover left out: a physician, with a reason and the password",
             ),
             _maybe("medicine", "Medicine, by its full name"),
             _maybe("amount", "Amount with its unit, for example 4 mg"),
             _maybe("reason", "Reason, where the cover is left out"),
         ),
+        signed_if=leaves_cover_out,
         check=_steroid,
     ),
     Happened.AMINO_START: Recorded(asked=(Asked(key="bag", label="Label of the bag"),)),
@@ -211,6 +219,12 @@ STEPS: Mapping[Happened, Recorded] = {
     ),
     Happened.NOTE: Recorded(asked=(Asked(key="text", label="Note"),), rights=(RUN, MEASURE), after_end=True),
 }  # `released` and `not_given` end the day and have services of their own
+
+
+def takes_password(kind: Happened, data: object) -> bool:
+    """Whether recording this takes the password: any entry of its kind does, or what this one says."""
+    row = STEPS[kind]
+    return row.password or (row.signed_if is not None and isinstance(data, Mapping) and row.signed_if(data))
 
 
 def read_step(kind: Happened, data: object) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from courses import invariants_gate as gate
 from courses import invariants_live as live
 from courses import invariants_record as record
+from courses import invariants_signed as signed
 from courses.models import (
     Administration,
     CallOutcome,
@@ -103,10 +104,10 @@ INVARIANTS = (
     ),
     Invariant(
         id="I-22",
-        sentence="every signature fits its record and came with a fresh password, and two people are two",
+        sentence="every signature is of its record, fresh password and role, and two people are two",
         of="signatures",
         count=Signature.objects.count,
-        find=record.broken_signatures,
+        find=signed.broken_signatures,
         reads_every_row=True,
     ),
     Invariant(

@@ -1,13 +1,12 @@
-"""What must hold of plans, baselines, sums, stored answers and signatures: searches in the record."""
+"""What must hold of plans, baselines, sums and stored answers: searches in the record."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain, pairwise
 from typing import NamedTuple
 
-from django.conf import settings
 from django.db.models import F, Max, Min, Sum
 
 from courses.ledger import entries_by_person
@@ -19,28 +18,19 @@ from courses.models import (
     CallOutcome,
     ChartFact,
     Course,
-    CourseEnd,
-    CourseEndUndone,
     Cycle,
     Decision,
     Directive,
-    FactConfirmation,
-    FollowUpAct,
     Infusion,
     PatientCall,
     RecordKind,
-    Signature,
-    StartAuthorisation,
 )
 from courses.replay import differences, has_present_bytes
 from courses.rules.silence import WINDOW_RULE
-from courses.services.manifests import manifest_holds
 from labs.clinic_days import clinic_day, days_between
 from labs.invariants import CHUNK, Seen, Violation
 from labs.same_person import read_people
 from labs.zones import clinic_zone
-
-_CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 def plans_beyond_protocol(now: datetime, seen: Seen) -> Iterator[Violation]:
@@ -234,46 +224,6 @@ def answers_that_differ(now: datetime, seen: Seen) -> Iterator[Violation]:
         if decision.situation and has_present_bytes(decision):
             for line in differences(decision):
                 yield Violation(about=f"decision {decision.public_id}", words=line)
-
-
-def broken_signatures(now: datetime, seen: Seen) -> Iterator[Violation]:
-    """Signatures whose manifest is not that of their record, or whose password was not fresh."""
-    limit = timedelta(seconds=settings.ACCOUNT_REAUTHENTICATION_TIMEOUT)
-    rows = Signature.objects.select_related("decision").defer("decision__situation", "decision__answer")
-    for row in rows.order_by("pk").iterator(chunk_size=CHUNK):
-        seen()
-        about = f"signature {row.pk} on decision {row.decision.public_id}"
-        if not manifest_holds(row):
-            yield Violation(about=about, words="does not fit the record it was put under")
-        if not -_CLOCKS_DIFFER <= row.signed_at - row.authenticated_at <= limit:
-            yield Violation(about=about, words="was given without a fresh password")
-    starts = StartAuthorisation.objects.select_related("therapy_day", "decision", "directive", "unit")
-    for start in starts.order_by("pk").iterator(chunk_size=CHUNK):
-        seen()
-        about = f"start authorisation {start.public_id}"
-        if not manifest_holds(start):
-            yield Violation(about=about, words="does not fit the record it was put under")
-        if not -_CLOCKS_DIFFER <= start.authorised_at - start.authenticated_at <= limit:
-            yield Violation(about=about, words="was given without a fresh password")
-    acts: list[CourseEnd | FollowUpAct] = [
-        *CourseEnd.objects.select_related("course").order_by("pk"),
-        *FollowUpAct.objects.select_related("course").order_by("pk"),
-    ]
-    for act in acts:
-        seen()
-        about = f"end or follow-up of course {act.course.public_id}"
-        if not manifest_holds(act):
-            yield Violation(about=about, words="does not fit the record it was put under")
-        if not -_CLOCKS_DIFFER <= act.signed_at - act.authenticated_at <= limit:
-            yield Violation(about=about, words="was given without a fresh password")
-    undone = CourseEndUndone.objects.filter(confirmed_by=F("undo__asked_by"))
-    for lone in undone.select_related("undo__end__course").order_by("pk"):
-        about = f"end of course {lone.undo.end.course.public_id}"
-        yield Violation(about=about, words="was undone by one person alone")
-    alone = FactConfirmation.objects.filter(confirmed_by=F("fact__recorded_by")).select_related("fact")
-    for each in alone.order_by("pk"):
-        words = "was confirmed by the one who recorded it"
-        yield Violation(about=f"fact {each.fact.public_id}", words=words)
 
 
 def facts_of_calls_taken_back(now: datetime, seen: Seen) -> Iterator[Violation]:

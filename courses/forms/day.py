@@ -71,9 +71,10 @@ class StepForm(DayForm):
 
     def __init__(self, *args: Any, kind: Happened, correcting: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.asked = STEPS[kind].asked
-        for asked in self.asked:
-            self.fields[asked.key] = _field(asked)
+        self.asked = {_name(asked.key, correcting=correcting): asked for asked in STEPS[kind].asked}
+        for name, asked in self.asked.items():
+            self.fields[name] = _field(asked)
+            self.initial.setdefault(name, self.initial.get(asked.key))
         self.fields["happened_at"] = when_field("When it happened")
         if STEPS[kind].two_people:
             self.fields["second_name"] = forms.CharField(label="Second person: log-in name")
@@ -88,11 +89,17 @@ class StepForm(DayForm):
                 label="Take the entry back: it did not happen", required=False
             )
             self.fields["reason"] = reason_field("What was wrong")
+            self.initial.pop("reason", None)
 
     def data_of_step(self) -> dict[str, Any]:
         """The answers as the service takes them; what was left empty is left out."""
-        found = {asked.key: self.cleaned_data[asked.key] for asked in self.asked}
+        found = {asked.key: self.cleaned_data[name] for name, asked in self.asked.items()}
         return {key: _plain(value) for key, value in found.items() if value not in (None, "")}
+
+
+def _name(key: str, *, correcting: bool) -> str:
+    """The field of an answer; why an entry is corrected has the name of its own that it always had."""
+    return "said_reason" if correcting and key == "reason" else key
 
 
 def _plain(value: Any) -> Any:

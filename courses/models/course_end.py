@@ -35,6 +35,8 @@ class CourseEnd(models.Model):
     signed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     printed_name = models.CharField(max_length=200)
     authenticated_at = models.DateTimeField()
+    # The roles held at that instant; null where it was signed before they were recorded.
+    signer_roles = models.JSONField(null=True, editable=False)
     signed_at = models.DateTimeField()
     record_sha256 = models.CharField(max_length=64)
 
@@ -166,6 +168,8 @@ class FollowUpAct(models.Model):
     signed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     printed_name = models.CharField(max_length=200)
     authenticated_at = models.DateTimeField()
+    # The roles held at that instant; null where it was signed before they were recorded.
+    signer_roles = models.JSONField(null=True, editable=False)
     signed_at = models.DateTimeField()
     record_sha256 = models.CharField(max_length=64)
 

@@ -71,6 +71,8 @@ class Signature(models.Model):
     printed_name = models.CharField(max_length=200)
     signed_at = models.DateTimeField()
     authenticated_at = models.DateTimeField()
+    # The roles held at that instant; null where it was signed before they were recorded.
+    signer_roles = models.JSONField(null=True, editable=False)
     record_sha256 = models.CharField(max_length=64)
 
     class Meta:

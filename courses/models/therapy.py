@@ -158,6 +158,9 @@ class StartAuthorisation(models.Model):
     checked_name = models.CharField(max_length=200)
     authorised_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     authorised_name = models.CharField(max_length=200)
+    # The roles held at that instant; null where it was authorised before they were recorded.
+    checked_roles = models.JSONField(null=True, editable=False)
+    authorised_roles = models.JSONField(null=True, editable=False)
     authenticated_at = models.DateTimeField()
     authorised_at = models.DateTimeField()
     evidence_sha256 = models.CharField(max_length=64)

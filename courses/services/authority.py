@@ -5,6 +5,7 @@ from labs.services.authority import (
     check_fresh,
     check_right,
     printed_name,
+    roles_held,
     seen_letters,
     stated,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "check_fresh",
     "check_right",
     "printed_name",
+    "roles_held",
     "seen_letters",
     "stated",
 ]

@@ -28,6 +28,7 @@ from courses.services.authority import (
     check_fresh,
     check_right,
     printed_name,
+    roles_held,
     stated,
 )
 from courses.services.bookings import cancel_booking
@@ -78,6 +79,7 @@ def end_course(
             signed_by=by,
             printed_name=printed_name(by),
             authenticated_at=authenticated_at,
+            signer_roles=roles_held(by),
             signed_at=now,
         )
         end.record_sha256 = manifest_of(end)

@@ -9,7 +9,7 @@ from courses.fact_kinds import faults_of_texts
 from courses.follow_ups import FollowUpLine, VisitLine, draws_of, follow_up_of, lacking
 from courses.models import Course, FollowUpAct, FollowUpRecord, VisitOutcome
 from courses.rules.follow_up import VisitState
-from courses.services.authority import BadFact, check_fresh, check_right, printed_name, stated
+from courses.services.authority import BadFact, check_fresh, check_right, printed_name, roles_held, stated
 from courses.services.ending import END
 from courses.services.manifests import manifest_of
 from labs.clinic_days import clinic_day
@@ -95,6 +95,7 @@ def set_follow_up(
             signed_by=by,
             printed_name=printed_name(by),
             authenticated_at=authenticated_at,
+            signer_roles=roles_held(by),
             signed_at=now,
         )
         act.record_sha256 = manifest_of(act)

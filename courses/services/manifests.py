@@ -30,6 +30,7 @@ def _of_signature(row: Signature) -> dict[str, Any]:
         "meaning": row.meaning,
         "printed_name": row.printed_name,
         "signed_at": row.signed_at.astimezone(UTC).isoformat(),
+        **_roles(signer=row.signer_roles),
     }
 
 
@@ -44,6 +45,7 @@ def _of_start(row: StartAuthorisation) -> dict[str, Any]:
         "checked_by": row.checked_name,
         "authorised_by": row.authorised_name,
         "authorised_at": row.authorised_at.astimezone(UTC).isoformat(),
+        **_roles(checked=row.checked_roles, authorised=row.authorised_roles),
     }
 
 
@@ -57,6 +59,7 @@ def _of_end(row: CourseEnd) -> dict[str, Any]:
         "open_duties": list(row.open_duties),
         "printed_name": row.printed_name,
         "signed_at": row.signed_at.astimezone(UTC).isoformat(),
+        **_roles(signer=row.signer_roles),
     }
 
 
@@ -68,7 +71,13 @@ def _of_follow_up(row: FollowUpAct) -> dict[str, Any]:
         "reason": row.reason,
         "printed_name": row.printed_name,
         "signed_at": row.signed_at.astimezone(UTC).isoformat(),
+        **_roles(signer=row.signer_roles),
     }
+
+
+def _roles(**held: list[str] | None) -> dict[str, list[str]]:
+    """The roles that were recorded; a record from before that names none, and neither does its digest."""
+    return {f"{whose}_roles": roles for whose, roles in held.items() if roles is not None}
 
 
 def manifest_of(row: Any) -> str:

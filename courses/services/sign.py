@@ -11,7 +11,7 @@ from courses.models import Course, CourseStatus, Cycle, Decision, Directive, Ord
 from courses.rules.action_words import GO, MEANINGS
 from courses.rules.order_states import OrderKind, OrderState
 from courses.services.assess import assess_at_gate
-from courses.services.authority import NotAllowed, check_fresh, check_right, printed_name
+from courses.services.authority import NotAllowed, check_fresh, check_right, printed_name, roles_held
 from courses.services.cover import check_cover_is_settled
 from courses.services.manifests import manifest_of
 from courses.services.open_recalls import is_out_and_recalled
@@ -144,6 +144,7 @@ def _sign(
         printed_name=printed,
         signed_at=now,
         authenticated_at=authenticated_at,
+        signer_roles=roles_held(signer),
     )
     signature.record_sha256 = manifest_of(signature)
     signature.save(force_insert=True)

@@ -21,7 +21,7 @@ from courses.models import (
 from courses.rules.day_values import Blocker, Happened, after
 from courses.services.assess import assess_at_gate
 from courses.services.at_start import why_not_carried
-from courses.services.authority import NotAllowed, check_fresh, check_right, printed_name
+from courses.services.authority import NotAllowed, check_fresh, check_right, printed_name, roles_held
 from courses.services.day_state import DayState, day_state, is_called_back
 from courses.services.day_version import check_version
 from courses.services.incidents import open_incident
@@ -232,6 +232,8 @@ def _append(
         checked_name=check.printed_name,
         authorised_by=by,
         authorised_name=printed_name(by),
+        checked_roles=roles_held(check.recorded_by),
+        authorised_roles=roles_held(by),
         authenticated_at=authenticated_at,
         authorised_at=now,
         evidence_sha256=standing.decision.evidence_sha256,

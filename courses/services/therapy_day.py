@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from courses.day_data import DIRECT, RUN, STEPS, read_step
+from courses.day_data import DIRECT, RUN, STEPS, read_step, takes_password
 from courses.day_library import NoDayRules, PinnedRules, day_rules
 from courses.json_table import Fault
 from courses.models import Course, Cycle, Order, TherapyDay, TherapyStep
@@ -106,7 +106,16 @@ def record_step(
     StaleDay.
     """
     known = _kind(kind)
-    _check_person(known, by=by, second=second, authenticated_at=authenticated_at, now=now or database_now())
+    if not (signed := takes_password(known, data)):
+        authenticated_at = None
+    _check_person(
+        known,
+        by=by,
+        second=second,
+        signed=signed,
+        authenticated_at=authenticated_at,
+        now=now or database_now(),
+    )
     with transaction.atomic():
         day = locked_day(day, version=version)
         now = now or database_now()
@@ -116,7 +125,7 @@ def record_step(
         step = TherapyStep.objects.create(
             therapy_day=day,
             kind=known.value,
-            data=_data(known, data, by=by),
+            data=_data(known, data),
             happened_at=at,
             **_people(known, by=by, second=second, authenticated_at=authenticated_at),
             recorded_at=now,
@@ -157,10 +166,15 @@ def correct_step(
     known = Happened(step.kind)
     if known not in STEPS:
         raise BadStep("kind: what ended the day is not corrected here; record a note")
+    kept = {key: value for key, value in step.data.items() if key != "gbq"}
+    said = {} if take_back else kept if data is None else data
+    if not (signed := takes_password(known, said)):
+        authenticated_at = None
     _check_person(
         known,
         by=by,
         second=second,
+        signed=signed,
         authenticated_at=authenticated_at,
         now=now or database_now(),
         alone=take_back,
@@ -173,11 +187,10 @@ def correct_step(
         now = now or database_now()
         if TherapyStep.objects.filter(corrects=step).exists():
             raise BadStep("step: it was corrected before; correct the newest version")
-        kept = {key: value for key, value in step.data.items() if key != "gbq"}
         corrected = TherapyStep.objects.create(
             therapy_day=day,
             kind=known.value,
-            data=step.data if take_back else _data(known, kept if data is None else data, by=by),
+            data=step.data if take_back else _data(known, said),
             happened_at=_instant(happened_at or step.happened_at, day=day, now=now),
             **_people(known, by=by, second=second, authenticated_at=authenticated_at),
             recorded_at=now,
@@ -220,18 +233,21 @@ def _check_person(
     *,
     by: User,
     second: User | None,
+    signed: bool,
     authenticated_at: datetime | None,
     now: datetime,
     alone: bool = False,
 ) -> None:
     """Who records what, with whom, and with how fresh a password. Raises NotAllowed, BadStep.
 
-    `alone`: what is taken back counts no longer, so that nobody need stand by.
+    `signed`: it takes a password. `alone`: what is taken back counts no longer, so that nobody need stand by.
     """
     row = STEPS[kind]
     if not any(by.has_perm(right) for right in row.rights):
         raise NotAllowed(_ELSE_SAY[row.rights[0]])
-    if row.password:
+    if signed and row.signed_if is not None:
+        check_right(by, DIRECT, else_say="Only a physician leaves out the corticosteroid cover.")
+    if signed:
         check_fresh(authenticated_at, now=now)
     if not row.two_people or (alone and second is None):
         return
@@ -243,27 +259,25 @@ def _check_person(
         raise NotAllowed("The second person must be a nurse or a physician.")
 
 
-def _data(kind: Happened, data: Mapping[str, Any], *, by: User) -> dict[str, str]:
-    """The data as the kind's table reads it. Raises BadStep; NotAllowed for a physician's word."""
+def _data(kind: Happened, data: Mapping[str, Any]) -> dict[str, str]:
+    """The data as the kind's table reads it. Raises BadStep."""
     try:
         found = read_step(kind, data)
     except Fault as fault:
         raise BadStep(*str(fault).splitlines()) from fault
-    if kind is Happened.STEROID and found["why"] == "left_out":
-        check_right(by, DIRECT, else_say="Only a physician leaves out the corticosteroid cover.")
     return found
 
 
 def _people(
     kind: Happened, *, by: User, second: User | None, authenticated_at: datetime | None
 ) -> dict[str, Any]:
-    row = STEPS[kind]
+    two = second is not None and STEPS[kind].two_people
     return {
         "recorded_by": by,
         "printed_name": printed_name(by),
-        "second_by": second if row.two_people else None,
-        "second_name": printed_name(second) if second is not None and row.two_people else "",
-        "authenticated_at": authenticated_at if row.password else None,
+        "second_by": second if two else None,
+        "second_name": printed_name(second) if second is not None and two else "",
+        "authenticated_at": authenticated_at,
     }
 
 

@@ -1,6 +1,5 @@
 """The forms of a day of therapy, each on a page of its own: what happened, what was given, how it ended."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from courses.day_data import STEPS
+from courses.day_data import STEPS, takes_password
 from courses.forms.day import (
     InfusionForm,
     JudgeForm,
@@ -49,7 +48,7 @@ def step(request: HttpRequest, public_id: UUID, kind: str) -> HttpResponse:
     form = StepForm(request.POST, kind=known)
     if not form.is_valid():
         return form_page(request, course, form, kind=known, status=400)
-    store = with_fresh_password(_record) if STEPS[known].password else _record
+    store = with_fresh_password(_record) if takes_password(known, form.data_of_step()) else _record
     return store(request, course, known, form)
 
 
@@ -64,7 +63,7 @@ def _record(request: HttpRequest, course: Course, kind: Happened, form: StepForm
             by=signed_in(request),
             happened_at=form.cleaned_data["happened_at"],
             second=_second(request, form),
-            authenticated_at=_password(request, kind),
+            authenticated_at=authenticated_at(request),
         )
 
     def did_it() -> bool:
@@ -101,7 +100,8 @@ def correct(request: HttpRequest, public_id: UUID, step_id: UUID) -> HttpRespons
     form = StepForm(request.POST, kind=known, correcting=True)
     if not form.is_valid():
         return form_page(request, course, form, kind=known, entry=entry, status=400)
-    store = with_fresh_password(_correct) if STEPS[known].password else _correct
+    signed = not form.cleaned_data["take_back"] and takes_password(known, form.data_of_step())
+    store = with_fresh_password(_correct) if signed else _correct
     return store(request, course, entry, known, form)
 
 
@@ -118,7 +118,7 @@ def _correct(
             data=form.data_of_step(),
             happened_at=form.cleaned_data["happened_at"],
             second=_second(request, form),
-            authenticated_at=_password(request, kind),
+            authenticated_at=authenticated_at(request),
             take_back=form.cleaned_data["take_back"],
         )
 
@@ -235,7 +235,3 @@ def _second(request: HttpRequest, form: StepForm) -> Any:
     if not name:
         return None
     return proven_person(request, username=name, password=form.cleaned_data["second_password"])
-
-
-def _password(request: HttpRequest, kind: Happened) -> datetime | None:
-    return authenticated_at(request) if STEPS[kind].password else None

@@ -42,6 +42,11 @@ def seen_letters(text: str) -> int:
     return sum(unicodedata.category(each)[0] in "LNPS" and each not in _BLANK for each in text)
 
 
+def roles_held(person: User) -> list[str]:
+    """The names of the roles that somebody holds at this moment."""
+    return list(person.groups.order_by("name").values_list("name", flat=True))
+
+
 def printed_name(person: User) -> str:
     """The name as it stands under a signature."""
     return person.get_full_name() or person.get_username()

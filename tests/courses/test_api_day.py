@@ -127,6 +127,20 @@ def test_an_early_start_names_every_blocker_and_a_refusal_keeps_what_it_found(cl
     assert order.events.filter(from_state="dispensed", to_state="dispensed").exists()
 
 
+def test_leaving_the_cover_out_is_signed_with_the_physicians_password(clinic: Clinic) -> None:
+    day = open_and_prepare(clinic)
+    said = {"kind": "steroid", "data": {"why": "left_out", "reason": "no disease on the scan of April"}}
+    bare = clinic.send("day-physician", f"{day}/steps/", said, when=at(11, 58))
+    assert bare.status_code == 403, bare.json()
+    assert "password" in bare.json()["detail"]
+    nurses = clinic.send("day-nurse", f"{day}/steps/", said | {"password": PASSWORD}, when=at(11, 58))
+    assert "Only a physician leaves out" in nurses.json()["detail"]
+    assert not TherapyStep.objects.filter(kind="steroid").exists()
+    signed = clinic.send("day-physician", f"{day}/steps/", said | {"password": PASSWORD}, when=at(11, 59))
+    assert signed.status_code == 201, signed.json()
+    assert TherapyStep.objects.get(kind="steroid").authenticated_at == at(11, 59)
+
+
 def test_a_part_is_judged_and_a_day_without_an_infusion_is_ended_by_the_api(clinic: Clinic) -> None:
     day = open_and_prepare(clinic)
     clinic.send("day-physician", f"{day}/authorise/", {"password": PASSWORD}, when=at(12))

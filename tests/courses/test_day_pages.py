@@ -18,6 +18,7 @@ from courses.models import (
     InfusionEnd,
     StartAuthorisation,
     TherapyDay,
+    TherapyStep,
 )
 from courses.services.day_version import StaleDay
 from courses.services.infusion_corrections import Wrong, correct_infusion, corrected
@@ -87,6 +88,45 @@ def sent(browser: Client, cycle: Cycle, kind: str, **data: str) -> Any:
     answer = browser.post(url(cycle, "day_step", kind), data | seen(cycle))
     assert answer.status_code == 302, text(answer)
     return answer
+
+
+def test_leaving_the_cover_out_asks_the_physician_for_the_password(
+    cycle: Cycle, enter_as, set_clock, send_with_password
+):
+    doctor = enter_as(physician())
+    set_clock(at(10))
+    enter_as(nurse()).post(url(cycle, "day_open"))
+    said = {"why": "left_out", "reason": "no disease on the scan of April"} | seen(cycle)
+    asked = doctor.post(url(cycle, "day_step", "steroid"), said)
+    assert (asked.status_code, "reauthenticate" in asked.url) == (302, True)
+    assert not TherapyStep.objects.filter(kind="steroid").exists()
+    assert send_with_password(doctor, url(cycle, "day_step", "steroid"), said).status_code == 302
+    assert TherapyStep.objects.get(kind="steroid").authenticated_at is not None
+
+
+def test_what_is_given_of_a_steroid_takes_no_password_and_what_was_signed_is_taken_back_without(
+    cycle: Cycle, enter_as, set_clock, send_with_password
+):
+    one, doctor = enter_as(nurse()), enter_as(physician())
+    set_clock(at(10))
+    one.post(url(cycle, "day_open"))
+    sent(one, cycle, "steroid", why="cover", medicine="dexamethasone", amount="4 mg")
+    entry = TherapyStep.objects.get(kind="steroid")
+    assert entry.authenticated_at is None
+    said = {"why": "left_out", "said_reason": "no disease on the scan", "reason": "wrong box"}
+    change = url(cycle, "day_correct", str(entry.public_id))
+    asked = doctor.post(change, said | seen(cycle))
+    assert "reauthenticate" in asked.url
+    assert not TherapyStep.objects.filter(corrects=entry).exists()
+    assert send_with_password(doctor, change, said | seen(cycle)).status_code == 302
+    signed = TherapyStep.objects.get(corrects=entry)
+    assert (signed.data["reason"], signed.reason) == ("no disease on the scan", "wrong box")
+    assert signed.authenticated_at is not None
+    page = text(one.get(url(cycle, "day_correct", str(signed.public_id))))
+    assert "no disease on the scan" in page
+    back = said | {"take_back": "on", "reason": "the disease is known"} | seen(cycle)
+    assert one.post(url(cycle, "day_correct", str(signed.public_id)), back).status_code == 302
+    assert TherapyStep.objects.get(corrects=signed).taken_back
 
 
 def test_a_whole_day_is_played_in_the_browser(cycle: Cycle, enter_as, set_clock, send_with_password):

@@ -323,7 +323,7 @@ def test_a_step_that_says_nothing_is_refused_with_its_field(
     day: TherapyDay, kind: str, data: dict, field: str
 ):
     with pytest.raises(BadStep) as bad:
-        step(day, kind, at(12), **data)
+        step(day, kind, at(12), by=physician() if data.get("why") == "left_out" else None, **data)
     assert bad.value.faults[0].startswith(field)
 
 

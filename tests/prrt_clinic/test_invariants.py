@@ -39,6 +39,7 @@ from courses.services.assess import assess_course, recommend_for
 from courses.services.call_said import CallSaid, Symptom
 from courses.services.calls import record_call, take_back_call
 from courses.services.locking import next_cycle
+from courses.services.manifests import manifest_of
 from labs.clinic_days import add_days, clinic_day
 from labs.clock import database_now
 from labs.models import BodyWeight, LabMessage, LabReport, MessageOutcome, Observation, Patient, Result
@@ -553,6 +554,43 @@ def test_i22_a_start_authorised_without_a_fresh_password(clinic: Clinic) -> None
     start = started(clinic)
     tamper(start, authenticated_at=start.authorised_at - timedelta(hours=1))
     assert found(clinic.now) == ["I-22 was given without a fresh password"]
+
+
+def _role_changed(row: Any, **roles: list[str]) -> None:
+    """Somebody behind the service writes another role into a signed row, and its digest with it."""
+    for name, value in roles.items():
+        setattr(row, name, value)
+    tamper(row, **roles, record_sha256=manifest_of(row))
+
+
+@pytest.mark.parametrize(
+    ("roles", "words"),
+    [
+        (["nurse"], "held nurse: without courses.sign_decision and courses.sign_directive"),
+        (["physician"], "held physician: without courses.sign_directive"),
+        ([], "held no role: without courses.sign_decision and courses.sign_directive"),
+        (["a role of old"], "held a role of old: without courses.sign_decision and courses.sign_directive"),
+    ],
+)
+def test_i22_a_go_signed_without_the_role_for_it(clinic: Clinic, roles: list[str], words: str) -> None:
+    _role_changed(Signature.objects.latest("pk"), signer_roles=roles)
+    assert found(clinic.now) == [f"I-22 came from somebody who {words}"]
+
+
+def test_i22_a_start_authorised_or_checked_without_the_role_for_it(clinic: Clinic) -> None:
+    start = started(clinic)
+    _role_changed(start, authorised_roles=["nurse"])
+    assert found(clinic.now) == ["I-22 came from somebody who held nurse: without courses.sign_decision"]
+    _role_changed(start, authorised_roles=["physician"], checked_roles=["auditor"])
+    assert found(clinic.now) == ["I-22 came from somebody who held auditor: without courses.authorise_start"]
+
+
+def test_i22_a_signature_from_before_roles_were_recorded_is_no_fault(clinic: Clinic) -> None:
+    last = Signature.objects.latest("pk")
+    assert set(last.signer_roles or []) == {"authorised-user", "physician"}
+    last.signer_roles = None
+    tamper(last, signer_roles=None, record_sha256=manifest_of(last))
+    assert found(clinic.now) == []
 
 
 def test_i22_one_person_as_two(clinic: Clinic) -> None:
