@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from courses.chart import peritoneal_disease, read_chart
+from courses.chart import read_for_the_day
 from courses.day_library import day_rules
 from courses.models import (
     AminoAcidBag,
@@ -64,7 +64,8 @@ def read_day(
     started = max((step.at for step in steps if step.kind is Happened.INFUSION_START), default=now)
     until = min(started, now)
     before_amino = _amino_start(steps, before=until) or until
-    results = _potassium_results(day, today=today)
+    known = read_for_the_day(course=course, today=today)
+    results = [each for each in known.measurements if each.analyte == _POTASSIUM]
     following = course.cycles.filter(number=cycle.number + 1).first()
     return DayFacts(
         rules=day_rules(course.protocol_id).rules,
@@ -78,15 +79,13 @@ def read_day(
         potassium_late=max(
             (each.collected_at for each in results if before_amino < each.collected_at <= until), default=None
         ),
-        patient_numbers=tuple(
-            Patient.objects.filter(pk__in=numbers_of(course.patient_id)).values_list("mrn", flat=True)
-        ),
+        patient_numbers=tuple(Patient.objects.filter(pk__in=known.numbers).values_list("mrn", flat=True)),
         birth_date=course.patient.birth_date,
         today=today,
         now=now,
         zone=zone,
         next_planned_on=following.planned_on if following else None,
-        peritoneal_disease=peritoneal_disease(course, today=today),
+        peritoneal_disease=known.peritoneal_disease,
         cover_ordered=Order.objects.filter(cycle=cycle, kind=OrderKind.STEROID_COVER.value)
         .exclude(state__in=_GONE)
         .exists(),
@@ -212,11 +211,6 @@ def _bags(day: TherapyDay) -> tuple[Bag, ...]:
     used = {row.data.get("bag") for row in started}
     bags = AminoAcidBag.objects.filter(order__cycle=day.cycle_id).order_by("pk")
     return tuple(Bag(label=bag.label, expires_at=bag.expires_at) for bag in bags if bag.label not in used)
-
-
-def _potassium_results(day: TherapyDay, *, today: date) -> list[Measurement]:
-    chart = read_chart(course=day.cycle.course, planned_on=day.cycle.planned_on, today=today)
-    return [each for each in chart.measurements if each.analyte == _POTASSIUM]
 
 
 def _potassium(
