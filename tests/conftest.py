@@ -112,6 +112,12 @@ NEEDS: dict[str, tuple[tuple[Callable[[], bool], str], ...]] = {
 }
 ONLY_ON_POSTGRES = ("postgres", "chromium", "fuzz", "load")
 OTHER_DATABASE = "the other database"
+# Begun first, so that no process of the run ends with one of them while the other has nothing left to do.
+LONGEST = (
+    "test_pairs_of_acts.py", "test_treatment_faults.py", "test_soak.py", "test_compose.py", "test_flow.py",
+    "test_duty_processes.py", "test_days_by_api.py", "test_schema_fuzz.py", "test_controls.py",
+    "test_therapy_day.py", "test_working_day.py", "test_api_day.py", "test_regulators_events.py",
+)  # fmt: skip
 left_out: Counter[str] = Counter()
 
 
@@ -149,7 +155,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (dropped if why else kept).append(item)
     if dropped:
         config.hook.pytest_deselected(items=dropped)
-        items[:] = kept
+    items[:] = sorted(kept, key=lambda item: item.path.name not in LONGEST)  # else in the order they came
     if hasattr(config, "workeroutput"):
         config.workeroutput["left_out"] = dict(left_out)
 

@@ -31,6 +31,22 @@ ONCE = (
     *("courses/test_worklist.py", "courses/test_order_rows.py", "courses/test_paper*.py"),
     *("courses/test_decision_history.py", "courses/test_finding.py", "courses/test_follow_up.py"),
     *("courses/test_unit_jumps.py", "labs/test_csv_damage.py"),
+    # What asks the same of the services by another way, of one that other tests of both runs go through.
+    *("labs/test_listener_tls.py", "labs/test_clinic_text.py", "labs/test_crl_dates.py"),
+    *("labs/test_csv_*.py",),
+    *("labs/test_commands.py", "labs/test_near_twins.py", "labs/test_reading_together.py"),
+    *("labs/test_resolution_models.py", "labs/test_listener_conformance.py"),
+    *("prrt_clinic/test_settings.py", "prrt_clinic/test_schema_examples.py", "prrt_clinic/test_roles.py"),
+    *("alerts/test_simulated_year.py", "alerts/test_scanners.py", "alerts/test_channels.py"),
+    *("alerts/services/test_storm.py", "alerts/services/test_delivery_faults.py"),
+    *("alerts/services/test_watch_*.py", "alerts/services/test_critical_values.py"),
+    *("courses/test_dosimetry.py", "courses/test_infusion_correction_doors.py", "courses/test_webhooks.py"),
+    *("courses/test_another_patients_unit.py", "courses/test_ledger.py", "courses/test_reschedule.py"),
+    *("courses/test_overrides.py", "courses/test_waivers.py", "courses/test_rescission.py"),
+    *("courses/test_carried_starts.py", "courses/test_calls.py", "courses/test_ending.py"),
+    *("courses/test_*pressed_twice.py", "courses/test_treatment_review.py"),
+    *("courses/test_prior_treatment.py",),
+    *("courses/test_services_review.py", "courses/test_replay_review.py", "courses/test_protocols_review.py"),
 )
 NOTHING_COLLECTED = 5  # pytest's own exit code
 
