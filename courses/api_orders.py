@@ -35,6 +35,7 @@ from courses.rules.order_states import OrderKind
 from courses.second_person import proven_again
 from courses.serializers import ActedOrderShape
 from courses.services.authority import NotAllowed
+from courses.services.cancel_requests import ASK, ask_to_cancel, decline_to_cancel
 from courses.services.handling import CANCEL, HANDLE, StaleOrder
 from courses.services.pharmacy import (
     BagMade,
@@ -101,7 +102,7 @@ class OrderAct(APIView):
     def _told(self, request: Request, public_id: UUID) -> StoredAnswer:
         order = self.queryset.get(public_id=public_id)
         context = {
-            "names": request.user.has_perm(HANDLE) or request.user.has_perm(CANCEL),
+            "names": any(request.user.has_perm(right) for right in (HANDLE, CANCEL, ASK)),
             "handouts": handouts_of([order]),
         }
         etag = etag_of(public_id=order.public_id, version=order.version)
@@ -205,6 +206,38 @@ class CancelOrder(OrderAct):
             request,
             public_id,
             lambda order, by, version: cancel_order(order=order, by=by, reason=reason, version=version),
+        )
+
+
+class AskToCancel(OrderAct):
+    """A nurse asks for an order to be cancelled."""
+
+    permission_classes = [holds(ASK)]
+
+    @extend_schema(operation_id="orders_ask_cancel", request=CancelSent, **ASKED)
+    def post(self, request: Request, public_id: UUID) -> HttpResponse:
+        """Ask; the order stays as it is, and carries `cancel-asked` until somebody has answered."""
+        reason = read_body(CancelSent, request)["reason"]
+        return self.act(
+            request,
+            public_id,
+            lambda order, by, version: ask_to_cancel(order=order, by=by, reason=reason, version=version),
+        )
+
+
+class DeclineToCancel(OrderAct):
+    """A physician or pharmacy answers such a request with a no."""
+
+    permission_classes = [holds(CANCEL)]
+
+    @extend_schema(operation_id="orders_decline_cancel", request=CancelSent, **ASKED)
+    def post(self, request: Request, public_id: UUID) -> HttpResponse:
+        """The order goes on; the reason is kept with it."""
+        reason = read_body(CancelSent, request)["reason"]
+        return self.act(
+            request,
+            public_id,
+            lambda order, by, version: decline_to_cancel(order=order, by=by, reason=reason, version=version),
         )
 
 

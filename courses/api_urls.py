@@ -24,6 +24,12 @@ urlpatterns = [
     path("orders/<uuid:public_id>/accept/", api_orders.AcceptOrder.as_view(), name="accept"),
     path("orders/<uuid:public_id>/prepare/", api_orders.PrepareOrder.as_view(), name="prepare"),
     path("orders/<uuid:public_id>/dispense/", api_orders.DispenseOrder.as_view(), name="dispense"),
+    path("orders/<uuid:public_id>/ask-cancel/", api_orders.AskToCancel.as_view(), name="ask-cancel"),
+    path(
+        "orders/<uuid:public_id>/decline-cancel/",
+        api_orders.DeclineToCancel.as_view(),
+        name="decline-cancel",
+    ),
     path("orders/<uuid:public_id>/cancel/", api_orders.CancelOrder.as_view(), name="cancel"),
     path(
         "orders/<uuid:public_id>/acknowledge-recall/",

@@ -74,6 +74,7 @@ class Order(models.Model):
         permissions: ClassVar = [
             ("handle_order", "Can accept, prepare and dispense orders"),
             ("cancel_order", "Can cancel orders"),
+            ("ask_cancel", "Can ask for orders to be cancelled"),
         ]
 
     def __str__(self) -> str:

@@ -56,6 +56,16 @@ def just_ended(course: Course, *, cause: str, reason: str, ended_on: date, by: U
     )  # fmt: skip
 
 
+def just_asked(order: Order, code: str, *, by: User, note: str) -> bool:
+    """Whether this person has just asked for this order to be cancelled, or answered, in the same words."""
+    event = order.events.order_by("-pk").first()
+    return (
+        event is not None
+        and (event.reason_code, event.actor_id, event.note) == (code, by.pk, stated(note))
+        and is_just_now(event.at)
+    )
+
+
 def just_became(order: Order, to: OrderState, *, by: User, note: str = "") -> bool:
     """Whether this person has just brought the order where it stands, for the same reason."""
     event = order.events.order_by("-pk").first()

@@ -29,10 +29,20 @@ from courses.pharmacy_board import board, vials_for
 from courses.rules.order_states import NEVER_LEFT_OUT, NOT_PHARMACYS, OrderKind, OrderState
 from courses.services.assay_direction import DIRECT, direct_assay
 from courses.services.authority import NotAllowed
+from courses.services.cancel_requests import (
+    ASK,
+    ASKED,
+    DECLINED,
+    MAY_BE_ASKED,
+    ask_to_cancel,
+    decline_to_cancel,
+    request_of,
+    requests_among,
+)
 from courses.services.handling import CANCEL, HANDLE, OrderRefused, StaleOrder
 from courses.services.pharmacy import accept_order, cancel_order, dispense_order, prepare_order
 from courses.services.recalls import acknowledge_recall
-from courses.services.same_act import just_answered, just_became, just_directed, just_dispensed
+from courses.services.same_act import just_answered, just_asked, just_became, just_directed, just_dispensed
 from courses.views.frame import (
     METHODS,
     SEES_NAMES,
@@ -113,6 +123,20 @@ ACTS = {
             right=CANCEL,
             states=_CANCELLABLE,
         ),
+        Act(
+            name="decline",
+            title="Do not cancel: the order goes on",
+            button="Answer the request",
+            right=CANCEL,
+            states=MAY_BE_ASKED,
+        ),
+        Act(
+            name="ask",
+            title="Ask for it to be cancelled",
+            button="Ask pharmacy and physicians",
+            right=ASK,
+            states=MAY_BE_ASKED,
+        ),
     )
 }
 
@@ -133,8 +157,16 @@ def pharmacy(request: HttpRequest) -> HttpResponse:
     """Recalls, what is to be done, vials in hand and orders with the supplier."""
     today = clinic_day(database_now(), clinic_zone())
     found = board(today=today)
+    waiting = {order.pk: order for pile in found.piles for order in pile.orders}
+    asked = [(waiting[key], event) for key, event in requests_among(waiting.values()).items()]
     recalls = [(each, _why_now(each.order.cycle.course)) for each in found.recalls]
-    context = {"title": "Pharmacy", "board": found, "recalls": recalls, "may_see_patient": True}
+    context = {
+        "title": "Pharmacy",
+        "board": found,
+        "recalls": recalls,
+        "asked": asked,
+        "may_see_patient": True,
+    }
     return render_page(request, "courses/pharmacy.html", context)
 
 
@@ -207,6 +239,10 @@ def _call(request: HttpRequest, order: Order, offer: Offer) -> None:
             direct_assay(authenticated_at=authenticated_at(request), **asked, **form.said())
         case "recall":
             acknowledge_recall(**asked, **form.said())
+        case "ask":
+            ask_to_cancel(**asked, **form.said())
+        case "decline":
+            decline_to_cancel(**asked, **form.said())
         case _:
             cancel_order(**asked, **form.said())
 
@@ -215,10 +251,9 @@ def _is_just_done(request: HttpRequest, order: Order, offer: Offer) -> bool:
     """Whether this person has just done this very act to the order."""
     form, by = offer.form, signed_in(request)
     match offer.act.name:
-        case "accept":
-            return just_became(order, OrderState.ACCEPTED, by=by)
-        case "prepare":
-            return just_became(order, OrderState.PREPARED, by=by)
+        case "accept" | "prepare" as name:
+            to = OrderState.ACCEPTED if name == "accept" else OrderState.PREPARED
+            return just_became(order, to, by=by)
         case "dispense":
             made = form.made() if isinstance(form, MeasuredForm | BagForm) else None
             return just_dispensed(order, made, by=by)
@@ -226,6 +261,9 @@ def _is_just_done(request: HttpRequest, order: Order, offer: Offer) -> bool:
             return just_directed(order, by=by, **form.said())
         case "recall":
             return just_answered(order, by=by, **form.said())
+        case "ask" | "decline" as said:
+            code = ASKED if said == "ask" else DECLINED
+            return just_asked(order, code, by=by, note=form.cleaned_data["reason"])
         case _:
             return just_became(order, OrderState.CANCELLED, by=by, note=form.cleaned_data["reason"])
 
@@ -255,7 +293,7 @@ def _kind_of_form(act: Act, order: Order) -> type[ActForm]:
             return DirectionForm
         case "recall":
             return RecallForm
-        case "cancel":
+        case "cancel" | "ask" | "decline":
             return CancelForm
     return PlainForm
 
@@ -282,10 +320,12 @@ def _page(
     handouts = handouts_of([order])[order.pk]
     is_recalled = handouts.recall is not None and not handouts.recall.outcome
     to_pharmacy = request.user.has_perm(HANDLE)
+    asked = request_of(order)
     offers = [
         Offer(act=act, form=_form(act, order))
         for act in ACTS.values()
         if _is_offered(act, order, is_recalled=is_recalled, to_pharmacy=to_pharmacy)
+        and (act.name not in ("ask", "decline") or (act.name == "decline") == (asked is not None))
         and request.user.has_perm(act.right)
     ]
     if sent is not None:
@@ -296,6 +336,7 @@ def _page(
         "units": handouts.units,
         "recalls": handouts.recalls,
         "is_recalled": is_recalled,
+        "asked": asked,
         "why_now": _why_now(order.cycle.course),
         "predicted": predicted_of(
             handouts.units,
@@ -327,7 +368,7 @@ def _is_offered(act: Act, order: Order, *, is_recalled: bool, to_pharmacy: bool)
         return is_recalled and act.name == "recall"
     if act.name == "direct" and order.kind != OrderKind.RADIOPHARMACEUTICAL.value:
         return False
-    if act.name == "cancel" and order.kind not in NEVER_LEFT_OUT:
+    if act.name in ("cancel", "ask", "decline") and order.kind not in NEVER_LEFT_OUT:
         return False
     if act.name == "cancel" and order.state == OrderState.DISPENSED and not to_pharmacy:
         return False

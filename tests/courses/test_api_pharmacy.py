@@ -13,8 +13,9 @@ from django.test import Client
 
 from courses.models import AminoAcidBag, Course, DispensedUnit, Order, OrderEvent, Vial, VialBooking
 from courses.services.assess import assess_course
+from courses.services.cancel_requests import ask_to_cancel
 from labs.models import AnsweredRequest
-from tests.builders import clinic_time, draw
+from tests.builders import clinic_time, colleague, draw
 from tests.builders_pharmacy import (
     CODE,
     MEASURED_AT,
@@ -187,6 +188,20 @@ def test_cancel_and_recall_have_their_doors(course: Course, pharmacy: Client) ->
     bag = order_of(course, "amino_acids")
     assert act(pharmacy, bag, "cancel", {"reason": "the bag leaks"}).json()["state"] == "cancelled"
     assert OrderEvent.objects.latest("pk").note == "the bag leaks"
+
+
+def test_a_request_to_cancel_is_told_with_the_order_and_declined_by_pharmacys_token(
+    course: Course, pharmacy: Client
+) -> None:
+    order = ask_to_cancel(order=order_of(course), by=colleague("sister", "nurse"), reason="Vomits.", now=NOW)
+    read = pharmacy.get(f"/api/v1/orders/{order.public_id}/").json()
+    assert (read["state"], read["reason_code"]) == ("active", "cancel-asked")
+    assert act(pharmacy, order, "ask-cancel", {"reason": "no"}).status_code == 403
+    assert act(pharmacy, order, "decline-cancel", {}).status_code == 400
+    told = act(pharmacy, order, "decline-cancel", {"reason": "She is better."}).json()
+    assert (told["state"], told["reason_code"]) == ("active", "")
+    again = act(pharmacy, order_of(course), "decline-cancel", {"reason": "She is better."})
+    assert (again.status_code, again.json()["code"]) == (409, "cancel-not-asked")
 
 
 # --- If-Match -----------------------------------------------------------------------------------------

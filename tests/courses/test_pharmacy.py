@@ -25,6 +25,8 @@ from courses.services import handling
 from courses.services.assay_direction import direct_assay
 from courses.services.assess import assess_course
 from courses.services.authority import NotAllowed
+from courses.services.cancel_requests import ask_to_cancel, decline_to_cancel, request_of
+from courses.services.day_state import is_called_back
 from courses.services.facts import record_fact
 from courses.services.handling import Handled, OrderRefused, StaleOrder
 from courses.services.orders import IllegalTransition, move_order
@@ -483,6 +485,64 @@ def test_what_has_left_pharmacy_is_called_back_and_not_cancelled_by_a_physician(
         "left-pharmacy"
     ]
     assert order_of(course).state == "dispensed"
+
+
+def test_a_nurse_asks_for_it_to_be_cancelled_and_the_order_stays_until_somebody_answers(
+    course: Course, person: Person
+) -> None:
+    order, sister = order_of(course), person("nurse")
+    with pytest.raises(NotAllowed, match="Only a physician or pharmacy cancels"):
+        cancel_order(order=order, by=sister, reason="Vomits since the morning.", now=MORNING)
+    asked = ask_to_cancel(order=order, by=sister, reason="Vomits since the morning.", now=MORNING)
+    assert (asked.state, asked.reason_code, asked.version) == ("active", "cancel-asked", order.version + 1)
+    waiting = request_of(asked)
+    assert waiting is not None
+    assert (waiting.note, waiting.actor) == ("Vomits since the morning.", sister)
+    assert codes(lambda: ask_to_cancel(order=asked, by=sister, reason="again", now=MORNING)) == [
+        "cancel-asked"
+    ]
+    ended = cancel_order(order=asked, by=pharmacist(), reason="The nurse asked for it.", now=MORNING)
+    assert (ended.state, request_of(ended)) == ("cancelled", None)
+
+
+def test_a_request_to_cancel_is_declined_with_a_reason_or_answered_by_going_on(
+    course: Course, person: Person
+) -> None:
+    order, sister = order_of(course), person("nurse")
+    assert codes(lambda: decline_to_cancel(order=order, by=pharmacist(), reason="no", now=MORNING)) == [
+        "cancel-not-asked"
+    ]
+    ask_to_cancel(order=order, by=sister, reason="Vomits.", now=MORNING)
+    with pytest.raises(NotAllowed, match="answers a request"):
+        decline_to_cancel(order=order, by=sister, reason="no", now=MORNING)
+    assert codes(lambda: decline_to_cancel(order=order, by=pharmacist(), reason=" ", now=MORNING)) == [
+        "reason-missing"
+    ]
+    on = decline_to_cancel(order=order, by=person("physician"), reason="She is better.", now=MORNING)
+    assert (on.state, on.reason_code, request_of(on)) == ("active", "", None)
+    ask_to_cancel(order=on, by=sister, reason="Vomits again.", now=MORNING)
+    accepted = accept_order(order=on, by=pharmacist(), now=MORNING)
+    assert request_of(accepted) is None
+
+
+def test_what_the_service_does_by_itself_is_no_answer_to_a_request(course: Course, person: Person) -> None:
+    order = ask_to_cancel(order=order_of(course), by=person("nurse"), reason="Vomits.", now=MORNING)
+    draw(course.patient, PLANNED - timedelta(days=1), PLT="60")
+    assess_course(course_id=course.pk, now=NOW)
+    order = Order.objects.get(pk=order.pk)
+    assert order.state == "suspended"
+    assert request_of(order) is not None
+
+
+def test_what_is_out_and_what_a_physician_leaves_out_is_not_asked_for(course: Course, person: Person) -> None:
+    sister = person("nurse")
+    tablet = order_of(course, "antiemetic")
+    assert codes(lambda: ask_to_cancel(order=tablet, by=sister, reason="no", now=MORNING)) == [
+        "left-out-by-physician"
+    ]
+    out = dispensed(course)
+    assert codes(lambda: ask_to_cancel(order=out, by=sister, reason="no", now=NOW)) == ["left-pharmacy"]
+    assert not is_called_back(out)
 
 
 @pytest.mark.parametrize("kind", ["antiemetic", "rescue"])

@@ -15,6 +15,7 @@ from courses.models import (
     Course,
     DispensedUnit,
     Order,
+    OrderEvent,
     Vial,
     VialBooking,
     VialEvent,
@@ -100,6 +101,32 @@ def received(browser: Client, course: Course) -> Vial:
     answer = browser.post(reverse("courses:pharmacy_receive", args=[course.public_id, 2]), label_form())
     assert answer.status_code == 302, answer.content.decode()[-3000:]
     return Vial.objects.latest("pk")
+
+
+def test_a_nurse_asks_for_an_order_to_be_cancelled_and_pharmacy_answers_on_its_page(
+    course: Course, enter: Enter
+) -> None:
+    sister, pharmacy, order = enter("nurse"), enter("pharmacist"), order_of(course)
+    shown = page(sister, "pharmacy_order", order.public_id)
+    assert "Ask for it to be cancelled" in shown
+    assert "Cancel this order" not in shown
+    said = {"reason": "Vomits since the morning."}
+    refused = sister.post(address(order, "cancel"), said | version_of(order))
+    assert refused.status_code == 403
+    assert sister.post(address(order, "ask"), version_of(order)).status_code == 400
+    before = version_of(order)
+    assert sister.post(address(order, "ask"), said | before).status_code == 302
+    assert sister.post(address(order, "ask"), said | before).status_code == 302  # the button pressed twice
+    assert OrderEvent.objects.filter(reason_code="cancel-asked").count() == 1
+    board = page(pharmacy, "pharmacy")
+    assert "Asked to cancel" in board
+    assert "Vomits since the morning." in board
+    shown = page(pharmacy, "pharmacy_order", order.public_id)
+    assert "Nobody has answered yet" in shown
+    on = {"reason": "She is better."} | version_of(order)
+    assert pharmacy.post(address(order, "decline"), on).status_code == 302
+    assert "Asked to cancel" not in page(pharmacy, "pharmacy")
+    assert "She is better." in page(sister, "pharmacy_order", order.public_id)
 
 
 def test_pharmacy_plays_its_day_in_the_browser(

@@ -22,6 +22,8 @@ _AT = "2026-03-01T12:00:00+01:00"
 # What an act of the API is sent, by the end of its address; the others are sent nothing.
 _BODIES: dict[str, dict[str, Any]] = {
     "orders/…/cancel": _SAID,
+    "ask-cancel": _SAID,
+    "decline-cancel": _SAID,
     "acknowledge-recall": {"outcome": "secured"},
     "bookings/…/cancel": _SAID,
     "move": {"needed_on": "2026-03-03"},

@@ -51,7 +51,17 @@ PEOPLE = {role.name: (role.name,) for role in roles().values() if role.kind == "
 SERVICES = tuple(role.name for role in roles().values() if role.kind == "service")
 EVERYBODY = (*PEOPLE, *SERVICES, "stranger", "nobody")
 DAY = date(2026, 3, 2)
-ORDER_DOORS = ("accept", "prepare", "dispense", "cancel", "acknowledge-recall", "order-done", "measurements")
+ORDER_DOORS = (
+    "accept",
+    "prepare",
+    "dispense",
+    "cancel",
+    "ask-cancel",
+    "decline-cancel",
+    "acknowledge-recall",
+    "order-done",
+    "measurements",
+)
 BOOKING_DOORS = ("booking", "confirm-booking", "move-booking", "cancel-booking")
 DAY_DOORS = (
     "", "-steps", "-correct", "-authorise", "-infusion", "-judge", "-not-given", "-release", "-rebook",
