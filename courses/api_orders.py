@@ -214,7 +214,12 @@ class AskToCancel(OrderAct):
 
     permission_classes = [holds(ASK)]
 
-    @extend_schema(operation_id="orders_ask_cancel", request=CancelSent, **ASKED)
+    @extend_schema(
+        operation_id="orders_ask_cancel",
+        request=CancelSent,
+        examples=[OpenApiExample("why", value={"reason": "Vomits since the morning."}, request_only=True)],
+        **ASKED,
+    )
     def post(self, request: Request, public_id: UUID) -> HttpResponse:
         """Ask; the order stays as it is, and carries `cancel-asked` until somebody has answered."""
         reason = read_body(CancelSent, request)["reason"]
@@ -230,7 +235,12 @@ class DeclineToCancel(OrderAct):
 
     permission_classes = [holds(CANCEL)]
 
-    @extend_schema(operation_id="orders_decline_cancel", request=CancelSent, **ASKED)
+    @extend_schema(
+        operation_id="orders_decline_cancel",
+        request=CancelSent,
+        examples=[OpenApiExample("why", value={"reason": "She is better."}, request_only=True)],
+        **ASKED,
+    )
     def post(self, request: Request, public_id: UUID) -> HttpResponse:
         """The order goes on; the reason is kept with it."""
         reason = read_body(CancelSent, request)["reason"]
