@@ -190,6 +190,13 @@ def test_the_budget_is_a_page_and_a_table_without_formulas(browser: Callable[[Us
     period = "first=2026-05-01&last=2026-05-31"
     shown = text(client, f"/alerts/budget/?{period}")
     assert "lab-quarantine" in shown
+    for denominator in (
+        "Precision: of the judged ones",
+        "Went on all the same: of the judged ones.",
+        "Minutes to acknowledge: of those that somebody acknowledged",
+        "Never acknowledged: of those raised",
+    ):
+        assert denominator in shown, denominator
     assert f"/alerts/budget.csv?{period.replace('&', '&amp;')}" in shown
     answer = client.get(f"/alerts/budget.csv?{period}")
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
