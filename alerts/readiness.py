@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from django.contrib.auth.models import User
 from django.db.models import Max, Q
 
+from alerts.approval import Approval
+from alerts.critical_table import critical_table
 from alerts.library import policy
 from alerts.models import Alert, DeliveryAttempt, Heartbeat, Notification, Suppression
 from alerts.models.notification import AttemptOutcome
@@ -84,6 +86,8 @@ class Readiness:
     suppressions: tuple[Suppression, ...]
     rota: Coverage | None
     rota_days: int
+    policy: Approval
+    critical_table: Approval
 
 
 def readiness(*, now: datetime) -> Readiness:
@@ -108,6 +112,8 @@ def readiness(*, now: datetime) -> Readiness:
         suppressions=tuple(standing_suppressions(now=now)),
         rota=rota,
         rota_days=days,
+        policy=policy().approval,
+        critical_table=critical_table().approval,
     )
 
 
