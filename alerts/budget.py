@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Min
+from django.db.models import Min, QuerySet
 
 from alerts.act_rules import ACTED_ON, ClosingOutcome, is_beyond_budget, nearest_rank, whole_minutes
 from alerts.library import policy
-from alerts.models import Acknowledgement, Alert, AlertEvent, Closing
+from alerts.models import Acknowledgement, Alert, AlertEvent, Closing, ReadBack
 from alerts.models.alert import EventKind
-from alerts.rules import DECISION_KINDS, ActingRule, strongest_rule
+from alerts.models.read_back import ENDS_THE_ALERT
+from alerts.rules import DECISION_KINDS, ActingRule, State, strongest_rule
+from alerts.services.signed_away import SIGNED
 from alerts.services.working_time import office
 from labs.clinic_days import add_days, start_of_day
 from labs.formats.csv_write import write_table
@@ -24,12 +26,14 @@ HEADER = (
     "rule",
     "kind",
     "raised",
+    "judged by a person",
     "acted on",
-    "precision %",
+    "precision % of judged",
     "went on all the same",
-    "override rate %",
+    "override rate % of judged",
     "false alarms",
-    "not judged by a person",
+    "ended without a person's judgement",
+    "not over",
     "repeats that told nobody",
     "minutes to acknowledge, median",
     "minutes to acknowledge, 90 of 100",
@@ -44,6 +48,7 @@ class _Tally:
     """What is counted of one rule."""
 
     raised: int = 0
+    standing: int = 0
     repeats: int = 0
     out_of_hours: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -52,17 +57,23 @@ class _Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleBudget:
-    """One line of the budget; percentages are none where nothing can be divided."""
+    """One line of the budget; percentages are of what was judged, and none where nothing was.
+
+    Raised are those judged by a person, those that ended without a judgement, and those that are not over.
+    Whoever was the first to acknowledge one, or to pass a critical value on, had it.
+    """
 
     rule: str
     kind: str
     raised: int
+    judged: int
     acted: int
     precision: int | None
     overridden: int
     override_rate: int | None
     false_alarms: int
     unjudged: int
+    standing: int
     repeats: int
     median: int | None
     ninetieth: int | None
@@ -76,12 +87,14 @@ class RuleBudget:
             self.rule,
             self.kind,
             self.raised,
+            self.judged,
             self.acted,
             _or_nothing(self.precision),
             self.overridden,
             _or_nothing(self.override_rate),
             self.false_alarms,
             self.unjudged,
+            self.standing,
             self.repeats,
             _or_nothing(self.median),
             _or_nothing(self.ninetieth),
@@ -92,7 +105,7 @@ class RuleBudget:
 
 
 def budget(*, first: date, last: date) -> tuple[RuleBudget, ...]:
-    """Every rule that raised an alert from the first to the last clinic day. Four queries."""
+    """Every rule that raised an alert from the first to the last clinic day. Five queries."""
     zone = clinic_zone()
     since, until = start_of_day(first, zone), start_of_day(add_days(last, 1), zone)
     rows = Alert.objects.for_people().filter(raised_at__gte=since, raised_at__lt=until)
@@ -100,22 +113,46 @@ def budget(*, first: date, last: date) -> tuple[RuleBudget, ...]:
     of_alert: dict[int, tuple[str, str]] = {}
     raised: dict[int, datetime] = {}
     tallies: dict[tuple[str, str], _Tally] = defaultdict(_Tally)
-    facts = rows.values_list("pk", "kind", "condition_key", "decision__answer", "raised_at").order_by("pk")
-    for pk, kind, key, answer, at in facts.iterator():
+    facts = rows.values_list("pk", "kind", "condition_key", "decision__answer", "raised_at", "state")
+    for pk, kind, key, answer, at, state in facts.order_by("pk").iterator():
         of_alert[pk], raised[pk] = (_rule(kind, key, answer), kind), at
         tally = tallies[of_alert[pk]]
         tally.raised += 1
+        tally.standing += state != State.CLOSED
         tally.out_of_hours += not hours.is_open(at)
-    acks = Acknowledgement.objects.filter(alert__in=rows.order_by()).values_list("alert")
-    for alert, at in acks.annotate(first=Min("at")).order_by():
-        tallies[of_alert[alert]].minutes.append(max(0, whole_minutes(at - raised[alert])))
-    for alert, outcome in Closing.objects.filter(alert__in=rows.order_by()).values_list("alert", "outcome"):
+    outcomes, had_at, repeats = _what_came_of(rows.order_by())
+    for alert, outcome in outcomes.items():
         tallies[of_alert[alert]].outcomes[outcome] += 1
-    again = AlertEvent.objects.filter(alert__in=rows.order_by(), kind=EventKind.SEEN_AGAIN)
-    for alert in again.values_list("alert", flat=True).order_by():
-        tallies[of_alert[alert]].repeats += 1
+    for alert, at in had_at.items():
+        tallies[of_alert[alert]].minutes.append(max(0, whole_minutes(at - raised[alert])))
+    for alert, number in repeats.items():
+        tallies[of_alert[alert]].repeats += number
     lines = (_line(rule, kind, tally) for (rule, kind), tally in tallies.items())
     return tuple(sorted(lines, key=lambda line: (-line.raised, line.rule, line.kind)))
+
+
+def _what_came_of(alerts: QuerySet[Alert]) -> tuple[dict[int, str], dict[int, datetime], Counter[int]]:
+    """How a person ended each alert, when somebody first had it, and how often it came again.
+
+    A person ends an alert on its page, by signing what it tells of, or by passing a critical value on.
+    """
+    outcomes: dict[int, str] = {}
+    repeats: Counter[int] = Counter()
+    events = AlertEvent.objects.filter(alert__in=alerts, kind__in=[EventKind.SEEN_AGAIN, EventKind.CLOSED])
+    for alert, kind, of, detail in events.order_by().values_list("alert", "kind", "alert__kind", "detail"):
+        if kind == EventKind.SEEN_AGAIN:
+            repeats[alert] += 1
+        elif detail.get("why") == SIGNED:
+            # Only what withholds or changes treatment ends so, and its kind is what was signed.
+            outcomes[alert] = ClosingOutcome(of).value
+    acks = Acknowledgement.objects.filter(alert__in=alerts).values_list("alert")
+    had_at = {alert: at for alert, at in acks.annotate(first=Min("at")).order_by() if at is not None}
+    passed_on = ReadBack.objects.filter(alert__in=alerts, outcome__in=ENDS_THE_ALERT)
+    for alert, at in passed_on.order_by().values_list("alert", "at"):
+        outcomes[alert] = ClosingOutcome.HANDLED.value
+        had_at[alert] = min(at, had_at.get(alert, at))
+    outcomes.update(Closing.objects.filter(alert__in=alerts).values_list("alert", "outcome"))
+    return outcomes, had_at, repeats
 
 
 def as_csv(lines: Iterable[RuleBudget]) -> str:
@@ -146,12 +183,14 @@ def _line(rule: str, kind: str, tally: _Tally) -> RuleBudget:
         rule=rule,
         kind=kind,
         raised=tally.raised,
+        judged=judged,
         acted=acted,
-        precision=_percent(acted, tally.raised),
+        precision=_percent(acted, judged),
         overridden=overridden,
         override_rate=_percent(overridden, judged),
         false_alarms=tally.outcomes[ClosingOutcome.FALSE_ALARM.value],
-        unjudged=tally.raised - judged,
+        unjudged=tally.raised - judged - tally.standing,
+        standing=tally.standing,
         repeats=tally.repeats,
         median=nearest_rank(tally.minutes, 50),
         ninetieth=nearest_rank(tally.minutes, 90),

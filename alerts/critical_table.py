@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from alerts.approval import Approval, approval_keys, read_approval
 from alerts.critical_rules import Bounds
 from labs.library import analytes
 
@@ -28,9 +29,13 @@ class BadTable(Exception):
 class CriticalTable:
     """One version of the table, by analyte."""
 
-    version: str
-    approved_by: str
+    approval: Approval
     bounds: Mapping[str, Bounds]
+
+    @property
+    def version(self) -> str:
+        """Which version it is."""
+        return self.approval.version
 
 
 @cache
@@ -46,8 +51,8 @@ def read_table(raw: bytes) -> CriticalTable:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadTable([f"critical_values.toml cannot be read: {error}"]) from error
     faults: list[str] = []
-    faults += [f"unknown key {key!r}." for key in sorted(set(data) - {"version", "approved_by", "value"})]
-    version, approved_by = (_text(data, key, "the file", faults) for key in ("version", "approved_by"))
+    faults += [f"unknown key {key!r}." for key in sorted(set(data) - approval_keys(data) - {"value"})]
+    approval = read_approval(data, faults)
     rows = data.get("value")
     found: dict[str, Bounds] = {}
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
@@ -60,7 +65,7 @@ def read_table(raw: bytes) -> CriticalTable:
         found[bounds.analyte] = bounds
     if faults:
         raise BadTable([f"critical_values.toml: {fault}" for fault in faults])
-    return CriticalTable(version=version, approved_by=approved_by, bounds=found)
+    return CriticalTable(approval=approval, bounds=found)
 
 
 def _bounds(row: Mapping[str, Any], faults: list[str]) -> Bounds:

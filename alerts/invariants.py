@@ -1,19 +1,15 @@
 """What must hold of alerts at every moment: people are told in time, and again until somebody answers."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from alerts.library import plan_from_data
 from alerts.models import Alert
 from alerts.rules import Kind
+from alerts.services.duty_of_stages import OF_STAGES
 from alerts.services.duty_rules import DUTY
 from courses.covered import is_covered
 from courses.models import Administration, Infusion
 from labs.invariants import GRACE, Invariant, Seen, Violation
-
-_CRITICAL = 1
-_NEXT_WITHIN = timedelta(minutes=15)
-_LAST_WITHIN = timedelta(minutes=30)
 
 
 def untold_deviations(now: datetime, seen: Seen) -> Iterator[Violation]:
@@ -42,17 +38,6 @@ def _untold(about: str) -> Violation:
     )
 
 
-def critical_alerts_that_wait(now: datetime, seen: Seen) -> Iterator[Violation]:
-    """Critical alerts nobody has acknowledged whose next step lies further ahead than is allowed."""
-    for alert in Alert.objects.needing_somebody().filter(severity=_CRITICAL).order_by("pk"):
-        is_last = alert.step >= len(plan_from_data(alert.plan).steps)
-        most = _LAST_WITHIN if is_last else _NEXT_WITHIN
-        if alert.next_step_at is not None and alert.next_step_at - now > most:
-            minutes = int(most.total_seconds() // 60)
-            words = f"is critical, and nobody else is told within {minutes} minutes"
-            yield Violation(about=f"alert {alert.ref}", words=words)
-
-
 INVARIANTS = (
     Invariant(
         id="I-05",
@@ -61,13 +46,7 @@ INVARIANTS = (
         count=lambda: Infusion.objects.count() + Administration.objects.count(),
         find=untold_deviations,
     ),
-    Invariant(
-        id="I-17",
-        sentence="a critical alert that nobody acknowledged tells the next people soon",
-        of="alerts",
-        count=Alert.objects.count,
-        find=critical_alerts_that_wait,
-    ),
-    # Looked at in every round of the second runner as well.
-    *(each.rule for each in DUTY),
+    # Looked at in every round of the second runner as well; what it asks of the stages before alerts is asked
+    # whole, and sooner, by the searches of their own apps.
+    *(each.rule for each in DUTY if each not in OF_STAGES),
 )

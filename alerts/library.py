@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 
 from alerts.act_rules import ActLimits
+from alerts.approval import Approval, approval_keys, read_approval
 from alerts.rules import INCOMING, LOUDEST, OUTGOING, Kind, Plan, Step
 from alerts.storm_rules import StormLimits
 from alerts.waking import HoursPolicy, Wakes
@@ -62,8 +63,7 @@ class KindPolicy:
 class Policy:
     """One version of the alert policy."""
 
-    version: str
-    approved_by: str
+    approval: Approval
     words: Mapping[int, str]
     kinds: Mapping[Kind, KindPolicy]
     watch: WatchLimits
@@ -72,6 +72,11 @@ class Policy:
     hours: HoursPolicy
     # How many mails outside the hours a week may bring to the whole clinic.
     out_of_hours_mails_per_week: int
+
+    @property
+    def version(self) -> str:
+        """Which version it is."""
+        return self.approval.version
 
 
 def policy_file() -> Path:
@@ -135,7 +140,7 @@ class _Reader:
         """The whole file."""
         self._keys(
             data,
-            {"version", "approved_by", "severity", "ladder", "kind", "watch", "storm", "acts", *OWN_READERS},
+            approval_keys(data) | {"severity", "ladder", "kind", "watch", "storm", "acts", *OWN_READERS},
             "the file",
         )
         words = self._rows(data, "severity", "level", self._word)
@@ -150,13 +155,11 @@ class _Reader:
         acts = self._acts(data.get("acts"))
         hours = read_hours_policy(data.get("hours"), self.faults)
         mails = read_budget(data.get("budget"), self.faults)
-        version = self._text(data, "version", "the file")
-        approved_by = self._text(data, "approved_by", "the file")
+        approval = read_approval(data, self.faults)
         if self.faults or watch is None or storm is None or acts is None or hours is None:
             raise BadPolicy([f"policy.toml: {fault}" for fault in self.faults])
         return Policy(
-            version=version,
-            approved_by=approved_by,
+            approval=approval,
             words=words,
             kinds=kinds,
             watch=watch,

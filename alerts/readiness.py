@@ -1,19 +1,27 @@
 """Would anybody be told now? For each ladder and role: who, at which address, when, and what is missing."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from django.contrib.auth.models import Group, User
-from django.db.models import Count, Max, Q
+from django.contrib.auth.models import User
+from django.db.models import Max, Q
 
+from alerts.approval import Approval
+from alerts.critical_table import critical_table
 from alerts.library import policy
 from alerts.models import Alert, DeliveryAttempt, Heartbeat, Notification, Suppression
 from alerts.models.notification import AttemptOutcome
-from alerts.rules import NEEDS_SOMEBODY, Kind, Plan
+from alerts.models.rota import ON_CALL
+from alerts.readiness_roles import NOT_COVERED, RoleState, role_states
+from alerts.rules import NEEDS_SOMEBODY, Due, Kind, Plan, escalation_due
+from alerts.services.address_state import unreached
 from alerts.services.heartbeat import CELERY, FRESH, RUNNER
-from alerts.services.on_call import people_for
+from alerts.services.on_call import Told, is_rota_kept, people_for
+from alerts.services.rota_coverage import Coverage, coverage
 from alerts.services.suppression import standing_suppressions
+from alerts.services.working_time import office
+from alerts.waking import tell_at
 
 _LATE = timedelta(seconds=60)
 _LOOK_BACK = timedelta(hours=24)
@@ -21,38 +29,21 @@ _PROCESSES = {CELERY: "the worker queue", RUNNER: "the second runner"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reachable:
-    """One person who would be told, and how mail to that address last went."""
-
-    person: User
-    accepted_at: datetime | None
-    refused_at: datetime | None
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether the last thing known of the address is a refusal for good."""
-        return self.refused_at is not None and (
-            self.accepted_at is None or self.accepted_at < self.refused_at
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoleState:
-    """Who would be told for one role, and what is missing."""
-
-    role: str
-    people: tuple[Reachable, ...]
-    missing: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:
-    """One step of a ladder, were it to begin now."""
+    """One step of a ladder, were it to begin now; not covered: the rota names nobody for that time."""
 
     number: int
     at: datetime
     roles: tuple[str, ...]
     people: tuple[User, ...]
+    is_covered: bool
+    # Those among them whom mail does not reach.
+    unreached: tuple[User, ...] = ()
+
+    @property
+    def reaches_nobody(self) -> bool:
+        """Whether it tells nobody, or only people whom mail does not reach."""
+        return len(self.people) == len(self.unreached)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +58,16 @@ class Ladder:
 
     @property
     def reaches_nobody(self) -> bool:
-        """Whether every step is empty."""
-        return not any(rung.people for rung in self.rungs)
+        """Whether every step is empty or reaches nobody."""
+        return all(rung.reaches_nobody for rung in self.rungs)
+
+    def with_addresses(self, unreached: Collection[int]) -> "Ladder":
+        """The same, knowing whom mail does not reach."""
+        rungs = (
+            replace(rung, unreached=tuple(each for each in rung.people if each.pk in unreached))
+            for rung in self.rungs
+        )
+        return replace(self, rungs=tuple(rungs))
 
     @property
     def begins_empty(self) -> bool:
@@ -78,34 +77,65 @@ class Ladder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """Everything the page says."""
+    """Everything the page says; the coverage of the next days is none where nobody keeps a rota."""
 
     at: datetime
     roles: tuple[RoleState, ...]
     ladders: tuple[Ladder, ...]
     faults: tuple[str, ...]
     suppressions: tuple[Suppression, ...]
+    rota: Coverage | None
+    rota_days: int
+    policy: Approval
+    critical_table: Approval
 
 
 def readiness(*, now: datetime) -> Readiness:
-    """Asked through the very function that an alert asks, so that it cannot say otherwise.
+    """Asked through the very functions that an alert asks, so that it cannot say otherwise.
 
     The number of queries depends on the policy, never on the rows.
     """
-    plans = _plans()
+    plans, asked = _plans(), Asked(now=now, is_rota_kept=is_rota_kept())
     names = sorted({role for plan, _, _ in plans for step in plan.steps for role in step.audience})
-    told = {role: people_for([role], now=now).people for role in names}
-    attempts = _attempts()
-    roles = tuple(_role(role, told[role], attempts) for role in names)
-    ladders = tuple(_ladder(plan, severity, kinds, told, now) for plan, severity, kinds in plans)
-    faults = (*_of_ladders(ladders), *_of_mail(now), *_of_processes(now), *_of_steps(now))
+    told = {role: asked.told(role, at=now) for role in names}
+    ladders = tuple(_ladder(plan, severity, kinds, asked) for plan, severity, kinds in plans)
+    addresses = unreached(asked.everybody(), now=now)
+    ladders = tuple(each.with_addresses(addresses) for each in ladders)
+    days = policy().watch.rota_look_ahead_days
+    rota = coverage(begin=now, end=now + timedelta(days=days)) if asked.is_rota_kept else None
+    faults = (*_of_ladders(ladders), *_of_rota(rota, told, days=days), *_of_mail(now))
     return Readiness(
         at=now,
-        roles=_with_addressless(roles),
+        roles=role_states(told, addresses=addresses),
         ladders=ladders,
-        faults=faults,
+        faults=(*faults, *_of_processes(now), *_of_steps(now)),
         suppressions=tuple(standing_suppressions(now=now)),
+        rota=rota,
+        rota_days=days,
+        policy=policy().approval,
+        critical_table=critical_table().approval,
     )
+
+
+@dataclass(slots=True, kw_only=True)
+class Asked:
+    """Who is told for a role at an instant, and whom mail does not reach; each asked once."""
+
+    now: datetime
+    is_rota_kept: bool
+    answers: dict[tuple[str, datetime], Told] = field(default_factory=dict)
+
+    def told(self, role: str, *, at: datetime) -> Told:
+        """Only by a rota does it matter when."""
+        key = (role, at if role == ON_CALL and self.is_rota_kept else self.now)
+        if key not in self.answers:
+            self.answers[key] = people_for([role], now=key[1])
+        return self.answers[key]
+
+    def everybody(self) -> list[User]:
+        """Whoever was named in an answer, once."""
+        people = {person.pk: person for each in self.answers.values() for person in each.people}
+        return list(people.values())
 
 
 def _plans() -> list[tuple[Plan, int, tuple[str, ...]]]:
@@ -119,63 +149,17 @@ def _plans() -> list[tuple[Plan, int, tuple[str, ...]]]:
     return [(plan, severity, tuple(kinds)) for (severity, plan), kinds in ordered]
 
 
-def _attempts() -> dict[str, tuple[datetime | None, datetime | None]]:
-    """For each address: when a mail was last accepted, and last refused for good. One query."""
-    rows = DeliveryAttempt.objects.values_list("notification__endpoint").annotate(
-        accepted=Max("finished_at", filter=Q(outcome=AttemptOutcome.ACCEPTED)),
-        refused=Max("finished_at", filter=Q(outcome=AttemptOutcome.PERMANENT)),
-    )
-    return {endpoint: (accepted, refused) for endpoint, accepted, refused in rows}
-
-
-def _role(
-    role: str, people: Iterable[User], attempts: dict[str, tuple[datetime | None, datetime | None]]
-) -> RoleState:
-    found = tuple(
-        Reachable(
-            person=person,
-            accepted_at=attempts.get(person.email, (None, None))[0],
-            refused_at=attempts.get(person.email, (None, None))[1],
-        )
-        for person in people
-    )
-    missing = [] if found else ["Nobody would be told."]
-    missing += [
-        f"Mail to {each.person.get_username()} was refused for good." for each in found if each.is_refused
-    ]
-    return RoleState(role=role, people=found, missing=tuple(missing))
-
-
-def _with_addressless(roles: tuple[RoleState, ...]) -> tuple[RoleState, ...]:
-    """Beside each role: who belongs to it and cannot be told. One query."""
-    rows = Group.objects.filter(name__in=[each.role for each in roles]).values_list("name")
-    counted = {
-        name: (no_address, inactive)
-        for name, no_address, inactive in rows.annotate(
-            no_address=Count("user", filter=Q(user__is_active=True, user__email="")),
-            inactive=Count("user", filter=Q(user__is_active=False)),
-        )
-    }
-    found = []
-    for each in roles:
-        no_address, inactive = counted.get(each.role, (0, 0))
-        missing = list(each.missing)
-        if no_address:
-            missing.append(f"{no_address} active with no e-mail address.")
-        if inactive and not each.people:
-            missing.append(f"{inactive} whose account is closed.")
-        found.append(RoleState(role=each.role, people=each.people, missing=tuple(missing)))
-    return tuple(found)
-
-
-def _ladder(
-    plan: Plan, severity: int, kinds: tuple[str, ...], told: dict[str, tuple[User, ...]], now: datetime
-) -> Ladder:
-    at, rungs = now, []
-    for number, step in enumerate(plan.steps, start=1):
-        at += step.after
-        people = {person.pk: person for role in step.audience for person in told[role]}
-        rungs.append(Rung(number=number, at=at, roles=step.audience, people=tuple(people.values())))
+def _ladder(plan: Plan, severity: int, kinds: tuple[str, ...], asked: Asked) -> Ladder:
+    """The steps as they would be taken: what wakes nobody waits for the morning, after an empty one none."""
+    hours = office()
+    rungs: list[Rung] = []
+    at = tell_at(asked.now, wakes=plan.wakes, office=hours)
+    while not rungs or not plan.is_last(rungs[-1].number):
+        before = rungs[-1].number if rungs else 0
+        due = escalation_due(plan=plan, step=before, loop=0, next_step_at=at, now=at, office=hours)
+        assert due is not None  # it was asked at the very time
+        rungs.append(_rung(due, at=at, asked=asked))
+        at = due.next_step_at if rungs[-1].people else at
     return Ladder(
         severity=severity,
         word=policy().words[severity],
@@ -185,14 +169,39 @@ def _ladder(
     )
 
 
+def _rung(due: Due, *, at: datetime, asked: Asked) -> Rung:
+    answers = [asked.told(role, at=at) for role in due.audience]
+    people = {person.pk: person for each in answers for person in each.people}
+    return Rung(
+        number=due.step,
+        at=at,
+        roles=due.audience,
+        people=tuple(people.values()),
+        is_covered=all(each.is_covered for each in answers),
+    )
+
+
 def _of_ladders(ladders: Iterable[Ladder]) -> Iterable[str]:
     for ladder in ladders:
         kinds = ", ".join(kind.replace("-", " ") for kind in ladder.kinds)
-        if ladder.reaches_nobody:
+        first = ladder.rungs[0]
+        roles = ", ".join(first.roles)
+        if not any(rung.people for rung in ladder.rungs):
             yield f"Nobody at all would be told of what is {ladder.word} ({kinds})."
+        elif ladder.reaches_nobody:
+            yield f"Mail reaches nobody who would be told of what is {ladder.word} ({kinds})."
         elif ladder.begins_empty:
-            roles = ", ".join(ladder.rungs[0].roles)
             yield f"The first step for what is {ladder.word} ({kinds}) is empty: nobody in {roles}."
+        elif first.reaches_nobody:
+            yield f"Mail reaches nobody of the first step for what is {ladder.word} ({kinds}): {roles}."
+
+
+def _of_rota(rota: Coverage | None, told: Mapping[str, Told], *, days: int) -> Iterable[str]:
+    if ON_CALL in told and not told[ON_CALL].is_covered:
+        yield f"{NOT_COVERED}."
+    if rota is not None and not rota.is_whole:
+        times = len(rota.gaps) + len(rota.unreachable)
+        yield f"The rota leaves {times} time(s) of the next {days} days to nobody who can be told."
 
 
 def _of_mail(now: datetime) -> Iterable[str]:

@@ -3,17 +3,15 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
-from typing import Any
-
-from django.db.models import QuerySet
 
 from courses.library import UnknownProtocol
-from courses.models import Administration, ChartFact, Course, Cycle, FactConfirmation
+from courses.models import Course, Cycle
+from courses.news import arrivals, with_news_unjudged
 from courses.rules.values import Recommendation
 from courses.services.assess import evidence_sha256, follows_its_file, recommend_for
 from labs.clinic_days import clinic_day, start_of_day
-from labs.invariants import CHUNK, GRACE, Seen, Violation
-from labs.models import BodyWeight, Observation, QuarantinedResult
+from labs.invariants import CHUNK, GRACE, LIVE_GRACE, Seen, Violation
+from labs.models import Observation
 from labs.same_person import read_people
 from labs.zones import clinic_zone
 
@@ -28,6 +26,33 @@ def evidence_not_judged(now: datetime, seen: Seen) -> Iterator[Violation]:
             yield Violation(
                 about=f"course {course.public_id}",
                 words="has evidence that no decision rests on, for more than a minute",
+            )
+
+
+def newest_evidence_not_judged(now: datetime, seen: Seen) -> Iterator[Violation]:
+    """The same for a look every few seconds: only courses with news younger than their decision are judged.
+
+    News that changes no evidence is no breach. Left out as well is a course held because it could not be
+    assessed: somebody was told of that, and asking again would fail again.
+    """
+    today = clinic_day(now, clinic_zone())
+    if now - start_of_day(today, clinic_zone()) < LIVE_GRACE:
+        return
+    for course in with_news_unjudged(before=now - LIVE_GRACE):
+        seen()
+        decision = course.current_decision
+        cannot_be_asked = (decision is not None and not decision.situation) or not _follows_its_file(course)
+        cycle = None if cannot_be_asked else _next_cycles([course]).get(course.pk)
+        if cycle is None:
+            continue
+        chart, _recommendation = recommend_for(
+            course=course, cycle=cycle, protocol_id=course.protocol_id, today=today
+        )
+        evidence = evidence_sha256(chart=chart, protocol_id=course.protocol_id)
+        if decision is None or decision.evidence_sha256 != evidence:
+            yield Violation(
+                about=f"course {course.public_id}",
+                words="has evidence that no decision rests on, and nobody judged it in time",
             )
 
 
@@ -88,17 +113,8 @@ def _follows_its_file(course: Course) -> bool:
 
 def _fresh_numbers(now: datetime) -> set[int]:
     """Patients of whom something was written down within the last minute, in one query for each table."""
-    arrivals: tuple[tuple[QuerySet[Any], str, str], ...] = (
-        (Observation.objects.all(), "received_at", "patient"),
-        (QuarantinedResult.objects.all(), "opened_at", "patient"),
-        (QuarantinedResult.objects.all(), "resolved_at", "patient"),
-        (BodyWeight.objects.all(), "recorded_at", "patient"),
-        (ChartFact.objects.all(), "recorded_at", "patient"),
-        (FactConfirmation.objects.all(), "confirmed_at", "fact__patient"),
-        (Administration.objects.all(), "recorded_at", "cycle__course__patient"),
-    )
     found: set[int] = set()
-    for rows, at, of in arrivals:
+    for rows, at, of in ((Observation.objects.all(), "received_at", "patient"), *arrivals()):
         recent = rows.filter(**{f"{at}__gt": now - GRACE}).order_by()
         found.update(recent.values_list(of, flat=True).distinct())
     return found - {None}

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from labs.formats.parsed import ParsedPatient, Rejected
 from labs.models import LabMessage, LabReport, MessageOutcome, Observation, Patient, Result
@@ -20,6 +21,10 @@ from labs.services.site import Site
 CHUNK = 200
 # So long may a stage take to follow the one before it.
 GRACE = timedelta(seconds=60)
+# So long before a sign of life is withheld for it: what is being read or judged this moment is no failure.
+LIVE_GRACE = timedelta(seconds=90)
+# A look that is taken every few seconds asks so many messages, the newest; `verify` asks all of them.
+_NEWEST_MESSAGES = 20_000
 _HL7 = (LabMessage.Door.MLLP, LabMessage.Door.HL7_FILE)
 
 
@@ -52,7 +57,19 @@ class Invariant:
 
 def unread_messages(now: datetime, seen: Seen) -> Iterator[Violation]:
     """Acknowledged messages that nothing came of within a minute."""
-    waiting = LabMessage.objects.filter(outcome__isnull=True, received_at__lt=now - GRACE).order_by("pk")
+    yield from _unread(LabMessage.objects.all(), before=now - GRACE)
+
+
+def newest_unread(now: datetime, seen: Seen) -> Iterator[Violation]:
+    """The same of the newest messages, for a look every few seconds; its cost ends at their number."""
+    keys = LabMessage.objects.order_by("-pk").values_list("pk", flat=True)
+    first = keys[_NEWEST_MESSAGES : _NEWEST_MESSAGES + 1]
+    newest = LabMessage.objects.alias(first=Coalesce(Subquery(first), 0)).filter(pk__gt=F("first"))
+    yield from _unread(newest, before=now - LIVE_GRACE)
+
+
+def _unread(messages: QuerySet[LabMessage], *, before: datetime) -> Iterator[Violation]:
+    waiting = messages.filter(outcome__isnull=True, received_at__lt=before).order_by("pk")
     for public_id, received_at in waiting.values_list("public_id", "received_at"):
         yield Violation(about=f"message {public_id}", words=f"is not read since {_at(received_at)}")
 

@@ -4,14 +4,13 @@ A rule that is broken becomes an alert, and keeps the sign of life to the outsid
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Exists, F, IntegerField, Max, OuterRef, Subquery
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce
 
-from alerts.library import policy
+from alerts.library import plan_from_data, policy
 from alerts.models import Acknowledgement, Alert, AlertEvent, DeliveryAttempt, Notification, Triage
 from alerts.models.alert import EventKind
 from alerts.models.notification import AttemptOutcome, NotificationState
@@ -22,6 +21,8 @@ from alerts.services.duty_of_looks import (
     messages_not_considered,
     rearmings_past_due,
 )
+from alerts.services.duty_of_stages import OF_STAGES
+from alerts.services.duty_rule import DutyRule
 from alerts.services.on_call import is_rota_kept
 from alerts.services.rota_coverage import coverage
 from courses.models import Course, Decision
@@ -30,6 +31,10 @@ from labs.invariants import GRACE, Find, Invariant, Seen, Violation
 
 # An alert that was to be told has reached somebody's mail server within so long.
 TOLD_WITHIN = timedelta(minutes=2)
+# Within so long a critical alert tells the next people; the second after its last step.
+_CRITICAL = 1
+_NEXT_WITHIN = timedelta(minutes=15)
+_LAST_WITHIN = timedelta(minutes=30)
 # Older attempts were looked at when they were young.
 _NEWEST_ATTEMPTS = 2000
 
@@ -54,14 +59,6 @@ COVERAGE: list[Coverage] = [gaps_of_the_rota]
 CLOCKS: list[tuple[str, Callable[[], timedelta]]] = [("the database's clock", clocks_apart)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DutyRule:
-    """A rule and the short name that its alert goes by."""
-
-    name: str
-    rule: Invariant
-
-
 def steps_without_a_time(now: datetime, seen: Seen) -> Iterator[Violation]:
     """Alerts nobody has acknowledged for which no next step is due, ever."""
     for alert in Alert.objects.needing_somebody().filter(next_step_at__isnull=True).order_by("pk"):
@@ -76,6 +73,17 @@ def steps_past_due(now: datetime, seen: Seen) -> Iterator[Violation]:
             about=f"alert {alert.ref}",
             words=f"should have told the next people on {alert.next_step_at:%Y-%m-%d %H:%M:%S} UTC",
         )
+
+
+def critical_alerts_that_wait(now: datetime, seen: Seen) -> Iterator[Violation]:
+    """Critical alerts nobody has acknowledged whose next step lies further ahead than is allowed."""
+    for alert in Alert.objects.needing_somebody().filter(severity=_CRITICAL).order_by("pk"):
+        is_last = alert.step >= len(plan_from_data(alert.plan).steps)
+        most = _LAST_WITHIN if is_last else _NEXT_WITHIN
+        if alert.next_step_at is not None and alert.next_step_at - now > most:
+            minutes = int(most.total_seconds() // 60)
+            words = f"is critical, and nobody else is told within {minutes} minutes"
+            yield Violation(about=f"alert {alert.ref}", words=words)
 
 
 def mails_past_due(now: datetime, seen: Seen) -> Iterator[Violation]:
@@ -272,4 +280,10 @@ DUTY: tuple[DutyRule, ...] = (
         "rearm-late", "what nobody decided in time is opened again within a minute", rearmings_past_due
     ),
     _of_alerts("look-failed", "no look at the state of things fails again and again", looks_that_fail),
+    _of_alerts(
+        "critical-waits",
+        "a critical alert that nobody acknowledged tells the next people soon",
+        critical_alerts_that_wait,
+    ),
+    *OF_STAGES,
 )

@@ -7,6 +7,8 @@ from alerts.rules import Kind
 from alerts.services.raising import close
 from courses.models import Signature
 
+# Why such an alert ended, as its record says; the budget counts by it.
+SIGNED = "a physician signed its decision"
 # What a physician's signature on the decision itself answers.
 _SIGNED_AWAY = (Kind.STOP, Kind.DELAY, Kind.REDUCE)
 
@@ -19,7 +21,7 @@ def close_if_signed(alert: Alert, *, now: datetime) -> bool:
     signature = _signature(alert)
     if signature is None:
         return False
-    close(alert, why="a physician signed its decision", now=now, actor=signature.signer)
+    close(alert, why=SIGNED, now=now, actor=signature.signer)
     return True
 
 

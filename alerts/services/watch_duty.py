@@ -5,7 +5,8 @@ from datetime import datetime
 from itertools import islice
 
 from alerts.rules import Kind
-from alerts.services.duty_rules import DUTY, DutyRule
+from alerts.services.duty_rule import DutyRule
+from alerts.services.duty_rules import DUTY
 from alerts.services.heartbeat import DUTY_LOOK, beat
 from alerts.services.raising import Subject
 from alerts.services.settling import Condition, key_of, settle

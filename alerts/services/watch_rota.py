@@ -83,6 +83,8 @@ def _person_condition(person: User, why: str, rows: list[Unreachable], *, soon: 
         "items": len(rows),
         "why": why,
     }
+    if first.since is not None:
+        about["since"] = first.since.isoformat()
     return Condition(
         kind=Kind.ROTA_GAP,
         key=key_of(Kind.ROTA_GAP, "person", str(person.pk), why),

@@ -15,10 +15,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_POST, require_safe
 
+from alerts.critical_table import critical_table
 from alerts.findings import SHOWN, told_values
 from alerts.library import plan_from_data, policy
 from alerts.models import Alert, AlertEvent, Notification, with_patients
-from alerts.rules import WATCH_KINDS, Kind, State
+from alerts.rules import READ_BACK_KINDS, WATCH_KINDS, Kind, State
 from alerts.services.acknowledging import (
     AlertHasChanged,
     MayNotAcknowledge,
@@ -183,6 +184,8 @@ def _context(
         "phone": settings.CLINIC_PHONE,
         "zone": settings.CLINIC_TIME_ZONE,
         "alert": alert,
+        "policy_words": _policy_words(alert),
+        "table_words": critical_table().approval.words if alert.kind in READ_BACK_KINDS else "",
         "word": policy().words[alert.severity],
         "happened": happened,
         "to_do": to_do,
@@ -209,6 +212,14 @@ def _context(
         "may_acknowledge": alert.needs_somebody and may_acknowledge(person, alert),
         **acts_context(alert, person, seen_event=seen_event, sent=sent),
     }
+
+
+def _policy_words(alert: Alert) -> str:
+    """The version that the alert follows, and who approved it where that is still the version in force."""
+    approval = policy().approval
+    if alert.policy_version == approval.version:
+        return approval.words
+    return f"version {alert.policy_version}, with which it began; now {approval.words}"
 
 
 def _departed(alert: Alert, person: User) -> str:

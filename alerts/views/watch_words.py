@@ -260,7 +260,9 @@ def _anomaly(about: Mapping[str, Any]) -> Iterator[str]:
 
 def _rota(about: Mapping[str, Any]) -> Iterator[str]:
     span = f"from {instant(about['starts_at'])} to {instant(about['ends_at'])}"
-    yield f"The person named below {about['why']}: on call {span}." if "why" in about else f"Nobody: {span}."
+    known = f", since {instant(about['since'])}" if "since" in about else ""
+    who = f"The person named below {about['why']}{known}: on call" if "why" in about else "Nobody:"
+    yield f"{who} {span}."
     if about["items"] > 1:
         yield f"That is the first of {about['items']} such times."
 

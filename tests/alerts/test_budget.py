@@ -14,10 +14,15 @@ from alerts.models import Alert
 from alerts.rules import Kind
 from alerts.services.closing import close_alert
 from alerts.services.raising import Subject, raise_alert
+from alerts.services.read_back import record_readback
+from alerts.services.rearming import rearm_due
+from alerts.services.settling import Condition, settle
+from courses.models import Signature
 from tests.builders_acts import make_staff, seen, stand, take
 from tests.builders_alerts import NOW, make_alert, make_course, make_decision, make_person
 
 pytestmark = pytest.mark.django_db
+MINUTE = timedelta(minutes=1)
 BERLIN = ZoneInfo("Europe/Berlin")
 FIRST, LAST = date(2026, 5, 1), date(2026, 5, 31)
 WHY = "As the note of the day says."
@@ -53,11 +58,81 @@ def test_a_rules_alerts_are_counted_with_what_they_led_to() -> None:
         for _ in range(3):
             raise_alert(kind=Kind.DELAY, condition_key=last.condition_key, subject=Subject(), now=at)
     found = line("DM-PLT")
-    assert (found.raised, found.acted, found.precision) == (4, 1, 25)
-    assert (found.overridden, found.override_rate, found.false_alarms, found.unjudged) == (1, 33, 1, 1)
+    assert (found.raised, found.judged, found.standing, found.unjudged) == (4, 3, 1, 0)
+    assert (found.acted, found.precision) == (1, 33)
+    assert (found.overridden, found.override_rate, found.false_alarms) == (1, 33, 1)
     assert (found.repeats, found.median, found.ninetieth, found.never) == (3, 10, 90, 1)
     assert found.out_of_hours == 0
     assert not found.beyond
+
+
+def test_an_alert_that_ended_because_a_physician_signed_its_decision_was_judged_and_acted_on() -> None:
+    doctor = make_person("doctor", "physician")
+    alert = raised_by("DM-PLT", NOW)
+    take(alert, doctor, now=NOW + 7 * MINUTE)
+    assert alert.decision is not None
+    Signature.objects.create(
+        decision=alert.decision,
+        meaning="delay",
+        signer=doctor,
+        printed_name="D",
+        signed_at=NOW,
+        authenticated_at=NOW,
+        record_sha256="0" * 64,
+    )
+    assert (line("DM-PLT").judged, line("DM-PLT").standing) == (0, 1)
+    assert rearm_due(now=NOW + timedelta(days=1)) == 1
+    found = line("DM-PLT")
+    assert (found.judged, found.acted, found.precision, found.override_rate) == (1, 1, 100, 0)
+    assert (found.unjudged, found.standing, found.median, found.never) == (0, 0, 7, 0)
+
+
+def test_a_critical_value_that_was_passed_on_was_judged_and_somebody_had_it_then() -> None:
+    doctor = make_person("doctor", "physician", "on-call")
+    alert = make_alert(kind=Kind.CRITICAL_VALUE)
+    newest = alert.events.latest("pk").pk
+
+    def tell(outcome: str, minutes: int, reached: str = "") -> None:
+        record_readback(
+            alert=alert,
+            person=doctor,
+            outcome=outcome,
+            reached=reached,
+            seen_event=newest,
+            now=NOW + minutes * MINUTE,
+        )
+
+    tell("not-reached", 2)
+    found = line("critical-value")
+    assert (found.judged, found.standing, found.never, found.median) == (0, 1, 1, None)
+    tell("read-back", 9, "Dr Ward")
+    found = line("critical-value")
+    assert (found.judged, found.acted, found.precision) == (1, 1, 100)
+    assert (found.standing, found.unjudged, found.never, found.median) == (0, 0, 0, 9)
+
+
+def test_what_was_taken_over_before_it_was_passed_on_was_had_when_it_was_taken_over() -> None:
+    doctor = make_person("doctor", "physician", "on-call")
+    alert = make_alert(kind=Kind.CRITICAL_VALUE)
+    take(alert, doctor, now=NOW + 3 * MINUTE)
+    record_readback(
+        alert=alert,
+        person=doctor,
+        outcome="reached",
+        reached="Ward 4",
+        seen_event=alert.events.latest("pk").pk,
+        now=NOW + 9 * MINUTE,
+    )
+    assert (line("critical-value").median, line("critical-value").judged) == (3, 1)
+
+
+def test_what_ended_with_its_cause_was_judged_by_nobody_and_is_in_no_percentage() -> None:
+    condition = Condition(kind=Kind.RUNNER_STUCK, key="runner-stuck:runner", subject=Subject(about={}))
+    settle(kinds=[Kind.RUNNER_STUCK], conditions=[condition], now=NOW)
+    settle(kinds=[Kind.RUNNER_STUCK], conditions=[], now=NOW + MINUTE)
+    found = line("runner-stuck")
+    assert (found.raised, found.judged, found.unjudged, found.standing) == (1, 0, 1, 0)
+    assert (found.precision, found.override_rate, found.never) == (None, None, 1)
 
 
 def test_where_the_condition_names_no_rule_the_one_that_weighs_most_in_the_decision_counts() -> None:
@@ -123,4 +198,4 @@ def test_the_number_of_queries_stays_the_same_however_many_were_raised() -> None
         raised_by(f"DM-{number}", NOW)
     with CaptureQueriesContext(connection) as many:
         budget(first=FIRST, last=LAST)
-    assert len(many) == len(few) == 4
+    assert len(many) == len(few) == 5

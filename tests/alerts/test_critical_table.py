@@ -13,7 +13,7 @@ SHIPPED = TABLE_FILE.read_text(encoding="utf-8")
 def test_the_shipped_table_is_whole_and_says_that_nobody_approved_it_yet() -> None:
     assert check_critical_values(None) == []
     table = critical_table()
-    assert "approved by the clinic" in table.approved_by
+    assert "approved by the clinic" in table.approval.approved_by
     assert table.bounds["PLT"].below == (Decimal(25), Decimal(10))
     assert all(bounds.source for bounds in table.bounds.values())
     assert {"PLT", "ANC", "HGB", "CREAT", "K", "CA"} <= set(table.bounds)

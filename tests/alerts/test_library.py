@@ -23,7 +23,7 @@ def test_the_shipped_policy_covers_every_kind_of_alert() -> None:
 
 
 def test_the_shipped_policy_says_that_nobody_approved_it_yet() -> None:
-    assert "approved by the department" in policy().approved_by
+    assert "approved by the department" in policy().approval.approved_by
 
 
 def test_what_wakes_somebody_is_told_again_within_fifteen_minutes_then_every_thirty_at_most() -> None:

@@ -1,27 +1,43 @@
 """Why would nobody be told? Asked through what an alert itself asks, and true of what then happens."""
 
-from datetime import timedelta
+from datetime import time, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from alerts.models import Notification
-from alerts.readiness import Readiness, readiness
+from alerts.models import DeliveryAttempt, Notification, PushAddress
+from alerts.readiness import Ladder, Readiness, readiness
+from alerts.readiness_roles import NOT_COVERED, Reason, RoleState
+from alerts.rota_rules import Turn
 from alerts.rules import Kind
+from alerts.services.address_state import CAME_BACK, REFUSED
 from alerts.services.dispatch import dispatch_due
 from alerts.services.heartbeat import CELERY, RUNNER, beat
+from alerts.services.returned import take_returned
 from alerts.services.suppression import suppress
 from tests.builders_acts import hold_alert, seen
 from tests.builders_alerts import NOW, make_alert, make_person
+from tests.builders_mail import report
+from tests.builders_rota import keep_rota
 from tests.smtp_server import SmtpServer
 
 pytestmark = pytest.mark.django_db
+MINUTE = timedelta(minutes=1)
 
 
-def role(ready: Readiness, name: str):
+def role(ready: Readiness, name: str) -> RoleState:
     return next(each for each in ready.roles if each.role == name)
+
+
+def words(ready: Readiness, name: str) -> list[str]:
+    return [reason.words for reason in role(ready, name).missing]
+
+
+def ladder(ready: Readiness, kind: Kind) -> Ladder:
+    return next(each for each in ready.ladders if kind.value in each.kinds)
 
 
 @pytest.fixture
@@ -40,17 +56,17 @@ def test_where_everything_is_in_order_nothing_is_missing(staffed: dict[str, User
         name: [person] for name, person in staffed.items()
     }
     assert not any(each.missing for each in ready.roles)
-    assert {ladder.severity for ladder in ready.ladders} == {1, 2, 3}
+    assert {each.severity for each in ready.ladders} == {1, 2, 3}
 
 
 def test_what_it_says_is_what_an_alert_then_does(staffed: dict[str, User]) -> None:
     make_person("two-on-call", "on-call")
-    ladder = next(each for each in readiness(now=NOW).ladders if Kind.DELAY.value in each.kinds)
+    expected = ladder(readiness(now=NOW), Kind.DELAY)
     alert = make_alert(now=NOW)
     told = set(Notification.objects.filter(alert=alert, step=1).values_list("person_id", flat=True))
-    assert told == {person.pk for person in ladder.rungs[0].people}
-    assert ladder.rungs[0].at == NOW
-    assert ladder.rungs[1].at == alert.next_step_at == NOW + timedelta(minutes=15)
+    assert told == {person.pk for person in expected.rungs[0].people}
+    assert expected.rungs[0].at == NOW
+    assert expected.rungs[1].at == alert.next_step_at == NOW + timedelta(minutes=15)
 
 
 def test_an_empty_role_no_address_and_a_closed_account_are_named(staffed: dict[str, User]) -> None:
@@ -59,11 +75,11 @@ def test_an_empty_role_no_address_and_a_closed_account_are_named(staffed: dict[s
     person.save()
     make_person("mute", "on-call", email="")
     ready = readiness(now=NOW)
-    assert role(ready, "on-call").missing == (
-        "Nobody would be told.",
-        "1 active with no e-mail address.",
-        "1 whose account is closed.",
-    )
+    assert words(ready, "on-call") == [
+        "Nobody would be told",
+        "The account of one-on-call is closed",
+        "mute has no e-mail address",
+    ]
     assert any("first step for what is critical" in fault and "on-call" in fault for fault in ready.faults)
 
 
@@ -97,7 +113,94 @@ def test_a_refused_address_is_named_with_its_role(staffed: dict[str, User], smtp
     smtp.room.refused_addresses = {"one-on-call@clinic.example"}
     make_alert()
     dispatch_due(now=NOW)
-    assert role(readiness(now=NOW), "on-call").missing == ("Mail to one-on-call was refused for good.",)
+    ready = readiness(now=NOW + MINUTE)
+    assert role(ready, "on-call").missing == (Reason(words=f"one-on-call {REFUSED}", since=NOW),)
+    (first, *_), person = ladder(ready, Kind.DELAY).rungs, staffed["on-call"]
+    assert (first.people, first.unreached, first.reaches_nobody) == ((person,), (person,), True)
+    assert any(
+        fault.startswith("Mail reaches nobody of the first step for what is critical")
+        and fault.endswith(": on-call.")
+        for fault in ready.faults
+    )
+
+
+def test_a_mail_that_came_back_is_named_with_the_time_it_did(
+    staffed: dict[str, User], smtp: SmtpServer
+) -> None:
+    alert = make_alert()
+    dispatch_due(now=NOW)
+    assert not role(readiness(now=NOW + MINUTE), "on-call").missing
+    take_returned(report(alert.notifications.get(step=1).message_id), now=NOW + MINUTE)
+    missing = role(readiness(now=NOW + 2 * MINUTE), "on-call").missing
+    assert missing == (Reason(words=f"one-on-call {CAME_BACK}", since=NOW + MINUTE),)
+
+
+def test_where_mail_reaches_nobody_of_a_whole_ladder_that_is_said(smtp: SmtpServer) -> None:
+    make_person("only", "on-call")
+    smtp.room.refused_addresses = {"only@clinic.example"}
+    make_alert()
+    dispatch_due(now=NOW)
+    faults = readiness(now=NOW + MINUTE).faults
+    assert any(
+        fault.startswith("Mail reaches nobody who would be told of what is critical") for fault in faults
+    )
+
+
+def test_a_gap_of_the_rota_now_and_those_of_the_next_days_are_named(staffed: dict[str, User]) -> None:
+    person = staffed["on-call"]
+    # Every day from noon to eight in Berlin: at ten, when it is asked, nobody is on call.
+    keep_rota(person, starts=time(12))
+    ready = readiness(now=NOW)
+    assert ready.rota is not None
+    assert len(ready.rota.gaps) == 15
+    assert words(ready, "on-call") == [NOT_COVERED]
+    assert f"{NOT_COVERED}." in ready.faults
+    assert any("15 time(s) of the next 14 days" in fault for fault in ready.faults)
+    assert not ladder(ready, Kind.DELAY).rungs[0].is_covered
+
+
+def test_a_step_is_shown_with_whoever_is_on_call_when_it_is_taken(staffed: dict[str, User]) -> None:
+    one, two = staffed["on-call"], make_person("two-on-call", "on-call")
+    keep_rota(one, two, turn=Turn.DAY)
+    # Five minutes before eight in Berlin, when the duty changes.
+    ready = readiness(now=NOW + timedelta(hours=21, minutes=55))
+    first, second = ladder(ready, Kind.DELAY).rungs
+    assert first.people == (one,)
+    assert two in second.people and one not in second.people
+
+
+def test_a_second_channel_that_is_silent_is_named_with_why(staffed: dict[str, User], settings: Any) -> None:
+    person = staffed["on-call"]
+    address = PushAddress.objects.create(
+        person=person, service="ntfys", encrypted_url="x", made_at=NOW, made_by=person
+    )
+    settings.PUSH_SERVICES = ["ntfys"]
+    assert role(readiness(now=NOW), "on-call").missing == ()
+    make_alert()
+    push = Notification.objects.get(push_address=address)
+    DeliveryAttempt.objects.create(
+        notification=push, n=1, started_at=NOW, finished_at=NOW, outcome="temporary"
+    )
+    silent = "The second channel of one-on-call (ntfys) is silent"
+    assert role(readiness(now=NOW), "on-call").missing == (
+        Reason(words=f"{silent}: the last push was not taken", since=NOW),
+    )
+    DeliveryAttempt.objects.create(
+        notification=push, n=2, started_at=NOW, finished_at=NOW + MINUTE, outcome="accepted"
+    )
+    assert role(readiness(now=NOW + MINUTE), "on-call").missing == ()
+    settings.PUSH_SERVICES = []
+    assert words(readiness(now=NOW + MINUTE), "on-call") == [
+        f"{silent}: nothing is pushed there, its service is not in PUSH_SERVICES"
+    ]
+
+
+def test_what_wakes_nobody_is_shown_with_the_morning_on_which_it_is_told(staffed: dict[str, User]) -> None:
+    night = NOW + timedelta(hours=14)
+    alert = make_alert(kind=Kind.LAB_QUARANTINE, now=night)
+    (first, *_) = ladder(readiness(now=night), Kind.LAB_QUARANTINE).rungs
+    assert first.at == alert.next_step_at
+    assert first.at > night
 
 
 def test_late_steps_and_silenced_alerts_are_named(staffed: dict[str, User]) -> None:
@@ -123,4 +226,4 @@ def test_the_number_of_queries_follows_the_policy_and_not_the_rows(staffed: dict
     dispatch_due(now=NOW)
     with CaptureQueriesContext(connection) as many:
         readiness(now=NOW)
-    assert len(many) == len(few) <= 16
+    assert len(many) == len(few) <= 18

@@ -19,7 +19,8 @@ from alerts.rules import Kind, State
 from alerts.services import duty_rules, heartbeat, rounds, watch_duty
 from alerts.services.acknowledging import acknowledge
 from alerts.services.dispatch import dispatch_due
-from alerts.services.duty_rules import DUTY, DutyRule
+from alerts.services.duty_rule import DutyRule
+from alerts.services.duty_rules import DUTY
 from alerts.services.outside import why_withheld
 from alerts.services.raising import close
 from alerts.services.rounds import make_round
@@ -37,6 +38,7 @@ from tests.builders_alerts import (
     make_kept_message,
     make_person,
 )
+from tests.builders_duty import make_course_that_follows, make_unread_message, weigh
 from tests.builders_labs import make_patient, make_sender, message, obr, obx, receive
 from tests.smtp_server import SmtpServer
 
@@ -162,6 +164,20 @@ def a_look_that_fails(at: datetime) -> None:
     heartbeat.beat(name="ok.watch_mail", now=at - timedelta(minutes=3))
 
 
+def a_critical_alert_that_waits(at: datetime) -> None:
+    alert = make_alert(now=at)
+    Alert.objects.filter(pk=alert.pk).update(next_step_at=at + LATEST_LOOK + 31 * MINUTE)
+
+
+def a_message_nobody_read(at: datetime) -> None:
+    make_unread_message(at=at)
+
+
+def evidence_nobody_judged(at: datetime) -> None:
+    course = make_course_that_follows(at=at - MINUTE)
+    weigh(course, at=at)
+
+
 BREAKS: dict[str, Callable[[datetime], None]] = {
     "step-without-time": no_next_step,
     "step-late": a_late_step,
@@ -179,6 +195,9 @@ BREAKS: dict[str, Callable[[datetime], None]] = {
     "message-not-considered": a_message_left_lying,
     "rearm-late": a_time_to_decide_that_passed,
     "look-failed": a_look_that_fails,
+    "critical-waits": a_critical_alert_that_waits,
+    "message-unread": a_message_nobody_read,
+    "evidence-not-judged": evidence_nobody_judged,
 }
 
 
@@ -273,6 +292,8 @@ def test_the_clock_of_this_host_is_compared_with_the_databases() -> None:
         ("message-not-considered", MINUTE),
         ("rearm-late", MINUTE),
         ("look-failed", timedelta(0)),
+        ("message-unread", 90 * SECOND),
+        ("evidence-not-judged", 90 * SECOND),
     ],
 )
 def test_what_is_a_minute_late_breaks_no_rule_yet(name: str, grace: timedelta) -> None:

@@ -8,7 +8,9 @@ from django.contrib.auth.models import User
 from alerts.models import Alert, AlertEvent, RotaShift
 from alerts.rota_rules import Turn
 from alerts.services.acknowledging import MayNotAcknowledge, acknowledge, may_acknowledge
+from alerts.services.address_state import REFUSED
 from alerts.services.dispatch import dispatch_due
+from alerts.services.duty_rules import gaps_of_the_rota
 from alerts.services.escalation import run_due_steps
 from alerts.services.rota_coverage import AWAY, coverage
 from alerts.services.rota_edit import change_rule, end_rule, place_override
@@ -16,8 +18,9 @@ from alerts.services.rota_swaps import say_away
 from alerts.services.watch_rota import watch_hand_over, watch_rota
 from alerts.services.watching import watch
 from alerts.views.watch_words import about_sentences
-from tests.builders_alerts import NOW, make_person
+from tests.builders_alerts import NOW, make_alert, make_person
 from tests.builders_rota import HOUR, keep_rota, on_call_person, rota_lead, rule_entry
+from tests.smtp_server import SmtpServer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.hazard("HZ-69")]
 DAY = timedelta(days=1)
@@ -98,6 +101,32 @@ def test_somebody_who_could_not_be_told_is_named_before_their_duty(
     assert why in " ".join(about_sentences(alert))
     User.objects.filter(pk=two.pk).update(is_active=True, email="two@clinic.example")
     watch_rota(now=NOW + MINUTE)
+    assert gap_alerts() == []
+
+
+def test_somebody_whose_address_refuses_mail_covers_no_hour_until_a_mail_arrives(
+    smtp: SmtpServer,
+) -> None:
+    one = on_call_person("one")
+    keep_rota(one)
+    assert coverage(begin=NOW, end=NOW + DAY).is_whole
+    smtp.room.refused_addresses = {"one@clinic.example"}
+    make_alert(now=NOW)
+    dispatch_due(now=NOW)
+    later = NOW + MINUTE
+    first, *_ = coverage(begin=later, end=later + DAY).unreachable
+    assert (first.person, first.why, first.since) == (one, REFUSED, NOW)
+    assert all(
+        words.startswith(f"names account {one.pk}, who {REFUSED}") for words in gaps_of_the_rota(later)
+    )
+    assert len(list(gaps_of_the_rota(later))) == 2
+    watch_rota(now=later)
+    (alert,) = gap_alerts()
+    assert f"{REFUSED}, since 4 May 2026 10:00 CEST: on call" in " ".join(about_sentences(alert))
+    smtp.room.refused_addresses = set()
+    make_alert(now=later)
+    dispatch_due(now=later)
+    watch_rota(now=later + MINUTE)
     assert gap_alerts() == []
 
 

@@ -9,7 +9,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from alerts import inbox
+from alerts.critical_table import critical_table
 from alerts.findings import SHOWN
+from alerts.library import policy
 from alerts.models import Alert
 from alerts.rules import Kind
 from alerts.services.critical_values import judge_critical_values
@@ -88,6 +90,15 @@ def test_it_names_the_patient_the_value_and_the_telephone(client: Client, oncall
     ):
         assert words in shown, words
     assert "<dt>In doubt</dt>" not in shown
+
+
+def test_it_says_which_policy_and_table_it_follows_and_that_no_clinic_approved_them(
+    client: Client, oncall: User
+) -> None:
+    shown = page(client, told())
+    assert f"Policy: version {policy().version}, not yet approved by a clinic." in shown
+    table = f"version {critical_table().version}, not yet approved by a clinic."
+    assert f"Table of critical values, as it is now: {table}" in shown
 
 
 def test_every_value_it_tells_of_stands_there_the_newest_first(client: Client, oncall: User) -> None:

@@ -11,8 +11,12 @@ from django.test.utils import CaptureQueriesContext
 from alerts.models import Alert
 from alerts.rules import Kind
 from alerts.services.dispatch import dispatch_due
+from labs.clinic_days import clinic_day
+from labs.clock import database_now
+from labs.zones import clinic_zone
 from tests.builders_acts import hold_alert, make_staff, take
 from tests.builders_alerts import CANARIES, NOW, make_alert, make_person
+from tests.builders_rota import keep_rota
 from tests.smtp_server import SmtpServer
 
 pytestmark = pytest.mark.django_db
@@ -156,6 +160,28 @@ def test_who_would_be_told_is_shown_with_addresses_and_what_is_missing(
         assert words in shown, words
 
 
+def test_who_would_not_be_told_is_shown_with_the_reason_and_since_when(
+    browser: Callable[[User], Client], smtp: SmtpServer
+) -> None:
+    one = make_person("oncall1", "on-call")
+    # Of every week four days are nobody's.
+    keep_rota(
+        one, now=database_now(), weekdays=[0, 1, 2], first_day=clinic_day(database_now(), clinic_zone())
+    )
+    smtp.room.refused_addresses = {"oncall1@clinic.example"}
+    make_alert()
+    dispatch_due(now=NOW)
+    shown = text(browser(make_person("adam", "administrator")), "/alerts/readiness/")
+    for words in (
+        "oncall1 has an e-mail address that refuses mail for good, since 4 May 2026 10:00 CEST.",
+        "(mail does not reach it)",
+        "(mail does not reach the address)",
+        "Nobody is on call",
+        "On call, but could not be told",
+    ):
+        assert words in shown, words
+
+
 def test_the_budget_is_a_page_and_a_table_without_formulas(browser: Callable[[User], Client]) -> None:
     nurse = make_person("nora", "nurse")
     make_alert(kind=Kind.LAB_QUARANTINE)
@@ -164,6 +190,13 @@ def test_the_budget_is_a_page_and_a_table_without_formulas(browser: Callable[[Us
     period = "first=2026-05-01&last=2026-05-31"
     shown = text(client, f"/alerts/budget/?{period}")
     assert "lab-quarantine" in shown
+    for denominator in (
+        "Precision: of the judged ones",
+        "Went on all the same: of the judged ones.",
+        "Minutes to acknowledge: of those that somebody acknowledged",
+        "Never acknowledged: of those raised",
+    ):
+        assert denominator in shown, denominator
     assert f"/alerts/budget.csv?{period.replace('&', '&amp;')}" in shown
     answer = client.get(f"/alerts/budget.csv?{period}")
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
