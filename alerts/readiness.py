@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.contrib.auth.models import Group, User
 from django.db.models import Count, Max, Q
 
+from alerts.frozen_wording import title_of_kind
 from alerts.library import policy
 from alerts.models import Alert, DeliveryAttempt, Heartbeat, Notification, Suppression
 from alerts.models.notification import AttemptOutcome
@@ -187,7 +188,7 @@ def _ladder(
 
 def _of_ladders(ladders: Iterable[Ladder]) -> Iterable[str]:
     for ladder in ladders:
-        kinds = ", ".join(kind.replace("-", " ") for kind in ladder.kinds)
+        kinds = ", ".join(title_of_kind(kind) for kind in ladder.kinds)
         if ladder.reaches_nobody:
             yield f"Nobody at all would be told of what is {ladder.word} ({kinds})."
         elif ladder.begins_empty:
