@@ -220,7 +220,7 @@ class _Reader:
             elif identity in found:
                 self.faults.append(f"{table} {identity!r} appears twice.")
             elif (value := read(row)) is not None:
-                found[identity if table != "kind" else Kind(identity)] = value
+                found[identity if table != "kind" else Kind(str(identity))] = value
         return found
 
     def _word(self, row: Mapping[str, Any]) -> str | None:

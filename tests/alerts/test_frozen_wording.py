@@ -73,7 +73,9 @@ def page_of(alert: Alert, person: User) -> str:
 
 def body_of(letter: Message, kind: str) -> str:
     [part] = [part for part in letter.walk() if part.get_content_type() == kind]
-    return part.get_payload(decode=True).decode()  # type: ignore[union-attr]
+    payload = part.get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    return payload.decode()
 
 
 def missing(words: Iterable[str], text: str) -> list[str]:
@@ -118,6 +120,20 @@ def test_a_word_changed_in_the_clinic_s_own_policy_is_what_the_mail_and_the_page
     client.force_login(physician)
     for door in ("/alerts/", "/admin/", "/alerts/readiness/"):
         assert "Put off" in client.get(door).content.decode(), door
+
+
+def test_the_page_of_readiness_says_which_policy_is_followed_and_who_approved_it(
+    settings: Any, tmp_path: Path, physician: User
+) -> None:
+    nobody = 'approved_by = "nobody yet: shipped values, to be approved by the department"'
+    follow(settings, tmp_path, words={nobody: "approved_by = 'Dr <K.>'"})
+    client = Client()
+    client.force_login(physician)
+    page = html.unescape(client.get("/alerts/readiness/").content.decode())
+    assert (
+        f"By policy 2027-01-04.1 ({policy().sha256[:12]}), its ladders and its words approved by: Dr <K.>."
+        in page
+    )
 
 
 def test_an_alert_raised_under_the_earlier_version_still_reads_as_it_did(
