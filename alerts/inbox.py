@@ -10,6 +10,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Count, Q, TextField
 from django.db.models.functions import Cast
 
+from alerts.frozen_wording import title_of_kind
 from alerts.library import policy
 from alerts.models import Alert, with_patients
 from alerts.models.alert import AlertQuerySet
@@ -220,9 +221,7 @@ def _facets(person: User, filters: Filters) -> tuple[Facet, ...]:
     roles = {role: counted[f"of_{name}"] for name, role in columns.items()}
     mine = rows("mine").filter(_mine(person)).count()
     words = {str(level): word.capitalize() for level, word in sorted(policy().words.items())}
-    named = {
-        kind: kind.replace("-", " ").capitalize() for kind in sorted(kinds.keys() | {filters.kind} - {""})
-    }
+    named = {kind: title_of_kind(kind) for kind in sorted(kinds.keys() | {filters.kind} - {""})}
     return (
         _facet("State", "state", STATE_WORDS, states, filters, every=False),
         _facet("Severity", "severity", words, severities, filters),

@@ -1,5 +1,6 @@
-"""What a letter says on every channel, and what it never says: fixed wording, no field for a patient."""
+"""What a letter says on every channel, and what it never says: the policy's words, no field for a patient."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -9,6 +10,10 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from alerts.wording import NAME, LetterWords, fill
 
 INBOX = "/alerts/"
 
@@ -29,6 +34,8 @@ class Letter:
     message_date: datetime
     thread_id: str
     attempt: int
+    # As they were when the alert began.
+    words: LetterWords
     # Of how many open alerts it tells, and how many of them are of severity 1.
     alerts: int = 1
     critical: int = 0
@@ -66,19 +73,23 @@ def return_path(message_id: str) -> str:
 
 def subject(letter: Letter) -> str:
     """The one line everybody sees, also on a locked screen."""
-    if letter.is_bundle:
-        return f"[SAFETY {letter.severity}] Action needed - {bundle_words(letter)}"
-    return f"[SAFETY {letter.severity}] Action needed - ref {letter.ref}"
-
-
-def bundle_words(letter: Letter) -> str:
-    """How many, and how many of them are critical."""
-    return f"{letter.alerts} open alerts, {letter.critical} of severity 1"
+    return fill(_texts(letter)["subject"], _names(letter))
 
 
 def text(letter: Letter) -> str:
     """The letter as plain text."""
-    return render_to_string("alerts/mail.txt", _facts(letter))
+    said = {key: fill(line, _names(letter)) for key, line in _texts(letter).items()}
+    return render_to_string("alerts/mail.txt", {**_facts(letter), **_said(said, letter)})
+
+
+def page(letter: Letter) -> str:
+    """The same letter as a page, with links in place of addresses and telephone numbers."""
+    phone = format_html(
+        '<a href="tel:{}">{}</a>', settings.CLINIC_PHONE.replace(" ", ""), settings.CLINIC_PHONE
+    )
+    names = {**_names(letter), "phone": phone}
+    said = {key: _marked(line, names) for key, line in _texts(letter).items()}
+    return render_to_string("alerts/mail.html", {**_facts(letter), **_said(said, letter)})
 
 
 def compose(letter: Letter) -> EmailMultiAlternatives:
@@ -98,24 +109,58 @@ def compose(letter: Letter) -> EmailMultiAlternatives:
             "X-PRRT-Attempt": str(letter.attempt),
         },
     )
-    mail.attach_alternative(render_to_string("alerts/mail.html", _facts(letter)), "text/html")
+    mail.attach_alternative(page(letter), "text/html")
     return mail
 
 
-def _facts(letter: Letter) -> dict[str, Any]:
-    """What the templates are given."""
+def _texts(letter: Letter) -> Mapping[str, str]:
+    return letter.words.together if letter.is_bundle else letter.words.alone
+
+
+def _names(letter: Letter) -> dict[str, str]:
+    """What stands for each name of the policy's texts."""
     return {
         "clinic": settings.CLINIC_NAME,
         "phone": settings.CLINIC_PHONE,
+        "severity": str(letter.severity),
+        "ref": letter.ref,
+        "alerts": str(letter.alerts),
+        "critical": str(letter.critical),
+        "time": in_both_zones(letter.escalates_at),
+    }
+
+
+def _marked(line: str, names: Mapping[str, str]) -> SafeString:
+    """A text of the policy as mark-up: it and what is filled in are escaped, our own links are not."""
+    # What stands around the names, and every second part a name.
+    parts = enumerate(NAME.split(line))
+    return format_html_join("", "{}", ((names[part] if place % 2 else part,) for place, part in parts))
+
+
+def _said(said: Mapping[str, str], letter: Letter) -> dict[str, str]:
+    """The texts that this letter needs, for a clinic with a telephone number or without."""
+    no_phone = "" if settings.CLINIC_PHONE else "_no_phone"
+    return {
+        "opening": said["opening"],
+        "escalates": said["escalates"],
+        "everybody_told": said[f"everybody_told{no_phone}"] if letter.last_step else "",
+        "explanation": said.get("explanation", ""),
+        "to_do": said["to_do"],
+        "no_log_in": said[f"no_log_in{no_phone}"],
+        "closing": said["closing"],
+    }
+
+
+def _facts(letter: Letter) -> dict[str, Any]:
+    """What the templates are given beside the texts."""
+    return {
         "subject": subject(letter),
         "severity": letter.severity,
         "word": letter.severity_word,
         "ref": letter.ref,
-        "bundle": bundle_words(letter) if letter.is_bundle else "",
+        "together": letter.is_bundle,
         "raised": in_both_zones(letter.raised_at),
         "told": letter.told,
-        "last_step": letter.last_step,
-        "escalates": in_both_zones(letter.escalates_at),
         "link": f"{settings.SITE_URL}{letter.path}",
     }
 

@@ -2,27 +2,32 @@
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from django.conf import settings
 
 from alerts.act_rules import ActLimits
 from alerts.approval import Approval, approval_keys, read_approval
+from alerts.limits_reader import read_acts, read_limits
 from alerts.rules import INCOMING, LOUDEST, OUTGOING, Kind, Plan, Step
 from alerts.storm_rules import StormLimits
 from alerts.waking import HoursPolicy, Wakes
 from alerts.waking_reader import read_budget, read_hours_policy
 from alerts.watch_rules import WatchLimits
-
-_Limits = TypeVar("_Limits", WatchLimits, StormLimits)
+from alerts.wording import KindWords, LetterWords
+from alerts.wording_reader import check_in_letters, read_kind_words, read_letters
+from labs.library import analytes
 
 POLICY_FILE = Path(__file__).parent / "policy.toml"
 # Sections that a module of their own reads.
-OWN_READERS = ("hours", "budget")
+OWN_READERS = ("watch", "storm", "acts", "hours", "budget", "letter", "letter_together")
+# Beside it each alert keeps the beginning of the file's digest; both fit into its column.
+VERSION_LONGEST = 24
 ROLES = frozenset(
     {"nurse", "physician", "pharmacist", "physicist", "on-call", "auditor", "administrator", "canary"}
     | {"rota-lead", INCOMING, OUTGOING}
@@ -48,6 +53,7 @@ class KindPolicy:
     repeat_reopens: bool
     technical: bool
     wakes: Wakes
+    words: KindWords = field(hash=False)
     # What it becomes at its critical limit; none where there is no such limit.
     worse_severity: int | None = None
     worse_plan: Plan | None = None
@@ -64,8 +70,11 @@ class Policy:
     """One version of the alert policy."""
 
     approval: Approval
+    # Of the file's bytes: whoever changes a word without a new version is found out all the same.
+    sha256: str
     words: Mapping[int, str]
     kinds: Mapping[Kind, KindPolicy]
+    letters: LetterWords
     watch: WatchLimits
     acts: ActLimits
     storm: StormLimits
@@ -78,6 +87,11 @@ class Policy:
         """Which version it is."""
         return self.approval.version
 
+    @property
+    def edition(self) -> str:
+        """The version and what it was made of, as each alert keeps it."""
+        return f"{self.version} ({self.sha256[:12]})"
+
 
 def policy_file() -> Path:
     """The policy this installation follows: the clinic's own, or the one that is shipped."""
@@ -87,6 +101,11 @@ def policy_file() -> Path:
 def policy() -> Policy:
     """The policy this installation follows, read once."""
     return _read_once(policy_file())
+
+
+def shipped_policy() -> Policy:
+    """The policy that comes with this version of the service."""
+    return _read_once(POLICY_FILE)
 
 
 @cache
@@ -100,7 +119,7 @@ def read_policy(raw: bytes) -> Policy:
         data = tomllib.loads(raw.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadPolicy([f"policy.toml cannot be read: {error}"]) from error
-    return _Reader().policy(data)
+    return _Reader().policy(data, digest=sha256(raw).hexdigest())
 
 
 def plan_as_data(plan: Plan) -> dict[str, Any]:
@@ -130,88 +149,59 @@ def plan_from_data(data: Mapping[str, Any]) -> Plan:
     )
 
 
+def _names_of_analytes() -> list[str]:
+    """What no letter may say: each analyte's short name, and its name without what follows a comma."""
+    known = analytes().values()
+    return [name for each in known for name in (each.short, each.name.split(",")[0].split(" (")[0])]
+
+
 class _Reader:
     """Walk the parsed file, noting every fault before refusing it as a whole."""
 
     def __init__(self) -> None:
         self.faults: list[str] = []
 
-    def policy(self, data: Mapping[str, Any]) -> Policy:
-        """The whole file."""
+    def policy(self, data: Mapping[str, Any], *, digest: str) -> Policy:
+        """The whole file, whose bytes have this digest."""
         self._keys(
             data,
-            approval_keys(data) | {"severity", "ladder", "kind", "watch", "storm", "acts", *OWN_READERS},
+            approval_keys(data) | {"severity", "ladder", "kind", *OWN_READERS},
             "the file",
         )
         words = self._rows(data, "severity", "level", self._word)
         ladders = self._rows(data, "ladder", "id", self._plan)
         kinds = self._rows(data, "kind", "id", lambda row: self._kind(row, words=words, ladders=ladders))
+        rows = data.get("kind")
+        named = [row.get("id") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
         for missing in sorted(set(Kind) - set(kinds)):
-            self.faults.append(f"kind {missing.value!r} is missing; every kind of alert needs its entry.")
+            # One that stands there with a fault is not missing as well.
+            if missing not in named:
+                self.faults.append(f"kind {missing.value!r} is missing; every kind of alert needs its entry.")
         for level in sorted({1, 2, 3} - set(words)):
             self.faults.append(f"severity {level} has no word.")
-        watch = self._limits(data.get("watch"), "watch", WatchLimits)
-        storm = self._limits(data.get("storm"), "storm", StormLimits)
-        acts = self._acts(data.get("acts"))
+        watch = read_limits(data.get("watch"), "watch", WatchLimits, self.faults)
+        storm = read_limits(data.get("storm"), "storm", StormLimits, self.faults)
+        acts = read_acts(data.get("acts"), ROLES, self.faults)
         hours = read_hours_policy(data.get("hours"), self.faults)
         mails = read_budget(data.get("budget"), self.faults)
+        letters = read_letters(data, _names_of_analytes(), self.faults)
         approval = read_approval(data, self.faults)
-        if self.faults or watch is None or storm is None or acts is None or hours is None:
+        if len(approval.version) > VERSION_LONGEST:
+            self.faults.append(f"the file: version must have at most {VERSION_LONGEST} characters.")
+        if self.faults or watch is None or storm is None or acts is None or hours is None or letters is None:
             raise BadPolicy([f"policy.toml: {fault}" for fault in self.faults])
         return Policy(
             approval=approval,
+            sha256=digest,
             words=words,
             kinds=kinds,
+            letters=letters,
             watch=watch,
             storm=storm,
             acts=acts,
             hours=hours,
             out_of_hours_mails_per_week=mails,
         )
-
-    def _limits(self, row: Any, table: str, limits: type[_Limits]) -> _Limits | None:
-        """One table of limits: whole numbers above zero that fit together."""
-        if not isinstance(row, dict):
-            self.faults.append(f"[{table}] is missing.")
-            return None
-        before = len(self.faults)
-        names = {each.name for each in fields(limits)}
-        self._keys(row, names | {"source"}, table)
-        self._text(row, "source", table)
-        for name in sorted(names & row.keys()):
-            if type(row[name]) is not int or row[name] < 1:
-                self.faults.append(f"{table}: {name} must be a whole number above zero.")
-        if len(self.faults) > before:
-            return None
-        found = limits(**{name: row[name] for name in names})
-        self.faults += [f"{table}: {fault}" for fault in found.faults()]
-        return found
-
-    def _acts(self, row: Any) -> ActLimits | None:
-        """What people may do by hand: whole numbers, and groups."""
-        if not isinstance(row, dict):
-            self.faults.append("[acts] is missing.")
-            return None
-        before = len(self.faults)
-        names = {each.name for each in fields(ActLimits)}
-        self._keys(row, names | {"source"}, "acts")
-        self._text(row, "source", "acts")
-        found: dict[str, Any] = {}
-        for name in sorted(names & row.keys()):
-            value = row[name]
-            if name == "suppression_tells":
-                if not isinstance(value, list) or not value or not set(map(str, value)) <= ROLES:
-                    self.faults.append(f"acts: {name} must name groups of this service.")
-                    continue
-                value = tuple(value)
-            elif type(value) is not int or value < 1:
-                self.faults.append(f"acts: {name} must be a whole number above zero.")
-            found[name] = value
-        if len(self.faults) > before:
-            return None
-        limits = ActLimits(**found)
-        self.faults += [f"acts: {fault}" for fault in limits.faults()]
-        return limits
 
     def _rows(
         self, data: Mapping[str, Any], table: str, key: str, read: Callable[[Mapping[str, Any]], Any]
@@ -224,17 +214,21 @@ class _Reader:
             return found
         for row in rows:
             identity = row.get(key)
-            if identity in found:
+            if not isinstance(identity, str | int):
+                self.faults.append(f"{table}: {key} must be a text or a number, not {identity!r}.")
+            elif identity in found:
                 self.faults.append(f"{table} {identity!r} appears twice.")
             elif (value := read(row)) is not None:
-                found[identity if table != "kind" else Kind(identity)] = value
+                found[identity if table != "kind" else Kind(str(identity))] = value
         return found
 
     def _word(self, row: Mapping[str, Any]) -> str | None:
         self._keys(row, {"level", "word"}, f"severity {row.get('level')!r}")
         if row.get("level") not in (1, 2, 3):
             self.faults.append(f"severity level {row.get('level')!r} is not 1, 2 or 3.")
-        return self._text(row, "word", f"severity {row.get('level')!r}")
+        word = self._text(row, "word", f"severity {row.get('level')!r}")
+        check_in_letters(word, f"severity {row.get('level')!r}: word", _names_of_analytes(), self.faults)
+        return word
 
     def _plan(self, row: Mapping[str, Any]) -> Plan | None:
         where = f"ladder {row.get('id')!r}"
@@ -274,10 +268,13 @@ class _Reader:
             {"worse_severity", "worse_ladder"} if row.keys() & {"worse_severity", "worse_ladder"} else set()
         )
         wanted = {"id", "severity", "ladder", "ends", "repeat_reopens", "technical", "wakes"}
-        self._keys(row, wanted | worse, where)
+        self._keys(row, wanted | worse | ({"words"} & row.keys()), where)
         before = len(self.faults)
+        kind_words = None
         if row.get("id") not in set(Kind):
             self.faults.append(f"{where}: no such kind of alert.")
+        else:
+            kind_words = read_kind_words(row.get("words"), Kind(row["id"]), self.faults)
         if row.get("severity") not in words or isinstance(row.get("severity"), bool):
             self.faults.append(f"{where}: severity {row.get('severity')!r} is not defined.")
         if row.get("ladder") not in ladders:
@@ -292,7 +289,7 @@ class _Reader:
             self.faults.append(f"{where}: worse_ladder {row.get('worse_ladder')!r} is not defined.")
         if worse and not self._is_worse(row):
             self.faults.append(f"{where}: worse_severity must be a smaller number than severity.")
-        if len(self.faults) > before:
+        if len(self.faults) > before or kind_words is None:
             return None
         wakes = Wakes(row["wakes"])
         return KindPolicy(
@@ -303,6 +300,7 @@ class _Reader:
             repeat_reopens=row["repeat_reopens"],
             technical=row["technical"],
             wakes=wakes,
+            words=kind_words,
             worse_severity=row["worse_severity"] if worse else None,
             worse_plan=replace(ladders[row["worse_ladder"]], wakes=wakes is not Wakes.NEVER)
             if worse

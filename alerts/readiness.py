@@ -9,6 +9,7 @@ from django.db.models import Max, Q
 
 from alerts.approval import Approval
 from alerts.critical_table import critical_table
+from alerts.frozen_wording import title_of_kind
 from alerts.library import policy
 from alerts.models import Alert, DeliveryAttempt, Heartbeat, Notification, Suppression
 from alerts.models.notification import AttemptOutcome
@@ -183,7 +184,7 @@ def _rung(due: Due, *, at: datetime, asked: Asked) -> Rung:
 
 def _of_ladders(ladders: Iterable[Ladder]) -> Iterable[str]:
     for ladder in ladders:
-        kinds = ", ".join(kind.replace("-", " ") for kind in ladder.kinds)
+        kinds = ", ".join(title_of_kind(kind) for kind in ladder.kinds)
         first = ladder.rungs[0]
         roles = ", ".join(first.roles)
         if not any(rung.people for rung in ladder.rungs):

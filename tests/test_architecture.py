@@ -25,6 +25,8 @@ PURE_PLACES = (
     "alerts/wall_clock.py",
     "alerts/waking.py",
     "alerts/waking_reader.py",
+    "alerts/wording.py",
+    "alerts/wording_reader.py",
     "alerts/critical_rules.py",
     "labs/traffic.py",
     "labs/units.py",

@@ -52,8 +52,9 @@ class Alert(models.Model):
     severity = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=16, choices=[(state.value, state.value) for state in State])
     technical = models.BooleanField()
+    # The version as the policy states it, and the beginning of its file's digest.
     policy_version = models.CharField(max_length=40)
-    # The ladder as it was when the alert began, so that editing the policy disturbs no running alert.
+    # The ladder and the words as they were when the alert began: editing the policy disturbs no alert.
     plan = models.JSONField()
     step = models.PositiveSmallIntegerField(default=0)
     loop = models.PositiveIntegerField(default=1)

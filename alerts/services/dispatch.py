@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from alerts.channels import Sent, push, send
+from alerts.frozen_wording import wording_of
 from alerts.letters import INBOX, Letter
-from alerts.library import plan_from_data, policy
+from alerts.library import plan_from_data
 from alerts.mail_domains import domain_fault
 from alerts.models import Alert, DeliveryAttempt, Notification
 from alerts.models.alert import EventKind
@@ -76,11 +77,13 @@ def _letter(notification: Notification, *, attempt: int) -> Letter:
     steps = plan.steps[: notification.step]
     bundle = notification.bundle or {}
     severity = bundle.get("severity", alert.severity)
+    wording = wording_of(alert)
     return Letter(
         to=notification.endpoint,
         ref=alert.ref,
         severity=severity,
-        severity_word=policy().words[severity],
+        severity_word=wording.severities[severity],
+        words=wording.letters,
         raised_at=alert.raised_at,
         told=tuple(dict.fromkeys(role for step in steps for role in step.audience)),
         escalates_at=datetime.fromisoformat(bundle["escalates_at"]) if bundle else notification.escalates_at,

@@ -8,7 +8,8 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from alerts.library import KindPolicy, plan_as_data, plan_from_data, policy
+from alerts.frozen_wording import plan_to_keep
+from alerts.library import KindPolicy, plan_from_data, policy
 from alerts.models import Alert, AlertEvent, Notification, ReadBack
 from alerts.models.alert import EventKind
 from alerts.models.notification import NotificationState
@@ -81,8 +82,8 @@ def _begin(*, entry: KindPolicy, condition_key: str, subject: Subject, now: date
         severity=entry.severity,
         state=State.OPEN.value,
         technical=entry.technical,
-        policy_version=policy().version,
-        plan=plan_as_data(entry.plan),
+        policy_version=policy().edition,
+        plan=plan_to_keep(entry),
         next_step_at=tell_at(now, wakes=entry.plan.wakes, office=office()),
         raised_at=now,
         course=subject.course,
@@ -117,8 +118,8 @@ def _see_again(
         detail = {"from": alert.severity, "to": min(entry.severity, alert.severity), **(graver or {})}
         if entry.severity < alert.severity:
             alert.severity = entry.severity
-            alert.plan = plan_as_data(entry.plan)
-            alert.policy_version = policy().version
+            alert.plan = plan_to_keep(entry)
+            alert.policy_version = policy().edition
         note(alert, EventKind.WORSENED, now=now, detail=detail)
         open_again(alert, now=now)
     elif alert.state == State.ACKED and (newly_decided or entry.repeat_reopens):

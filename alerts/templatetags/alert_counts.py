@@ -5,8 +5,10 @@ from typing import Any
 from django import template
 from django.contrib.auth.models import AnonymousUser, User
 
+from alerts.frozen_wording import title_of_kind, wording_of
 from alerts.inbox import open_criticals, reads_some
 from alerts.library import policy
+from alerts.models import Alert
 
 register = template.Library()
 
@@ -27,6 +29,18 @@ def severity_word(severity: int) -> str:
 
 
 @register.filter
-def kind_words(kind: str) -> str:
-    """A kind of alert as people write it."""
-    return kind.replace("-", " ").capitalize()
+def role_words(role: str) -> str:
+    """A role as people write it."""
+    return role.replace("-", " ").capitalize()
+
+
+@register.filter
+def kind_title(kind: str) -> str:
+    """What the policy calls a kind of alert."""
+    return title_of_kind(kind)
+
+
+@register.filter
+def alert_title(alert: Alert) -> str:
+    """What an alert's kind was called when it began."""
+    return wording_of(alert).kind.title

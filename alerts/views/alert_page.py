@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from alerts.critical_table import critical_table
 from alerts.findings import SHOWN, told_values
+from alerts.frozen_wording import wording_of
 from alerts.library import plan_from_data, policy
 from alerts.models import Alert, AlertEvent, Notification, with_patients
 from alerts.rules import READ_BACK_KINDS, WATCH_KINDS, Kind, State
@@ -32,63 +33,13 @@ from alerts.services.corrections import ChangedResult, changed_results
 from alerts.views.act_forms import acts_context
 from alerts.views.event_words import name_of, told_in_words
 from alerts.views.stale import stale_page
-from alerts.views.watch_words import WATCH_WORDS, about_sentences
+from alerts.views.watch_words import about_sentences
 from courses.models import Administration, Decision, Infusion, OrderEvent
 from labs.models import QuarantinedResult
 from labs.templatetags.clinic_text import instant
 
 HELD_SHOWN = 50
 NOTE_LENGTH = 2000
-
-# What happened, and what to do next, in words for somebody who was asleep a minute ago.
-WORDS: Mapping[str, tuple[str, str]] = {
-    Kind.STOP: (
-        "The protocol says: stop this course.",
-        "Do not treat. Read the reasons, acknowledge, and bring the case to a physician to decide and sign.",
-    ),
-    Kind.DELAY: (
-        "The protocol says: delay this cycle.",
-        "Do not treat on the planned day. Read why, acknowledge, and tell those who prepare the cycle.",
-    ),
-    Kind.HOLD: (
-        "This cycle is on hold: the evidence does not allow a judgement.",
-        "Do not treat until the missing or doubtful evidence is complete. Acknowledge, then arrange for it.",
-    ),
-    Kind.REDUCE: (
-        "The protocol says: reduce the activity of this cycle.",
-        "A physician reads the reasons, acknowledges, decides and signs.",
-    ),
-    Kind.LABS_OVERDUE: (
-        "Laboratory results or a body weight that were due have not come, or are too old by now.",
-        "Ask the patient or the laboratory for what is missing. The cycle cannot be decided without it.",
-    ),
-    Kind.SYSTEM_FAULT: (
-        "This service failed to judge a course. The cycle is on hold.",
-        "Do not treat on what the service says. Whoever runs the service reads its log and mends the fault; "
-        "a physician decides from the chart by hand until then.",
-    ),
-    Kind.LAB_QUARANTINE: (
-        "Laboratory results wait for a person.",
-        "Something the laboratory sent could not be taken in without guessing. Look at it, and settle it "
-        "with the laboratory: ask for a corrected message.",
-    ),
-    Kind.RESULT_CHANGED: (
-        "A result that somebody signed on was corrected or withdrawn, or may have been.",
-        "Compare the value that was used with what the laboratory says now. The course has been judged anew: "
-        "open its decision, and tell whoever acted on the old value. If it was another patient's, ask "
-        "the laboratory whose. If the change still waits for its patient, settle that first.",
-    ),
-    Kind.NOBODY_ON_CALL: (
-        "There was nobody to tell.",
-        "Give at least one active person with an e-mail address the role that was empty.",
-    ),
-    Kind.ADDRESS_REFUSED: (
-        "Somebody cannot be reached at their address.",
-        "A mail server refused it for good, a mail came back from it, or its domain is none of the clinic's. "
-        "Correct the address of the person named below, and make sure that they know of their open alerts.",
-    ),
-    **WATCH_WORDS,
-}
 
 
 @require_safe
@@ -176,7 +127,7 @@ def _context(
     alert: Alert, person: User, *, seen_event: int, sent: Mapping[str, forms.Form] | None = None
 ) -> dict[str, Any]:
     """Everything the page shows, in a fixed number of queries but for values that are kept apart."""
-    happened, to_do = WORDS[alert.kind]
+    wording = wording_of(alert)
     events = list(alert.events.select_related("actor"))
     values, more_values = told_values(alert, person)
     return {
@@ -186,9 +137,9 @@ def _context(
         "alert": alert,
         "policy_words": _policy_words(alert),
         "table_words": critical_table().approval.words if alert.kind in READ_BACK_KINDS else "",
-        "word": policy().words[alert.severity],
-        "happened": happened,
-        "to_do": to_do,
+        "word": wording.severities[alert.severity],
+        "happened": wording.kind.meaning,
+        "to_do": wording.kind.to_do,
         "about": about_sentences(alert),
         "cleared": alert.state == State.CLEARED_UNACKED,
         "all_told": plan_from_data(alert.plan).is_all_told(step=alert.step, loop=alert.loop),
@@ -217,9 +168,9 @@ def _context(
 def _policy_words(alert: Alert) -> str:
     """The version that the alert follows, and who approved it where that is still the version in force."""
     approval = policy().approval
-    if alert.policy_version == approval.version:
+    if alert.policy_version == policy().edition:
         return approval.words
-    return f"version {alert.policy_version}, with which it began; now {approval.words}"
+    return f"version {alert.policy_version}, with which it began; another one is followed now"
 
 
 def _departed(alert: Alert, person: User) -> str:

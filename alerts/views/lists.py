@@ -96,6 +96,7 @@ def readiness_page(request: HttpRequest) -> HttpResponse:
     context = {
         "title": "Who would be told now",
         "ready": readiness(now=database_now()),
+        "policy": policy(),
         "opens_all": request.user.has_perm(READ),
         "zone": settings.CLINIC_TIME_ZONE,
     }

@@ -118,6 +118,4 @@ def test_pages_say_who_approved_what_is_followed(
     assert f"Policy: version {policy().version}, {words}" in page
     Alert.objects.update(policy_version="2026-01-01.1")
     page = client.get(f"/alerts/{alert.public_id}").content.decode()
-    assert (
-        f"Policy: version 2026-01-01.1, with which it began; now version {policy().version}, {words}" in page
-    )
+    assert "Policy: version 2026-01-01.1, with which it began; another one is followed now." in page

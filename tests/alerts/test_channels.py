@@ -19,6 +19,7 @@ from django.core.mail.backends import smtp as smtp_backend
 from alerts import channels
 from alerts.channels import send
 from alerts.letters import Letter, compose
+from alerts.library import policy
 from alerts.mail_domains import domain_fault
 from alerts.models.notification import AttemptOutcome
 from tests.certificates import Authority
@@ -41,6 +42,7 @@ def letter(**facts: Any) -> Letter:
         "message_date": RAISED,
         "thread_id": "<alert-7f3k-2q@clinic.example>",
         "attempt": 2,
+        "words": policy().letters,
     }
     return Letter(**{**given, **facts})
 
@@ -85,7 +87,7 @@ def test_the_text_says_what_when_who_next_and_where(settings: Any) -> None:
 def test_a_letter_has_no_field_for_a_patient() -> None:
     assert set(Letter.__slots__) == {
         "to", "ref", "severity", "severity_word", "raised_at", "told", "escalates_at", "path",
-        "message_id", "message_date", "thread_id", "attempt", "alerts", "critical", "last_step",
+        "message_id", "message_date", "thread_id", "attempt", "words", "alerts", "critical", "last_step",
     }  # fmt: skip
 
 
