@@ -186,10 +186,10 @@ class Duty:
     def send(self, now: datetime) -> bool:
         """Whatever is due leaves, as at a pass of the sender; what is held for others, with a later one."""
         due = Notification.objects.filter(state=NotificationState.PENDING, next_attempt_at__lte=now)
-        if not due.exists():
+        waiting, before = due.count(), len(mail.outbox)
+        if not waiting:
             return False
-        before = len(mail.outbox)
-        dispatch_due(now=now)
+        dispatch_due(now=now, limit=waiting)
         self.letters += [(now, letter) for letter in mail.outbox[before:]]
         if due.exists():
             self.at(now + timedelta(seconds=10), lambda _: None)
