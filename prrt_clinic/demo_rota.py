@@ -14,7 +14,7 @@ from labs.zones import clinic_zone
 _WORKING, _WEEKEND = (0, 1, 2, 3, 4), (5, 6)
 _DAY, _EVENING = time(8), time(17)
 # Name, days on which a duty begins, what holidays are, from when, until when, how many days later.
-_RULES = (
+RULES = (
     ("Working days", _WORKING, HolidayUse.NEVER, _DAY, _EVENING, 0),
     ("Nights after working days", _WORKING, HolidayUse.NEVER, _EVENING, _DAY, 1),
     ("Weekends and holidays", _WEEKEND, HolidayUse.ALSO, _DAY, _DAY, 1),
@@ -39,7 +39,7 @@ def keep_demo_rota(*, people: Mapping[str, User], now: datetime) -> None:
             people=[people["oncall2"], people["oncall"]],
             first_day=monday,
         )
-        for name, weekdays, holidays, starts, ends, later in _RULES
+        for name, weekdays, holidays, starts, ends, later in RULES
     ]
     add_rules(entries, by=people["physician"], now=now)
     offered = duties_of(people["oncall2"], now=now)[0]

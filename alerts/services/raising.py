@@ -69,8 +69,11 @@ def raise_alert(
             with transaction.atomic():
                 return _begin(entry=entry, condition_key=condition_key, subject=subject, now=now)
         except IntegrityError:
-            # Somebody else began it between our look and our insert: then it is standing now.
-            alert = standing.get()
+            # Somebody else began it between our look and our insert: then it is standing now. If not, the
+            # reference that was drawn is another alert's, and a second one is drawn.
+            alert = standing.first()
+            if alert is None:
+                return _begin(entry=entry, condition_key=condition_key, subject=subject, now=now)
     _see_again(alert, entry=entry, subject=subject, now=now, graver=graver)
     return alert
 

@@ -344,6 +344,7 @@ def test_a_final_less_far_beyond_the_bound_than_was_passed_on_wakes_nobody() -> 
     assert only().critical_findings.count() == 2
 
 
+@pytest.mark.hazard("HZ-76")
 def test_one_value_that_fails_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn("24")
     drawn("60", code=HGB, unit="g/L", limits="")

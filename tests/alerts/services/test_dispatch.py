@@ -302,6 +302,7 @@ def test_a_server_that_never_answers_holds_nobody_up_and_loses_nothing(
     assert not Notification.objects.exclude(state="accepted").exists()
 
 
+@pytest.mark.hazard("HZ-76")
 def test_a_mail_that_cannot_be_made_keeps_no_other_waiting(smtp: SmtpServer) -> None:
     broken, sound = make_alert(kind=Kind.STOP), make_alert()
     Alert.objects.filter(pk=broken.pk).update(plan={})

@@ -89,6 +89,7 @@ def test_with_nobody_anywhere_the_duty_stands_and_finds_whoever_comes() -> None:
     assert [name for name, _, _ in told(alert)] == ["late"]
 
 
+@pytest.mark.hazard("HZ-76")
 def test_an_alert_that_cannot_move_on_keeps_no_other_waiting() -> None:
     make_person("oncall1", "on-call")
     broken, sound = make_alert(), make_alert()

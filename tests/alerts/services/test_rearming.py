@@ -96,6 +96,7 @@ def test_what_wakes_nobody_opens_again_at_its_time_and_is_told_in_the_morning() 
     assert alert.next_step_at == datetime(2026, 5, 5, 6, 0, tzinfo=UTC)
 
 
+@pytest.mark.hazard("HZ-76")
 def test_one_that_fails_keeps_no_other_waiting_and_young_work_is_left_to_others() -> None:
     make_person("oncall1", "on-call")
     broken, sound = taken_over(make_alert()), taken_over(make_alert(make_course()))

@@ -321,6 +321,7 @@ def make_unreadable(like: Decision) -> Decision:
     return bad
 
 
+@pytest.mark.hazard("HZ-76")
 def test_a_decision_that_cannot_be_read_keeps_no_other_waiting() -> None:
     make_person("doctor", "on-call")
     bad = make_unreadable(make_decision(make_course()))

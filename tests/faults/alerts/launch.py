@@ -6,11 +6,13 @@ import os
 import sys
 import time
 from datetime import timedelta
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 SCALE = "PRRT_SCALE"
 CLOCK_SHIFT = "PRRT_CLOCK_SHIFT"
+CLOCK_JUMP = "PRRT_CLOCK_JUMP"
 # Where a waiting time may live; the first of these modules that has it.
 HOMES = {"LEASE": ("alerts.services.claiming", "alerts.services.dispatch")}
 
@@ -34,14 +36,21 @@ def _having(name: str, home: str) -> ModuleType | None:
 
 
 def put_clock_wrong() -> None:
-    """Have every clock that this process reads itself go wrong by PRRT_CLOCK_SHIFT seconds.
+    """Have every clock that this process reads itself go wrong by PRRT_CLOCK_SHIFT seconds from the start.
 
-    Before anything else is imported, so that all of it finds the wrong one; only the database's stays right.
+    Or by the seconds in the file that PRRT_CLOCK_JUMP names, from the moment at which it is there. Before
+    anything else is imported, so that all of it finds the wrong one; only the database's stays right.
     """
-    wrong_by = float(os.environ.get(CLOCK_SHIFT, "0"))
-    if not wrong_by:
+    always, place = float(os.environ.get(CLOCK_SHIFT, "0")), os.environ.get(CLOCK_JUMP, "")
+    if not always and not place:
         return
     right_time, right = time.time, datetime.datetime
+
+    def wrong_by() -> float:
+        if not place:
+            return always
+        file = Path(place)
+        return float(file.read_text(encoding="ascii") or always) if file.exists() else always
 
     class Known(type):
         def __instancecheck__(cls, instance: object) -> bool:
@@ -50,13 +59,13 @@ def put_clock_wrong() -> None:
     class Wrong(right, metaclass=Known):  # type: ignore[misc, valid-type]
         @classmethod
         def now(cls, tz: datetime.tzinfo | None = None) -> Any:
-            return right.now(tz) + timedelta(seconds=wrong_by)
+            return right.now(tz) + timedelta(seconds=wrong_by())
 
         @classmethod
         def utcnow(cls) -> Any:
-            return right.now(datetime.UTC).replace(tzinfo=None) + timedelta(seconds=wrong_by)
+            return right.now(datetime.UTC).replace(tzinfo=None) + timedelta(seconds=wrong_by())
 
-    time.time = lambda: right_time() + wrong_by
+    time.time = lambda: right_time() + wrong_by()
     datetime.datetime = Wrong  # type: ignore[misc]
 
 

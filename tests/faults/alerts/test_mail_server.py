@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.contrib.auth.models import User
 from alerts.models import Alert, Notification
 from alerts.rules import Kind
 from alerts.services.dispatch import dispatch_due
+from alerts.services.escalation import run_due_steps
 from alerts.services.push_addresses import add_push_address
 from alerts.services.watch_mail import watch_mail
 from labs.clock import database_now
@@ -33,6 +35,7 @@ LONG = os.environ.get("PRRT_LONG") == "1"
 pytestmark = [pytest.mark.postgres, pytest.mark.redis]
 
 OUTAGE_SECONDS, OUTAGE_ALERTS = 90, 100
+HOUR_ALERTS = 500
 STALL_SECONDS, STALL_PEOPLE = 45, 6
 GREYLISTED_SECONDS = 30
 # What a noisy machine adds between two measurements of the same thing.
@@ -141,6 +144,35 @@ if LONG:
             one_mail_each(row, plant, alerts)
             unhindered(row, usual, meanwhile)
 
+    @pytest.mark.hazard("HZ-66")
+    def test_t5_an_hours_queue_is_drained_within_minutes(plant: Plant, settings: Any) -> None:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", plant.sink.port
+        make_team()
+        plant.sink.close()
+        scaled = f"{HOUR_ALERTS} alerts, the hour in virtual time, what follows by the clock"
+        with situation("T5", scaled=scaled, part="an hour's queue") as row:
+            alerts = hour_without_mail()
+            waiting = Notification.objects.filter(state="pending").count()
+            row.notes.append(f"{waiting} mails waited, of up to {steps_of(alerts)} steps each")
+            # Whoever's alert is older than a quarter of an hour had a second step, or a third.
+            row.line(waiting >= 1.5 * HOUR_ALERTS, "that is no hour's queue")
+            row.line(not plant.sink.copies, "a mail left during the hour")
+            plant.open_stack()
+            time.sleep(5)  # it finds nobody there
+            plant.sink.open()
+            back = time.time()
+            until(plant.sink.accepted, within=60, what=f"the first mail\n{plant.log()}")
+            first = plant.sink.accepted()[0].kept_at - back
+            until_all_sent(plant, within=240)
+            alerts = list(Alert.objects.filter(pk__in=[alert.pk for alert in alerts]))
+            judge(row, plant.sink, alerts, since={alert.pk: back for alert in alerts})
+            row.notes.append(f"times count from the server's return; first mail after {first:.0f} s")
+            row.line(first <= 15, f"the first came {first:.0f} s after the return, at most 15 s")
+            row.within(worst=180)
+            row.line(row.doubled == 0, f"{row.doubled} doubled")
+            one_mail_each(row, plant, alerts)
+
     @pytest.mark.hazard("HZ-76")
     def test_t6_a_server_that_never_answers_loses_nothing_and_holds_no_other_work(plant: Plant) -> None:
         make_team(on_call=STALL_PEOPLE)
@@ -194,6 +226,25 @@ if LONG:
             row.line(Alert.objects.filter(kind=Kind.ADDRESS_REFUSED, person=refused).exists(), "no alarm")
             now = User.objects.get(pk=refused.pk)
             row.line((now.email, now.is_active) == (refused.email, True), "the address was changed")
+
+
+def hour_without_mail() -> list[Alert]:
+    """An hour that ends now: alerts all through it, steps as they fall due, and every try to send fails."""
+    begin = database_now() - timedelta(hours=1)
+    alerts: list[Alert] = []
+    for minute in range(60):
+        at = begin + timedelta(minutes=minute)
+        run_due_steps(now=at)
+        dispatch_due(now=at)
+        while len(alerts) < HOUR_ALERTS * (minute + 1) // 60:
+            alerts.append(raise_one(now=at))
+    return alerts
+
+
+def steps_of(alerts: list[Alert]) -> int:
+    """The most steps that any of these has taken by now."""
+    counts = Counter(Notification.objects.filter(alert__in=alerts).values_list("alert", "endpoint"))
+    return max(counts.values())
 
 
 def told(plant: Plant) -> set[str]:
