@@ -92,15 +92,22 @@ def test_a_signature_of_something_that_no_longer_stands_is_refused_and_shows_wha
     assert not Signature.objects.exists()
 
 
+@pytest.mark.hazard("HZ-95")
 def test_after_log_out_nothing_of_a_patient_is_left_in_the_browser(address, courses):
     with chromium(address) as tab:
         tab.log_in("nurse")
         tab.page.get_by_text("Lowe, Test").first.wait_for()
+        tab.open(f"/courses/decisions/{standing(courses[0]).public_id}/print/")
+        tab.page.get_by_text("Lowe, Test").first.wait_for()
+        tab.open("/admin/")
+        tab.page.evaluate("localStorage.setItem('left', 'Lowe'); sessionStorage.setItem('left', 'Lowe')")
         tab.page.get_by_role("button", name="Log out").click()
         tab.page.get_by_role("heading", name="Log in").wait_for()
-        tab.page.go_back()
-        tab.page.wait_for_load_state()
-        assert "Lowe" not in tab.page.content()
+        assert tab.page.evaluate("localStorage.getItem('left')") is None
+        for _ in range(2):
+            tab.page.go_back()
+            tab.page.wait_for_load_state()
+            assert "Lowe" not in tab.page.content()
 
 
 @pytest.fixture
