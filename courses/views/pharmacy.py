@@ -134,7 +134,13 @@ def pharmacy(request: HttpRequest) -> HttpResponse:
     today = clinic_day(database_now(), clinic_zone())
     found = board(today=today)
     recalls = [(each, _why_now(each.order.cycle.course)) for each in found.recalls]
-    context = {"title": "Pharmacy", "board": found, "recalls": recalls, "may_see_patient": True}
+    context = {
+        "title": "Pharmacy",
+        "board": found,
+        "alike": found.alike,
+        "recalls": recalls,
+        "may_see_patient": True,
+    }
     return render_page(request, "courses/pharmacy.html", context)
 
 

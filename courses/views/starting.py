@@ -32,6 +32,7 @@ from courses.services.starting import (
 )
 from courses.views.frame import SEES_NAMES, render_page, signed_in
 from labs.models import Patient
+from labs.similar_names import similar_to_each_other
 
 READ = [SEES_NAMES, "courses.view_course", "courses.view_coursestart", PLAN]
 _SHOWN = 20
@@ -56,6 +57,7 @@ def choose(request: HttpRequest) -> HttpResponse:
         "title": "Start a course",
         "asked": asked,
         "patients": found[:_SHOWN],
+        "alike": similar_to_each_other(found[:_SHOWN]),
         "more": len(found) > _SHOWN,
     }
     return render_page(request, "courses/start_choose.html", context)
