@@ -41,4 +41,4 @@ class WiringConfig(AppConfig):
         pre_migrate.connect(make_way, sender=last, dispatch_uid="prrt_clinic.make_way")
         post_migrate.connect(furnish, sender=last, dispatch_uid="prrt_clinic.furnish")
         # They need the models, which this module is loaded before.
-        autodiscover_modules("nudges", "schema", "sealing", "session_use")
+        autodiscover_modules("nudges", "schema", "sealing")

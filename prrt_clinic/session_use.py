@@ -3,13 +3,10 @@
 from collections.abc import Callable
 from math import ceil
 from time import time
-from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, logout
-from django.contrib.auth.signals import user_logged_in
-from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -26,8 +23,7 @@ _MACHINES = ("/api/", "/fhir/")  # they are refused as everybody is who is not l
 _ACCOUNT = "/accounts/"
 
 
-@receiver(user_logged_in)
-def note_log_in(request: HttpRequest, **_: Any) -> None:
+def note_log_in(request: HttpRequest) -> None:
     """Somebody has logged in: their time begins."""
     now = time()
     request.session[_USE] = {"began": now, "used": now}
@@ -38,7 +34,7 @@ def seconds_left(request: HttpRequest) -> int:
     if BACKEND_SESSION_KEY not in request.session:
         return 0
     now, use = time(), request.session.get(_USE)
-    if use is None:  # of a version that took no note
+    if use is None:  # its first request takes note of it
         return _idle_seconds()
     idle, whole = use["used"] + _idle_seconds() - now, use["began"] + settings.SESSION_COOKIE_AGE - now
     return max(0, ceil(min(idle, whole)))
