@@ -85,7 +85,7 @@ def board(*, today: date) -> Board:
     orders = list(
         Order.objects.filter(state__in=states, cycle__course__patient__is_canary=False)
         .exclude(kind__in=[kind.value for kind in NOT_PHARMACYS])
-        .select_related("cycle__course__patient", "directive")
+        .select_related("cycle__course__patient", "cycle__course__current_decision", "decision", "directive")
         .order_by("cycle__planned_on", "cycle", "pk")[:SHOWN]
     )
     return Board(
