@@ -81,7 +81,8 @@ class CallsToMake:
     @property
     def alike(self) -> set[int]:
         """The keys of those on the list whose name may be taken for somebody else's on it."""
-        return similar_to_each_other([each.patient for each in (*self.lines, *self.call_backs)])
+        people = [line.patient for line in self.lines]
+        return similar_to_each_other([*people, *(each.patient for each in self.call_backs)])
 
     def first(self, shown: int) -> "CallsToMake":
         """The most urgent of each; the rest stands on the page of calls."""

@@ -36,7 +36,8 @@ def seconds_left(request: HttpRequest) -> int:
     now, use = time(), request.session.get(_USE)
     if use is None:  # its first request takes note of it
         return _idle_seconds()
-    idle, whole = use["used"] + _idle_seconds() - now, use["began"] + settings.SESSION_COOKIE_AGE - now
+    idle = float(use["used"]) + _idle_seconds() - now
+    whole = float(use["began"]) + settings.SESSION_COOKIE_AGE - now
     return max(0, ceil(min(idle, whole)))
 
 

@@ -268,8 +268,8 @@ def test_every_reason_that_is_no_rule_has_a_sentence_of_its_own() -> None:
     by_a_rule = why_sentence("SOME-RULE")
     for code in (
         *EVIDENCE_IN.values(), WINDOW_OPEN, ACTIVITY_CHANGED, DATE_CHANGED, VERDICT_CHANGED, LEFT_OUT,
-        BY_HAND, CANCELLED, CANCELLED_BY_PHYSICIAN, DRAWS_IN, ENDED, *(f"vial-{fate}" for fate in GONE), "placed",
-        "recorded-on-the-day", "part-corrected", "superseded", "administered", "given-in-part",
+        BY_HAND, CANCELLED, CANCELLED_BY_PHYSICIAN, DRAWS_IN, ENDED, *(f"vial-{fate}" for fate in GONE),
+        "placed", "recorded-on-the-day", "part-corrected", "superseded", "administered", "given-in-part",
         *(f"not-given-{why.value.replace('_', '-')}" for why in NotGiven),
     ):  # fmt: skip
         assert why_sentence(code) not in ("", by_a_rule), code
