@@ -23,6 +23,7 @@ from courses.models import (
 from courses.rules.calls import LONGEST_CLOSURE_DAYS, Anchor, CallDays, CallPlan, CallState, days_of
 from labs.clinic_days import add_days, clinic_day, start_of_day
 from labs.models import Patient
+from labs.similar_names import similar_to_each_other
 from labs.zones import clinic_zone
 
 _URGENCY = (CallState.OVERDUE, CallState.DUE, CallState.COMING, CallState.MISSED, CallState.DONE)
@@ -76,6 +77,12 @@ class CallsToMake:
 
     def __len__(self) -> int:
         return len(self.lines) + len(self.call_backs)
+
+    @property
+    def alike(self) -> set[int]:
+        """The keys of those on the list whose name may be taken for somebody else's on it."""
+        people = [line.patient for line in self.lines]
+        return similar_to_each_other([*people, *(each.patient for each in self.call_backs)])
 
     def first(self, shown: int) -> "CallsToMake":
         """The most urgent of each; the rest stands on the page of calls."""

@@ -1,7 +1,7 @@
 """What lies on each day of a week or month: therapies, draws, vials and visits, read for the calendar."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
@@ -16,6 +16,7 @@ from courses.planned_days import days_of_all
 from courses.rules.derived_days import DayKind, DerivedDay
 from labs.clinic_days import add_days
 from labs.models import Patient
+from labs.similar_names import similar_to_each_other
 
 VIAL, VISIT = "vial", "visit"
 _REACH = 120  # days; nothing on the calendar hangs on a cycle further away
@@ -71,6 +72,11 @@ def month_of(day: date) -> tuple[date, date]:
     """The first and the last day of the month of a day."""
     first = day.replace(day=1)
     return first, add_days((first + timedelta(days=32)).replace(day=1), -1)
+
+
+def alike_on(days: Iterable[CalendarDay]) -> set[int]:
+    """The keys of those on these days whose name may be taken for somebody else's there."""
+    return similar_to_each_other([entry.patient for day in days for entry in day.entries])
 
 
 def calendar(first: date, last: date, *, today: date) -> list[CalendarDay]:

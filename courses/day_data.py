@@ -30,13 +30,17 @@ class Shape(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One answer of a step: its key, the words before it, and how it is written."""
+    """One answer of a step: its key, the words before it, and how it is written.
+
+    `scanned`: a bar-code reader may write it, which ends with Enter.
+    """
 
     key: str
     label: str
     shape: Shape = Shape.TEXT
     choices: Mapping[str, str] = field(default_factory=dict)
     needed: bool = True
+    scanned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +92,7 @@ def _steroid(data: Mapping[str, str]) -> str:
 STEPS: Mapping[Happened, Recorded] = {
     Happened.IDENTITY: Recorded(
         asked=(
-            Asked(key="number", label="Patient number, scanned or as the wristband says"),
+            Asked(key="number", label="Patient number, scanned or as the wristband says", scanned=True),
             Asked(key="birth_date", label="Birth date, as the patient says it", shape=Shape.DAY),
         ),
         two_people=True,
@@ -149,14 +153,14 @@ STEPS: Mapping[Happened, Recorded] = {
         signed_if=leaves_cover_out,
         check=_steroid,
     ),
-    Happened.AMINO_START: Recorded(asked=(Asked(key="bag", label="Label of the bag"),)),
+    Happened.AMINO_START: Recorded(asked=(Asked(key="bag", label="Label of the bag", scanned=True),)),
     Happened.AMINO_PAUSED: Recorded(asked=_WHY),
     Happened.AMINO_RESUMED: Recorded(),
     Happened.AMINO_END: Recorded(asked=_WHY, after_end=True),
     Happened.UNIT_SCANNED: Recorded(
         asked=(
-            Asked(key="label", label="Label of the unit"),
-            Asked(key="product_code", label="Product code on the unit"),
+            Asked(key="label", label="Label of the unit", scanned=True),
+            Asked(key="product_code", label="Product code on the unit", scanned=True),
         )
     ),
     Happened.ASSAY: Recorded(asked=(_ACTIVITY,), rights=(MEASURE,)),

@@ -16,6 +16,7 @@ from courses.services.open_recalls import open_recalls
 from courses.services.vial_state import GONE, nothing_left
 from courses.services.vials import predicted
 from courses.vial_deadlines import unbooked
+from labs.similar_names import similar_to_each_other
 
 SHOWN = 100
 TABLE_EVERY = timedelta(hours=6)
@@ -59,6 +60,15 @@ class Board:
         """The orders that are called back and not answered for."""
         return {recall.order_id for recall in self.recalls}
 
+    @property
+    def alike(self) -> set[int]:
+        """The keys of those on the board whose name may be taken for somebody else's on it."""
+        cycles = [recall.order.cycle for recall in self.recalls]
+        cycles += [order.cycle for pile in self.piles for order in pile.orders]
+        cycles += [line.vial.cycle for line in self.vials]
+        cycles += [booking.cycle for booking in self.bookings]
+        return similar_to_each_other([cycle.course.patient for cycle in [*cycles, *self.unbooked]])
+
 
 _PILES = (
     (OrderState.PREPARED, "To dispense", "Nothing is prepared."),
@@ -75,7 +85,7 @@ def board(*, today: date) -> Board:
     orders = list(
         Order.objects.filter(state__in=states, cycle__course__patient__is_canary=False)
         .exclude(kind__in=[kind.value for kind in NOT_PHARMACYS])
-        .select_related("cycle__course__patient", "directive")
+        .select_related("cycle__course__patient", "cycle__course__current_decision", "decision", "directive")
         .order_by("cycle__planned_on", "cycle", "pk")[:SHOWN]
     )
     return Board(

@@ -69,6 +69,11 @@ class Therapies:
     more_deadlines: bool
     next_deadline: date | None
 
+    @property
+    def deadlines_alike(self) -> set[int]:
+        """The keys of those among the deadlines whose name may be taken for somebody else's there."""
+        return similar_to_each_other([each.cycle.course.patient for each in self.deadlines])
+
 
 def therapies(*, today: date, now: datetime) -> Therapies:
     """Both lists; the number of queries does not depend on the number of patients."""

@@ -117,7 +117,9 @@ def pharmacy_orders() -> QuerySet[Order]:
     return (
         Order.objects.live()
         .filter(kind=OrderKind.RADIOPHARMACEUTICAL.value, cycle__course__patient__is_canary=False)
-        .select_related("cycle__course__patient", "directive__signature")
+        .select_related(
+            "cycle__course__patient", "cycle__course__current_decision", "decision", "directive__signature"
+        )
         .annotate(is_recalled=Exists(Recall.objects.unanswered().filter(order_id=OuterRef("pk"))))
         .order_by("cycle__planned_on", "pk")
     )

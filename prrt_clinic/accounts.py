@@ -1,8 +1,11 @@
 """Accounts: nobody opens one by themselves; what a person meets after too many tries or a new password."""
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.urls import reverse
+
+from prrt_clinic.session_use import note_log_in
 
 
 class ClosedAccounts(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
@@ -14,6 +17,11 @@ class ClosedAccounts(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
             "Wait five minutes, then try again."
         )
     }
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Log somebody in; their time begins."""
+        super().login(request, user)
+        note_log_in(request)
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """No account is made through the web."""

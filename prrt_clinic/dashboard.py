@@ -1,6 +1,6 @@
 """The admin's first page: what needs doing today, gathered from every app for whoever is looking."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from courses.follow_ups import follow_ups
 from courses.incidents import open_incidents
 from courses.ledger_lists import people_lacking_a_figure
 from courses.measured_days import measured_days
+from courses.models import Order, TherapyDay
 from courses.services.saved_filters import filters_of
 from courses.therapies import SHOWN, therapies
 from courses.worklist import open_days, pharmacy_orders, worklist
@@ -29,6 +30,7 @@ from labs.services.canary_lab import CANARY_SENDER
 from labs.services.feeds import silent_feeds, unwatched_sources
 from labs.services.files import waiting_uploads
 from labs.services.manual_list import waiting_for_verification
+from labs.similar_names import similar_to_each_other
 from labs.views.frame import signed_in
 from labs.zones import clinic_zone
 from prrt_clinic.first_pages import jumps_on, sections_for
@@ -64,7 +66,8 @@ def first_page(request: HttpRequest, context: Context) -> Context:
     if may("courses.view_incident"):
         context["incidents"] = [(line, line.words(today)) for line in open_incidents()[:SHOWN]]
     if context["orders_first"] and may("courses.view_order"):
-        context["orders"] = pharmacy_orders()[:SHOWN]
+        orders = list(pharmacy_orders()[:SHOWN])
+        context |= {"orders": orders, "orders_alike": _alike(orders)}
     if reads_some(request.user):
         found = _alerts(signed_in(request))
         context |= {"alerts": found[:SHOWN], "more_alerts": len(found) > SHOWN}
@@ -112,7 +115,8 @@ def _work(request: HttpRequest, may: Callable[[str], bool], *, today: date, now:
         "bloods_count": len(lists.bloods),
     }
     if may("courses.view_therapyday"):
-        found["open_days"] = open_days()
+        days = open_days()
+        found |= {"open_days": days, "open_days_alike": _alike(days)}
     if may("courses.view_patientcall") and may("courses.view_chartfact"):
         found |= {"calls": calls_to_make(now=now).first(SHOWN), "may_record": may("courses.record_fact")}
     if may("courses.view_followuprecord"):
@@ -126,6 +130,11 @@ def _work(request: HttpRequest, may: Callable[[str], bool], *, today: date, now:
         if may(MEASURE) and may("courses.view_order"):
             found["unmeasured"] = [line for line in measured_days(now=now) if line.lacks_residual][:SHOWN]
     return found
+
+
+def _alike(rows: Iterable[Order | TherapyDay]) -> set[int]:
+    """The keys of those on a list whose name may be taken for somebody else's on it."""
+    return similar_to_each_other([row.cycle.course.patient for row in rows])
 
 
 def _alerts(person: User) -> list[Alert]:

@@ -311,6 +311,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "prrt_clinic.session_use.EndIdleSessions",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
@@ -507,6 +508,8 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = 60  # seconds a fresh sign-in lasts for a sig
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 SESSION_COOKIE_AGE = 12 * 60 * 60  # one long shift
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+# So long may nobody touch a page before its log-in is over: rooms and workstations are shared.
+SESSION_IDLE_MINUTES = _whole_number("SESSION_IDLE_MINUTES", 10, least=1, most=12 * 60)
 
 # --- What the browser is told ----------------------------------------------------------------
 

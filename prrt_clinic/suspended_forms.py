@@ -33,6 +33,11 @@ class KeepSuspendedForms:
             request.session[_KEPT] = dict(list(kept.items())[-_MOST:])
 
 
+def are_suspended(request: HttpRequest) -> bool:
+    """Whether a form of this log-in waits for a password."""
+    return bool(request.session.get(_KEPT))
+
+
 class Reauthenticate(ReauthenticateView):  # type: ignore[misc]  # allauth ships no types
     """The password, after which the very form that asked for it is taken up."""
 

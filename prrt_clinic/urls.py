@@ -9,7 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from courses.fhir_capability import shown_of_courses
 from labs.api import Metadata
-from prrt_clinic import health, metrics, problems, reports
+from prrt_clinic import health, metrics, problems, reports, session_use
 from prrt_clinic.suspended_forms import Reauthenticate
 
 # The admin's own log-in would pass by the rate limits.
@@ -21,6 +21,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health/ready", health.ready, name="ready"),
     path("metrics", metrics.metrics, name="metrics"),
     path("reports/", reports.index, name="reports"),
+    path("session/", session_use.left, name="session_left"),
+    path("session/stay/", session_use.stay, name="session_stay"),
     # Before the admin's own pages: a search that keeps rows, and a password form without a limit of guesses.
     path("admin/search/", problems.closed),
     path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),

@@ -44,6 +44,14 @@ def day_field(label: str, *, required: bool = True, help_text: str = "") -> form
     )
 
 
+def scanned_field(label: str, *, most: int, required: bool = True, help_text: str = "") -> forms.CharField:
+    """What a bar-code reader may write: its Enter leads on before it sends the form (scan.js)."""
+    widget = forms.TextInput(attrs={"data-scan": True, "autocomplete": "off"})
+    return forms.CharField(
+        label=label, max_length=most, required=required, help_text=help_text, widget=widget
+    )
+
+
 def reason_field(label: str, *, required: bool = True) -> forms.CharField:
     """A reason in free words."""
     return forms.CharField(

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 
 from courses.day_data import STEPS, Asked, Shape
-from courses.forms.base import CHOOSE, day_field, reason_field
+from courses.forms.base import CHOOSE, day_field, reason_field, scanned_field
 from courses.models import InfusionEnd, VialFate
 from courses.rules.activity import BadActivity, read_activity
 from courses.rules.day_values import Happened
@@ -50,6 +50,8 @@ def _field(asked: Asked) -> forms.Field:
         return when_field(asked.label, required=asked.needed)
     if asked.shape is Shape.NUMBER:
         return forms.DecimalField(label=asked.label, required=asked.needed)
+    if asked.scanned:
+        return scanned_field(asked.label, most=500, required=asked.needed)
     return forms.CharField(label=asked.label, required=asked.needed, max_length=500)
 
 

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 
-from courses.forms.base import CHOOSE, day_field, reason_field
+from courses.forms.base import CHOOSE, day_field, reason_field, scanned_field
 from courses.models import RecallOutcome, UnitForm, VialFate
 from courses.services.dispensing import BagMade, UnitMade
 from courses.services.handling import Fault
@@ -15,12 +16,14 @@ from labs.forms.manual import time_field
 from labs.zones import clinic_zone
 
 Pick = Iterable[tuple[str, str]]
+_UNSEEN = ("version", "seen", "key")
 
 
 class ActForm(forms.Form):
-    """An act on something as it was read: `version` is what the page showed."""
+    """An act on something as it was read: `version` is what the page showed, `seen` what is compared."""
 
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
+    seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=40)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -38,14 +41,22 @@ class ActForm(forms.Form):
                 cleaned[name] = instant.astimezone(UTC)
         return cleaned
 
+    def read_anew(self, **shown: object) -> None:
+        """Keep what was typed, for the version that the page shows now."""
+        sent = QueryDict(mutable=True)
+        sent.update(self.data)
+        for name, value in shown.items():
+            sent[name] = str(value)
+        self.data = sent
+
     def refuse(self, faults: Iterable[Fault]) -> None:
         """Show each of the service's faults at its field, or above the form."""
         for each in faults:
             self.add_error(each.field if each.field in self.fields else None, each.sentence)
 
     def said(self) -> dict[str, Any]:
-        """What was typed, without the version and the key of the form."""
-        return {name: value for name, value in self.cleaned_data.items() if name not in ("version", "key")}
+        """What was typed, without what the form carries unseen."""
+        return {name: value for name, value in self.cleaned_data.items() if name not in _UNSEEN}
 
 
 class PlainForm(ActForm):
@@ -57,8 +68,8 @@ class MeasuredForm(ActForm):
 
     vial = forms.ChoiceField(label="Vial", help_text="One that was received for this cycle.")
     form = forms.ChoiceField(label="Handed out as", choices=[CHOOSE, *UnitForm.choices])
-    product_code = forms.CharField(label="Product code", max_length=40, help_text="Scan it from the vial.")
-    lot = forms.CharField(label="Lot", max_length=60, help_text="Scan it from the vial.")
+    product_code = scanned_field("Product code", most=40, help_text="Scan it from the vial.")
+    lot = scanned_field("Lot", most=60, help_text="Scan it from the vial.")
     activity = forms.CharField(
         label="Measured activity", max_length=40, help_text="With its unit, such as 7.4 GBq or 200 mCi."
     )
@@ -82,7 +93,7 @@ class MeasuredForm(ActForm):
 class BagForm(ActForm):
     """A bag of amino acids."""
 
-    lot = forms.CharField(label="Lot", max_length=60)
+    lot = scanned_field("Lot", most=60)
     lysine_g = forms.DecimalField(label="Lysine in g", max_digits=5, decimal_places=2)
     arginine_g = forms.DecimalField(label="Arginine in g", max_digits=5, decimal_places=2)
     volume_ml = forms.DecimalField(label="Volume in mL", max_digits=6, decimal_places=1)
@@ -125,8 +136,8 @@ class LabelForm(ActForm):
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
     key = forms.UUIDField(widget=forms.HiddenInput, required=False)
     product = forms.CharField(label="Product", max_length=120, help_text="The full name on the label.")
-    product_code = forms.CharField(label="Product code", max_length=40, help_text="Scan it from the vial.")
-    lot = forms.CharField(label="Lot", max_length=60)
+    product_code = scanned_field("Product code", most=40, help_text="Scan it from the vial.")
+    lot = scanned_field("Lot", most=60)
     calibrated_activity = forms.CharField(
         label="Calibrated activity", max_length=40, help_text="With its unit, such as 8.1 GBq."
     )

@@ -23,6 +23,7 @@ from courses.services.facts import append_fact
 from courses.services.move_checks import plan_for_move
 from courses.services.other_courses import too_close
 from courses.services.reschedule import PLAN
+from courses.start_answers import NOT_ANSWERED
 from courses.start_library import start_questions
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
@@ -165,7 +166,7 @@ def answers_in_words(wanted: StartRequest) -> tuple[tuple[tuple[str, str], ...],
     for question in questions:
         try:
             words = words_of(question, wanted.answers.get(question.id, ""))
-            said.append((f"{question.id}: {question.text}", words or "not answered"))
+            said.append((f"{question.id}: {question.text}", words or NOT_ANSWERED))
         except BadAnswer as bad:
             faults.append(f"{question.id}: {bad}")
     if faults:

@@ -10,6 +10,7 @@ from courses.day_data import STEPS, Asked, Shape
 from courses.decision_words import leading_reason
 from courses.left_out import left_out_words
 from courses.models import TherapyStep
+from courses.reason_words import why_of_order, why_sentence
 from courses.rules.activity import both_units
 from courses.services.by_hand import may_be_done
 from courses.services.leave_out import may_be_left_out
@@ -21,6 +22,8 @@ register.filter(leading_reason)
 register.filter(left_out_words)
 register.filter(may_be_done)
 register.filter(may_be_left_out)
+register.filter(why_of_order)
+register.filter(why_sentence)
 
 _ACTIONS = {
     "proceed": ("Proceed", "check_circle"),

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from courses.clinic_calendar import calendar, month_of, week_of
+from courses.clinic_calendar import alike_on, calendar, month_of, week_of
 from courses.forms.planning import ClosedDayForm
 from courses.models import ClosedDay
 from courses.plan_feed import plan_feed
@@ -42,6 +42,7 @@ def _calendar(request: HttpRequest, *, secret: str = "") -> HttpResponse:
     by_month = request.GET.get("by") == "month"
     asked = _day(request.GET.get("day", "")) or today
     first, last = month_of(asked) if by_month else week_of(asked)
+    days = calendar(first, last, today=today)
     context: dict[str, Any] = {
         "title": "Calendar",
         "by": "month" if by_month else "week",
@@ -50,7 +51,8 @@ def _calendar(request: HttpRequest, *, secret: str = "") -> HttpResponse:
         "today": today,
         "before": add_days(first, -1),
         "after": add_days(last, 1),
-        "days": calendar(first, last, today=today),
+        "days": days,
+        "alike": alike_on(days),
         "may_close": request.user.has_perm(PLAN),
         "has_address": has_plan_address(signed_in(request)),
         "address": f"{settings.SITE_URL}{reverse('courses:plan_feed', args=[secret])}" if secret else "",

@@ -22,6 +22,7 @@ from courses.services.remainder import remainder_asked
 from courses.services.reschedule import PLAN
 from courses.services.sign import NotAllowed, StaleDecision, sign_decision
 from courses.situation_difference import other_changes
+from courses.start_answers import start_answers_for
 from courses.stops import stop_of_page
 from courses.views.frame import (
     METHODS,
@@ -149,6 +150,7 @@ def _page(request: HttpRequest, decision: Decision, *, status: int = 200, fault:
         "to_confirm": to_confirm,
         "may_judge": request.user.has_perms([JUDGE, SEES_NAMES, "courses.view_chartfact"]),
         "basis": basis_of(decision, may=request.user.has_perm),
+        "pointed_out": start_answers_for(decision, may=request.user.has_perm),
         "review_kind": RecordKind.OCCURRENCE_REVIEWS.value,
         "cover_open": may_be_signed and decision.action in GO and is_cover_open(decision),
         "cover_warnings": cover_warnings(decision) if may_be_signed and decision.action in GO else [],

@@ -52,6 +52,7 @@ from courses.views.frame import (
     render_page,
     signed_in,
 )
+from courses.views.pharmacy_seen import Changed, order_changes, token_of
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
 from labs.views.frame import with_fresh_password
@@ -163,6 +164,7 @@ def pharmacy(request: HttpRequest) -> HttpResponse:
     context = {
         "title": "Pharmacy",
         "board": found,
+        "alike": found.alike,
         "recalls": recalls,
         "asked": asked,
         "may_see_patient": True,
@@ -215,9 +217,16 @@ def _act(request: HttpRequest, order: Order, offer: Offer) -> HttpResponse:
         # The same button pressed twice has acted once, and neither answer says that nothing was done.
         if not _is_just_done(request, _found(order.public_id), offer):
             form.add_error(None, str(stale))
-            return _page(request, _found(order.public_id), sent=offer, status=409)
+            return _stale(request, _found(order.public_id), offer)
     messages.success(request, f"{offer.act.title}: done.")
     return HttpResponseRedirect(_address(order))
+
+
+def _stale(request: HttpRequest, order: Order, offer: Offer) -> HttpResponse:
+    """What changed meanwhile, and the form as it was typed, for the version that stands now."""
+    changed = order_changes(order, seen=request.POST.get("seen", ""))
+    offer.form.read_anew(version=order.version, seen=token_of(order))
+    return _page(request, order, sent=offer, changed=changed, status=409)
 
 
 def _address(order: Order) -> str:
@@ -268,8 +277,8 @@ def _is_just_done(request: HttpRequest, order: Order, offer: Offer) -> bool:
             return just_became(order, OrderState.CANCELLED, by=by, note=form.cleaned_data["reason"])
 
 
-def _form(act: Act, order: Order, request: HttpRequest | None = None) -> ActForm:
-    """The form of an act: as it was sent, or to be filled in."""
+def _form(act: Act, order: Order, request: HttpRequest | None = None, *, seen: str = "") -> ActForm:
+    """The form of an act: as it was sent, or to be filled in for the order as it is `seen`."""
     kind = _kind_of_form(act, order)
     extra: dict[str, Any] = {}
     if kind is MeasuredForm:
@@ -280,7 +289,8 @@ def _form(act: Act, order: Order, request: HttpRequest | None = None) -> ActForm
         ]
         extra["vials"] = [(str(vial.public_id), f"lot {vial.lot}") for vial in left]
     sent = request.POST if request is not None else None
-    return kind(sent, auto_id=f"{act.name}-%s", initial={"version": order.version}, **extra)
+    shown = {"version": order.version, "seen": seen}
+    return kind(sent, auto_id=f"{act.name}-%s", initial=shown, **extra)
 
 
 def _kind_of_form(act: Act, order: Order) -> type[ActForm]:
@@ -305,7 +315,8 @@ def _found(public_id: UUID) -> Order:
             "cycle__course__patient",
             "cycle__course__current_decision",
             "directive__signature",
-            "directive__voided",
+            "directive__voided__decision",
+            "decision",
         )
         .first()
     )
@@ -315,14 +326,19 @@ def _found(public_id: UUID) -> Order:
 
 
 def _page(
-    request: HttpRequest, order: Order, *, sent: Offer | None = None, status: int = 200
+    request: HttpRequest,
+    order: Order,
+    *,
+    sent: Offer | None = None,
+    changed: Changed | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     handouts = handouts_of([order])[order.pk]
     is_recalled = handouts.recall is not None and not handouts.recall.outcome
-    to_pharmacy = request.user.has_perm(HANDLE)
+    to_pharmacy, seen = request.user.has_perm(HANDLE), token_of(order)
     asked = request_of(order)
     offers = [
-        Offer(act=act, form=_form(act, order))
+        Offer(act=act, form=_form(act, order, seen=seen))
         for act in ACTS.values()
         if _is_offered(act, order, is_recalled=is_recalled, to_pharmacy=to_pharmacy)
         and (act.name not in ("ask", "decline") or (act.name == "decline") == (asked is not None))
@@ -345,9 +361,10 @@ def _page(
         ),
         "vials": vials_for(order),
         "directions": AssayDirection.objects.filter(order=order),
-        "events": order.events.select_related("actor").order_by("-pk"),
+        "events": order.events.select_related("actor", "decision").order_by("-pk"),
         "offers": offers,
         "form": sent.form if sent else None,
+        "changed": changed,
         "may_handle": to_pharmacy,
         **banner(request, order.cycle.course),
     }

@@ -45,6 +45,7 @@ from courses.services.vials import (
     version_of,
 )
 from courses.views.frame import SEES_NAMES, banner, render_page, signed_in
+from courses.views.pharmacy_seen import vial_changes
 
 READ_VIAL = [SEES_NAMES, "courses.view_vial"]
 READ_BOOKING = [SEES_NAMES, "courses.view_vialbooking"]
@@ -267,14 +268,17 @@ def _vial_page(
     (line,) = vial_lines([vial])
     version = version_of(vial)
     corrected_by = Vial.objects.filter(corrects=vial).first()
+    changed = None
     if sent is not None:
-        sent.data = request.POST.copy()
-        sent.data["version"] = str(version)
+        read = sent.cleaned_data.get("version") if hasattr(sent, "cleaned_data") else None
+        changed = vial_changes(vial, seen=read) if read is not None else None
+        sent.read_anew(version=version)
     context = {
         "title": f"Vial, lot {vial.lot}",
         "line": line,
         "vial": vial,
         "corrected_by": corrected_by,
+        "changed": changed,
         "decay": decay_of(vial),
         "fates": vial.fates.select_related("actor").order_by("-pk"),
         "form": sent or FateForm(initial={"version": version}),

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from courses.models import Decision
 from courses.overview import decision_for_page, signatures_on_verdict
 from courses.printed_decision import allergy_line, grade_groups, missing_groups, silent_groups
+from courses.start_answers import start_answers_for
 from courses.views.decisions import READ
 from courses.views.frame import banner, signed_in
 from courses.views.paper_frame import paper_response
@@ -66,6 +67,7 @@ def _context(request: HttpRequest, decision: Decision) -> dict[str, Any]:
         "missing": missing_groups(answer.get("missing", [])),
         "superseded_by": current if current is not None and current.pk != decision.pk else None,
         "signatures": list(signatures_on_verdict(decision)),
+        "pointed_out": start_answers_for(decision, may=request.user.has_perm),
         "allergies": allergy_line(decision.situation),
         "silent_compared": compared,
         "silent_plain": plain,

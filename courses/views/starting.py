@@ -32,6 +32,8 @@ from courses.services.starting import (
 )
 from courses.views.frame import SEES_NAMES, render_page, signed_in
 from labs.models import Patient
+from labs.similar_names import similar_to_each_other
+from labs.views.registering import REGISTERED
 
 READ = [SEES_NAMES, "courses.view_course", "courses.view_coursestart", PLAN]
 _SHOWN = 20
@@ -43,7 +45,9 @@ _READ_IT = "Tick that you have read what is pointed out, or do not start the cou
 @login_required
 @permission_required(READ, raise_exception=True)
 def choose(request: HttpRequest) -> HttpResponse:
-    """Find the patient for whom a course is started, by number or family name."""
+    """Find the patient for whom a course is started; one who was just registered is chosen already."""
+    if (patient := _just_registered(request)) is not None:
+        return HttpResponseRedirect(reverse("courses:start", args=[patient.public_id]))
     asked = request.GET.get("q", "").strip()
     found: list[Patient] = []
     if asked:
@@ -56,9 +60,20 @@ def choose(request: HttpRequest) -> HttpResponse:
         "title": "Start a course",
         "asked": asked,
         "patients": found[:_SHOWN],
+        "alike": similar_to_each_other(found[:_SHOWN]),
         "more": len(found) > _SHOWN,
     }
     return render_page(request, "courses/start_choose.html", context)
+
+
+def _just_registered(request: HttpRequest) -> Patient | None:
+    """Whom the registration says it has registered; somebody with an open course is not chosen."""
+    try:
+        named = UUID(request.GET.get(REGISTERED, ""))
+    except ValueError:
+        return None
+    is_open = Exists(Course.objects.open().filter(patient=OuterRef("pk")))
+    return Patient.objects.real().filter(~is_open, public_id=named).first()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

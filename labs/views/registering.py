@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
@@ -19,6 +20,8 @@ from labs.services import register_patient
 from labs.similar_patients import Similar, similar_patients
 from labs.views.frame import METHODS, SEES_NAMES, render_page, way_back
 
+# In the address of the page that is led back to: whom somebody has just registered.
+REGISTERED = "registered"
 MAY = [SEES_NAMES, "labs.add_patient"]
 _SAID = ("mrn", "assigning_authority", "family", "given", "birth_date", "sex")
 _TWICE = timedelta(minutes=1)  # the same button pressed twice
@@ -48,7 +51,16 @@ def register(request: HttpRequest) -> HttpResponse:
                 form.add_error(name if name in form.fields else None, faults)
             return _page(request, form, alike=alike, status=400)
     messages.success(request, "The patient is registered.")
-    return HttpResponseRedirect(way_back(request) or reverse("admin:labs_patient_change", args=[patient.pk]))
+    return HttpResponseRedirect(_onwards(request, patient))
+
+
+def _onwards(request: HttpRequest, patient: Patient) -> str:
+    """The page that led here, told who was registered, so that nobody searches again; or their own."""
+    if not (page := way_back(request)):
+        return reverse("admin:labs_patient_change", args=[patient.pk])
+    parts = urlsplit(page)
+    told = urlencode({REGISTERED: patient.public_id})
+    return parts._replace(query=f"{parts.query}&{told}" if parts.query else told).geturl()
 
 
 def _just_registered(said: dict[str, Any]) -> Patient | None:

@@ -493,6 +493,42 @@ def test_the_forms_of_a_day_are_walked_by_the_tab_key_in_the_order_they_are_read
         tab.assert_clean()
 
 
+def test_a_bar_code_reader_leads_on_and_sends_the_step_only_when_nothing_is_left_to_fill(address, people):
+    cycle = days.ready_cycle(on=clinic_day(datetime.now(UTC), clinic_zone()))
+    unit = days.dispense(cycle, now=ago(60))
+    days.opened(cycle, now=ago(50))
+    with chromium(address) as tab:
+        tab.log_in("nurse")
+        asked: list[str] = []
+        tab.page.on("request", lambda request: asked.append(request.method))
+
+        def scan(label: str, code: str) -> None:
+            tab.page.get_by_label(label).focus()
+            tab.page.keyboard.insert_text(code)
+            tab.page.keyboard.press("Enter")
+
+        def focused() -> str:
+            return str(tab.page.evaluate("document.activeElement.name"))
+
+        tab.open(f"{sheet(cycle.course)}steps/identity/")
+        scan("Patient number", cycle.course.patient.mrn)
+        assert focused() == "birth_date"
+        assert "POST" not in asked
+        tab.open(f"{sheet(cycle.course)}steps/unit_scanned/")
+        scan("Product code on the unit", CODE)
+        assert focused() == "label"
+        assert "POST" not in asked
+        with tab.page.expect_navigation():
+            scan("Label of the unit", unit.label)
+        tab.page.get_by_text("Recorded:").wait_for()
+        tab.open(f"{sheet(cycle.course)}steps/unit_scanned/")
+        tab.page.get_by_label("Label of the unit").fill(unit.label)
+        with tab.page.expect_navigation():
+            tab.page.get_by_role("button", name="Record").press("Enter")  # the button sends it as it is
+        assert tab.page.get_by_label("Product code on the unit").input_value() == ""
+        assert tab.page.get_by_text("Nothing was recorded").first.is_visible()
+
+
 @pytest.mark.parametrize("width", [WIDE, PHONE])
 def test_no_page_of_pharmacy_or_day_is_wider_than_the_screen_and_each_forbids_foreign_code(
     address, people, width

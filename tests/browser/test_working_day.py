@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
-from courses.models import Course, Order, Signature
+from courses.models import Course, Order, Signature, VialBooking
+from labs.clinic_days import clinic_day
+from labs.templatetags.clinic_text import day
+from labs.zones import clinic_zone
 from tests.browser.browsing import chromium
-from tests.builders_pages import LOW_PLATELETS, make_course, standing
+from tests.builders_pages import LOW_PLATELETS, NOW, make_course, standing
 from tests.running_clinic import Clinic
 
 pytestmark = pytest.mark.chromium
@@ -43,6 +47,41 @@ def test_a_nurse_logs_in_and_sees_first_what_must_not_go_ahead_and_why(address, 
         assert not held.get_by_text("Between, Test").is_visible()
         held.get_by_role("link", name="Lowe, Test").click()
         assert tab.page.get_by_role("region", name="Patient").get_by_text("Lowe, Test").is_visible()
+        tab.assert_clean()
+
+
+def test_what_must_not_go_ahead_is_a_therapy_of_today_and_one_before_the_next_vial_deadline_each_with_why(
+    address, courses
+):
+    unsigned = make_course(11, action="proceed", in_days=0, family="Heute")
+    kinds = [("Before", "delay", 2, None), ("Deadline", "proceed", 12, 3), ("After", "delay", 6, None)]
+    for number, (family, action, in_days, closes_in_days) in enumerate(kinds, start=12):
+        course = make_course(number, action=action, in_days=in_days, family=family)
+        closes = NOW + timedelta(days=closes_in_days) if closes_in_days else None
+        VialBooking.objects.create(
+            cycle=course.cycles.get(),
+            supplier="Supplier",
+            needed_on=course.cycles.get().planned_on,
+            cut_off_at=closes,
+            placed_at=NOW,
+            updated_at=NOW,
+        )
+    with chromium(address) as tab:
+        tab.log_in("nurse")
+        part = tab.page.get_by_role("region", name="Must not go ahead")
+        of_today = part.get_by_role("listitem").filter(has_text="Heute, Test")
+        assert "(today)" in of_today.inner_text()
+        assert "Nobody has signed it." in of_today.inner_text()
+        before = part.get_by_role("listitem").filter(has_text="Before, Test")
+        assert LOW_PLATELETS in before.inner_text()
+        assert "Next" in before.inner_text()
+        assert "(today)" not in before.inner_text()
+        assert not part.get_by_text("After, Test").count()
+        assert not part.get_by_text("Deadline, Test").count()
+        deadlines = tab.page.get_by_role("region", name="Must not go ahead").locator(".prrt-quiet").first
+        assert day(clinic_day(NOW + timedelta(days=3), clinic_zone())) in deadlines.inner_text()
+        of_today.get_by_role("link", name="Heute, Test").click()
+        tab.page.wait_for_url(f"{address}/admin/courses/course/{unsigned.pk}/change/")
         tab.assert_clean()
 
 
@@ -92,15 +131,22 @@ def test_a_signature_of_something_that_no_longer_stands_is_refused_and_shows_wha
     assert not Signature.objects.exists()
 
 
+@pytest.mark.hazard("HZ-95")
 def test_after_log_out_nothing_of_a_patient_is_left_in_the_browser(address, courses):
     with chromium(address) as tab:
         tab.log_in("nurse")
         tab.page.get_by_text("Lowe, Test").first.wait_for()
+        tab.open(f"/courses/decisions/{standing(courses[0]).public_id}/print/")
+        tab.page.get_by_text("Lowe, Test").first.wait_for()
+        tab.open("/admin/")
+        tab.page.evaluate("localStorage.setItem('left', 'Lowe'); sessionStorage.setItem('left', 'Lowe')")
         tab.page.get_by_role("button", name="Log out").click()
         tab.page.get_by_role("heading", name="Log in").wait_for()
-        tab.page.go_back()
-        tab.page.wait_for_load_state()
-        assert "Lowe" not in tab.page.content()
+        assert tab.page.evaluate("localStorage.getItem('left')") is None
+        for _ in range(2):
+            tab.page.go_back()
+            tab.page.wait_for_load_state()
+            assert "Lowe" not in tab.page.content()
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """Pharmacy's pages: the board, one order with its acts, vials and orders with the supplier."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -20,8 +22,17 @@ from courses.models import (
     VialBooking,
     VialEvent,
 )
+from courses.reason_words import why_sentence
+from courses.rules.order_states import LEFT_OUT
+from courses.rules.orders import ACTIVITY_CHANGED, DATE_CHANGED, EVIDENCE_IN, VERDICT_CHANGED, WINDOW_OPEN
 from courses.services.assess import assess_course
 from courses.services.bookings import place_booking
+from courses.services.day_end import NotGiven
+from courses.services.ending import ENDED
+from courses.services.orders import BY_HAND
+from courses.services.pharmacy import CANCELLED, CANCELLED_BY_PHYSICIAN
+from courses.services.sign import DRAWS_IN
+from courses.services.vial_state import GONE
 from labs.clinic_days import add_days, clinic_day
 from labs.clock import database_now
 from labs.zones import clinic_zone
@@ -182,6 +193,113 @@ def test_a_page_that_is_stale_changes_nothing(course: Course, enter: Enter) -> N
     answer = browser.post(address(order, "accept"), {"version": order.version - 1})
     assert (answer.status_code, "has changed since" in answer.content.decode()) == (409, True)
     assert order_of(course).state == "active"
+
+
+def hidden(told: str, name: str) -> str:
+    """What a page's forms carry unseen."""
+    found = re.search(rf'name="{name}" value="([^"]*)"', told)
+    assert found is not None, name
+    return found[1]
+
+
+def changes(answer: Any) -> str:
+    """The part of a page that says what changed."""
+    assert answer.status_code == 409
+    told = unescape(answer.content.decode())
+    return told[told.index('id="changed"') : told.index("</section>", told.index('id="changed"'))]
+
+
+@pytest.mark.hazard("HZ-38")
+def test_a_stale_order_form_shows_both_versions_keeps_what_was_typed_and_goes_on_from_the_one_that_stands(
+    course: Course, enter: Enter
+) -> None:
+    browser, order = enter("pharmacist"), order_of(course)
+    read = page(browser, "pharmacy_order", order.public_id)
+    form = {"version": hidden(read, "version"), "seen": hidden(read, "seen"), "reason": "Patient is away."}
+    other = enter("pharmacist", username="another")
+    assert other.post(address(order, "accept"), version_of(order)).status_code == 302
+    stale = browser.post(address(order, "cancel"), form)
+    told = changes(stale)
+    assert told.index("You read") < told.index("Stands now")
+    assert re.search(r"State</th><td>Active</td><td><strong>Accepted</strong> \(changed\)", told)
+    assert re.search(
+        r"Written directive</th><td>revision 1, 7.4 GBq \(200 mCi\) on [^<]+</td><td>revision 1", told
+    )
+    assert re.search(r"accepted, another", told)
+    whole = stale.content.decode()
+    assert "Patient is away." in whole
+    cancel = whole[whole.index('id="act-cancel"') :]
+    anew = {"version": hidden(cancel, "version"), "seen": hidden(cancel, "seen"), "reason": form["reason"]}
+    assert int(anew["version"]) == order_of_key(order).version
+    assert anew["seen"] != form["seen"]
+    assert browser.post(address(order, "cancel"), anew).status_code == 302
+    assert order_of_key(order).state == "cancelled"
+
+
+def test_a_stale_order_form_that_does_not_say_what_it_was_read_from_is_told_what_stands(
+    course: Course, enter: Enter
+) -> None:
+    browser, order = enter("pharmacist"), order_of(course)
+    form = {"version": order.version - 1, "seen": "<script>"}
+    told = changes(browser.post(address(order, "accept"), form))
+    assert "not told by the page" in told
+    assert "script" not in told
+
+
+@pytest.mark.hazard("HZ-38")
+def test_a_stale_vial_form_shows_what_was_said_of_it_since(course: Course, enter: Enter) -> None:
+    browser = enter("pharmacist")
+    vial = received(browser, course)
+    fate = reverse("courses:pharmacy_fate", args=[vial.public_id])
+    assert (
+        enter("pharmacist", username="another")
+        .post(fate, {"fate": "late", "reason": "traffic jam", "version": 1})
+        .status_code
+        == 302
+    )
+    answer = browser.post(fate, {"fate": "kept", "reason": "for Monday", "version": 1})
+    told = changes(answer)
+    assert re.search(r"<td>nothing is recorded</td><td><strong>arrived late</strong>", told)
+    assert "traffic jam" in told
+    assert "another" in told
+    whole = answer.content.decode()
+    assert "for Monday" in whole
+    assert hidden(whole, "version") == "2"
+    # Also what lacks something is told: it is sent for the newer version next.
+    lacking = browser.post(fate, {"fate": "kept", "reason": "", "version": 1})
+    assert lacking.status_code == 400
+    assert "traffic jam" in lacking.content.decode()
+
+
+@pytest.mark.parametrize("where", ["board", "order", "course", "first"])
+def test_a_suspended_order_says_why_in_a_sentence_before_the_code(
+    course: Course, enter: Enter, where: str
+) -> None:
+    draw(course.patient, add_days(clinic_day(database_now(), clinic_zone()), -1), PLT="60")
+    assess_course(course_id=course.pk)
+    order, browser = order_of(course), enter("pharmacist")
+    assert (order.state, order.reason_code) == ("suspended", "DM-PLT")
+    address_of = {
+        "board": reverse("courses:pharmacy"),
+        "order": reverse("courses:pharmacy_order", args=[order.public_id]),
+        "course": reverse("admin:courses_course_change", args=[course.pk]),
+        "first": "/admin/",
+    }[where]
+    told = unescape(browser.get(address_of).content.decode())
+    assert re.search(
+        r"Platelets 60 [^<]+ below 75[^<]+<small class=\"prrt-code\"><code>DM-PLT</code></small>", told
+    )
+
+
+def test_every_reason_that_is_no_rule_has_a_sentence_of_its_own() -> None:
+    by_a_rule = why_sentence("SOME-RULE")
+    for code in (
+        *EVIDENCE_IN.values(), WINDOW_OPEN, ACTIVITY_CHANGED, DATE_CHANGED, VERDICT_CHANGED, LEFT_OUT,
+        BY_HAND, CANCELLED, CANCELLED_BY_PHYSICIAN, DRAWS_IN, ENDED, *(f"vial-{fate}" for fate in GONE),
+        "placed", "recorded-on-the-day", "part-corrected", "superseded", "administered", "given-in-part",
+        *(f"not-given-{why.value.replace('_', '-')}" for why in NotGiven),
+    ):  # fmt: skip
+        assert why_sentence(code) not in ("", by_a_rule), code
 
 
 def test_a_bag_and_a_tablet_are_handed_out(course: Course, enter: Enter, send_with_password: Send) -> None:

@@ -25,6 +25,7 @@ from labs.clinic_days import add_days, clinic_day
 from labs.clock import database_now
 from labs.zones import clinic_zone
 from tests.builders import PROTOCOL, approve, colleague, draw, give_cycle, make_course, make_patient
+from tests.builders_pages import decide
 from tests.courses.signing import doctor, other_doctor
 
 pytestmark = pytest.mark.django_db
@@ -289,6 +290,60 @@ def test_unusual_answers_are_pointed_out_and_block_nothing(enter_as):
         "no cycle is signed until it is",
     ):
         assert words in page
+
+
+@pytest.mark.hazard("HZ-43")
+def test_whoever_signs_the_first_cycle_reads_what_the_answers_at_the_start_pointed_out(enter_as):
+    approve()
+    nurse, patient = enter_as(colleague("nora", "nurse")), make_patient()
+    said = {"EL-23": "", "EL-11": "60", "EL-13": "carcinoma"}
+    seen = started(nurse, patient, do="preview", **said).context["preview"].digest
+    assert started(nurse, patient, do="start", seen=seen, read="on", **said).status_code == 302
+    decision = Course.objects.get().current_decision
+    assert decision is not None
+    physician = enter_as(colleague("petra", "physician"))
+    for door in ("courses:decision", "courses:decision_print"):
+        page = text(physician.get(reverse(door, args=[decision.public_id])))
+        assert "Pointed out when the course was started" in page
+        assert "Answers of nora" in page
+        for warning, question, answer in (
+            (
+                "No decision of a tumour board is recorded.",
+                "On which day did the tumour board",
+                "ot answered",
+            ),
+            ("Ki-67 above 55 %: outside the range", "Ki-67 index in percent", "60"),
+            ("Neuroendocrine carcinoma: only", "How is the tumour differentiated?", "Neuroendocrine carc"),
+        ):
+            line = page[page.index(warning) :]
+            assert question in line
+            assert answer in line[line.index(question) :]
+        assert page.index("Pointed out when") < page.rindex("Signature")
+    page = text(physician.get(reverse("courses:decision", args=[decision.public_id])))
+    assert "reviews of peptide receptor radionuclide therapy, grade and Ki-67" in page
+    given = [{"number": 1, "on": "2026-03-09", "activity_gbq": "7.4"}]
+    second = decide(decision.course, decision.course.cycles.get(number=2), action="hold", cycles=given)
+    page = text(physician.get(reverse("courses:decision", args=[second.public_id])))
+    assert "Pointed out when the course was started" not in page
+
+
+def test_what_was_pointed_out_at_the_start_stands_when_the_questions_have_changed_since(enter_as):
+    course = make_course(make_patient(), first_on=add_days(a_workday(today()), 35), by=doctor())
+    CourseStart.objects.create(
+        course=course,
+        answers={"EL-99: An older question": "yes"},
+        warnings=["An older question was answered with yes."],
+        questions_sha256="0" * 64,
+        answered_by=colleague("nora", "nurse"),
+        printed_name="Nora Nurse",
+        answered_at=database_now(),
+    )
+    decision = decide(course, course.cycles.get(number=1), action="proceed")
+    page = text(
+        enter_as(colleague("petra", "physician")).get(reverse("courses:decision", args=[decision.public_id]))
+    )
+    assert "An older question was answered with yes." in page
+    assert "Answers of Nora Nurse" in page
 
 
 @pytest.mark.hazard("HZ-60")

@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 OPEN = {
     "home", "live", "ready", "schema", "docs",
     "account_login", "account_logout", "account_inactive", "account_change_password", "account_set_password",
-    "account_reauthenticate",
+    "account_reauthenticate", "session_left", "session_stay",
 }  # fmt: skip
 
 

@@ -43,10 +43,28 @@ def test_a_nurse_registers_a_patient_and_comes_back_to_where_she_was(nurse: Clie
     assert 'name="next" value="/courses/start/"' in page
     assert 'value="female" selected' not in page
     answer = nurse.post(ADDRESS, SAID | {"next": "/courses/start/"})
-    assert (answer.status_code, answer.headers["Location"]) == (302, "/courses/start/")
     patient = Patient.objects.get()
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == f"/courses/start/?registered={patient.public_id}"
     assert (patient.mrn, patient.family, patient.sex) == ("4711", "Zander", "female")
     assert patient.history.get().history_user.username == "nurse"
+
+
+def test_whoever_came_from_starting_a_course_goes_on_with_the_patient_chosen(nurse: Client) -> None:
+    answer = nurse.post(ADDRESS, SAID | {"next": "/courses/start/?q=Zan"}, follow=True)
+    patient = Patient.objects.get()
+    assert answer.redirect_chain[-1] == (f"/courses/start/{patient.public_id}/", 302)
+    page = text(answer)
+    assert "The patient is registered." in page
+    assert "Zander" in page
+    assert 'name="protocol_id"' in page
+
+
+@pytest.mark.parametrize("named", ["", "nobody", "00000000-0000-4000-8000-000000000000"])
+def test_nobody_is_chosen_who_is_not_registered(nurse: Client, named: str) -> None:
+    page = nurse.get("/courses/start/", {"registered": named})
+    assert page.status_code == 200
+    assert "For whom?" in text(page)
 
 
 def test_without_a_place_to_go_back_to_the_patients_page_follows_and_never_another_site(
