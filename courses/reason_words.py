@@ -25,6 +25,8 @@ _SAID: Mapping[str, str] = {
     "course-ended": "The course was ended.",
     "cancelled-by-pharmacy": "Pharmacy cancelled it.",
     "cancelled-by-physician": "A physician cancelled it.",
+    "cancel-asked": "A nurse asks for it to be cancelled, and nobody has answered yet.",
+    "cancel-declined": "It was asked for to be cancelled, and the answer is that it goes on.",
     "vial-wasted": "Its vial was wasted.",
     "vial-damaged": "Its vial was damaged.",
     "vial-spilled": "Its vial was spilled.",

@@ -12,7 +12,7 @@ from tests.browser.browsing import PASSWORD, chromium
 from tests.builders_pages import make_course
 
 pytestmark = [pytest.mark.chromium, pytest.mark.postgres, pytest.mark.hazard("HZ-95")]
-IDLE = 15 * 60
+IDLE = 10 * 60
 
 
 @pytest.fixture
