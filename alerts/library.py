@@ -14,7 +14,17 @@ from django.conf import settings
 from alerts.act_rules import ActLimits
 from alerts.approval import Approval, approval_keys, read_approval
 from alerts.limits_reader import read_acts, read_limits
-from alerts.rules import INCOMING, LOUDEST, OUTGOING, Kind, Plan, Step
+from alerts.rules import (
+    CRITICAL_AGAIN,
+    CRITICAL_NEXT,
+    INCOMING,
+    LOUDEST,
+    OUTGOING,
+    Kind,
+    Plan,
+    Step,
+    is_soon_enough,
+)
 from alerts.storm_rules import StormLimits
 from alerts.waking import HoursPolicy, Wakes
 from alerts.waking_reader import read_budget, read_hours_policy
@@ -24,6 +34,7 @@ from alerts.wording_reader import check_in_letters, read_kind_words, read_letter
 from labs.library import analytes
 
 POLICY_FILE = Path(__file__).parent / "policy.toml"
+_MINUTE = timedelta(minutes=1)
 # Sections that a module of their own reads.
 OWN_READERS = ("watch", "storm", "acts", "hours", "budget", "letter", "letter_together")
 # Beside it each alert keeps the beginning of the file's digest; both fit into its column.
@@ -285,6 +296,7 @@ class _Reader:
             if not isinstance(row.get(flag), bool):
                 self.faults.append(f"{where}: {flag} must be true or false.")
         self._check_waking(row, where)
+        self._check_soon(row, where, ladders)
         if worse and row.get("worse_ladder") not in ladders:
             self.faults.append(f"{where}: worse_ladder {row.get('worse_ladder')!r} is not defined.")
         if worse and not self._is_worse(row):
@@ -318,6 +330,18 @@ class _Reader:
             self.faults.append(f"{where}: worse_severity {LOUDEST} must have wakes = 'worst' or 'always'.")
         elif wakes == Wakes.WORST and "worse_severity" not in row:
             self.faults.append(f"{where}: wakes = 'worst' needs a worse_severity.")
+
+    def _check_soon(self, row: Mapping[str, Any], where: str, ladders: Mapping[str, Plan]) -> None:
+        """Nobody waits long for an answer to what is critical; the duty would call it a broken rule."""
+        pairs = (("severity", "ladder"), ("worse_severity", "worse_ladder"))
+        for severity, key in pairs:
+            plan = ladders.get(str(row.get(key)))
+            if row.get(severity) == LOUDEST and plan is not None and not is_soon_enough(plan):
+                self.faults.append(
+                    f"{where}: {key} {row[key]!r} is too slow for severity {LOUDEST}: each step after at "
+                    f"most {CRITICAL_NEXT // _MINUTE} minutes, and the last again every "
+                    f"{CRITICAL_AGAIN // _MINUTE}."
+                )
 
     def _is_worse(self, row: Mapping[str, Any]) -> bool:
         worse, usual = row.get("worse_severity"), row.get("severity")

@@ -262,6 +262,16 @@ class Plan:
         return self.is_last(step) and (step > 1 or loop > 1)
 
 
+# I-17 of safety.md: a critical alert that nobody took over tells the next people within so long, and its last
+# rung again within so long.
+CRITICAL_NEXT, CRITICAL_AGAIN = timedelta(minutes=15), timedelta(minutes=30)
+
+
+def is_soon_enough(plan: Plan) -> bool:
+    """Whether a ladder may carry a critical alert: no rung and no repeat comes later than I-17 says."""
+    return all(step.after <= CRITICAL_NEXT for step in plan.steps) and plan.repeat <= CRITICAL_AGAIN
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
     """A rung to take now: its number from one, its round, who is told, and when the next is due."""

@@ -14,7 +14,7 @@ from alerts.library import plan_from_data, policy
 from alerts.models import Acknowledgement, Alert, AlertEvent, DeliveryAttempt, Notification, Triage
 from alerts.models.alert import EventKind
 from alerts.models.notification import AttemptOutcome, NotificationState
-from alerts.rules import Outcome, State
+from alerts.rules import CRITICAL_AGAIN, CRITICAL_NEXT, Outcome, State
 from alerts.services.duty_of_looks import (
     critical_values_not_judged,
     looks_that_fail,
@@ -33,8 +33,6 @@ from labs.invariants import GRACE, Find, Invariant, Seen, Violation
 TOLD_WITHIN = timedelta(minutes=2)
 # Within so long a critical alert tells the next people; the second after its last step.
 _CRITICAL = 1
-_NEXT_WITHIN = timedelta(minutes=15)
-_LAST_WITHIN = timedelta(minutes=30)
 # Older attempts were looked at when they were young.
 _NEWEST_ATTEMPTS = 2000
 
@@ -79,7 +77,7 @@ def critical_alerts_that_wait(now: datetime, seen: Seen) -> Iterator[Violation]:
     """Critical alerts nobody has acknowledged whose next step lies further ahead than is allowed."""
     for alert in Alert.objects.needing_somebody().filter(severity=_CRITICAL).order_by("pk"):
         is_last = alert.step >= len(plan_from_data(alert.plan).steps)
-        most = _LAST_WITHIN if is_last else _NEXT_WITHIN
+        most = CRITICAL_AGAIN if is_last else CRITICAL_NEXT
         if alert.next_step_at is not None and alert.next_step_at - now > most:
             minutes = int(most.total_seconds() // 60)
             words = f"is critical, and nobody else is told within {minutes} minutes"

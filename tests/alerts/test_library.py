@@ -151,6 +151,26 @@ def test_no_policy_keeps_a_critical_kind_quiet_outside_the_hours(kind: Kind, wak
     )
 
 
+@pytest.mark.parametrize(
+    ("shipped", "own"),
+    [
+        (
+            'audience = ["physician", "on-call"], after_minutes = 15',
+            'audience = ["on-call"], after_minutes = 16',
+        ),
+        (
+            "decide_within_minutes = 240\nrepeat_every_minutes = 30",
+            "decide_within_minutes = 240\nrepeat_every_minutes = 31",
+        ),
+    ],
+)
+def test_a_ladder_too_slow_for_what_is_critical_is_refused(shipped: str, own: str) -> None:
+    assert shipped in SHIPPED
+    faults = faults_of(SHIPPED.replace(shipped, own, 1))
+    assert "'critical' is too slow for severity 1" in faults
+    assert "15 minutes, and the last again every 30" in faults
+
+
 @pytest.mark.hazard("HZ-75")
 def test_whatever_reaches_the_worst_severity_wakes() -> None:
     for entry in policy().kinds.values():
