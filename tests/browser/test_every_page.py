@@ -14,7 +14,7 @@ from playwright.sync_api import ViewportSize
 
 from tests.browser.browsing import PASSWORD, Tab, chromium
 from tests.builders_whole_clinic import build_whole_clinic
-from tests.crawl import walk
+from tests.crawl import HOME, walk
 from tests.hostile import Hostile
 from tests.prrt_clinic.test_every_page import TYPED, may_type, wanted_by
 
@@ -128,7 +128,7 @@ if LONG:
             with chromium(address) as tab:
                 tab.page.on("dialog", lambda dialog: dialogs.append(dialog.message))
                 tab.log_in(f"look-{role}", PASSWORD)
-                for door, path in sorted(pages.items()):
+                for door, path in (("first page", HOME), *sorted(pages.items())):
                     found = [*faults_of(tab, path), *complaints(tab)]
                     faults += [f"{door} ({role}, {path}): {fault}" for fault in found]
                     looked.add(door)

@@ -21,8 +21,8 @@ UNLINKED = tomllib.loads((Path(__file__).parent / "unlinked.toml").read_text())
 FOR_PROGRAMS = ("courses_api:", "courses_fhir:", "fhir:", "metrics")
 # What somebody types into the one search that leads on to a page.
 TYPED = ("/courses/start/?q=DEMO-T",)
-
-
+# Nothing is further than that from the first page.
+MOST_CLICKS = 3
 # A mark is added to a role of its own: of it, only what it adds is looked for.
 ADDED_TO = {"authorised-user": "physician", "rota-lead": "physician"}
 
@@ -77,6 +77,18 @@ def _is_open(door: str, role: str) -> bool:
     return door not in ROWS or role in people_of(ROWS[door].get("get", []))
 
 
+def far_away(role: str, visits: list[Visit]) -> Iterator[str]:
+    """Doors that are more clicks from the first page than anything may be."""
+    clicks: dict[str, int] = {}
+    nearest: dict[str, int] = {}
+    for visit in visits:  # nearest first, so what led to a page stands before it
+        clicks[visit.address] = clicks[visit.came_from] + 1 if visit.came_from else 0
+        nearest.setdefault(visit.door, clicks[visit.address])
+    for door, many in nearest.items():
+        if many > MOST_CLICKS:
+            yield f"{role}: {door} is {many} clicks from the first page"
+
+
 def acting(visits: list[Visit]) -> Iterator[str]:
     """Stored texts that would act, turn a line round or hide in it."""
     for visit in visits:
@@ -98,7 +110,8 @@ if LONG:
         faults = {
             fault
             for role, visits in seen.items()
-            for fault in (*unmet(role, visits), *astray(role, visits), *acting(visits))
+            for look in (unmet, astray, far_away)
+            for fault in (*look(role, visits), *acting(visits))
         }
         assert not faults, "\n".join(sorted(faults)[:60])
         texts = "".join(visit.text for visits in seen.values() for visit in visits)
