@@ -21,7 +21,7 @@ from courses.services.planned_start import planned_start
 from courses.services.start import authorise_start
 from courses.services.therapy_day import open_day, record_step
 from courses.services.vials import VialLabel, receive_vial
-from labs.clinic_days import add_days
+from labs.clinic_days import add_days, clinic_day, start_of_day
 from labs.zones import clinic_zone
 from prrt_clinic.demo_stories import Therapy
 
@@ -165,11 +165,17 @@ class DemoTherapy:
         def ago(minutes: int) -> datetime:
             return noon - timedelta(minutes=minutes)
 
+        midnight = start_of_day(clinic_day(noon, self.zone), self.zone)
+
+        def asked_today(minutes: int) -> datetime:
+            """Of that day also where it is only minutes old: what was asked yesterday does not count."""
+            return max(ago(minutes), midnight + (noon - midnight) * (120 - minutes) / 120)
+
         number, born = patient.mrn, patient.birth_date.isoformat()
-        self._step(day, "identity", ago(110), number=number, birth_date=born)
-        self._step(day, "pregnancy", ago(108), finding="not_possible")
-        self._step(day, "analogue", ago(106), short_acting="none", long_acting="none")
-        self._step(day, "allergy", ago(104), finding="none")
+        self._step(day, "identity", asked_today(110), number=number, birth_date=born)
+        self._step(day, "pregnancy", asked_today(108), finding="not_possible")
+        self._step(day, "analogue", asked_today(106), short_acting="none", long_acting="none")
+        self._step(day, "allergy", asked_today(104), finding="none")
         self._step(day, "antiemetic", ago(80), medicine="granisetron", amount="1 mg")
         bag = AminoAcidBag.objects.get(order__cycle=self.cycle)
         self._step(day, "amino_start", ago(41), bag=bag.label)
