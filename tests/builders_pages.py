@@ -8,10 +8,12 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from courses.models import Course, Cycle, Decision, Order, Signature
+from labs.clinic_days import clinic_day
 from labs.models import Patient
+from labs.zones import clinic_zone
 
 NOW = datetime.now(UTC)
-TODAY = NOW.date()
+TODAY = clinic_day(NOW, clinic_zone())
 LOW_PLATELETS = "Platelets 60 x 10^9/L are below 75 x 10^9/L."
 
 

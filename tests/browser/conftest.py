@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from labs.zones import clinic_zone
 from tests.running_clinic import Clinic
 
 Serving = Callable[..., AbstractContextManager[Clinic]]
@@ -16,7 +19,8 @@ Serving = Callable[..., AbstractContextManager[Clinic]]
 def _serving(
     *before: str, static: Path, var: Path, free_port: Callable[[], int], **settings: str
 ) -> Iterator[Clinic]:
-    given = {"PRRT_STATIC_DIR": str(static)} | settings
+    zone = {"CLINIC_TIME_ZONE": clinic_zone().key}
+    given = {"PRRT_STATIC_DIR": str(static)} | zone | settings
     clinic = Clinic(var_dir=var, web_port=free_port(), mllp_port=free_port(), settings=given)
     for command in before:
         clinic.run(command)
@@ -26,6 +30,15 @@ def _serving(
         yield clinic
     finally:
         clinic.stop()
+
+
+@pytest.fixture(autouse=True)
+def by_day(settings: Any) -> None:
+    """Clocks of somewhere where it is day, and the same day: near midnight a patient's day would be two."""
+    hour = datetime.now(clinic_zone()).hour
+    if hour < 3 or hour >= 21:
+        elsewhere = "Asia/Tokyo" if hour < 3 else "America/New_York"
+        settings.CLINIC_TIME_ZONE = settings.TIME_ZONE = elsewhere
 
 
 @pytest.fixture

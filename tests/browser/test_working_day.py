@@ -46,7 +46,7 @@ def test_a_nurse_logs_in_and_sees_first_what_must_not_go_ahead_and_why(address, 
         assert held.get_by_text("suspended", exact=True).is_visible()
         assert not held.get_by_text("Between, Test").is_visible()
         held.get_by_role("link", name="Lowe, Test").click()
-        assert tab.page.get_by_role("region", name="Patient").get_by_text("Lowe, Test").is_visible()
+        tab.page.get_by_role("region", name="Patient").get_by_text("Lowe, Test").wait_for()
         tab.assert_clean()
 
 
