@@ -33,10 +33,13 @@ def _serving(
 
 
 @pytest.fixture(autouse=True)
-def by_day(settings: Any) -> None:
-    """Clocks of somewhere where it is day, and the same day: near midnight a patient's day would be two."""
+def by_day(request: pytest.FixtureRequest, settings: Any) -> None:
+    """Clocks of somewhere where it is day, and the same day: near midnight a patient's day would be two.
+
+    A test that sets the clock itself keeps the clinic's own.
+    """
     hour = datetime.now(clinic_zone()).hour
-    if hour < 3 or hour >= 21:
+    if "clock" not in request.fixturenames and (hour < 3 or hour >= 21):
         elsewhere = "Asia/Tokyo" if hour < 3 else "America/New_York"
         settings.CLINIC_TIME_ZONE = settings.TIME_ZONE = elsewhere
 

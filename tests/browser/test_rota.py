@@ -102,7 +102,7 @@ def test_an_on_call_week_with_the_night_on_which_clocks_go_back(clinic, clock, p
     with chromium(clinic.address, width=WIDE) as tab:
         tab.log_in("lead")
         tab.page.get_by_role("link", name="On call", exact=True).click()
-        assert tab.page.get_by_text("Nobody keeps a rota.").is_visible()
+        tab.page.get_by_text("Nobody keeps a rota.").wait_for()
         tab.page.get_by_role("link", name="Add the first rule").click()
         tab.page.get_by_label("Name of the rule").fill("Day and night")
         for name in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"):
@@ -116,7 +116,7 @@ def test_an_on_call_week_with_the_night_on_which_clocks_go_back(clinic, clock, p
         tab.page.get_by_role("button", name="Save the rule").press("Enter")
         tab.page.get_by_text("The shifts follow the rule from now on.").wait_for()
         tab.page.get_by_role("link", name="Coverage").click()
-        assert tab.page.get_by_role("heading", name="Nobody is on call").is_visible()
+        tab.page.get_by_role("heading", name="Nobody is on call").wait_for()
         picture(tab, "gaps", tmp_path)
         tab.open("/rota/")
         # Nobody begins on Sundays yet: the Saturday's duty ends in the hour that is shown twice.
