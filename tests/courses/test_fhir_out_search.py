@@ -62,6 +62,7 @@ def story() -> Played:
 def reader(person: Person) -> Client:
     client = Client()
     client.force_login(person("physician"))
+    client.get("/fhir/metadata")  # the first request of a log-in notes that it is used
     return client
 
 

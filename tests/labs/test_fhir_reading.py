@@ -47,6 +47,7 @@ def patient() -> Patient:
 def reader(patient: Patient, person: Callable[..., User]) -> Client:
     client = Client()
     client.force_login(person("physician"))
+    client.get("/fhir/metadata")  # the first request of a log-in notes that it is used
     return client
 
 
