@@ -244,10 +244,10 @@ def test_beside_a_finding_of_another_kind_a_physician_records_what_it_comes_of(e
 
 
 def test_an_earlier_decision_leads_nowhere(enter, treated):
-    builders.draw(treated.patient, add_days(today(), -1), ALT="500")
+    builders.draw(treated.patient, add_days(today(), -2), ALT="500")
     assessed(treated)
     old = decision_url(treated)
-    builders.draw(treated.patient, today(), ALT="600")
+    builders.draw(treated.patient, add_days(today(), -1), ALT="600")
     assessed(treated)
     assert "Record what" not in text(enter("physician").get(old))
 
@@ -363,7 +363,7 @@ def test_the_note_of_a_signed_delay_goes_when_the_cycle_was_moved_after_it(enter
 
 
 def test_signing_a_delay_says_that_the_old_day_stands(enter, treated, send_with_password):
-    builders.draw(treated.patient, today(), PLT="60")
+    builders.draw(treated.patient, add_days(today(), -1), PLT="60")
     decision = assessed(treated)
     assert decision.action == "delay"
     form = {"evidence_sha256": decision.evidence_sha256, "meaning": "delay"}
@@ -383,7 +383,7 @@ def reasons_of(page: str) -> str:
 
 
 def test_evidence_leads_to_its_result_with_status_and_laboratory_for_who_may_read_results(enter, treated):
-    builders.draw(treated.patient, today(), PLT="60")
+    builders.draw(treated.patient, add_days(today(), -1), PLT="60")
     assert assessed(treated).action == "delay"
     result = Result.objects.get(analyte="PLT", current__value=60)
     address = reverse("admin:labs_result_change", args=[result.pk])
@@ -399,7 +399,7 @@ def test_evidence_leads_to_its_result_with_status_and_laboratory_for_who_may_rea
 
 
 def test_evidence_that_the_laboratory_has_replaced_since_says_so(enter, treated):
-    builders.draw(treated.patient, today(), PLT="60")
+    builders.draw(treated.patient, add_days(today(), -1), PLT="60")
     decision = assessed(treated)
     sent = bytes(LabMessage.objects.latest("pk").body).decode()
     corrected = (
