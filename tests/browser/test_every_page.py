@@ -31,7 +31,10 @@ LEFT: tuple[dict[str, str], ...] = tuple(
 # Those who see most first: a page is looked at by the first who may.
 ORDER = ("rota-lead", "nurse", "pharmacist", "physicist", "auditor", "administrator", "on-call")
 # Doors that answer with a file.
-FILES = {"alerts:budget_table", "lab_files:report"}
+FILES = {
+    "alerts:budget_table", "lab_files:report", "courses:cohort_table", "courses:cohort_workbook",
+    "courses:day_pdf", "courses:decision_pdf",
+}  # fmt: skip
 FINDINGS = """async (options) => {
     const found = await axe.run(document, options);
     return found.violations.flatMap(each => each.nodes.map(node => ({
