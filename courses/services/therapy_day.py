@@ -106,15 +106,8 @@ def record_step(
     StaleDay.
     """
     known = _kind(kind)
-    if not (signed := takes_password(known, data)):
-        authenticated_at = None
-    _check_person(
-        known,
-        by=by,
-        second=second,
-        signed=signed,
-        authenticated_at=authenticated_at,
-        now=now or database_now(),
+    proven_at = _check_person(
+        known, data, by=by, second=second, authenticated_at=authenticated_at, now=now or database_now()
     )
     with transaction.atomic():
         day = locked_day(day, version=version)
@@ -127,7 +120,7 @@ def record_step(
             kind=known.value,
             data=_data(known, data),
             happened_at=at,
-            **_people(known, by=by, second=second, authenticated_at=authenticated_at),
+            **_people(known, by=by, second=second, proven_at=proven_at),
             recorded_at=now,
         )
         touch(day)
@@ -168,13 +161,11 @@ def correct_step(
         raise BadStep("kind: what ended the day is not corrected here; record a note")
     kept = {key: value for key, value in step.data.items() if key != "gbq"}
     said = {} if take_back else kept if data is None else data
-    if not (signed := takes_password(known, said)):
-        authenticated_at = None
-    _check_person(
+    proven_at = _check_person(
         known,
+        said,
         by=by,
         second=second,
-        signed=signed,
         authenticated_at=authenticated_at,
         now=now or database_now(),
         alone=take_back,
@@ -192,7 +183,7 @@ def correct_step(
             kind=known.value,
             data=step.data if take_back else _data(known, said),
             happened_at=_instant(happened_at or step.happened_at, day=day, now=now),
-            **_people(known, by=by, second=second, authenticated_at=authenticated_at),
+            **_people(known, by=by, second=second, proven_at=proven_at),
             recorded_at=now,
             corrects=step,
             taken_back=take_back,
@@ -230,54 +221,51 @@ def _kind(kind: str) -> Happened:
 
 def _check_person(
     kind: Happened,
+    said: object,
     *,
     by: User,
     second: User | None,
-    signed: bool,
     authenticated_at: datetime | None,
     now: datetime,
     alone: bool = False,
-) -> None:
-    """Who records what, with whom, and with how fresh a password. Raises NotAllowed, BadStep.
+) -> datetime | None:
+    """Who records what, with whom, and with how fresh a password: when it was given, where one is taken.
 
-    `signed`: it takes a password. `alone`: what is taken back counts no longer, so that nobody need stand by.
+    `alone`: what is taken back counts no longer, so that nobody need stand by. Raises NotAllowed, BadStep.
     """
-    row = STEPS[kind]
+    row, signed = STEPS[kind], takes_password(kind, said)
     if not any(by.has_perm(right) for right in row.rights):
         raise NotAllowed(_ELSE_SAY[row.rights[0]])
     if signed and row.signed_if is not None:
         check_right(by, DIRECT, else_say="Only a physician leaves out the corticosteroid cover.")
-    if signed:
-        check_fresh(authenticated_at, now=now)
+    proven_at = check_fresh(authenticated_at, now=now) if signed else None
     if not row.two_people or (alone and second is None):
-        return
+        return proven_at
     if second is None:
         raise BadStep("second: is missing; a second person proves with name and password to be there")
     if second.pk == by.pk:
         raise BadStep("second: is you again; another person is needed")
     if not any(second.has_perm(right) for right in row.rights):
         raise NotAllowed("The second person must be a nurse or a physician.")
+    return proven_at
 
 
 def _data(kind: Happened, data: Mapping[str, Any]) -> dict[str, str]:
     """The data as the kind's table reads it. Raises BadStep."""
     try:
-        found = read_step(kind, data)
+        return read_step(kind, data)
     except Fault as fault:
         raise BadStep(*str(fault).splitlines()) from fault
-    return found
 
 
-def _people(
-    kind: Happened, *, by: User, second: User | None, authenticated_at: datetime | None
-) -> dict[str, Any]:
+def _people(kind: Happened, *, by: User, second: User | None, proven_at: datetime | None) -> dict[str, Any]:
     two = second is not None and STEPS[kind].two_people
     return {
         "recorded_by": by,
         "printed_name": printed_name(by),
         "second_by": second if two else None,
         "second_name": printed_name(second) if second is not None and two else "",
-        "authenticated_at": authenticated_at,
+        "authenticated_at": proven_at,
     }
 
 

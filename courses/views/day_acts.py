@@ -100,8 +100,8 @@ def correct(request: HttpRequest, public_id: UUID, step_id: UUID) -> HttpRespons
     form = StepForm(request.POST, kind=known, correcting=True)
     if not form.is_valid():
         return form_page(request, course, form, kind=known, entry=entry, status=400)
-    signed = not form.cleaned_data["take_back"] and takes_password(known, form.data_of_step())
-    store = with_fresh_password(_correct) if signed else _correct
+    said = {} if form.cleaned_data["take_back"] else form.data_of_step()
+    store = with_fresh_password(_correct) if takes_password(known, said) else _correct
     return store(request, course, entry, known, form)
 
 

@@ -129,6 +129,25 @@ def test_what_is_given_of_a_steroid_takes_no_password_and_what_was_signed_is_tak
     assert TherapyStep.objects.get(corrects=signed).taken_back
 
 
+def test_taking_the_last_check_back_leads_to_the_password_as_the_check_itself(
+    cycle: Cycle, enter_as, set_clock, send_with_password
+):
+    other = enter_as(second_nurse())
+    set_clock(at(11, 55))
+    enter_as(nurse()).post(url(cycle, "day_open"))
+    said = {"line": "patent", "rescue_ready": "yes", "crisis_risk": "usual"}
+    send_with_password(other, url(cycle, "day_step", "start_check"), said | seen(cycle))
+    entry = TherapyStep.objects.get(kind="start_check")
+    later = enter_as(second_nurse())  # another log-in, whose password was not given again
+    back = said | {"take_back": "on", "reason": "another patient's line"} | seen(cycle)
+    change = url(cycle, "day_correct", str(entry.public_id))
+    asked = later.post(change, back)
+    assert (asked.status_code, "reauthenticate" in asked.url) == (302, True)
+    assert not TherapyStep.objects.filter(corrects=entry).exists()
+    assert send_with_password(later, change, back).status_code == 302
+    assert TherapyStep.objects.get(corrects=entry).taken_back
+
+
 def test_a_whole_day_is_played_in_the_browser(cycle: Cycle, enter_as, set_clock, send_with_password):
     one, doctor, other = enter_as(nurse()), enter_as(physician()), enter_as(second_nurse())
     physicist = enter_as(colleague("day-physicist", "physicist"))
