@@ -99,6 +99,15 @@ class OrderAct(APIView):
 
         return take(request, work)
 
+    def say_why(self, request: Request, public_id: UUID, act: Callable[..., Order]) -> HttpResponse:
+        """An act of which nothing is said but why."""
+        reason = read_body(CancelSent, request)["reason"]
+        return self.act(
+            request,
+            public_id,
+            lambda order, by, version: act(order=order, by=by, reason=reason, version=version),
+        )
+
     def _told(self, request: Request, public_id: UUID) -> StoredAnswer:
         order = self.queryset.get(public_id=public_id)
         context = {
@@ -201,12 +210,7 @@ class CancelOrder(OrderAct):
     )
     def post(self, request: Request, public_id: UUID) -> HttpResponse:
         """Cancel with a reason; going ahead after it takes a new signature."""
-        reason = read_body(CancelSent, request)["reason"]
-        return self.act(
-            request,
-            public_id,
-            lambda order, by, version: cancel_order(order=order, by=by, reason=reason, version=version),
-        )
+        return self.say_why(request, public_id, cancel_order)
 
 
 class AskToCancel(OrderAct):
@@ -222,12 +226,7 @@ class AskToCancel(OrderAct):
     )
     def post(self, request: Request, public_id: UUID) -> HttpResponse:
         """Ask; the order stays as it is, and carries `cancel-asked` until somebody has answered."""
-        reason = read_body(CancelSent, request)["reason"]
-        return self.act(
-            request,
-            public_id,
-            lambda order, by, version: ask_to_cancel(order=order, by=by, reason=reason, version=version),
-        )
+        return self.say_why(request, public_id, ask_to_cancel)
 
 
 class DeclineToCancel(OrderAct):
@@ -243,12 +242,7 @@ class DeclineToCancel(OrderAct):
     )
     def post(self, request: Request, public_id: UUID) -> HttpResponse:
         """The order goes on; the reason is kept with it."""
-        reason = read_body(CancelSent, request)["reason"]
-        return self.act(
-            request,
-            public_id,
-            lambda order, by, version: decline_to_cancel(order=order, by=by, reason=reason, version=version),
-        )
+        return self.say_why(request, public_id, decline_to_cancel)
 
 
 class AcknowledgeRecall(OrderAct):

@@ -6,9 +6,16 @@ from datetime import datetime
 from django.contrib.auth.models import User
 
 from courses.models import Order, OrderEvent
-from courses.rules.order_states import NEVER_LEFT_OUT, OrderState
+from courses.rules.order_states import OrderState
 from courses.services.authority import stated
-from courses.services.handling import CANCEL, Handled, OrderRefused, fault, handle_order
+from courses.services.handling import (
+    CANCEL,
+    Handled,
+    OrderRefused,
+    check_is_cancelled_at_all,
+    fault,
+    handle_order,
+)
 
 ASK = "courses.ask_cancel"
 ASKED, DECLINED = "cancel-asked", "cancel-declined"
@@ -86,14 +93,7 @@ def requests_among(orders: Iterable[Order]) -> dict[int, OrderEvent]:
 
 
 def _check_may_be_asked(order: Order) -> None:
-    if order.kind not in NEVER_LEFT_OUT:
-        raise OrderRefused(
-            fault(
-                "left-out-by-physician",
-                f"The {order.get_kind_display()} is not cancelled: a physician leaves it out on the course's "
-                "page, with a reason and the password.",
-            )
-        )
+    check_is_cancelled_at_all(order)
     if order.state == OrderState.DISPENSED:
         raise OrderRefused(
             fault(
@@ -112,13 +112,18 @@ def _said(reason: str) -> str:
 
 
 def _write(handled: Handled, *, code: str, note: str) -> None:
-    """Append what was said; the order's state stays, and whoever follows it is told of another version."""
-    handled.order.reason_code = code if code == ASKED else ""
-    handled.order.save(update_fields=["reason_code"])
+    """Append what was said; the order's state stays, and whoever follows it is told of another version.
+
+    It carries the request where it has no reason of its own: why it is suspended must not be lost.
+    """
+    order = handled.order
+    if order.reason_code in ("", ASKED):
+        order.reason_code = code if code == ASKED else ""
+        order.save(update_fields=["reason_code"])
     OrderEvent.objects.create(
-        order=handled.order,
-        from_state=handled.order.state,
-        to_state=handled.order.state,
+        order=order,
+        from_state=order.state,
+        to_state=order.state,
         reason_code=code,
         note=note,
         actor=handled.by,

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from courses.models import Course, Decision, Order, WebhookEvent
 from courses.rules.action_words import GO
-from courses.rules.order_states import NOT_PHARMACYS, OrderKind, OrderState, is_legal
+from courses.rules.order_states import NEVER_LEFT_OUT, NOT_PHARMACYS, OrderKind, OrderState, is_legal
 from courses.services.assess import assess_at_gate
 from courses.services.authority import Refused, check_right
 from courses.services.open_recalls import has_open_recall
@@ -155,6 +155,18 @@ def check_is_pharmacys(handled: Handled) -> None:
                 "not-pharmacys",
                 f"Pharmacy has nothing to do for the {handled.order.get_kind_display()}: a nurse or a "
                 "physician marks it as done on the course's page, and a physician leaves it out there.",
+            )
+        )
+
+
+def check_is_cancelled_at_all(order: Order) -> None:
+    """What else belongs to the set is left out by a physician, who signs why. Raises OrderRefused."""
+    if order.kind not in NEVER_LEFT_OUT:
+        raise OrderRefused(
+            fault(
+                "left-out-by-physician",
+                f"The {order.get_kind_display()} is not cancelled: a physician leaves it out on the course's "
+                "page, with a reason and the password.",
             )
         )
 

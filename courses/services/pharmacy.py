@@ -5,7 +5,7 @@ from datetime import datetime
 from django.contrib.auth.models import User
 
 from courses.models import Order, Recall
-from courses.rules.order_states import NEVER_LEFT_OUT, OrderKind, OrderState
+from courses.rules.order_states import OrderKind, OrderState
 from courses.services.authority import stated
 from courses.services.dispensing import BagMade, UnitMade, hand_out_bag, hand_out_unit
 from courses.services.handling import (
@@ -14,6 +14,7 @@ from courses.services.handling import (
     Handled,
     OrderRefused,
     check_gate,
+    check_is_cancelled_at_all,
     check_is_pharmacys,
     check_step,
     fault,
@@ -105,14 +106,7 @@ def cancel_order(
                 is_unreadable=True,
             )
         check_is_pharmacys(handled)
-        if handled.order.kind not in NEVER_LEFT_OUT:
-            raise OrderRefused(
-                fault(
-                    "left-out-by-physician",
-                    f"The {handled.order.get_kind_display()} is not cancelled: a physician leaves it out on "
-                    "the course's page, with a reason and the password.",
-                )
-            )
+        check_is_cancelled_at_all(handled.order)
         if Recall.objects.unanswered().filter(order=handled.order).exists():
             raise OrderRefused(
                 fault("recall-open", "This order is called back: answer the recall instead of cancelling it.")

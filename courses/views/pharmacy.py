@@ -1,6 +1,6 @@
 """Pharmacy's board, and the page of one order with everything that may be done to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -59,10 +59,12 @@ from labs.views.frame import with_fresh_password
 from labs.zones import clinic_zone
 
 READ = [SEES_NAMES, "courses.view_order", "courses.view_directive"]
-_CANCELLABLE = (
-    OrderState.PROPOSED, OrderState.ACTIVE, OrderState.SUSPENDED, OrderState.ACCEPTED, OrderState.PREPARED,
-    OrderState.DISPENSED,
-)  # fmt: skip
+# Acts that only some kinds of order know.
+_OF_KINDS: Mapping[str, Collection[str]] = {
+    "direct": (OrderKind.RADIOPHARMACEUTICAL.value,),
+    **dict.fromkeys(("cancel", "ask", "decline"), NEVER_LEFT_OUT),
+}
+_CANCELLABLE = (*MAY_BE_ASKED, OrderState.DISPENSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,8 +342,9 @@ def _page(
     offers = [
         Offer(act=act, form=_form(act, order, seen=seen))
         for act in ACTS.values()
-        if _is_offered(act, order, is_recalled=is_recalled, to_pharmacy=to_pharmacy)
-        and (act.name not in ("ask", "decline") or (act.name == "decline") == (asked is not None))
+        if _is_offered(
+            act, order, is_recalled=is_recalled, is_asked=asked is not None, to_pharmacy=to_pharmacy
+        )
         and request.user.has_perm(act.right)
     ]
     if sent is not None:
@@ -377,15 +380,18 @@ def _why_now(course: Course) -> str:
     return leading_reason(decision.answer) if decision is not None else ""
 
 
-def _is_offered(act: Act, order: Order, *, is_recalled: bool, to_pharmacy: bool) -> bool:
-    """While it is called back an order has one thing to be done; what is out pharmacy alone calls off."""
+def _is_offered(act: Act, order: Order, *, is_recalled: bool, is_asked: bool, to_pharmacy: bool) -> bool:
+    """While it is called back an order has one thing to be done; what is out pharmacy alone calls off.
+
+    Asked for once, it waits for an answer and is not asked for again.
+    """
     if order.kind in NOT_PHARMACYS:
         return False
     if is_recalled or act.name == "recall":
         return is_recalled and act.name == "recall"
-    if act.name == "direct" and order.kind != OrderKind.RADIOPHARMACEUTICAL.value:
+    if order.kind not in _OF_KINDS.get(act.name, (order.kind,)):
         return False
-    if act.name in ("cancel", "ask", "decline") and order.kind not in NEVER_LEFT_OUT:
+    if act.name in ("ask", "decline") and (act.name == "decline") != is_asked:
         return False
     if act.name == "cancel" and order.state == OrderState.DISPENSED and not to_pharmacy:
         return False

@@ -534,6 +534,19 @@ def test_what_the_service_does_by_itself_is_no_answer_to_a_request(course: Cours
     assert request_of(order) is not None
 
 
+def test_a_request_and_its_answer_leave_the_reason_for_which_an_order_is_suspended(
+    course: Course, person: Person
+) -> None:
+    draw(course.patient, PLANNED - timedelta(days=1), PLT="60")
+    assess_course(course_id=course.pk, now=NOW)
+    order = order_of(course)
+    assert (order.state, order.reason_code) == ("suspended", "DM-PLT")
+    asked = ask_to_cancel(order=order, by=person("nurse"), reason="Vomits.", now=NOW)
+    assert (asked.reason_code, request_of(asked) is not None) == ("DM-PLT", True)
+    answered = decline_to_cancel(order=asked, by=pharmacist(), reason="It waits anyway.", now=NOW)
+    assert (answered.reason_code, request_of(answered)) == ("DM-PLT", None)
+
+
 def test_what_is_out_and_what_a_physician_leaves_out_is_not_asked_for(course: Course, person: Person) -> None:
     sister = person("nurse")
     tablet = order_of(course, "antiemetic")
