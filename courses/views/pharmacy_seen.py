@@ -102,7 +102,7 @@ def _units(count: int) -> str:
 def _event(event: OrderEvent) -> str:
     by = f", {printed_name(event.actor)}" if event.actor is not None else ""
     why = why_sentence(event.reason_code, event.decision)
-    note = f" {visible(event.note)}." if event.note else ""
+    note = f" “{visible(event.note)}”" if event.note else ""
     return f"{instant(event.at)}: {event.to_state}{by}.{note} {why}".strip()
 
 

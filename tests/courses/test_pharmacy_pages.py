@@ -121,6 +121,8 @@ def test_a_nurse_asks_for_an_order_to_be_cancelled_and_pharmacy_answers_on_its_p
     shown = page(sister, "pharmacy_order", order.public_id)
     assert "Ask for it to be cancelled" in shown
     assert "Cancel this order" not in shown
+    hold = reverse("courses:record_fact", args=[course.public_id, "precautionary_holds"])
+    assert f'<a href="{hold}">hold the course</a>' in shown
     said = {"reason": "Vomits since the morning."}
     refused = sister.post(address(order, "cancel"), said | version_of(order))
     assert refused.status_code == 403
