@@ -77,8 +77,10 @@ class ActLimits:
         return tuple(found)
 
 
-def outcomes_for(kind: Kind) -> tuple[ClosingOutcome, ...]:
-    """The outcomes from which a person chooses for an alert of this kind."""
+def outcomes_for(kind: Kind, *, gone: bool = False) -> tuple[ClosingOutcome, ...]:
+    """The outcomes from which a person chooses for an alert of this kind; `gone`: its cause is no more."""
+    if kind in DECIDED_KINDS and gone:
+        return (*_DECIDED, *_OTHER)
     if kind in DECIDED_KINDS:
         return (*_DECIDED, ClosingOutcome.FALSE_ALARM)
     if kind is Kind.RESULT_CHANGED:
@@ -91,13 +93,16 @@ def needs_signer(kind: Kind) -> bool:
     return kind in DECIDED_KINDS or kind is Kind.RESULT_CHANGED
 
 
-def why_not_closed(*, kind: Kind, outcome: ClosingOutcome, action: str, signed: bool) -> str:
+def why_not_closed(
+    *, kind: Kind, outcome: ClosingOutcome, action: str, signed: bool, gone: bool = False
+) -> str:
     """Why an outcome does not fit the decision that stands; empty where it does.
 
     `action` is that of the course's decision, empty where there is none. An alert is no place to decide: what
-    was decided stands signed in the course, and the alert only says so.
+    was decided stands signed in the course, and the alert only says so. Where its cause is gone, nothing is
+    left to decide.
     """
-    if outcome not in outcomes_for(kind):
+    if outcome not in outcomes_for(kind, gone=gone):
         return "Choose an outcome from the list."
     if outcome in _OTHER:
         if outcome is ClosingOutcome.FALSE_ALARM and kind in DECIDED_KINDS and action == kind.value:

@@ -36,6 +36,10 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         """Alerts nobody has acknowledged yet."""
         return self.filter(state__in=[state.value for state in NEEDS_SOMEBODY])
 
+    def undecided(self) -> "AlertQuerySet":
+        """Alerts somebody has acknowledged and whose cause still waits for that person's decision."""
+        return self.filter(state=State.ACKED.value, cause_gone_at__isnull=True)
+
     def for_people(self) -> "AlertQuerySet":
         """Alerts that people are told of; the trial of the line tells a mailbox only."""
         return self.exclude(kind=Kind.CANARY.value)
@@ -66,6 +70,8 @@ class Alert(models.Model):
     )
     # By when whoever acknowledged is expected to have decided.
     ack_due_at = models.DateTimeField(null=True, blank=True)
+    # Since when what somebody had acknowledged is no longer so; it tells nobody, and a person ends it.
+    cause_gone_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     course = models.ForeignKey(Course, on_delete=models.PROTECT, null=True, blank=True, related_name="alerts")
     cycle = models.ForeignKey(Cycle, on_delete=models.PROTECT, null=True, blank=True, related_name="alerts")
@@ -123,6 +129,10 @@ class Alert(models.Model):
                 | Q(state="closed", next_step_at__isnull=True, closed_at__isnull=False),
                 name="alert_state_matches_its_times",
             ),
+            models.CheckConstraint(
+                condition=Q(cause_gone_at__isnull=True) | Q(state__in=["acked", "closed"]),
+                name="alert_of_nobody_has_its_cause",
+            ),
         ]
         indexes = [
             models.Index(
@@ -164,6 +174,7 @@ class EventKind(models.TextChoices):
     WORSENED = "worsened", "Became more severe"
     REOPENED = "reopened", "Opened again"
     CLEARED = "cleared", "The cause is gone, still to be acknowledged"
+    CAUSE_GONE = "cause-gone", "The cause is gone; whoever has it ends it"
     RETURNED = "returned", "The cause is back"
     CLOSED = "closed", "Closed"
     STEP = "step", "People told"

@@ -73,7 +73,7 @@ def acknowledge(
         raise MayNotAcknowledge("Your role may read this alert but not acknowledge it.")
     now = now or database_now()
     with transaction.atomic():
-        locked = Alert.objects.select_for_update().get(pk=alert.pk)
+        locked = Alert.objects.select_for_update(no_key=True).get(pk=alert.pk)
         if locked.state == State.ACKED:
             standing = locked.acknowledgements.select_related("person").latest("pk")
             return Acknowledged(acknowledgement=standing, first=False)

@@ -16,6 +16,7 @@ from labs.services.authority import seen_letters, stated
 CHANGES = (
     *MUST_BE_SEEN,
     EventKind.CLEARED,
+    EventKind.CAUSE_GONE,
     EventKind.REARMED,
     EventKind.CLOSED,
     EventKind.ACKNOWLEDGED,
@@ -51,7 +52,7 @@ def check_may(person: User | AnonymousUser, alert: Alert) -> None:
 
 def lock(alert: Alert) -> Alert:
     """The alert's row, locked; the caller holds the transaction."""
-    return Alert.objects.select_for_update().get(pk=alert.pk)
+    return Alert.objects.select_for_update(no_key=True).get(pk=alert.pk)
 
 
 def check_seen(locked: Alert, seen: SeenAlert) -> None:
@@ -61,6 +62,15 @@ def check_seen(locked: Alert, seen: SeenAlert) -> None:
     changed = locked.events.filter(kind__in=CHANGES, pk__gt=seen.event).exists()
     if changed or seen.severity != locked.severity:
         raise AlertHasChanged("This alert has changed since you opened the page.")
+
+
+def check_cause(locked: Alert) -> None:
+    """Refuse to tell anybody of what is no longer so. Raises ActRefused."""
+    if locked.cause_gone_at is not None:
+        raise ActRefused(
+            "The cause of this alert is gone, so nobody is told of it any more. It ends when a physician "
+            "signs what the course says now, or ends the alert here."
+        )
 
 
 def why(text: str) -> str:

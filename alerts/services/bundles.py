@@ -50,7 +50,11 @@ def _end_members_of(alert_ids: list[int], *, now: datetime) -> int:
     None is waited for, so that no two can wait for each other.
     """
     with transaction.atomic():
-        held = Alert.objects.select_for_update(skip_locked=True).filter(pk__in=alert_ids).order_by("pk")
+        held = (
+            Alert.objects.select_for_update(no_key=True, skip_locked=True)
+            .filter(pk__in=alert_ids)
+            .order_by("pk")
+        )
         alerts = {alert.pk: alert for alert in held}
         members = list(
             Notification.objects.filter(_LEFT, alert__in=alerts).select_related("bundled_into").order_by("pk")

@@ -101,7 +101,7 @@ def advance_canary(*, run_id: int, now: datetime) -> bool:
 def _move_on(run_id: int, *, now: datetime) -> tuple[bool, Stage | None]:
     """Note what has been reached; whether that ended the trial, and what it waits for where it goes on."""
     with transaction.atomic():
-        held = CanaryRun.objects.select_for_update(skip_locked=True).filter(
+        held = CanaryRun.objects.select_for_update(no_key=True, skip_locked=True).filter(
             pk=run_id, outcome=CanaryOutcome.RUNNING
         )
         locked = held.first()
@@ -247,7 +247,7 @@ def _end(run: CanaryRun, *, outcome: CanaryOutcome, now: datetime) -> None:
     run.outcome, run.ended_at = outcome, now
     if run.course is not None:
         end_canary_course(run.course)
-        standing = Alert.objects.standing().select_for_update().filter(course=run.course)
+        standing = Alert.objects.standing().select_for_update(no_key=True).filter(course=run.course)
         for alert in standing.filter(kind=Kind.CANARY.value):
             close(alert, why="the trial is over", now=now)
     if outcome is CanaryOutcome.BROKEN:

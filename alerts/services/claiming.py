@@ -61,7 +61,7 @@ def claim(*, now: datetime, older_than: timedelta, left_out: LeftOut | None = No
         with transaction.atomic():
             notification = (
                 left_out.without(due)
-                .select_for_update(skip_locked=True, of=("self",))
+                .select_for_update(no_key=True, skip_locked=True, of=("self",))
                 .select_related("alert", "push_address")
                 .order_by("priority", "next_attempt_at", "pk")
                 .first()
@@ -172,10 +172,14 @@ def _waiting_beside(notification: Notification) -> QuerySet[Notification]:
 
 
 def _gather(notification: Notification) -> None:
-    """Let this letter tell of everything that waits for the same person; each keeps its row."""
+    """Let this letter tell of everything that waits for the same person; each keeps its row.
+
+    Its own row is saved with the lease: a row written twice in one transaction has its references looked at
+    when that ends, and this must not wait for somebody who holds the alert and waits for the letter.
+    """
     members = list(
         _waiting_beside(notification)
-        .select_for_update(skip_locked=True, of=("self",))
+        .select_for_update(no_key=True, skip_locked=True, of=("self",))
         .filter(alert__state__in=[state.value for state in NEEDS_SOMEBODY])
         .select_related("alert")
         .order_by("pk")
@@ -190,7 +194,6 @@ def _gather(notification: Notification) -> None:
         "severity": min(severities),
         "escalates_at": min(each.escalates_at for each in (notification, *members)).isoformat(),
     }
-    notification.save(update_fields=["bundle"])
     Notification.objects.filter(pk__in=[each.pk for each in members]).update(
         state=NotificationState.BUNDLED, next_attempt_at=None, bundled_into=notification
     )
@@ -200,7 +203,7 @@ def _lease(notification: Notification, *, now: datetime) -> Claim:
     notification.state = NotificationState.LEASED
     notification.lease_token = uuid.uuid4()
     notification.lease_until = now + LEASE
-    notification.save(update_fields=["state", "lease_token", "lease_until"])
+    notification.save(update_fields=["state", "lease_token", "lease_until", "bundle"])
     last = notification.attempts.aggregate(last=Max("n"))["last"] or 0
     attempt = DeliveryAttempt.objects.create(notification=notification, n=last + 1, started_at=now)
     return Claim(

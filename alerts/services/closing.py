@@ -41,7 +41,7 @@ def may_close(person: User | AnonymousUser, alert: Alert) -> bool:
 
 def choices_of(alert: Alert) -> tuple[ClosingOutcome, ...]:
     """The outcomes a person chooses from."""
-    return outcomes_for(Kind(alert.kind))
+    return outcomes_for(Kind(alert.kind), gone=alert.cause_gone_at is not None)
 
 
 def standing_decision(alert: Alert) -> Decision | None:
@@ -75,7 +75,7 @@ def close_alert(
     said = why(reason)
     with transaction.atomic():
         if alert.course_id is not None:
-            Course.objects.select_for_update(of=("self",)).get(pk=alert.course_id)
+            Course.objects.select_for_update(no_key=True, of=("self",)).get(pk=alert.course_id)
         locked = lock(alert)
         now = now or database_now()
         made = Closing.objects.select_related("by").filter(alert=locked).first()
@@ -116,6 +116,7 @@ def _check_may_end(alert: Alert, *, outcome: str) -> Decision | None:
         outcome=ClosingOutcome(outcome),
         action=decision.action if decision else "",
         signed=decision is not None and _is_signed(decision),
+        gone=alert.cause_gone_at is not None,
     )
     if refused:
         raise ActRefused(refused)

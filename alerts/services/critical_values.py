@@ -98,7 +98,9 @@ def _beyond(bounds: Bounds) -> Q:
 
 def _judge_stored(observation_id: int, *, now: datetime) -> bool:
     """One stored value, unless somebody else judges it at this moment or has done so."""
-    rows = Observation.objects.select_for_update(skip_locked=True, of=("self",)).select_related("message")
+    rows = Observation.objects.select_for_update(no_key=True, skip_locked=True, of=("self",)).select_related(
+        "message"
+    )
     observation = rows.filter(pk=observation_id).first()
     if observation is None or CriticalFinding.objects.filter(observation=observation).exists():
         return False
@@ -155,7 +157,7 @@ def held_unjudged(*, since: datetime) -> QuerySet[QuarantinedResult]:
 
 def _judge_held(held_id: int, *, now: datetime) -> bool:
     """One value kept apart; that it was looked at is written down in any case, for reading it takes time."""
-    rows = QuarantinedResult.objects.select_for_update(skip_locked=True, of=("self",))
+    rows = QuarantinedResult.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
     held = rows.select_related("message").filter(pk=held_id).first()
     if held is None or CriticalFinding.objects.filter(held=held).exists():
         return False
@@ -178,7 +180,7 @@ def _tell(
 ) -> Alert:
     """The alert of this patient, analyte and side; a further bound opens it again, a repeat does not."""
     key = key_of(Kind.CRITICAL_VALUE, f"patient-{row.patient_id}", row.analyte, critical.side.value)
-    standing = Alert.objects.standing().select_for_update().filter(condition_key=key).first()
+    standing = Alert.objects.standing().select_for_update(no_key=True).filter(condition_key=key).first()
     before = int(standing.about["level"]) if standing else critical.level
     level = max(before, critical.level)
     about = {"analyte": row.analyte, "side": critical.side.value, "level": level, "doubtful": doubtful}
@@ -236,7 +238,11 @@ def _standing() -> QuerySet[Alert, int]:
 
 def _clear(alert_id: int, *, now: datetime) -> bool:
     """Its values were taken back: people were told of them, so only a person ends it."""
-    alert = Alert.objects.select_for_update(skip_locked=True).filter(pk=alert_id, state=State.OPEN).first()
+    alert = (
+        Alert.objects.select_for_update(no_key=True, skip_locked=True)
+        .filter(pk=alert_id, state=State.OPEN)
+        .first()
+    )
     if alert is None:
         return False
     mark_cleared(alert, now=now)

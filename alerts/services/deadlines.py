@@ -37,7 +37,9 @@ def watch_deadlines(*, now: datetime) -> int:
     since was decided, and ends. One whose cause is gone stays as it is.
     """
     louder = [kind.value for kind in DECISION_KINDS if policy().kinds[kind].worse_severity is not None]
-    standing = Alert.objects.filter(kind__in=louder, state__in=[State.OPEN.value, State.ACKED.value])
+    standing = Alert.objects.filter(
+        kind__in=louder, state__in=[State.OPEN.value, State.ACKED.value], cause_gone_at__isnull=True
+    )
     changed = 0
     for alert in standing.select_related("cycle", "decision").order_by("pk"):
         worst = policy().kinds[Kind(alert.kind)].at_its_worst()
@@ -49,8 +51,10 @@ def watch_deadlines(*, now: datetime) -> int:
 def _make_loud(alert: Alert, *, now: datetime) -> bool:
     """The same alert at its worst, its first step taken, in one commit; or ended, where it was decided."""
     with transaction.atomic():
-        rows = Alert.objects.select_for_update(skip_locked=True, of=("self",)).select_related("decision")
-        locked = rows.filter(pk=alert.pk, state=alert.state).first()
+        rows = Alert.objects.select_for_update(no_key=True, skip_locked=True, of=("self",)).select_related(
+            "decision"
+        )
+        locked = rows.filter(pk=alert.pk, state=alert.state, cause_gone_at__isnull=True).first()
         if locked is None:
             return False
         if locked.state == State.ACKED and close_if_signed(locked, now=now):

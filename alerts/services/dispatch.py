@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 
 from alerts.channels import Sent, push, send
 from alerts.frozen_wording import wording_of
@@ -57,7 +57,7 @@ def dispatch_due(
         line = claimed.notification.line
         if sent.outcome != AttemptOutcome.WITHDRAWN:
             note_answer(line, silent=sent.silent, now=now or database_now())
-        _finish(claimed, sent, now=now or database_now())
+        _finish_surely(claimed, sent, now=now or database_now())
         reach("mail.finished")
         accepted += sent.outcome == AttemptOutcome.ACCEPTED
         silent[line] = silent[line] + 1 if sent.silent else 0
@@ -118,6 +118,18 @@ def _deliver(claimed: Claim) -> Sent:
         return Sent(outcome=AttemptOutcome.UNKNOWN, error_class=type(error).__name__)
 
 
+def _finish_surely(claimed: Claim, sent: Sent, *, now: datetime) -> None:
+    """What became of a letter is not forgotten because the database breaks one try off: there is a second."""
+    try:
+        _finish(claimed, sent, now=now)
+    except OperationalError as fault:
+        if connection.in_atomic_block:
+            raise
+        log.warning("What became of a letter is written down once more: %s", type(fault.__cause__).__name__)
+        connection.close_if_unusable_or_obsolete()
+        _finish(claimed, sent, now=now)
+
+
 def _finish(claimed: Claim, sent: Sent, *, now: datetime) -> None:
     """Write down how it went, if the lease is still ours; if not, whoever took over writes.
 
@@ -128,8 +140,8 @@ def _finish(claimed: Claim, sent: Sent, *, now: datetime) -> None:
         alarm = None
         if sent.outcome == AttemptOutcome.PERMANENT and ours.exists():
             alarm = alarm_of_refusal(claimed.notification, now=now)
-        alert = Alert.objects.select_for_update().get(pk=claimed.notification.alert_id)
-        notification = ours.select_for_update().first()
+        alert = Alert.objects.select_for_update(no_key=True).get(pk=claimed.notification.alert_id)
+        notification = ours.select_for_update(no_key=True).first()
         if notification is None:
             log.warning(
                 "Notification %s was taken over before its sender came back.", claimed.notification.pk

@@ -7,7 +7,6 @@ from django.db.models import Exists, OuterRef
 
 from alerts.library import policy
 from alerts.models import Alert
-from alerts.rules import State
 from alerts.services.critical_values import held_unjudged, stored_unjudged
 from alerts.services.heartbeat import LOOKED, last_beats
 from alerts.services.message_queue import messages_read_again, messages_waiting
@@ -44,7 +43,7 @@ def messages_not_considered(now: datetime, seen: Seen) -> Iterator[Violation]:
 
 def rearmings_past_due(now: datetime, seen: Seen) -> Iterator[Violation]:
     """Alerts that somebody took over, whose time to decide ended more than a minute ago."""
-    late = Alert.objects.filter(state=State.ACKED.value, ack_due_at__lt=now - GRACE)
+    late = Alert.objects.undecided().filter(ack_due_at__lt=now - GRACE)
     for alert in late.order_by("pk"):
         yield Violation(
             about=f"alert {alert.ref}",

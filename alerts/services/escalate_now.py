@@ -8,7 +8,16 @@ from django.db import transaction
 from alerts.models import Alert, AlertEvent
 from alerts.models.alert import EventKind
 from alerts.rules import State
-from alerts.services.acting import SeenAlert, begin_round, check_may, check_seen, lock, send_soon, why
+from alerts.services.acting import (
+    SeenAlert,
+    begin_round,
+    check_cause,
+    check_may,
+    check_seen,
+    lock,
+    send_soon,
+    why,
+)
 from alerts.services.escalation import take_due_step
 from alerts.services.raising import move, note
 from labs.clock import database_now
@@ -32,6 +41,7 @@ def escalate_now(
         if _done_already(locked, person=person, seen=seen):
             return False
         check_seen(locked, seen)
+        check_cause(locked)
         if locked.state == State.ACKED:
             move(locked, State.OPEN)
             begin_round(locked)

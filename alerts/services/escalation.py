@@ -62,7 +62,7 @@ def run_due_steps(*, now: datetime | None = None, older_than: timedelta | None =
 def _take_step_of(alert_id: int, *, now: datetime) -> bool:
     """The due step of one alert in its own transaction, unless another runner holds it."""
     with transaction.atomic():
-        alert = Alert.objects.select_for_update(skip_locked=True).filter(pk=alert_id).first()
+        alert = Alert.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=alert_id).first()
         return alert is not None and take_due_step(alert, now=now)
 
 

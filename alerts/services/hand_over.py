@@ -17,6 +17,7 @@ from alerts.services.acting import (
     ActRefused,
     SeenAlert,
     begin_round,
+    check_cause,
     check_may,
     check_seen,
     lock,
@@ -82,6 +83,7 @@ def hand_over(
         if same is not None:
             return HandedOver(hand_over=same, first=False)
         check_seen(locked, seen)
+        check_cause(locked)
         made = _do(locked, person=person, to=to, seen=seen, text=note_text.strip(), now=now)
         return HandedOver(hand_over=made, first=True)
 

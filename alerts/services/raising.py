@@ -1,4 +1,4 @@
-"""Begin an alert, recognise one that is standing already, and end what has lost its cause."""
+"""Begin an alert, recognise one that is standing already, mark it as cleared, and end it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from alerts.models import Alert, AlertEvent, Notification, ReadBack
 from alerts.models.alert import EventKind
 from alerts.models.notification import NotificationState
 from alerts.models.read_back import ENDS_THE_ALERT
-from alerts.rules import DECISION_KINDS, READ_BACK_KINDS, Kind, State, is_legal, quieter
+from alerts.rules import READ_BACK_KINDS, Kind, State, is_legal, quieter
 from alerts.services.working_time import office
 from alerts.waking import tell_at
 from courses.models import Course, Cycle, Decision
@@ -55,14 +55,14 @@ def raise_alert(
 
     A condition that became more severe, or graver, opens its alert again from the first step. Outside the
     clinic's hours the first step of what wakes nobody is the next working morning.
-    So does, where it was acknowledged, a decision that nobody can have read by then, and any repeat if the
-    policy says so. An alert that had been cleared goes on where it stood.
+    So does, where it was acknowledged, a decision that nobody can have read by then, a cause that was gone
+    and is back, and any repeat if the policy says so. One that had been cleared goes on where it stood.
 
     Locks are taken in one order everywhere: the alarm about a refused address, the other alerts (several of
     a course only under its lock), the alarms that nobody is there.
     """
     entry = policy().kinds[kind].at_its_worst() if worse else policy().kinds[kind]
-    standing = Alert.objects.standing().select_for_update().filter(condition_key=condition_key)
+    standing = Alert.objects.standing().select_for_update(no_key=True).filter(condition_key=condition_key)
     alert = standing.first()
     if alert is None:
         try:
@@ -114,9 +114,12 @@ def _see_again(
     alert.message = subject.message or alert.message
     alert.about = dict(subject.about) or alert.about
     note(alert, EventKind.SEEN_AGAIN, now=now, detail=_links(subject))
-    was_cleared = alert.state == State.CLEARED_UNACKED
-    if was_cleared:
+    if alert.state == State.CLEARED_UNACKED:
         _return(alert, now=now)
+    was_gone = alert.cause_gone_at is not None
+    if was_gone:
+        note(alert, EventKind.RETURNED, now=now)
+        alert.cause_gone_at = None
     if entry.severity < alert.severity or graver:
         detail = {"from": alert.severity, "to": min(entry.severity, alert.severity), **(graver or {})}
         if entry.severity < alert.severity:
@@ -125,7 +128,7 @@ def _see_again(
             alert.policy_version = policy().edition
         note(alert, EventKind.WORSENED, now=now, detail=detail)
         open_again(alert, now=now)
-    elif alert.state == State.ACKED and (newly_decided or entry.repeat_reopens):
+    elif alert.state == State.ACKED and (was_gone or newly_decided or entry.repeat_reopens):
         note(alert, EventKind.REOPENED, now=now)
         open_again(alert, now=now)
     alert.save()
@@ -165,24 +168,6 @@ def mark_cleared(alert: Alert, *, now: datetime) -> None:
     move(alert, State.CLEARED_UNACKED)
     note(alert, EventKind.CLEARED, now=now, detail={"from": before, "to": alert.severity})
     alert.save(update_fields=["state", "severity"])
-
-
-def clear_others(*, course: Course, keep: str, now: datetime) -> None:
-    """End or mark what the newest decision of a course no longer says; `keep` is the condition it does name.
-
-    The caller holds the course's row lock. Only a person ends what the policy leaves to people: such an alert
-    is marked as cleared, keeps escalating, and keeps waiting for its acknowledgement. What was acknowledged
-    and has lost its cause is over; if the cause returns, that is a new alert.
-    """
-    kinds = [kind.value for kind in DECISION_KINDS]
-    others = Alert.objects.standing().select_for_update().filter(course=course, kind__in=kinds)
-    for alert in others.exclude(condition_key=keep).order_by("pk"):
-        if policy().kinds[Kind(alert.kind)].ends_with_cause:
-            close(alert, why="cause gone", now=now)
-        elif alert.state == State.ACKED:
-            close(alert, why="acknowledged, and its cause is gone", now=now)
-        elif alert.state == State.OPEN:
-            mark_cleared(alert, now=now)
 
 
 def close(alert: Alert, *, why: str, now: datetime, actor: User | None = None) -> None:

@@ -47,7 +47,7 @@ def record_readback(
     _check(alert, outcome=outcome, reached=reached)
     now = now or database_now()
     with transaction.atomic():
-        locked = Alert.objects.select_for_update().get(pk=alert.pk)
+        locked = Alert.objects.select_for_update(no_key=True).get(pk=alert.pk)
         made = ReadBack(
             alert=locked,
             loop=locked.loop,

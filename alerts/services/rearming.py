@@ -23,10 +23,11 @@ def rearm_due(*, now: datetime, older_than: timedelta | None = None) -> int:
     """Open every acknowledged alert again whose time to decide is over, each by itself; return how many.
 
     Where a physician has signed its decision by then, it was decided: the alert ends with that person's name.
+    Where its cause is gone there is nothing left to decide.
     Safe to run any number of times at once. Raises RearmingFailed after the rest is done.
     """
     before = now - (older_than or timedelta(0))
-    due = Alert.objects.filter(state=State.ACKED.value, ack_due_at__lte=before)
+    due = Alert.objects.undecided().filter(ack_due_at__lte=before)
     done = 0
     failed: list[int] = []
     for alert_id in list(due.order_by("severity", "ack_due_at").values_list("pk", flat=True)):
@@ -43,9 +44,9 @@ def rearm_due(*, now: datetime, older_than: timedelta | None = None) -> int:
 
 def _rearm(alert_id: int, *, now: datetime) -> bool:
     alert = (
-        Alert.objects.select_for_update(skip_locked=True, of=("self",))
+        Alert.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
         .select_related("decision", "acked_by")
-        .filter(pk=alert_id, state=State.ACKED.value, ack_due_at__lte=now)
+        .filter(pk=alert_id, state=State.ACKED.value, cause_gone_at__isnull=True, ack_due_at__lte=now)
         .first()
     )
     if alert is None:

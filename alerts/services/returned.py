@@ -87,7 +87,7 @@ def _take_bounce(raw: bytes, said: Returned, *, attempt: DeliveryAttempt, now: d
 def _go_on(notification: Notification, said: Returned, *, now: datetime) -> None:
     """What follows for one alert."""
     alarm = alarm_of_refusal(notification, now=now)
-    alert = Alert.objects.select_for_update().get(pk=notification.alert_id)
+    alert = Alert.objects.select_for_update(no_key=True).get(pk=notification.alert_id)
     note(
         alert,
         EventKind.BOUNCED,

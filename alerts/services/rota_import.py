@@ -208,7 +208,7 @@ def take_import(imported: RotaImport, *, rota_version: int, by: User, now: datet
     check_manages(by)
     now = now or database_now()
     with changing_rota(now=now) as rota:
-        found = RotaImport.objects.select_for_update(of=("self",)).get(pk=imported.pk)
+        found = RotaImport.objects.select_for_update(no_key=True, of=("self",)).get(pk=imported.pk)
         if found.taken_at is not None:
             raise RotaMoved("This calendar was taken over already.")
         if rota.version != rota_version:

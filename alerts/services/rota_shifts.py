@@ -18,7 +18,7 @@ Key = tuple[str, int, datetime, datetime]
 def locked_rota(role: str = ON_CALL) -> Rota:
     """The rota, locked against every other change; the caller holds the transaction."""
     rota, _ = Rota.objects.get_or_create(role=role)
-    return Rota.objects.select_for_update().get(pk=rota.pk)
+    return Rota.objects.select_for_update(no_key=True).get(pk=rota.pk)
 
 
 def standing_rules(role: str = ON_CALL) -> list[Rule]:

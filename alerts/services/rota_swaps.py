@@ -97,7 +97,7 @@ def _settle(swap: RotaSwap, state: SwapState, kind: RotaEventKind, *, by: User, 
     """The answer to an offer that still waits for one."""
     with transaction.atomic():
         found = (
-            RotaSwap.objects.select_for_update(of=("self",))
+            RotaSwap.objects.select_for_update(no_key=True, of=("self",))
             .select_related("proposer", "other")
             .get(pk=swap.pk)
         )

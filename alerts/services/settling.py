@@ -79,7 +79,12 @@ def _raise(condition: Condition, *, now: datetime) -> None:
 def _end(alert_id: int, *, now: datetime) -> bool:
     """Close the alert, or mark it as cleared where the policy wants a person to have looked."""
     with transaction.atomic():
-        alert = Alert.objects.standing().select_for_update(skip_locked=True).filter(pk=alert_id).first()
+        alert = (
+            Alert.objects.standing()
+            .select_for_update(no_key=True, skip_locked=True)
+            .filter(pk=alert_id)
+            .first()
+        )
         if alert is None:
             return False
         if policy().kinds[Kind(alert.kind)].ends_with_cause or alert.state == State.ACKED:

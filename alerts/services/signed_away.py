@@ -1,4 +1,4 @@
-"""End an alert whose decision a physician has signed: it was decided, whatever else would come of it."""
+"""End an alert that a physician's signature answers: on its decision, or on what took its place."""
 
 from datetime import datetime
 
@@ -9,6 +9,8 @@ from courses.models import Signature
 
 # Why such an alert ended, as its record says; the budget counts by it.
 SIGNED = "a physician signed its decision"
+# The same where the cause was gone before, and the signature is on what the course said since.
+SIGNED_SINCE = "its cause is gone, and a physician signed what the course says since"
 # What a physician's signature on the decision itself answers.
 _SIGNED_AWAY = (Kind.STOP, Kind.DELAY, Kind.REDUCE)
 
@@ -16,19 +18,18 @@ _SIGNED_AWAY = (Kind.STOP, Kind.DELAY, Kind.REDUCE)
 def close_if_signed(alert: Alert, *, now: datetime) -> bool:
     """Whether a physician had signed what it tells of; then it has ended, with that person's name.
 
-    The caller holds the alert's row lock.
+    Where its cause is gone, a later signature in its course is as good. The caller holds the row lock.
     """
-    signature = _signature(alert)
-    if signature is None:
-        return False
-    close(alert, why=SIGNED, now=now, actor=signature.signer)
-    return True
-
-
-def _signature(alert: Alert) -> Signature | None:
-    """The newest signature on what the alert tells of."""
     if alert.kind not in _SIGNED_AWAY or alert.decision is None:
-        return None
-    return (
-        Signature.objects.select_related("signer").filter(decision=alert.decision.verdict_origin_id).first()
-    )
+        return False
+    signatures = Signature.objects.select_related("signer")
+    own = signatures.filter(decision=alert.decision.verdict_origin_id).first()
+    if own is not None:
+        close(alert, why=SIGNED, now=now, actor=own.signer)
+        return True
+    if alert.cause_gone_at is None:
+        return False
+    since = signatures.filter(decision__course=alert.course_id, decision__gt=alert.decision).first()
+    if since is not None:
+        close(alert, why=SIGNED_SINCE, now=now, actor=since.signer)
+    return since is not None

@@ -12,12 +12,13 @@ from django.db.models import Q
 
 from alerts.models import Alert, Triage
 from alerts.rules import ActingRule, Judged, Kind, Outcome, Triaged, alerts_for
+from alerts.services.cause_gone import clear_others
 from alerts.services.corrections import changed_results
 from alerts.services.critical_values import judge_critical_values
 from alerts.services.deadlines import cycle_is_near
 from alerts.services.escalation import take_due_step
 from alerts.services.message_queue import messages_read_again, messages_waiting
-from alerts.services.raising import Subject, clear_others, raise_alert, withdraw_mails
+from alerts.services.raising import Subject, raise_alert, withdraw_mails
 from courses.models import Course, CourseStatus, Decision
 from labs.clinic_days import add_days, clinic_day, start_of_day
 from labs.clock import database_now
@@ -116,7 +117,9 @@ def _triage_decision(decision_id: int, *, now: datetime) -> bool:
     """One decision: what it asks for, and what it ends."""
     # The course row is the lock: two runners cannot consider one course's decisions at once.
     course = (
-        Course.objects.select_for_update(of=("self",)).select_related("patient").get(decisions=decision_id)
+        Course.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("patient")
+        .get(decisions=decision_id)
     )
     if Triage.objects.filter(decision=decision_id).exists():
         return False
@@ -148,7 +151,7 @@ def _is_overtaken(decision: Decision) -> bool:
 def _review(triage_id: int, *, now: datetime) -> bool:
     """One decision that waited for labs: its day has come."""
     course = (
-        Course.objects.select_for_update(of=("self",))
+        Course.objects.select_for_update(no_key=True, of=("self",))
         .select_related("patient")
         .get(decisions__triage=triage_id)
     )
@@ -174,7 +177,7 @@ def _review(triage_id: int, *, now: datetime) -> bool:
 def _triage_message(outcome_id: int, *, now: datetime) -> bool:
     """One message of which something waits for a person, or that changed what somebody signed on."""
     outcome = (
-        MessageOutcome.objects.select_for_update(skip_locked=True, of=("self",))
+        MessageOutcome.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
         .select_related("message")
         .filter(pk=outcome_id, triage__isnull=True)
         .first()
@@ -217,7 +220,7 @@ def _triage_message(outcome_id: int, *, now: datetime) -> bool:
 def _tell_again(outcome_id: int, *, now: datetime) -> bool:
     """A message that was considered, and of which people have had more read since."""
     outcome = (
-        MessageOutcome.objects.select_for_update(skip_locked=True, of=("self",))
+        MessageOutcome.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
         .select_related("message")
         .filter(pk=outcome_id, triage__triaged_at__lt=now)
         .first()
@@ -233,7 +236,7 @@ def _tell_of_changes(message: LabMessage, *, now: datetime) -> Alert | None:
     """An alert for each course and result that a message changed after somebody had signed on it."""
     alert = None
     for change in changed_results(message):
-        course = Course.objects.select_for_update(of=("self",)).get(pk=change.decision.course_id)
+        course = Course.objects.select_for_update(no_key=True, of=("self",)).get(pk=change.decision.course_id)
         alert = raise_alert(
             kind=Kind.RESULT_CHANGED,
             condition_key=f"{Kind.RESULT_CHANGED.value}:course-{course.pk}:result-{change.result.pk}",

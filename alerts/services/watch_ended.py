@@ -7,7 +7,8 @@ from django.db.models import Exists, OuterRef, Q
 
 from alerts.models import Alert
 from alerts.rules import DECISION_KINDS
-from alerts.services.raising import clear_others, close
+from alerts.services.cause_gone import clear_others
+from alerts.services.raising import close
 from courses.models import Course, CourseEnd, CourseStatus
 
 
@@ -21,6 +22,7 @@ def watch_ended(*, now: datetime) -> int:
     signed = CourseEnd.objects.filter(course=OuterRef("course"), undo__confirmation__isnull=True)
     over = Q(course__status__in=[CourseStatus.COMPLETED, CourseStatus.ENDED])
     found = standing.filter(over, course__patient__is_canary=False, raised_at__lt=now)
+    found = found.filter(Q(cause_gone_at__isnull=True) | Exists(signed))
     rows = list(
         found.annotate(is_signed=Exists(signed)).order_by("pk").values_list("pk", "course", "is_signed")
     )
@@ -29,14 +31,14 @@ def watch_ended(*, now: datetime) -> int:
 
 def _end(alert_id: int, course_id: int, *, is_signed: bool, now: datetime) -> bool:
     with transaction.atomic():
-        course = Course.objects.select_for_update().get(pk=course_id)
-        alert = Alert.objects.standing().select_for_update().filter(pk=alert_id).first()
+        course = Course.objects.select_for_update(no_key=True).get(pk=course_id)
+        alert = Alert.objects.standing().select_for_update(no_key=True).filter(pk=alert_id).first()
         if alert is None or course.is_open:
             return False
-        before = alert.state
+        before = (alert.state, alert.cause_gone_at)
         if is_signed:
             close(alert, why="course ended", now=now)
         else:
             clear_others(course=course, keep="", now=now)
             alert.refresh_from_db()
-        return alert.state != before
+        return (alert.state, alert.cause_gone_at) != before

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from alerts.library import policy
 from alerts.services.canary import run_canary
+from alerts.services.cause_gone import watch_gone
 from alerts.services.critical_values import judge_critical_values
 from alerts.services.deadlines import watch_deadlines
 from alerts.services.heartbeat import LOOKED, beat_all, take_turn
@@ -43,6 +44,7 @@ EVERY_TIME: tuple[Look, ...] = (
     watch_storm,
     watch_hand_over,
     watch_ended,
+    watch_gone,
     run_canary,
     watch_canary,
 )

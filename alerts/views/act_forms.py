@@ -27,7 +27,7 @@ def acts_context(alert: Alert, person: User, *, seen_event: int, sent: Forms | N
     standing = alert.state != State.CLOSED
     made: dict[str, forms.Form] = {}
     shown = {"seen_severity": alert.severity, "seen_event": seen_event}
-    if may and standing:
+    if may and standing and alert.cause_gone_at is None:
         made["hand_over"] = HandOverForm(alert=alert, person=person, initial=shown, prefix="hand_over")
         made["escalate"] = EscalateForm(initial=shown, prefix="escalate")
     never = why_never(alert)

@@ -20,6 +20,13 @@ def versions_of(vial: Vial) -> list[int]:
     return found
 
 
+def newest_of(vial: Vial) -> Vial:
+    """The row that counts, which corrects this one over however many steps; itself where nothing does."""
+    while later := Vial.objects.select_related("cycle__course__patient").filter(corrects=vial).first():
+        vial = later
+    return vial
+
+
 def is_usable(vial: Vial) -> bool:
     """Whether nothing recorded says that the vial is gone."""
     return not VialEvent.objects.filter(vial_id__in=versions_of(vial), fate__in=GONE).exists()

@@ -9,7 +9,7 @@ from courses.rules.activity import both_units
 from courses.services.authority import printed_name
 from courses.services.vials import version_of
 from courses.templatetags.course_words import words
-from labs.templatetags.clinic_text import day, instant, visible
+from labs.templatetags.clinic_text import day, instant, number, visible
 
 _TOKEN = re.compile(r"(\d{1,12})\.(\d{1,6})\.(\d{1,4})")
 _NOT_TOLD = "not told by the page"
@@ -81,6 +81,35 @@ def vial_changes(vial: Vial, *, seen: int) -> Changed | None:
     read, since = fates[: seen - 1], fates[seen - 1 :]
     line = SeenLine(what="What became of it", read=_fate(read), now=_fate(fates))
     return Changed(lines=(line,), happened=tuple(_said(each) for each in since))
+
+
+def label_changes(read: Vial, counts: Vial) -> Changed:
+    """A label as it was read beside the one that counts, and who wrote it anew in between."""
+    lines = tuple(
+        SeenLine(what=what, read=before, now=after)
+        for (what, before), (_what, after) in zip(_label(read), _label(counts), strict=True)
+    )
+    between: list[Vial] = []
+    row: Vial | None = counts
+    while row is not None and row != read:
+        between.insert(0, row)
+        row = row.corrects
+    return Changed(lines=lines, happened=tuple(_rewritten(each) for each in between))
+
+
+def _label(vial: Vial) -> list[tuple[str, str]]:
+    return [
+        ("Product", f"{vial.product} ({vial.product_code})"),
+        ("Lot", vial.lot),
+        ("Calibrated", f"{both_units(vial.calibrated_gbq)} for {instant(vial.calibrated_at)}"),
+        ("Volume", f"{number(vial.volume_ml)} mL"),
+        ("Expires", instant(vial.expires_at)),
+        ("Received", instant(vial.received_at)),
+    ]
+
+
+def _rewritten(vial: Vial) -> str:
+    return f"{instant(vial.recorded_at)}: written anew, {printed_name(vial.recorded_by)}. {vial.reason}"
 
 
 def _directive(directive: Directive | None) -> str:

@@ -36,6 +36,7 @@ from courses.services.bookings import (
     place_booking,
 )
 from courses.services.handling import HANDLE, OrderRefused
+from courses.services.vial_state import newest_of
 from courses.services.vials import (
     SAYS_FATE,
     StaleVial,
@@ -45,7 +46,7 @@ from courses.services.vials import (
     version_of,
 )
 from courses.views.frame import SEES_NAMES, banner, render_page, signed_in
-from courses.views.pharmacy_seen import vial_changes
+from courses.views.pharmacy_seen import Changed, label_changes, vial_changes
 
 READ_VIAL = [SEES_NAMES, "courses.view_vial"]
 READ_BOOKING = [SEES_NAMES, "courses.view_vialbooking"]
@@ -93,9 +94,9 @@ def receive(request: HttpRequest, public_id: UUID, number: int) -> HttpResponse:
 @login_required
 @permission_required([*READ_VIAL, HANDLE], raise_exception=True)
 def correct(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """Write a vial's label anew."""
+    """Write a label anew; where somebody did so meanwhile, both versions and the form for the newest."""
     vial = _vial(public_id)
-    form = CorrectionForm(request.POST or None, initial=_as_typed(vial))
+    form = CorrectionForm(request.POST or None, initial=_as_typed(newest_of(vial)))
 
     def act() -> Vial:
         label = form.label_read()
@@ -104,8 +105,16 @@ def correct(request: HttpRequest, public_id: UUID) -> HttpResponse:
     if request.method == "POST" and (corrected := _done(form, act)):
         messages.success(request, "The vial is corrected; what was written before stays on record.")
         return HttpResponseRedirect(reverse("courses:pharmacy_vial", args=[corrected.public_id]))
+    counts = newest_of(vial)  # only now: the act may have been refused because of it
     return _form_page(
-        request, vial.cycle, form, title="Correct a vial", undone="corrected", button="Write it anew"
+        request,
+        vial.cycle,
+        form,
+        title="Correct a vial",
+        undone="corrected",
+        button="Write it anew",
+        changed=label_changes(vial, counts) if counts != vial else None,
+        sent_to=reverse("courses:pharmacy_correct", args=[counts.public_id]),
     )
 
 
@@ -243,7 +252,15 @@ def _booking(public_id: UUID) -> VialBooking:
 
 
 def _form_page(
-    request: HttpRequest, cycle: Cycle, form: ActForm, *, title: str, undone: str, button: str
+    request: HttpRequest,
+    cycle: Cycle,
+    form: ActForm,
+    *,
+    title: str,
+    undone: str,
+    button: str,
+    changed: Changed | None = None,
+    sent_to: str = "",
 ) -> HttpResponse:
     context = {
         "title": f"{title}, cycle {cycle.number}",
@@ -251,6 +268,8 @@ def _form_page(
         "form": form,
         "undone": undone,
         "button": button,
+        "changed": changed,
+        "sent_to": sent_to,
         **banner(request, cycle.course),
     }
     status = 400 if form.errors else 200

@@ -56,6 +56,17 @@ def test_every_kind_has_outcomes_and_no_outcome_of_another_kind_is_taken() -> No
             assert why_not_closed(kind=kind, outcome=outcome, action="delay", signed=True)
 
 
+@pytest.mark.parametrize("kind", [Kind.STOP, Kind.DELAY, Kind.REDUCE])
+def test_what_is_gone_may_be_called_handled_and_what_is_not_gone_may_not(kind: Kind) -> None:
+    def refused(*, gone: bool) -> str:
+        return why_not_closed(
+            kind=kind, outcome=ClosingOutcome.HANDLED, action=kind.value, signed=False, gone=gone
+        )
+
+    assert refused(gone=True) == ""
+    assert "from the list" in refused(gone=False)
+
+
 @pytest.mark.hazard("HZ-75")
 @pytest.mark.parametrize(
     ("kind", "severities", "minutes", "earlier", "allowed"),

@@ -47,6 +47,16 @@ def test_an_acknowledged_alert_has_a_person_and_a_time() -> None:
     rows.update(state="acked", next_step_at=None, acked_by=person, acked_at=NOW, ack_due_at=NOW)
 
 
+def test_only_what_somebody_has_may_stand_without_its_cause() -> None:
+    alert = make_alert()
+    rows = type(alert).objects.filter(pk=alert.pk)
+    refused(rows, cause_gone_at=NOW)
+    refused(rows, state="cleared_unacked", cause_gone_at=NOW)
+    person = make_person("other")
+    had = {"next_step_at": None, "acked_by": person, "acked_at": NOW, "ack_due_at": NOW}
+    rows.update(state="acked", cause_gone_at=NOW, **had)
+
+
 def test_a_condition_has_one_standing_alert_and_any_number_of_closed_ones() -> None:
     alert = make_alert()
     rows = type(alert).objects.filter(pk=alert.pk)

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from alerts.models import DeliveryAttempt, Notification, PushAddress
+from alerts.models import DeliveryAttempt, Notification, PushAddress, RotaShift
 from alerts.readiness import Ladder, Readiness, readiness
 from alerts.readiness_roles import NOT_COVERED, Reason, RoleState
 from alerts.rota_rules import Turn
@@ -21,7 +21,7 @@ from alerts.services.suppression import suppress
 from tests.builders_acts import hold_alert, seen
 from tests.builders_alerts import NOW, make_alert, make_person
 from tests.builders_mail import report
-from tests.builders_rota import keep_rota
+from tests.builders_rota import keep_rota, on_call_person
 from tests.smtp_server import SmtpServer
 
 pytestmark = pytest.mark.django_db
@@ -227,3 +227,19 @@ def test_the_number_of_queries_follows_the_policy_and_not_the_rows(staffed: dict
     with CaptureQueriesContext(connection) as many:
         readiness(now=NOW)
     assert len(many) == len(few) <= 18
+
+
+def test_the_number_of_queries_follows_the_policy_and_not_the_length_of_a_kept_rota(
+    staffed: dict[str, User],
+) -> None:
+    keep_rota(on_call_person("one"), on_call_person("two"))
+    with CaptureQueriesContext(connection) as few:
+        assert readiness(now=NOW).rota is not None
+    for number in range(6):
+        keep_rota(on_call_person(f"more{number}"), name=f"Rule {number}", turn=Turn.ONE)
+        make_alert()
+    dispatch_due(now=NOW)
+    with CaptureQueriesContext(connection) as many:
+        readiness(now=NOW)
+    assert RotaShift.objects.count() > 600
+    assert len(many) == len(few) <= 60

@@ -1,4 +1,4 @@
-"""An on-call week in a real browser, with the night on which clocks go back, on a clock that it sets."""
+"""An on-call week in a real browser, with the nights on which clocks change, on a clock that it sets."""
 
 import os
 from collections.abc import Iterator
@@ -97,24 +97,32 @@ def opening(person: User, at: str) -> Alert:
     return found
 
 
+WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def keep_a_rota(tab: Tab, tmp_path: Path, *days: str) -> None:
+    """The lead's first rule: Ona and Tove in turn, on these days from half past two at night."""
+    tab.log_in("lead")
+    tab.page.get_by_role("link", name="On call", exact=True).click()
+    tab.page.get_by_text("Nobody keeps a rota.").wait_for()
+    tab.page.get_by_role("link", name="Add the first rule").click()
+    tab.page.get_by_label("Name of the rule").fill("Day and night")
+    for name in days:
+        tab.page.get_by_label(name).press("Space")
+    tab.page.get_by_label("Begins at").fill("02:30")
+    tab.page.get_by_label("Ends at").fill("02:30")
+    tab.page.get_by_label("Who", exact=True).select_option("Another person each day")
+    tab.page.get_by_label("Person 1").select_option("Ona First")
+    tab.page.get_by_label("Person 2").select_option("Tove Second")
+    picture(tab, "rule", tmp_path)
+    tab.page.get_by_role("button", name="Save the rule").press("Enter")
+    tab.page.get_by_text("The shifts follow the rule from now on.").wait_for()
+
+
 def test_an_on_call_week_with_the_night_on_which_clocks_go_back(clinic, clock, people, tmp_path) -> None:
     one, two = people["one"], people["two"]
     with chromium(clinic.address, width=WIDE) as tab:
-        tab.log_in("lead")
-        tab.page.get_by_role("link", name="On call", exact=True).click()
-        tab.page.get_by_text("Nobody keeps a rota.").wait_for()
-        tab.page.get_by_role("link", name="Add the first rule").click()
-        tab.page.get_by_label("Name of the rule").fill("Day and night")
-        for name in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"):
-            tab.page.get_by_label(name).press("Space")
-        tab.page.get_by_label("Begins at").fill("02:30")
-        tab.page.get_by_label("Ends at").fill("02:30")
-        tab.page.get_by_label("Who", exact=True).select_option("Another person each day")
-        tab.page.get_by_label("Person 1").select_option("Ona First")
-        tab.page.get_by_label("Person 2").select_option("Tove Second")
-        picture(tab, "rule", tmp_path)
-        tab.page.get_by_role("button", name="Save the rule").press("Enter")
-        tab.page.get_by_text("The shifts follow the rule from now on.").wait_for()
+        keep_a_rota(tab, tmp_path, *WEEK[:-1])
         tab.page.get_by_role("link", name="Coverage").click()
         tab.page.get_by_role("heading", name="Nobody is on call").wait_for()
         picture(tab, "gaps", tmp_path)
@@ -235,3 +243,48 @@ def test_an_on_call_week_with_the_night_on_which_clocks_go_back(clinic, clock, p
     ]
     gaps = RotaShift.objects.order_by("starts_at")
     assert all(earlier.ends_at >= later.starts_at for earlier, later in pairwise(gaps))
+
+
+def test_an_on_call_week_with_the_night_on_which_clocks_go_forward(clinic, clock, people, tmp_path) -> None:
+    """Half past two is never shown: one duty ends and the next begins when clocks jump from two to three."""
+    clock.set("2027-03-22 07:00+00")
+    with chromium(clinic.address, width=WIDE) as tab:
+        keep_a_rota(tab, tmp_path, *WEEK)
+        tab.page.get_by_role("link", name="Coverage").click()
+        assert tab.page.get_by_text("Somebody who can be told is on call at every moment.").is_visible()
+        tab.page.get_by_role("link", name="Month").click()
+        assert day_of(tab, "2027-03-28") == (
+            "28 March schedule Clocks change: 23 hours 00:00 CET–03:00 CEST Tove Second "
+            "03:00 CEST–24:00 Ona First"
+        )
+        picture(tab, "spring-month", tmp_path)
+        tab.assert_clean()
+    assert not Alert.objects.standing().filter(kind="rota-gap").exists()
+
+    clock.set("2027-03-28 00:59+00")
+    clinic.run("runner", "--once")
+    with chromium(clinic.address, width=PHONE) as tab:
+        tab.log_in("two")
+        tab.open("/rota/")
+        now = tab.page.get_by_role("region", name="On call now")
+        assert " ".join(now.inner_text().split()) == "On call now Tove Second"
+        tab.assert_clean()
+    clock.set("2027-03-28 01:01+00")
+    clinic.run("runner", "--once")
+    alert = opening(people["one"], "2027-03-28T01:00:00+00:00")
+    assert [each.person.username for each in Notification.objects.filter(alert=alert)] == ["one"]
+    with chromium(clinic.address, width=PHONE) as tab:
+        tab.log_in("one")
+        tab.open("/rota/")
+        now = tab.page.get_by_role("region", name="On call now")
+        assert " ".join(now.inner_text().split()) == "On call now Ona First"
+        tab.open(f"/alerts/{alert.public_id}")
+        assert tab.page.get_by_text(
+            "On call from 28 Mar 2027 03:00 CEST to 29 Mar 2027 02:30 CEST."
+        ).is_visible()
+        picture(tab, "spring-hand-over", tmp_path)
+        tab.page.get_by_role("button", name="Acknowledge").press("Enter")
+        tab.page.get_by_text("Acknowledged").first.wait_for()
+        tab.assert_clean()
+    shifts = RotaShift.objects.order_by("starts_at")
+    assert all(earlier.ends_at == later.starts_at for earlier, later in pairwise(shifts))

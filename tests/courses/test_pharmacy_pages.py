@@ -435,6 +435,32 @@ def test_a_vial_s_page_shows_its_decay_and_takes_its_fate_and_its_correction(
     assert [each.lot for each in Vial.objects.effective()] == ["L-2612"]
 
 
+@pytest.mark.hazard("HZ-39")
+def test_of_two_corrections_at_once_the_second_shows_both_labels_and_goes_on_from_the_one_that_counts(
+    course: Course, enter: Enter
+) -> None:
+    browser = enter("pharmacist")
+    vial = received(browser, course)
+    correct = reverse("courses:pharmacy_correct", args=[vial.public_id])
+    for lot, why in (("L-2612", "misread"), ("L-2613", "misread again")):
+        newest = Vial.objects.effective().get()
+        told = reverse("courses:pharmacy_correct", args=[newest.public_id])
+        assert browser.post(told, label_form(lot=lot, reason=why)).status_code == 302
+    newest = Vial.objects.effective().get()
+    refused = browser.post(correct, label_form(lot="L-2699", reason="typed meanwhile"))
+    assert refused.status_code == 400
+    shown = refused.content.decode()
+    assert "corrected already" in shown
+    assert "<td>L-2611</td><td><strong>L-2613</strong> (changed)</td>" in shown
+    assert shown.index("misread</li>") < shown.index("misread again</li>")
+    assert 'value="L-2699"' in shown
+    anew = reverse("courses:pharmacy_correct", args=[newest.public_id])
+    assert f'action="{anew}"' in shown
+    assert Vial.objects.effective().get() == newest
+    assert browser.post(anew, label_form(lot="L-2699", reason="typed meanwhile")).status_code == 302
+    assert Vial.objects.effective().get().lot == "L-2699"
+
+
 def in_hand(browser: Client) -> str:
     """What the board lists as vials in hand."""
     told = page(browser, "pharmacy")

@@ -115,26 +115,6 @@ def test_a_new_verdict_opens_its_acknowledged_alert_again_from_the_first_step() 
     assert events(alert)[-3:] == ["seen-again", "reopened", "step"]
 
 
-def test_a_delay_that_comes_back_after_it_was_acknowledged_and_gone_is_told_anew() -> None:
-    doctor = make_person("doctor", "on-call")
-    course = make_course()
-    make_decision(course)
-    triage_decisions(now=NOW)
-    first = Alert.objects.get()
-    take_over(first)
-    make_decision(course, action="proceed", rules=[])
-    triage_decisions(now=NOW + timedelta(hours=1))
-    first.refresh_from_db()
-    assert (first.state, first.closed_at) == ("closed", NOW + timedelta(hours=1))
-    assert first.events.latest("pk").detail == {"why": "acknowledged, and its cause is gone"}
-
-    make_decision(course)
-    triage_decisions(now=NOW + timedelta(hours=2))
-    again = Alert.objects.standing().get()
-    assert (again.kind, again.state, again.step) == ("delay", "open", 1)
-    assert Notification.objects.filter(alert=again, person=doctor, state="pending").exists()
-
-
 def test_the_same_decision_does_not_open_its_own_alert_again() -> None:
     make_person("doctor", "on-call")
     course = make_course()

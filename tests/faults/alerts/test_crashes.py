@@ -16,7 +16,7 @@ from tests.faults.alerts.table import situation
 LONG = os.environ.get("PRRT_LONG") == "1"
 pytestmark = [pytest.mark.postgres, pytest.mark.redis]
 
-KILLS = 5 if LONG else 1
+KILLS = 4 if LONG else 1
 LEASE_SECONDS = 5  # of 60
 # In the order of sending; where a copy may already be with the mail server, one more may follow each kill.
 POINTS = {
@@ -90,7 +90,7 @@ if LONG:
             row.line((row.doubled or 0) <= most, f"{row.doubled} doubled, at most {most} for so many kills")
 
     def test_t10_asked_to_end_while_many_are_sent_the_senders_finish_what_they_hold(plant: Plant) -> None:
-        people = 100
+        people = 60
         make_team(on_call=people)
         plant.sink.moods.delay = 0.2
         stack: list[Callable[[], Process]] = [lambda: plant.worker(pool="prefork"), plant.beat, plant.runner]

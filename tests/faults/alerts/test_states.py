@@ -36,7 +36,7 @@ from tests.faults.alerts.sink import Sink
 from tests.faults.alerts.table import Row, situation
 
 LONG = os.environ.get("PRRT_LONG") == "1"
-PATIENTS, ROUNDS = (10, 40) if LONG else (4, 6)
+PATIENTS, ROUNDS = (10, 30) if LONG else (4, 6)
 WORSE_SECONDS = 20
 
 
