@@ -1,4 +1,4 @@
-"""Frames that come at the same time share a commit, and nobody waits for a sender that has fallen silent."""
+"""Frames are kept at once, as many commits as there may be; those that come meanwhile share the next one."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,9 +6,9 @@ from itertools import chain
 
 import pytest
 
-from labs.mllp_group import Company, Keeper
+from labs.mllp_group import Keeper
 from labs.mllp_keeping import Answer
-from labs.services import Arrival
+from labs.services import Arrival, LoopKeeper
 
 COMMIT_SECONDS = 0.02
 
@@ -18,16 +18,21 @@ def frame(peer: str) -> Arrival:
 
 
 class SlowKeeper(Keeper):
-    """A keeper whose commits take a while; it remembers whose frames each of them held."""
+    """A keeper whose commits take a while; it remembers whose frames each held, and how many ran at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, places: int) -> None:
         super().__init__()
+        self._free = [None] * places
         self.groups: list[list[str]] = []
+        self.at_once = self.most_at_once = 0
         self.fails = False
 
-    async def _answers(self, frames: Sequence[Arrival]) -> list[Answer]:
+    async def _answers(self, frames: Sequence[Arrival], own: LoopKeeper | None) -> list[Answer]:
         self.groups.append([each.peer for each in frames])
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
         await asyncio.sleep(COMMIT_SECONDS)
+        self.at_once -= 1
         if self.fails:
             raise OSError
         return [Answer(acks=(each.peer.encode(),)) for each in frames]
@@ -39,9 +44,9 @@ async def lock_step(keeper: Keeper, peer: str, times: int) -> None:
         assert (await keeper.keep(frame(peer))).acks == (peer.encode(),)
 
 
-def groups_of(*senders: tuple[str, int]) -> list[list[str]]:
+def kept(*senders: tuple[str, int], places: int) -> SlowKeeper:
     """The commits for senders that each send so many messages in lock step."""
-    keeper = SlowKeeper()
+    keeper = SlowKeeper(places=places)
 
     async def run() -> None:
         async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
@@ -50,27 +55,40 @@ def groups_of(*senders: tuple[str, int]) -> list[list[str]]:
         await keeper.close()
 
     asyncio.run(run())
-    return keeper.groups
+    assert keeper.at_once == 0
+    assert len(keeper._free) == places
+    return keeper
 
 
-def test_senders_that_wait_for_their_acknowledgements_come_to_share_each_commit() -> None:
-    groups = groups_of(("a", 6), ("b", 6), ("c", 6), ("d", 6))
-    assert sorted(chain(*groups)) == sorted("abcd" * 6)
-    assert [len(group) for group in groups] == [1, *[4] * 5, 3]  # the first one began alone
+def test_each_sender_has_a_commit_at_once_while_one_is_free() -> None:
+    keeper = kept(("a", 6), ("b", 6), places=2)
+    assert sorted(map(sorted, keeper.groups)) == [["a"]] * 6 + [["b"]] * 6
+    assert keeper.most_at_once == 2
 
 
-def test_a_lone_sender_waits_for_nobody() -> None:
-    assert groups_of(("a", 5)) == [["a"]] * 5
+@pytest.mark.parametrize("places", [1, 2])
+def test_who_finds_every_commit_under_way_shares_the_next_one(places: int) -> None:
+    keeper = kept(*((peer, 6) for peer in "abcdef"), places=places)
+    assert sorted(chain(*keeper.groups)) == sorted("abcdef" * 6)
+    assert keeper.most_at_once == places
+    assert len(keeper.groups) <= 6 * places + 2
 
 
-def test_who_falls_silent_holds_up_the_others_for_two_commits_at_the_most() -> None:
-    groups = groups_of(("a", 8), ("b", 2))
-    assert sorted(chain(*groups)) == ["a"] * 8 + ["b"] * 2
-    assert groups[-4:] == [["a"]] * 4
+def test_a_lone_sender_waits_for_nobody_and_nobody_waits_for_one_who_fell_silent() -> None:
+    assert kept(("a", 5), places=2).groups == [["a"]] * 5
+    keeper = kept(("a", 8), ("b", 2), places=1)
+    assert sorted(chain(*keeper.groups)) == ["a"] * 8 + ["b"] * 2
+    assert keeper.groups[-4:] == [["a"]] * 4
 
 
-def test_a_commit_that_fails_ends_each_of_its_frames_and_the_next_one_goes_on() -> None:
-    keeper = SlowKeeper()
+def test_no_commit_holds_more_than_its_share() -> None:
+    keeper = kept(*((f"{number}", 1) for number in range(70)), places=1)
+    assert [len(group) for group in keeper.groups] == [1, 32, 32, 5]
+
+
+@pytest.mark.parametrize("places", [1, 2])
+def test_a_commit_that_fails_ends_each_of_its_frames_and_the_next_one_goes_on(places: int) -> None:
+    keeper = SlowKeeper(places=places)
 
     async def run() -> None:
         async with asyncio.timeout(10):
@@ -85,37 +103,20 @@ def test_a_commit_that_fails_ends_each_of_its_frames_and_the_next_one_goes_on() 
         await keeper.close()
 
     asyncio.run(run())
+    assert len(keeper._free) == places
 
 
-@pytest.mark.parametrize(("seconds", "patience"), [(0.002, 0.001), (0.01, 0.005), (8.0, 0.005)])
-def test_the_wait_is_half_of_a_commit_and_short_when_the_database_is_slow(
-    seconds: float, patience: float
-) -> None:
-    company = Company()
-    assert company.is_complete([frame("a")])
-    company.committed([frame("a"), frame("b")], seconds)
-    assert company.patience_seconds == patience
-    assert not company.is_complete([frame("a")])
-    assert company.is_complete([frame("a"), frame("b"), frame("c")])
+def test_a_sender_that_hangs_up_while_it_waits_keeps_no_other_waiting() -> None:
+    keeper = SlowKeeper(places=1)
 
+    async def run() -> None:
+        async with asyncio.timeout(10):
+            first, gone, last = (asyncio.create_task(keeper.keep(frame(peer))) for peer in "abc")
+            await asyncio.sleep(COMMIT_SECONDS / 4)
+            gone.cancel()
+            assert (await first).acks == (b"a",)
+            assert (await last).acks == (b"c",)
+        await keeper.close()
 
-def test_where_commits_are_quick_nobody_is_waited_for() -> None:
-    company = Company()
-    company.committed([frame("a"), frame("b")], 0.0019)
-    assert company.patience_seconds == 0
-    assert company.is_complete([frame("a")])
-
-
-def test_only_the_senders_of_the_last_two_commits_are_waited_for() -> None:
-    company = Company()
-    for peers in ("ab", "c", "d"):
-        company.committed([frame(peer) for peer in peers], 0.01)
-    assert company.is_complete([frame("c"), frame("d")])
-    assert not company.is_complete([frame("c")])
-
-
-def test_a_full_group_waits_for_nobody_else() -> None:
-    company = Company()
-    company.committed([frame("late")], 0.01)
-    assert company.is_complete([frame(f"{n}") for n in range(32)])
-    assert not company.is_complete([frame(f"{n}") for n in range(31)])
+    asyncio.run(run())
+    assert keeper.groups == [["a"], ["b", "c"]]  # its bytes had come: they are kept
