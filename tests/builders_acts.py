@@ -41,13 +41,18 @@ def stand(course: Course, action: str, *, signer: Any = None) -> Decision:
     course.current_decision = decision
     course.save(update_fields=["current_decision"])
     if signer is not None:
-        Signature.objects.create(
-            decision=decision,
-            meaning=action,
-            signer=signer,
-            printed_name=signer.get_username(),
-            signed_at=NOW,
-            authenticated_at=NOW,
-            record_sha256="0" * 64,
-        )
+        sign(decision, signer)
     return decision
+
+
+def sign(decision: Decision, signer: Any) -> None:
+    """A physician agrees with a decision."""
+    Signature.objects.create(
+        decision=decision,
+        meaning=decision.action,
+        signer=signer,
+        printed_name=signer.get_username(),
+        signed_at=NOW,
+        authenticated_at=NOW,
+        record_sha256="0" * 64,
+    )

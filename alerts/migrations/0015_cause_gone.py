@@ -4,6 +4,18 @@ from django.conf import settings
 from django.db import migrations, models
 
 
+def mark_what_was_taken_over_after_its_cause_was_gone(apps, schema_editor):
+    """An acknowledged alert about a decision that had been cleared before has nothing left to decide."""
+    alerts = apps.get_model("alerts", "Alert").objects.filter(
+        state="acked", kind__in=["stop", "delay", "reduce"], events__kind="cleared"
+    )
+    for alert in alerts.distinct():
+        kinds = alert.events.filter(kind__in=["cleared", "returned", "worsened", "reopened", "rearmed"])
+        if kinds.order_by("-pk").values_list("kind", flat=True).first() == "cleared":
+            alert.cause_gone_at = alert.acked_at
+            alert.save(update_fields=["cause_gone_at"])
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -23,10 +35,11 @@ class Migration(migrations.Migration):
             name='cause_gone_at',
             field=models.DateTimeField(blank=True, null=True),
         ),
+        migrations.RunPython(mark_what_was_taken_over_after_its_cause_was_gone, migrations.RunPython.noop),
         migrations.AlterField(
             model_name='alertevent',
             name='kind',
-            field=models.CharField(choices=[('raised', 'Raised'), ('seen-again', 'Seen again'), ('worsened', 'Became more severe'), ('reopened', 'Opened again'), ('cleared', 'The cause is gone, still to be acknowledged'), ('cause-gone', 'The cause is gone; whoever has it ends it'), ('returned', 'The cause is back'), ('closed', 'Closed'), ('step', 'People told'), ('empty-step', 'Nobody there to tell'), ('accepted', 'Mail handed to the mail server'), ('refused', 'Mail refused for good'), ('bounced', 'Mail came back'), ('viewed', 'Viewed'), ('acknowledged', 'Acknowledged'), ('rearmed', 'Not decided in time, opened again'), ('read-back', 'Passed on'), ('not-reached', 'Nobody reached'), ('handed-over', 'Handed over'), ('escalated', 'Escalated by hand'), ('suppressed', 'Silenced for a time'), ('called', 'Somebody was called')], max_length=16),
+            field=models.CharField(choices=[('raised', 'Raised'), ('seen-again', 'Seen again'), ('worsened', 'Became more severe'), ('reopened', 'Opened again'), ('cleared', 'The cause is gone, still to be acknowledged'), ('cause-gone', 'Overtaken by a newer decision; a person ends it'), ('returned', 'The cause is back'), ('closed', 'Closed'), ('step', 'People told'), ('empty-step', 'Nobody there to tell'), ('accepted', 'Mail handed to the mail server'), ('refused', 'Mail refused for good'), ('bounced', 'Mail came back'), ('viewed', 'Viewed'), ('acknowledged', 'Acknowledged'), ('rearmed', 'Not decided in time, opened again'), ('read-back', 'Passed on'), ('not-reached', 'Nobody reached'), ('handed-over', 'Handed over'), ('escalated', 'Escalated by hand'), ('suppressed', 'Silenced for a time'), ('called', 'Somebody was called')], max_length=16),
         ),
         migrations.AddConstraint(
             model_name='alert',

@@ -174,7 +174,7 @@ class EventKind(models.TextChoices):
     WORSENED = "worsened", "Became more severe"
     REOPENED = "reopened", "Opened again"
     CLEARED = "cleared", "The cause is gone, still to be acknowledged"
-    CAUSE_GONE = "cause-gone", "The cause is gone; whoever has it ends it"
+    CAUSE_GONE = "cause-gone", "Overtaken by a newer decision; a person ends it"
     RETURNED = "returned", "The cause is back"
     CLOSED = "closed", "Closed"
     STEP = "step", "People told"

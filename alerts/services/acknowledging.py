@@ -9,7 +9,7 @@ from django.db import transaction
 from alerts.library import plan_from_data
 from alerts.models import Acknowledgement, Alert
 from alerts.models.alert import MUST_BE_SEEN, EventKind
-from alerts.rules import DOSE_KINDS, RECALL_KINDS, Kind, State
+from alerts.rules import DECISION_KINDS, DOSE_KINDS, RECALL_KINDS, Kind, State
 from alerts.services.raising import move, note, withdraw_mails
 from labs.clock import database_now
 
@@ -94,7 +94,12 @@ def acknowledge(
 
 
 def _take_over(alert: Alert, made: Acknowledgement) -> None:
-    """The alert is this person's now: nobody else is told, and the time to decide runs."""
+    """The alert is this person's now: nobody else is told, and the time to decide runs.
+
+    Where a newer decision had taken its place already there is nothing left to decide.
+    """
+    if alert.state == State.CLEARED_UNACKED and alert.kind in DECISION_KINDS:
+        alert.cause_gone_at = made.at
     move(alert, State.ACKED)
     alert.next_step_at = None
     alert.acked_at = made.at

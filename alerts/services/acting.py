@@ -68,8 +68,8 @@ def check_cause(locked: Alert) -> None:
     """Refuse to tell anybody of what is no longer so. Raises ActRefused."""
     if locked.cause_gone_at is not None:
         raise ActRefused(
-            "The cause of this alert is gone, so nobody is told of it any more. It ends when a physician "
-            "signs what the course says now, or ends the alert here."
+            "A newer decision of the course has taken its place, so nobody is told of this alert any more. "
+            "It ends when a physician signs what the course says now, or ends the alert here."
         )
 
 

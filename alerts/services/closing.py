@@ -13,7 +13,8 @@ from alerts.rules import READ_BACK_KINDS, Kind, State
 from alerts.services.acknowledging import may_acknowledge
 from alerts.services.acting import ActRefused, MayNotAct, SeenAlert, check_may, check_seen, lock, why
 from alerts.services.raising import close
-from courses.models import Course, Decision, Signature
+from courses.models import Course, Decision
+from courses.services.sign import current_signature
 from labs.clock import database_now
 
 SIGN = "courses.sign_decision"
@@ -115,14 +116,10 @@ def _check_may_end(alert: Alert, *, outcome: str) -> Decision | None:
         kind=Kind(alert.kind),
         outcome=ClosingOutcome(outcome),
         action=decision.action if decision else "",
-        signed=decision is not None and _is_signed(decision),
+        signed=decision is not None and current_signature(decision) is not None,
         gone=alert.cause_gone_at is not None,
     )
     if refused:
         raise ActRefused(refused)
     named = outcome not in (ClosingOutcome.FALSE_ALARM, ClosingOutcome.HANDLED)
     return decision if named else None
-
-
-def _is_signed(decision: Decision) -> bool:
-    return Signature.objects.filter(decision_id__in=[decision.pk, decision.verdict_origin_id]).exists()

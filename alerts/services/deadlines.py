@@ -60,9 +60,9 @@ def _make_loud(alert: Alert, *, now: datetime) -> bool:
         if locked.state == State.ACKED and close_if_signed(locked, now=now):
             return True
         raised = raise_alert(
-            kind=Kind(alert.kind),
-            condition_key=alert.condition_key,
-            subject=Subject(course=alert.course, cycle=alert.cycle, decision=alert.decision),
+            kind=Kind(locked.kind),
+            condition_key=locked.condition_key,
+            subject=Subject(course=locked.course, cycle=locked.cycle, decision=locked.decision),
             now=now,
             worse=True,
         )

@@ -3,9 +3,10 @@
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.db import OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from alerts.channels import Sent, push, send
 from alerts.frozen_wording import wording_of
@@ -55,9 +56,7 @@ def dispatch_due(
         sent = _deliver(claimed)
         reach("mail.answered")
         line = claimed.notification.line
-        if sent.outcome != AttemptOutcome.WITHDRAWN:
-            note_answer(line, silent=sent.silent, now=now or database_now())
-        _finish_surely(claimed, sent, now=now or database_now())
+        _write_down(claimed, sent, now=now)
         reach("mail.finished")
         accepted += sent.outcome == AttemptOutcome.ACCEPTED
         silent[line] = silent[line] + 1 if sent.silent else 0
@@ -118,16 +117,30 @@ def _deliver(claimed: Claim) -> Sent:
         return Sent(outcome=AttemptOutcome.UNKNOWN, error_class=type(error).__name__)
 
 
-def _finish_surely(claimed: Claim, sent: Sent, *, now: datetime) -> None:
+def _write_down(claimed: Claim, sent: Sent, *, now: datetime | None) -> None:
+    """Whether anybody answered on this way, and what became of the letter."""
+
+    def answer() -> None:
+        note_answer(claimed.notification.line, silent=sent.silent, now=now or database_now())
+
+    def letter() -> None:
+        _finish(claimed, sent, now=now or database_now())
+
+    if sent.outcome != AttemptOutcome.WITHDRAWN:
+        _surely(answer)
+    _surely(letter)
+
+
+def _surely(write: Callable[[], None]) -> None:
     """What became of a letter is not forgotten because the database breaks one try off: there is a second."""
     try:
-        _finish(claimed, sent, now=now)
-    except OperationalError as fault:
+        write()
+    except (OperationalError, InterfaceError) as fault:
         if connection.in_atomic_block:
             raise
-        log.warning("What became of a letter is written down once more: %s", type(fault.__cause__).__name__)
+        log.warning("What became of a letter is written down once more: %s", type(fault).__name__)
         connection.close_if_unusable_or_obsolete()
-        _finish(claimed, sent, now=now)
+        write()
 
 
 def _finish(claimed: Claim, sent: Sent, *, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -80,18 +81,18 @@ def _take_bounce(raw: bytes, said: Returned, *, attempt: DeliveryAttempt, now: d
         if not _record(raw, said, attempt=attempt, now=now):
             return
         told_of = [letter, *letter.members.select_related("alert", "person").order_by("pk")]
-        for notification in sorted(told_of, key=lambda each: each.alert_id):
-            _go_on(notification, said, now=now)
+        _go_on(told_of, said, now=now)
 
 
-def _go_on(notification: Notification, said: Returned, *, now: datetime) -> None:
-    """What follows for one alert."""
-    alarm = alarm_of_refusal(notification, now=now)
-    alert = Alert.objects.select_for_update(no_key=True).get(pk=notification.alert_id)
-    note(
-        alert,
-        EventKind.BOUNCED,
-        now=now,
-        detail={"notification": notification.pk, "status": said.status},
-    )
-    after_refusal(alert, notification, alarm=alarm, now=now)
+def _go_on(told_of: Sequence[Notification], said: Returned, *, now: datetime) -> None:
+    """What follows for each alert. First the alarm about the address, then the alerts, then what raises more.
+
+    In that order they are locked, so that no two wait for each other.
+    """
+    alarms = {each.pk: alarm_of_refusal(each, now=now) for each in told_of}
+    wanted = Alert.objects.filter(pk__in=[each.alert_id for each in told_of]).order_by("pk")
+    held = {alert.pk: alert for alert in wanted.select_for_update(no_key=True)}
+    for each in sorted(told_of, key=lambda notification: notification.alert_id):
+        alert = held[each.alert_id]
+        note(alert, EventKind.BOUNCED, now=now, detail={"notification": each.pk, "status": said.status})
+        after_refusal(alert, each, alarm=alarms[each.pk], now=now)

@@ -75,8 +75,13 @@ def _decision(alert: Alert, person: User) -> dict[str, Any]:
     """Where the decision that stands is read and signed."""
     if alert.decision is None or not person.has_perm("courses.view_decision"):
         return {"decide_at": ""}
-    found = standing_decision(alert) or alert.decision
-    return {"decide_at": reverse("courses:decision", args=[found.public_id])}
+    standing = standing_decision(alert)
+    found = standing or alert.decision
+    return {
+        "decide_at": reverse("courses:decision", args=[found.public_id]),
+        "says_now": standing.action if standing else "",
+        "can_be_signed": standing is not None and standing.action != "hold",
+    }
 
 
 def _numbers(alert: Alert, person: User) -> dict[str, Any]:

@@ -106,6 +106,8 @@ def correct(request: HttpRequest, public_id: UUID) -> HttpResponse:
         messages.success(request, "The vial is corrected; what was written before stays on record.")
         return HttpResponseRedirect(reverse("courses:pharmacy_vial", args=[corrected.public_id]))
     counts = newest_of(vial)  # only now: the act may have been refused because of it
+    if form.is_bound and counts != vial:
+        form.read_anew(**_left_as_read(request, vial, counts))
     return _form_page(
         request,
         vial.cycle,
@@ -113,7 +115,7 @@ def correct(request: HttpRequest, public_id: UUID) -> HttpResponse:
         title="Correct a vial",
         undone="corrected",
         button="Write it anew",
-        changed=label_changes(vial, counts) if counts != vial else None,
+        changed=label_changes(vial, counts) if form.is_bound and counts != vial else None,
         sent_to=reverse("courses:pharmacy_correct", args=[counts.public_id]),
     )
 
@@ -223,6 +225,17 @@ def _as_typed(vial: Vial) -> dict[str, Any]:
         "volume_ml": vial.volume_ml,
     }
     return shown | {name: timezone.localtime(getattr(vial, name)).replace(tzinfo=None) for name in _TIMES}
+
+
+def _left_as_read(request: HttpRequest, read: Vial, counts: Vial) -> dict[str, Any]:
+    """The fields nobody touched, as they stand on the label that counts: else the old ones would be back."""
+    touched = CorrectionForm(request.POST, initial=_as_typed(read)).changed_data
+    shown = CorrectionForm(initial=_as_typed(counts))
+    return {
+        name: shown[name].field.widget.format_value(shown[name].value())
+        for name in _as_typed(counts)
+        if name not in touched
+    }
 
 
 def _cycle(public_id: UUID, number: int) -> Cycle:

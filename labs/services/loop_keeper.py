@@ -18,7 +18,7 @@ from psycopg.rows import TupleRow
 from labs.failpoints import reach
 from labs.formats.hl7_ack import Header, read_header
 from labs.services.keep import KeptMessage, kept_row
-from labs.services.new_message import NewMessage, insert_statement, judged_message
+from labs.services.new_message import NewMessage, in_one_order, insert_statement, judged_message
 from labs.services.origins import Arrival, KnownSender
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class LoopKeeper:
             await self._read_senders(cursor)
         now = datetime.now(UTC)
         judged = [self._plain(arrival, now) for arrival in arrivals]
-        rows = [row for row in judged if row is not None]
+        rows = in_one_order([row for row in judged if row is not None])
         reach("keep.before-insert")
         ids = await self._insert(cursor, rows) if rows else {}
         reach("keep.committed")

@@ -447,6 +447,10 @@ def test_of_two_corrections_at_once_the_second_shows_both_labels_and_goes_on_fro
         told = reverse("courses:pharmacy_correct", args=[newest.public_id])
         assert browser.post(told, label_form(lot=lot, reason=why)).status_code == 302
     newest = Vial.objects.effective().get()
+    told = reverse("courses:pharmacy_correct", args=[newest.public_id])
+    rewritten = label_form(lot="L-2613", calibrated_activity="7.04 GBq", reason="of the certificate")
+    assert browser.post(told, rewritten).status_code == 302
+    newest = Vial.objects.effective().get()
     refused = browser.post(correct, label_form(lot="L-2699", reason="typed meanwhile"))
     assert refused.status_code == 400
     shown = refused.content.decode()
@@ -454,10 +458,14 @@ def test_of_two_corrections_at_once_the_second_shows_both_labels_and_goes_on_fro
     assert "<td>L-2611</td><td><strong>L-2613</strong> (changed)</td>" in shown
     assert shown.index("misread</li>") < shown.index("misread again</li>")
     assert 'value="L-2699"' in shown
+    # What was not touched is that of the label that counts: nobody's correction is undone unseen.
+    assert 'value="7.04 GBq"' in shown
+    assert "What you typed stands below" not in browser.get(correct).content.decode()
     anew = reverse("courses:pharmacy_correct", args=[newest.public_id])
     assert f'action="{anew}"' in shown
     assert Vial.objects.effective().get() == newest
-    assert browser.post(anew, label_form(lot="L-2699", reason="typed meanwhile")).status_code == 302
+    typed_on = label_form(lot="L-2699", calibrated_activity="7.04 GBq", reason="typed meanwhile")
+    assert browser.post(anew, typed_on).status_code == 302
     assert Vial.objects.effective().get().lot == "L-2699"
 
 

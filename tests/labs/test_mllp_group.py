@@ -71,7 +71,8 @@ def test_who_finds_every_commit_under_way_shares_the_next_one(places: int) -> No
     keeper = kept(*((peer, 6) for peer in "abcdef"), places=places)
     assert sorted(chain(*keeper.groups)) == sorted("abcdef" * 6)
     assert keeper.most_at_once == places
-    assert len(keeper.groups) <= 6 * places + 2
+    # Who was alone in one commit is alone in every other one, at the most.
+    assert len(keeper.groups) <= 12 * places
 
 
 def test_a_lone_sender_waits_for_nobody_and_nobody_waits_for_one_who_fell_silent() -> None:

@@ -17,7 +17,7 @@ from alerts.services.rearming import rearm_due
 from alerts.services.triage import triage_decisions
 from alerts.services.watching import watch
 from courses.models import Course
-from tests.builders_acts import seen, stand, take
+from tests.builders_acts import seen, sign, stand, take
 from tests.builders_alerts import NOW, make_course, make_decision, make_person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.hazard("HZ-69")]
@@ -77,12 +77,12 @@ def test_a_physicians_signature_on_what_the_course_says_since_ends_it_in_their_n
     assert (alert.state, alert.closed_at) == ("closed", MUCH_LATER)
     ended = alert.events.get(kind="closed")
     assert ended.actor == signer
-    assert ended.detail == {"why": "its cause is gone, and a physician signed what the course says since"}
+    assert ended.detail == {"why": "overtaken, and a physician signed what the course says since"}
 
 
 def test_one_whose_own_decision_was_signed_is_over_when_its_cause_goes() -> None:
     doctor, course = make_person("doctor", "on-call", "physician"), make_course()
-    stand(course, "delay", signer=doctor)
+    sign(make_decision(course), doctor)
     triage_decisions(now=NOW)
     alert = Alert.objects.get()
     take(alert, doctor)
@@ -91,6 +91,38 @@ def test_one_whose_own_decision_was_signed_is_over_when_its_cause_goes() -> None
     alert.refresh_from_db()
     assert (alert.state, alert.cause_gone_at) == ("closed", None)
     assert alert.events.get(kind="closed").actor == doctor
+
+
+def test_a_signature_on_a_decision_that_confirms_its_own_is_as_good() -> None:
+    doctor, course = make_person("doctor", "on-call", "physician"), make_course()
+    first = make_decision(course)
+    triage_decisions(now=NOW)
+    alert = Alert.objects.get()
+    take(alert, doctor)
+    sign(make_decision(course, confirms=first), doctor)
+    make_decision(course, action="proceed", rules=[])
+    triage_decisions(now=LATER)
+    alert.refresh_from_db()
+    assert alert.state == "closed"
+    assert alert.events.get(kind="closed").detail == {"why": "a physician signed its decision"}
+
+
+def test_one_that_is_acknowledged_after_its_place_was_taken_asks_for_nothing_more() -> None:
+    doctor, course = make_person("doctor", "on-call", "physician"), make_course()
+    make_decision(course)
+    triage_decisions(now=NOW)
+    stand(course, "proceed")
+    triage_decisions(now=LATER)
+    alert = Alert.objects.get()
+    assert alert.state == "cleared_unacked"
+    take(alert, doctor, now=LATER)
+    assert alert.cause_gone_at == LATER
+    assert rearm_due(now=MUCH_LATER) == 0
+    assert watch_deadlines(now=MUCH_LATER) == 0
+    stand(course, "proceed", signer=doctor)
+    watch(now=MUCH_LATER)
+    alert.refresh_from_db()
+    assert (alert.state, alert.severity) == ("closed", 2)
 
 
 def test_a_physician_ends_it_by_hand_and_a_nurse_does_not() -> None:
@@ -107,9 +139,9 @@ def test_a_physician_ends_it_by_hand_and_a_nurse_does_not() -> None:
 def test_nobody_is_told_of_it_by_hand_either() -> None:
     doctor, other = make_person("doctor", "on-call", "physician"), make_person("other", "physician")
     alert = gone(make_course(), doctor)
-    with pytest.raises(ActRefused, match="cause of this alert is gone"):
+    with pytest.raises(ActRefused, match="A newer decision"):
         escalate_now(alert=alert, person=doctor, seen=seen(alert), reason="They must know.")
-    with pytest.raises(ActRefused, match="cause of this alert is gone"):
+    with pytest.raises(ActRefused, match="A newer decision"):
         hand_over(alert=alert, person=doctor, to=other, seen=seen(alert))
     alert.refresh_from_db()
     assert alert.state == "acked"
@@ -131,7 +163,8 @@ def test_its_page_and_the_inbox_say_so(client: Client) -> None:
     alert = gone(make_course(), doctor)
     client.force_login(doctor)
     page = client.get(f"/alerts/{alert.public_id}").content.decode()
-    assert "Its cause is gone since" in page
+    assert "A newer decision has taken its place" in page
+    assert "The course now says proceed." in page
     assert "A decision is expected by" not in page
     assert "Hand over to" not in page
-    assert "its cause is gone" in client.get("/alerts/").content.decode()
+    assert "overtaken by a newer decision" in client.get("/alerts/").content.decode()

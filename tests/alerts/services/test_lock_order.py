@@ -1,15 +1,19 @@
 """Alerts are locked in one order everywhere, so that no two runners wait for each other."""
 
+import re
 import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 
+import alerts
 from alerts.channels import Sent
 from alerts.models import Alert, DeliveryAttempt, Notification
 from alerts.models.notification import AttemptOutcome, NotificationState
@@ -133,13 +137,16 @@ def test_a_letter_is_written_down_while_one_of_the_same_alert_is_gathered_with_o
     assert first.notification.person == one
     holds = threading.Event()
     found: list[Claim | None] = []
+    said: list[str] = []
     faults: list[Exception] = []
 
     def gather() -> None:
         try:
             with transaction.atomic():
                 Notification.objects.select_for_update(no_key=True).get(pk=first.notification.pk)
-                found.append(claim(now=NOW + timedelta(seconds=30), older_than=timedelta(0)))
+                with CaptureQueriesContext(connection) as captured:
+                    found.append(claim(now=NOW + timedelta(seconds=30), older_than=timedelta(0)))
+                said.extend(each["sql"] for each in captured)
                 holds.set()
                 ends = time.monotonic() + 20
                 while not somebody_waits() and time.monotonic() < ends:
@@ -160,8 +167,23 @@ def test_a_letter_is_written_down_while_one_of_the_same_alert_is_gathered_with_o
     assert (second.notification.person, second.notification.alert) == (two, first.notification.alert)
     second.notification.refresh_from_db()
     assert second.notification.bundle is not None
+    # Written twice, its references would be looked at when the transaction ends.
+    own = f'WHERE "alerts_notification"."id" = {second.notification.pk}'
+    assert len([each for each in said if each.startswith("UPDATE") and own in each]) == 1
     first.notification.refresh_from_db()
     assert first.notification.state == NotificationState.ACCEPTED
+
+
+def test_no_lock_of_the_alerts_keeps_another_transaction_from_looking_its_references_up() -> None:
+    """A foreign key is looked up under a shared lock, for which a plain FOR UPDATE makes it wait."""
+    package = Path(alerts.__file__).parent
+    locks = [
+        (path.name, each)
+        for path in sorted(package.rglob("*.py"))
+        for each in re.findall(r"select_for_update\(([^)]*)", path.read_text("utf-8"))
+    ]
+    assert len(locks) > 20
+    assert [each for each in locks if "no_key=True" not in each[1]] == []
 
 
 def test_what_became_of_a_letter_is_written_down_where_the_database_broke_the_first_try_off(

@@ -20,7 +20,7 @@ from tests.faults.web_ledger import web_server
 LONG = os.environ.get("PRRT_LONG") == "1"
 pytestmark = [pytest.mark.postgres, pytest.mark.redis]
 
-FLUSHED, FLUSH_EVERY, STOPPED_SECONDS = 8, 6, 30
+FLUSHED, FLUSH_EVERY, STOPPED_SECONDS = 7, 6, 20
 PATIENTS, RESULT_EVERY, PEOPLE = 5, 20, 4
 
 

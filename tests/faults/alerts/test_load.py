@@ -12,7 +12,7 @@ from tests.faults.alerts.table import situation
 LONG = os.environ.get("PRRT_LONG") == "1"
 pytestmark = [pytest.mark.postgres, pytest.mark.redis]
 
-TOXIC, OTHERS, RESULTS, A_SECOND, PEOPLE = (6, 30, 480, 4, 4) if LONG else (3, 3, 24, 4, 2)
+TOXIC, OTHERS, RESULTS, A_SECOND, PEOPLE = (6, 30, 400, 4, 4) if LONG else (3, 3, 24, 4, 2)
 
 
 @pytest.mark.hazard("HZ-66")

@@ -34,7 +34,7 @@ from tests.push_server import PushServer
 LONG = os.environ.get("PRRT_LONG") == "1"
 pytestmark = [pytest.mark.postgres, pytest.mark.redis]
 
-OUTAGE_SECONDS, OUTAGE_ALERTS = 60, 100
+OUTAGE_SECONDS, OUTAGE_ALERTS = 45, 100
 HOUR_ALERTS = 500
 STALL_SECONDS, STALL_PEOPLE = 45, 6
 GREYLISTED_SECONDS = 30

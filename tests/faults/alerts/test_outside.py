@@ -34,7 +34,7 @@ from tests.faults.alerts.table import situation
 from tests.faults.web_ledger import web_server
 
 LONG = os.environ.get("PRRT_LONG") == "1"
-TIMES = 40 if LONG else 2
+TIMES = 30 if LONG else 2
 BROWSED_SECONDS = 40
 SCANNERS = ("Mozilla/5.0 (SafeLinks)", "BarracudaSentinel/1.0", "python-requests/2.32", "")
 VALUE = "12.3779"

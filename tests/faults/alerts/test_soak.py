@@ -21,7 +21,7 @@ from tests.private_postgres import PrivatePostgres
 LONG = os.environ.get("PRRT_LONG") == "1"
 pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.private_postgres]
 
-ROUNDS, HOLD_SECONDS, PAUSE_SECONDS = (2, 4, 1) if LONG else (1, 2, 1)
+ROUNDS, HOLD_SECONDS, PAUSE_SECONDS = (2, 3, 1) if LONG else (1, 2, 1)
 LEASE_SECONDS = 8  # of 60
 # Many letters for each fault: of few, one copy alone would be more than the share.
 PEOPLE = 30 if LONG else 2
