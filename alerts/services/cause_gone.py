@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 
 from alerts.library import policy
 from alerts.models import Alert
@@ -10,7 +11,7 @@ from alerts.models.alert import EventKind
 from alerts.rules import DECISION_KINDS, Kind, State
 from alerts.services.raising import close, mark_cleared, note
 from alerts.services.signed_away import close_if_signed
-from courses.models import Course
+from courses.models import Course, Signature
 
 
 def clear_others(*, course: Course, keep: str, now: datetime) -> None:
@@ -46,8 +47,13 @@ def _leave_to_its_holder(alert: Alert, *, now: datetime) -> None:
 
 
 def watch_gone(*, now: datetime) -> int:
-    """End what has lost its cause and whose course a physician has signed since; return how many."""
-    left = Alert.objects.filter(state=State.ACKED.value, cause_gone_at__isnull=False)
+    """End what has lost its cause and whose course a physician has signed since; return how many.
+
+    One query where there is none, however many wait for a person.
+    """
+    own = Q(decision=OuterRef("decision__confirms")) | Q(decision__gte=OuterRef("decision"))
+    signed = Signature.objects.filter(own, decision__course=OuterRef("course"))
+    left = Alert.objects.filter(Exists(signed), state=State.ACKED.value, cause_gone_at__isnull=False)
     return sum(_end_if_signed(key, now=now) for key in left.order_by("pk").values_list("pk", flat=True))
 
 

@@ -226,7 +226,7 @@ class Year(Duty):
 
     def due_before(self, moment: datetime) -> Iterator[datetime]:
         while True:
-            armed = Min("ack_due_at", filter=Q(state=State.ACKED))
+            armed = Min("ack_due_at", filter=Q(state=State.ACKED, cause_gone_at__isnull=True))
             due = Alert.objects.aggregate(step=Min("next_step_at"), armed=armed)
             found = min((each for each in due.values() if each is not None), default=None)
             if found is None or found > moment:

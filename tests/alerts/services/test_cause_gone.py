@@ -4,10 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from alerts.models import Alert, Notification
 from alerts.services.acting import ActRefused, MayNotAct
+from alerts.services.cause_gone import watch_gone
 from alerts.services.closing import close_alert
 from alerts.services.deadlines import watch_deadlines
 from alerts.services.duty_of_looks import rearmings_past_due
@@ -55,6 +58,15 @@ def test_the_service_ends_none_and_tells_nobody_of_it_any_more(action: str) -> N
     alert.refresh_from_db()
     assert alert.state == "acked"
     assert Notification.objects.filter(alert=alert).count() == told
+
+
+def test_the_look_at_those_that_wait_for_a_person_is_one_query_however_many_there_are() -> None:
+    doctor = make_person("doctor", "on-call", "physician")
+    for _ in range(3):
+        gone(make_course(), doctor)
+    with CaptureQueriesContext(connection) as captured:
+        assert watch_gone(now=MUCH_LATER) == 0
+    assert len(captured) == 1
 
 
 def test_a_second_verdict_without_it_changes_nothing_more() -> None:
