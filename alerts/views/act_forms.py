@@ -73,14 +73,15 @@ def _record(alert: Alert) -> dict[str, Any]:
 
 def _decision(alert: Alert, person: User) -> dict[str, Any]:
     """Where the decision that stands is read and signed."""
-    if alert.decision is None or not person.has_perm("courses.view_decision"):
+    if alert.decision is None or alert.course is None or not person.has_perm("courses.view_decision"):
         return {"decide_at": ""}
     standing = standing_decision(alert)
     found = standing or alert.decision
     return {
         "decide_at": reverse("courses:decision", args=[found.public_id]),
         "says_now": standing.action if standing else "",
-        "can_be_signed": standing is not None and standing.action != "hold",
+        # A hold is not signed, and of a course that is over nothing is.
+        "can_be_signed": standing is not None and standing.action != "hold" and alert.course.is_open,
     }
 
 

@@ -36,6 +36,7 @@ from courses.services.bookings import (
     place_booking,
 )
 from courses.services.handling import HANDLE, OrderRefused
+from courses.services.same_act import is_just_now
 from courses.services.vial_state import newest_of
 from courses.services.vials import (
     SAYS_FATE,
@@ -106,6 +107,8 @@ def correct(request: HttpRequest, public_id: UUID) -> HttpResponse:
         messages.success(request, "The vial is corrected; what was written before stays on record.")
         return HttpResponseRedirect(reverse("courses:pharmacy_vial", args=[corrected.public_id]))
     counts = newest_of(vial)  # only now: the act may have been refused because of it
+    if form.is_bound and _is_just_corrected(request, counts):
+        return HttpResponseRedirect(reverse("courses:pharmacy_vial", args=[counts.public_id]))
     if form.is_bound and counts != vial:
         form.read_anew(**_left_as_read(request, vial, counts))
     return _form_page(
@@ -225,6 +228,13 @@ def _as_typed(vial: Vial) -> dict[str, Any]:
         "volume_ml": vial.volume_ml,
     }
     return shown | {name: timezone.localtime(getattr(vial, name)).replace(tzinfo=None) for name in _TIMES}
+
+
+def _is_just_corrected(request: HttpRequest, counts: Vial) -> bool:
+    """Whether this very correction is the one that this person has just made, by a second press."""
+    form = CorrectionForm(request.POST, initial={**_as_typed(counts), "reason": counts.reason})
+    is_theirs = counts.corrects_id is not None and counts.recorded_by_id == signed_in(request).pk
+    return is_theirs and is_just_now(counts.recorded_at) and not form.has_changed()
 
 
 def _left_as_read(request: HttpRequest, read: Vial, counts: Vial) -> dict[str, Any]:

@@ -469,6 +469,21 @@ def test_of_two_corrections_at_once_the_second_shows_both_labels_and_goes_on_fro
     assert Vial.objects.effective().get().lot == "L-2699"
 
 
+def test_a_correction_sent_twice_is_made_once_and_neither_answer_says_that_nothing_was_done(
+    course: Course, enter: Enter
+) -> None:
+    browser = enter("pharmacist")
+    vial = received(browser, course)
+    correct = reverse("courses:pharmacy_correct", args=[vial.public_id])
+    answers = [browser.post(correct, label_form(lot="L-2612", reason="misread")) for _ in range(2)]
+    newest = Vial.objects.effective().get()
+    told = reverse("courses:pharmacy_vial", args=[newest.public_id])
+    assert [(each.status_code, each.headers.get("Location")) for each in answers] == [(302, told)] * 2
+    assert Vial.objects.count() == 2
+    another = enter("pharmacist", username="another")
+    assert another.post(correct, label_form(lot="L-2612", reason="misread")).status_code == 400
+
+
 def in_hand(browser: Client) -> str:
     """What the board lists as vials in hand."""
     told = page(browser, "pharmacy")

@@ -19,7 +19,7 @@ from alerts.services.hand_over import hand_over
 from alerts.services.rearming import rearm_due
 from alerts.services.triage import triage_decisions
 from alerts.services.watching import watch
-from courses.models import Course
+from courses.models import Course, CourseStatus
 from tests.builders_acts import seen, sign, stand, take
 from tests.builders_alerts import NOW, make_course, make_decision, make_person
 
@@ -179,4 +179,10 @@ def test_its_page_and_the_inbox_say_so(client: Client) -> None:
     assert "The course now says proceed." in page
     assert "A decision is expected by" not in page
     assert "Hand over to" not in page
+    assert "signature on what the course says now ends it" in page
+    alert.course.status = CourseStatus.COMPLETED
+    alert.course.save()
+    assert (
+        "signature on what the course says" not in client.get(f"/alerts/{alert.public_id}").content.decode()
+    )
     assert "overtaken by a newer decision" in client.get("/alerts/").content.decode()
