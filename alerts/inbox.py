@@ -132,9 +132,12 @@ def reads_some(person: User | AnonymousUser) -> bool:
 
 
 def open_criticals(person: User | AnonymousUser) -> dict[str, int]:
-    """How many critical alerts that somebody may read are not over, and how many nobody has. One query."""
+    """How many critical alerts that somebody may read are not over, and how many nobody has. One query.
+
+    What somebody has and a newer decision has overtaken is not critical any more.
+    """
     unheld = Q(state__in=[state.value for state in NEEDS_SOMEBODY])
-    rows = readable(person).standing().filter(severity=CRITICAL)
+    rows = readable(person).standing().filter(severity=CRITICAL, cause_gone_at__isnull=True)
     return rows.aggregate(standing=Count("pk"), unheld=Count("pk", filter=unheld))
 
 

@@ -20,7 +20,7 @@ from alerts.findings import SHOWN, told_values
 from alerts.frozen_wording import wording_of
 from alerts.library import plan_from_data, policy
 from alerts.models import Alert, AlertEvent, Notification, with_patients
-from alerts.rules import READ_BACK_KINDS, WATCH_KINDS, Kind, State
+from alerts.rules import DECISION_KINDS, READ_BACK_KINDS, WATCH_KINDS, Kind, State
 from alerts.services.acknowledging import (
     AlertHasChanged,
     MayNotAcknowledge,
@@ -142,6 +142,7 @@ def _context(
         "to_do": wording.kind.to_do,
         "about": about_sentences(alert),
         "cleared": alert.state == State.CLEARED_UNACKED,
+        "overtaken": _is_overtaken(alert),
         "all_told": plan_from_data(alert.plan).is_all_told(step=alert.step, loop=alert.loop),
         "was_decided": alert.kind not in WATCH_KINDS,
         "patient": alert.patient if person.has_perm("labs.view_patient") else None,
@@ -163,6 +164,13 @@ def _context(
         "may_acknowledge": alert.needs_somebody and may_acknowledge(person, alert),
         **acts_context(alert, person, seen_event=seen_event, sent=sent),
     }
+
+
+def _is_overtaken(alert: Alert) -> bool:
+    """Whether a newer decision of its course stands, so that what it asked for is not to be done any more."""
+    return alert.cause_gone_at is not None or (
+        alert.state == State.CLEARED_UNACKED and alert.kind in DECISION_KINDS
+    )
 
 
 def _policy_words(alert: Alert) -> str:

@@ -176,6 +176,10 @@ def test_its_page_and_the_inbox_say_so(client: Client) -> None:
     client.force_login(doctor)
     page = client.get(f"/alerts/{alert.public_id}").content.decode()
     assert "A newer decision has taken its place" in page
+    assert "Overtaken: The protocol says" in page
+    assert "Do not treat on the planned day" not in page
+    assert "Go by the decision that stands now" in page
+    assert "critical alert is not over" not in page
     assert "The course now says proceed." in page
     assert "A decision is expected by" not in page
     assert "Hand over to" not in page
