@@ -10,12 +10,13 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import unified_diff
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.mutation.forking_run import ASKED_FOR, LONGER_LOOK, NOT_TRIED, STATS, SURVIVED
+from tests.mutation.forking_run import ASKED_FOR, KILLED, LONGER_LOOK, NOT_TRIED, STATS, SURVIVED
+from tests.mutation.settled import SETTLED, read_settled, unchanged, write_settled
 
 ROOT = Path(__file__).parent.parent.parent
 EQUIVALENT = Path(__file__).parent / "equivalent.toml"
@@ -49,7 +50,7 @@ SLOW = (
 )
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "migrations", "templates")
 MUTATED = ("courses/rules/*.py", "labs/units.py", "labs/clinic_days.py")
-KILLED, TIMED_OUT = (1, 3), (-24, 24, 152, 36)
+NOTICED, TIMED_OUT = (KILLED, 3), (-24, 24, 152, 36)
 SETTINGS = """
 [tool.pytest.ini_options]
 pythonpath = ["."]
@@ -65,24 +66,30 @@ track_dependencies = false
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeMutant:
-    """One mutant: its module and function, the lines it changed, and how mutmut's run of it ended."""
+    """One mutant: its module, its function and that one's text, the lines it changed, and how it ended."""
 
     name: str
     module: str
     function: str
+    text: str
     was: str
     becomes: str
     exit_code: int | None
 
     @property
+    def of(self) -> str:
+        """Its function, with the module."""
+        return f"{self.module}.{self.function}"
+
+    @property
     def key(self) -> tuple[str, str, str]:
         """What the list of equivalents knows it by; it holds when other lines of the module move."""
-        return f"{self.module}.{self.function}", self.was, self.becomes
+        return self.of, self.was, self.becomes
 
     @property
     def survived(self) -> bool:
         """Whether no test failed."""
-        return self.exit_code not in (*KILLED, *TIMED_OUT)
+        return self.exit_code not in (*NOTICED, *TIMED_OUT)
 
 
 def build(tree: Path, mutated: list[str]) -> None:
@@ -110,14 +117,13 @@ def read_mutants(tree: Path) -> Iterator[CodeMutant]:
         for key, code in codes.items():
             name = key.rpartition(".")[2]
             function = re.sub(r"__mutmut_\d+$", "", name)
-            was, becomes = _changed(
-                _lines(lines, spans[f"{function}__mutmut_orig"], f"{function}__mutmut_orig"),
-                _lines(lines, spans[name], name),
-            )
+            original = _lines(lines, spans[f"{function}__mutmut_orig"], f"{function}__mutmut_orig")
+            was, becomes = _changed(original, _lines(lines, spans[name], name))
             yield CodeMutant(
                 name=key,
                 module=".".join(path.with_suffix("").parts),
                 function=_plain(function),
+                text="\n".join(original),
                 was=was,
                 becomes=becomes,
                 exit_code=code,
@@ -217,48 +223,89 @@ def main() -> int:
     parser.add_argument(
         "--open", action="store_true", help=f"try only what {OPEN.name} says the last run left open"
     )
+    parser.add_argument(
+        "--changed",
+        action="store_true",
+        help=f"leave out the functions that are as they were when {SETTLED.name} wrote them down",
+    )
     asked = parser.parse_args()
     if find_spec("mutmut") is None:
         print(
             "mutmut is not installed: `make mutate` installs it with the development tools.", file=sys.stderr
         )
         return 2
-    if asked.tree is not None:
-        return run(asked.tree, asked.mutated, asked.workers, only_open=asked.open)
     with tempfile.TemporaryDirectory(prefix="prrt-mutants-") as name:
-        return run(Path(name) / "tree", asked.mutated, asked.workers, only_open=asked.open)
+        tree = asked.tree or Path(name) / "tree"
+        if not make(tree, asked.mutated, asked.workers):
+            return 2
+        if asked.open:
+            return run_open(tree, asked.workers)
+        return run(tree, asked.workers, read_settled() if asked.changed else {})
 
 
-def run(tree: Path, mutated: list[str], workers: int, *, only_open: bool) -> int:
-    """Try what is not tried yet, and report all."""
-    environment = dict(os.environ, PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE="1")
+def make(tree: Path, mutated: list[str], workers: int) -> bool:
+    """Lay the tree out and have the mutants made in it, where that was not done; whether they are there."""
     if not tree.exists():
         build(tree, mutated)
-    made = tree / "mutants"
-    if not (made / STATS).exists():
+    stats = tree / "mutants" / STATS
+    if not stats.exists():
         # Asked for a mutant that there is not, mutmut makes them all, runs the tests once, and tries none.
         command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(workers), "none"]
-        said = subprocess.run(command, cwd=tree, env=environment, check=False, capture_output=True, text=True)
-        if not (made / STATS).exists():
+        said = subprocess.run(
+            command, cwd=tree, env=_environment(), check=False, capture_output=True, text=True
+        )
+        if not stats.exists():
             print(said.stdout, said.stderr, "mutmut made no mutants: its own words stand above.", sep="\n")
-            return 2
-    known = read_open() if only_open else set()
-    made_of = list(read_mutants(tree))
-    asked_for = {mutant.name for mutant in made_of if not only_open or mutant.key in known}
-    (made / ASKED_FOR).write_text(json.dumps(sorted(asked_for)), "utf-8")
+    return stats.exists()
+
+
+def attempt(tree: Path, names: set[str], workers: int) -> bool:
+    """Try those of these mutants that this tree has not tried yet; whether all were."""
+    made = tree / "mutants"
+    (made / ASKED_FOR).write_text(json.dumps(sorted(names)), "utf-8")
     command = [sys.executable, str(FORKING_RUN), str(workers)]
-    done = subprocess.run(command, cwd=made, env=environment, check=False)
+    done = subprocess.run(command, cwd=made, env=_environment(), check=False)
     if done.returncode:
         print("Not every mutant was tried: what stopped it stands above.", file=sys.stderr)
+    return not done.returncode
+
+
+def run_open(tree: Path, workers: int) -> int:
+    """Try what is left open, and write down what still is; 0 when nothing is."""
+    known, made = read_open(), list(read_mutants(tree))
+    names = {mutant.name for mutant in made if mutant.key in known}
+    if not attempt(tree, names, workers):
         return 2
-    tried = [mutant for mutant in read_mutants(tree) if mutant.name in asked_for]
-    equivalent = read_equivalent()
-    write_open(tried, equivalent, modules={mutant.module for mutant in made_of})
-    if only_open:
-        left = len(read_open())
-        print(f"Of {len(known)} mutants left open {len(tried)} are still there, and {left} live.")
-        return int(left > 0)
-    return report(tried, equivalent)
+    tried = [mutant for mutant in read_mutants(tree) if mutant.name in names]
+    write_open(tried, read_equivalent(), modules={mutant.module for mutant in made})
+    left = len(read_open())
+    print(f"Of {len(known)} mutants left open {len(tried)} are still there, and {left} live.")
+    return int(left > 0)
+
+
+def run(tree: Path, workers: int, settled: Mapping[str, str]) -> int:
+    """Try every mutant but those of settled functions, and report all; a broken run keeps its part."""
+    made, equivalent = list(read_mutants(tree)), read_equivalent()
+    left_out = unchanged(made, settled)
+    was_finished = attempt(tree, {mutant.name for mutant in made if mutant.of not in left_out}, workers)
+    mutants = [_settled(each, equivalent) if each.of in left_out else each for each in read_mutants(tree)]
+    modules = {mutant.module for mutant in mutants}
+    write_settled(mutants, equivalent, modules=modules)
+    if not was_finished:
+        return 2
+    write_open(mutants, equivalent, modules=modules)
+    if left_out:
+        print(f"{sum(each.of in left_out for each in mutants)} mutants were tried by earlier runs.")
+    return report(mutants, equivalent)
+
+
+def _settled(mutant: CodeMutant, equivalent: Mapping[tuple[str, str, str], str]) -> CodeMutant:
+    """How a mutant of a settled function ended when it was tried."""
+    return replace(mutant, exit_code=SURVIVED if mutant.key in equivalent else KILLED)
+
+
+def _environment() -> dict[str, str]:
+    return dict(os.environ, PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE="1")
 
 
 if __name__ == "__main__":

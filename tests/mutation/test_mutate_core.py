@@ -8,7 +8,13 @@ from tests.mutation.mutate_core import CodeMutant, read_open, write_open
 
 def mutant(name: str, code: int | None) -> CodeMutant:
     return CodeMutant(
-        name=name, module="rules.one", function=name, was="a < b", becomes="a <= b", exit_code=code
+        name=name,
+        module="rules.one",
+        function=name,
+        text=f"def {name}():",
+        was="a < b",
+        becomes="a <= b",
+        exit_code=code,
     )
 
 

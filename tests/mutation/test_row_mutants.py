@@ -106,7 +106,9 @@ def test_a_survivor_and_an_idle_explanation_both_fail_the_run(capsys) -> None:
 
 
 def mutant(was: str, exit_code: int) -> CodeMutant:
-    return CodeMutant(name="", module="m", function="f", was=was, becomes="b", exit_code=exit_code)
+    return CodeMutant(
+        name="", module="m", function="f", text="def f():", was=was, becomes="b", exit_code=exit_code
+    )
 
 
 def test_code_survivors_without_a_reason_fail_the_run(capsys) -> None:
