@@ -1,9 +1,12 @@
 """What a run leaves open is written down by what the mutant changes, and read again by the next."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from tests.mutation.forking_run import KILLED, LONGER_LOOK, NOT_TRIED, SURVIVED
-from tests.mutation.mutate_core import CodeMutant, read_open, write_open
+from tests.mutation.mutate_core import MUTATED, CodeMutant, build, read_open, write_open
 
 
 def mutant(name: str, code: int | None) -> CodeMutant:
@@ -39,3 +42,12 @@ def test_what_is_open_of_modules_that_were_not_looked_at_stays(tmp_path: Path) -
     assert read_open(path) == {mutant("lived", SURVIVED).key}
     write_open([], {}, modules=["rules.one"], path=path)
     assert read_open(path) == set()
+
+
+def test_the_tests_of_the_core_load_without_django(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    build(tree, list(MUTATED))
+    environment = {name: text for name, text in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "tests/rules", "tests/labs"]
+    said = subprocess.run(command, cwd=tree, env=environment, check=False, capture_output=True, text=True)
+    assert said.returncode == 0, said.stdout[-2000:]

@@ -4,16 +4,17 @@ import copy
 import tomllib
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
-from courses.call_library import FILE, call_plans, title_of
-from courses.data_file import LibraryError
+import courses
 from courses.rules.calls import Answer, CallState, asked_of, concerns, days_of, read_calls
 from courses.rules.data_reader import DataError
 from courses.rules.values import Sex
 
-CALLS = call_plans().plans.calls
+FILE = Path(courses.__file__).parent / "protocols" / "calls" / "questions.toml"
+CALLS = read_calls(tomllib.loads(FILE.read_text("utf-8"), parse_float=Decimal)).calls
 MONDAY = date(2026, 5, 4)
 HOLIDAY = date(2026, 5, 1)  # the Friday before
 
@@ -107,18 +108,3 @@ def test_a_file_that_is_not_whole_is_refused(path, value, fault):
         at[path[-1]] = value
     with pytest.raises(DataError, match=fault):
         read_calls(data)
-
-
-def test_a_question_leads_to_a_kind_of_fact_that_exists(tmp_path):
-    wrong = tmp_path / "questions.toml"
-    wrong.write_text(FILE.read_text("utf-8").replace('records = "pregnancy"', 'records = "rumours"'), "utf-8")
-    with pytest.raises(LibraryError, match="'rumours' is no kind of fact"):
-        call_plans(wrong)
-    wrong.write_text("id = ", "utf-8")
-    with pytest.raises(LibraryError, match="is not readable TOML"):
-        call_plans(wrong)
-
-
-def test_a_call_is_known_by_its_title_and_one_that_is_gone_by_its_id():
-    assert title_of("before") == "Call before therapy"
-    assert (title_of("other"), title_of("abolished")) == ("Call or visit", "abolished")
