@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -10,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from unfold.decorators import display
+from unfold.utils import display_for_label
 
 from courses.basis import JUDGE, basis_of
 from courses.calls import calls_for_page
@@ -28,11 +29,13 @@ from courses.overview import (
     latest_weight,
     signatures_on_verdict,
 )
+from courses.rules.action_words import GO, NOT_GO
 from courses.stops import stop_of_page
 from courses.templatetags.course_words import activity, item_words, words
 from courses.timeline import timeline_of
 from labs.clinic_days import clinic_day
 from labs.clock import database_now
+from labs.long_list import known_values
 from labs.models import Patient
 from labs.record_admin import NAMES, RecordAdmin
 from labs.templatetags.clinic_text import day, instant, visible
@@ -57,28 +60,45 @@ _TONES = {
 }
 
 
+@cache
+def _label(state: str, word: str) -> str:
+    """The word with its colour; there are a dozen of them, and each takes a template of its own to write."""
+    label: str = display_for_label((state, word), "", _TONES)
+    return label
+
+
+def _of_decision(decision: Decision) -> str:
+    if decision.awaiting_labs:
+        return _label("waiting", "Waiting for labs")
+    return _label(decision.action, decision.action.capitalize())
+
+
+_ACTIONS = known_values(lambda: (*GO, *NOT_GO))
+
+
 @admin.register(Course)
 class CourseAdmin(RecordAdmin):
     """Courses; each opens on its own page."""
 
     list_display = ["whose", "status", "decision_word", "next_cycle", "planned", "protocol_id"]
-    list_filter = ["status", "current_decision__action", "current_decision__awaiting_labs"]
+    list_filter = ["status", ("current_decision__action", _ACTIONS), "current_decision__awaiting_labs"]
     search_fields = ["public_id"]
     name_search = ("patient__family", "patient__given", "patient__mrn")
     ordering = ["-pk"]
     list_select_related = ["patient", "current_decision__cycle"]
 
-    @display(description="Decision", label=_TONES, ordering="current_decision__action")  # type: ignore[untyped-decorator]  # unfold ships no types
-    def decision_word(self, course: Course) -> tuple[str, str]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Course]:
+        """A list needs no charts."""
+        found: QuerySet[Course] = super().get_queryset(request)
+        return found.defer("current_decision__situation", "current_decision__answer")
+
+    @admin.display(description="Decision", ordering="current_decision__action")
+    def decision_word(self, course: Course) -> str:
         """The action of the decision that stands; awaiting labs is not a hold anybody must act on."""
         decision = course.current_decision
         if decision is None:
-            return "none", "Not assessed"
-        return (
-            ("waiting", "Waiting for labs")
-            if decision.awaiting_labs
-            else (decision.action, decision.action.capitalize())
-        )
+            return _label("none", "Not assessed")
+        return _of_decision(decision)
 
     @admin.display(description="Next cycle", ordering="current_decision__cycle__number")
     def next_cycle(self, course: Course) -> str:
@@ -175,7 +195,7 @@ class DecisionAdmin(RecordAdmin):
 
     of_the_canary: ClassVar = {"course__patient__is_canary": True}
     list_display = ["made", "whose", "cycle", "action_word", "activity_words", "is_new"]
-    list_filter = ["action", "awaiting_labs"]
+    list_filter = [("action", _ACTIONS), "awaiting_labs"]
     search_fields = ["public_id"]
     name_search = ("course__patient__family", "course__patient__given", "course__patient__mrn")
     ordering = ["-pk"]
@@ -196,10 +216,10 @@ class DecisionAdmin(RecordAdmin):
         """When it was recorded."""
         return instant(decision.made_at)
 
-    @display(description="Action", label=_TONES, ordering="action")  # type: ignore[untyped-decorator]  # unfold ships no types
-    def action_word(self, decision: Decision) -> tuple[str, str]:
+    @admin.display(description="Action", ordering="action")
+    def action_word(self, decision: Decision) -> str:
         """The action as a word."""
-        return decision.action, "Waiting for labs" if decision.awaiting_labs else decision.action.capitalize()
+        return _of_decision(decision)
 
     @admin.display(description="Activity")
     def activity_words(self, decision: Decision) -> str:
@@ -269,10 +289,10 @@ class OrderAdmin(RecordAdmin):
         """What the order asks for."""
         return order.get_kind_display().capitalize()
 
-    @display(description="State", label=_TONES, ordering="state")  # type: ignore[untyped-decorator]  # unfold ships no types
-    def state_word(self, order: Order) -> tuple[str, str]:
+    @admin.display(description="State", ordering="state")
+    def state_word(self, order: Order) -> str:
         """The state as a word."""
-        return order.state, order.state.capitalize()
+        return _label(order.state, order.state.capitalize())
 
     @admin.display(description="Reason", ordering="reason_code")
     def reason(self, order: Order) -> str:

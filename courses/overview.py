@@ -108,7 +108,7 @@ def decision_for_page(public_id: UUID) -> Decision | None:
 def signatures_on_verdict(decision: Decision) -> QuerySet[Signature]:
     """Signatures on this decision's verdict, also those given before it was confirmed by newer evidence."""
     origin = decision.verdict_origin_id
-    # Both halves of the choice have an index among the decisions; among the signatures it would read them all.
+    # Among the decisions both halves have an index; asked of the signatures it would read them all.
     same = Decision.objects.filter(Q(pk=origin) | Q(confirms_id=origin))
     return Signature.objects.filter(decision__in=same).order_by("pk")
 

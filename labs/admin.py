@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from labs.clock import database_now
 from labs.library import analytes
+from labs.long_list import known_values
 from labs.merge_admin import PatientMergeAdmin
 from labs.models import (
     CsvFeed,
@@ -78,7 +79,7 @@ class ResultAdmin(RecordAdmin):
     """Results by their current version."""
 
     list_display = ["analyte_words", "whose", "value", "as_sent", "status", "collected"]
-    list_filter = ["analyte", "current__status", "in_conflict"]
+    list_filter = [("analyte", known_values(analytes)), "current__status", "in_conflict"]
     search_fields = ["filler_order"]
     name_search = ("patient__family", "patient__given", "patient__mrn")
     ordering = ["-collected_at", "-pk"]

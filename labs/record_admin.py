@@ -9,6 +9,7 @@ from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 
+from labs.long_list import LongListPaginator
 from labs.models import Patient
 from labs.templatetags.clinic_text import birth, visible
 
@@ -70,6 +71,7 @@ class RecordAdmin(FilteredAdmin):
 
     actions = None
     list_per_page = 50
+    paginator = LongListPaginator
     show_full_result_count = False
     change_form_outer_before_template = "labs/_record_head.html"
     # What marks a row of the hourly trial: of nobody, and in no list.
@@ -80,7 +82,15 @@ class RecordAdmin(FilteredAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Every row but those of the hourly trial."""
         found: QuerySet[Any] = super().get_queryset(request)
-        return found.exclude(**self.of_the_canary) if self.of_the_canary else found
+        for lookup, value in self.of_the_canary.items():
+            relation, _, rest = lookup.partition("__")
+            if rest:
+                # By its few keys: joined to every patient, a list would be read whole before its first page.
+                related: Any = self.model._meta.get_field(relation).related_model
+                found = found.exclude(**{f"{relation}__in": related.objects.filter(**{rest: value})})
+            else:
+                found = found.exclude(**{lookup: value})
+        return found
 
     def has_add_permission(self, request: HttpRequest, *_: Any) -> bool:
         """Records are not made here."""

@@ -70,6 +70,9 @@ class Patient(models.Model):
         indexes = [
             models.Index(fields=["mrn"], name="patient_by_mrn"),
             models.Index(fields=["alt_id"], name="patient_by_other_number"),
+            models.Index(fields=["family", "given", "id"], name="patient_by_name"),
+            # Every list leaves these out, and there are a handful of them.
+            models.Index(fields=["id"], condition=Q(is_canary=True), name="patient_of_canary"),
         ]
 
     def __str__(self) -> str:

@@ -62,7 +62,10 @@ class Result(models.Model):
             ),
             models.CheckConstraint(condition=~Q(sender="") & ~Q(analyte=""), name="result_identity_given"),
         ]
-        indexes = [models.Index(fields=["patient", "analyte", "-collected_at"], name="result_by_patient")]
+        indexes = [
+            models.Index(fields=["patient", "analyte", "-collected_at"], name="result_by_patient"),
+            models.Index(fields=["collected_at", "id"], name="result_newest"),
+        ]
         permissions = [("enter_result", "Can enter manual and phoned results")]
 
     def __str__(self) -> str:
