@@ -127,7 +127,7 @@ def is_list(address: str) -> bool:
 
 
 def measured(clients: dict[str, Client], wanted: dict[str, str]) -> dict[str, tuple[float, int]]:
-    """The 95th percentile of each list in milliseconds, the longest of other pages, and the queries of each."""
+    """The 95th percentile of each list in milliseconds, of other pages the longest; and the queries."""
 
     def ask(address: str) -> None:
         answer = clients[wanted[address]].get(address)
