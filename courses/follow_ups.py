@@ -18,7 +18,6 @@ from django.db.models import (
     When,
     prefetch_related_objects,
 )
-from django.db.models.functions import Coalesce
 
 from courses.library import UnknownProtocol, protocol, protocol_ids
 from courses.models import (
@@ -139,11 +138,10 @@ def follow_up_of(course: Course, *, today: date) -> FollowUpLine | None:
 
 def _treated() -> QuerySet[Course]:
     """Courses of which something was given, by the day of the last administration; as little as is needed."""
-    last = Administration.objects.filter(cycle__course=OuterRef("pk")).order_by("-administered_on")
-    rows = Course.objects.annotate(last_on=Subquery(last.values("administered_on")[:1]))
-    return rows.filter(last_on__isnull=False).only(
-        "public_id", "patient_id", "protocol_id", "status", "current_decision_id"
-    )
+    given = Administration.objects.filter(cycle__course=OuterRef("pk"))
+    last = given.order_by("-administered_on").values("administered_on")[:1]
+    rows = Course.objects.filter(Exists(given)).annotate(last_on=Subquery(last))
+    return rows.only("public_id", "patient_id", "protocol_id", "status", "current_decision_id")
 
 
 def _is_over_by_death() -> Q:
@@ -151,6 +149,12 @@ def _is_over_by_death() -> Q:
         course=OuterRef("pk"), cause=EndCause.DEATH, undo__confirmation__isnull=True
     )
     return Q(status__in=_OVER) & Q(Exists(dead))
+
+
+def _is_closed() -> Exists:
+    """Whether the newest act says so: asked in a way that the database answers for all courses at once."""
+    newer = FollowUpAct.objects.filter(course=OuterRef("course"), pk__gt=OuterRef("pk"))
+    return Exists(FollowUpAct.objects.filter(~Exists(newer), course=OuterRef("pk"), is_closed=True))
 
 
 def _followed(people: People) -> list[Course]:
@@ -161,15 +165,14 @@ def _followed(people: People) -> list[Course]:
     later = Administration.objects.filter(
         cycle__course__patient=OuterRef("patient"), cycle__course__gt=OuterRef("pk")
     )
-    newest_act = FollowUpAct.objects.filter(course=OuterRef("pk")).order_by("-pk")
-    is_closed = Coalesce(Subquery(newest_act.values("is_closed")[:1]), Value(value=False))
     merged = {*people.survivor.keys(), *people.survivor.values()}
+    goes_on = ~_is_over_by_death() & ~Q(_is_closed())
     rows = (
         _treated()
         .filter(patient__is_canary=False)
         .filter(~Exists(later))
-        .annotate(is_over=Case(When(_is_over_by_death(), then=Value(value=True)), default=is_closed))
-        .filter(Q(is_over=False) | Q(patient__in=merged))
+        .filter(goes_on | Q(patient__in=merged))
+        .annotate(is_over=Case(When(goes_on, then=Value(value=False)), default=Value(value=True)))
         .order_by("pk")
     )
     newest = {people.survivor_of(course.patient_id): course for course in rows}
