@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from courses.rules.derived_days import DayKind, MovedDay
-from courses.rules.protocol import Protocol
+from courses.rules.protocol import ClockStart, Protocol
+from courses.rules.schedule import clock_start
 from courses.rules.wording import day_words
 from labs.clinic_days import days_between
 
@@ -85,11 +86,15 @@ def _limit(plan: Protocol, days: tuple[NewDay, ...], after: Judgement) -> Iterat
             f"A toxicity is not resolved: unless it recovers before, the course stops on "
             f"{day_words(after.stops_on)}, which the new day reaches ({plan.delay_limit.source})."
         )
-    elif days_between(first.previous_on, first.on) >= plan.delay_limit.days:
+        return
+    limit = plan.delay_limit
+    elapsed = days_between(clock_start(last_on=first.previous_on, protocol=plan), first.on)
+    if elapsed >= limit.days:
+        from_nominal = limit.counted_from is ClockStart.NOMINAL_DAY
+        start = f"the nominal day of cycle {first.number}" if from_nominal else "the last administration"
         yield (
-            f"The new day lies {days_between(first.previous_on, first.on)} days after the last "
-            f"administration: at or past the limit of {plan.delay_limit.days} days "
-            f"({plan.delay_limit.source})."
+            f"The new day lies {elapsed} days after {start}: at or past the limit of {limit.days} days "
+            f"({limit.source})."
         )
 
 
@@ -106,7 +111,7 @@ def _judged_anew(before: Judgement, after: Judgement) -> Iterator[str]:
     if before.action != after.action:
         yield f"The protocol's answer changes from {before.action} to {after.action}."
     for rule, sentence in after.reasons.items():
-        if before.reasons.get(rule) != sentence and rule not in before.reasons:
+        if rule not in before.reasons:
             yield f"New for that day, {rule}: {sentence}"
     for item, why in after.missing.items():
         if item not in before.missing:
