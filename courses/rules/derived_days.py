@@ -16,8 +16,6 @@ from courses.rules.protocol import (
 )
 from labs.clinic_days import add_days
 
-_A_DAY = timedelta(days=1)
-
 
 class DayKind(StrEnum):
     """What is to be done on, or by, a derived day."""
@@ -124,8 +122,6 @@ def _before(plan: Protocol, cycle: CyclePlan, whom: ForWhom) -> Iterator[Derived
                 )
             case AllergyCheck():
                 yield _at(DayKind.ALLERGY_REVIEW, cycle, -check.validity_days, -check.due_days_before)
-            case _:
-                pass
     cover = plan.planning.cover
     if cover is not None and whom.peritoneal_disease is not False:
         before = -cover.begin_days_before
@@ -135,7 +131,8 @@ def _before(plan: Protocol, cycle: CyclePlan, whom: ForWhom) -> Iterator[Derived
 def _after(plan: Protocol, cycle: CyclePlan, whom: ForWhom) -> Iterator[DerivedDay]:
     if whom.restart is not None:
         first, last = whom.restart
-        yield _at(DayKind.ANALOGUE_RESTART, cycle, first // _A_DAY, -(-last // _A_DAY))
+        # The hour of the infusion is not known yet: from the first day it may be on to the last one.
+        yield _at(DayKind.ANALOGUE_RESTART, cycle, first.days, -(-last).days)
     cover = plan.planning.cover
     if cover is not None and whom.peritoneal_disease is not False:
         yield _at(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from courses.rules.planning import FollowUp
 from courses.rules.protocol import Protocol
 from labs.clinic_days import add_days, add_months
 
@@ -49,20 +50,20 @@ def visits(plan: Protocol, *, last_on: date) -> tuple[Visit, ...]:
         found.append(
             Visit(key=NADIR, months=None, first=first, nominal=first, last=last, analytes=nadir.analytes)
         )
-    for months in follow_up.months if follow_up is not None else ():
-        assert follow_up is not None
-        nominal = add_months(last_on, months)
-        found.append(
-            Visit(
-                key=f"month-{months}",
-                months=months,
-                first=add_days(nominal, -follow_up.early_days),
-                nominal=nominal,
-                last=add_days(nominal, follow_up.late_days),
-                analytes=follow_up.analytes,
-            )
-        )
+    if follow_up is not None:
+        found += [_visit(follow_up, months, add_months(last_on, months)) for months in follow_up.months]
     return tuple(sorted(found, key=lambda visit: (visit.last, visit.key)))
+
+
+def _visit(rule: FollowUp, months: int, nominal: date) -> Visit:
+    return Visit(
+        key=f"month-{months}",
+        months=months,
+        first=add_days(nominal, -rule.early_days),
+        nominal=nominal,
+        last=add_days(nominal, rule.late_days),
+        analytes=rule.analytes,
+    )
 
 
 def next_visit(found: Collection[Visit], *, done: Collection[str]) -> Visit | None:
