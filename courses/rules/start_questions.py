@@ -112,7 +112,7 @@ def words_of(question: Question, answer: str) -> str:
                 raise BadAnswer("choose one of the answers")
             return option.text
         case AnswerKind.NUMBER:
-            return "" if not said else format(_number(question, said), "f")
+            return "" if not said else f"{_number(question, said):f}"
         case AnswerKind.DAY:
             return "" if not said else _day(said).isoformat()
 
@@ -137,8 +137,10 @@ def _number(question: Question, said: str) -> Decimal:
         number = Decimal(said)
     except InvalidOperation as error:
         raise BadAnswer("write a number, for example 15") from error
-    if not number.is_finite() or question.least is None or question.most is None:
+    if not number.is_finite():
         raise BadAnswer("write a number, for example 15")
+    assert question.least is not None
+    assert question.most is not None
     if not question.least <= number <= question.most:
         raise BadAnswer(f"write a number from {question.least} to {question.most}")
     return number
