@@ -4,7 +4,7 @@ from decimal import Decimal, Inexact
 
 import pytest
 
-from labs.units import Analyte, UnknownUnit, convert, fold_unit, is_plausible
+from labs.units import Analyte, UnknownUnit, convert, fold_unit, is_plausible, may_mean_another
 
 THREES, NINES = Decimal("0." + 58 * "3"), Decimal("0." + 58 * "9")
 PLATELETS = Analyte(
@@ -16,6 +16,19 @@ PLATELETS = Analyte(
     units={"10*9/l": Decimal(1), "g/dl": THREES},
     plausible_low=Decimal(1),
     plausible_high=Decimal(3000),
+    source="a source",
+    confidence="verified",
+)
+# Where a laboratory counts four haem groups as one, the same letters mean four times as much.
+HAEMOGLOBIN = Analyte(
+    short="HGB",
+    name="Haemoglobin",
+    loinc="718-7",
+    unit="g/L",
+    units={"g/l": Decimal(1), "mmol/l": Decimal(16)},
+    also_meant={"mmol/l": Decimal(64)},
+    plausible_low=Decimal(32),
+    plausible_high=Decimal(256),
     source="a source",
     confidence="verified",
 )
@@ -71,3 +84,40 @@ def test_both_ends_of_the_plausible_range_belong_to_it(value: str, plausible: bo
 
 def test_the_preferred_code_comes_first() -> None:
     assert PLATELETS.codes == ("777-3", "26515-7")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "doubtful"),
+    [
+        ("4", "mmol/L", True),
+        ("4.01", "mmol/L", False),
+        ("0.5", " MMOL / l ", True),
+        ("0.49", "mmol/L", False),
+        ("120", "g/L", False),
+    ],
+)
+def test_a_value_is_in_doubt_while_both_ways_of_counting_it_are_plausible(
+    value: str, unit: str, doubtful: bool
+) -> None:
+    assert may_mean_another(analyte=HAEMOGLOBIN, value=Decimal(value), unit=unit) is doubtful
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "doubtful"),
+    [
+        ("1.9", "2.5", True),
+        (None, None, True),
+        (None, "2.5", True),
+        ("1.9", None, True),
+        ("8.7", "11.2", False),
+        (None, "11.2", False),
+        ("3", "5", False),
+        ("0.1", "2.5", False),
+    ],
+)
+def test_a_bound_that_nobody_could_have_takes_the_doubt_away(
+    low: str | None, high: str | None, doubtful: bool
+) -> None:
+    bounds = tuple(None if each is None else Decimal(each) for each in (low, high))
+    found = may_mean_another(analyte=HAEMOGLOBIN, value=Decimal("2.1"), unit="mmol/L", bounds=bounds)
+    assert found is doubtful

@@ -163,8 +163,8 @@ def test_nothing_suspends_the_draws_and_a_stop_ends_them(found: Recommendation) 
 def test_a_go_ends_the_draws_because_they_are_in_and_orders_them_no_second_time() -> None:
     asked = replace(draws(OrderState.ACTIVE), items=GO.evidence_orders[0].line.items)
     changes = plan(GO, asked)
-    assert [(c.change, c.to, c.reason_code) for c in changes if c.kind == "lab_draws"] == [
-        (ChangeKind.FINISH, OrderState.DONE, "draws-in")
+    assert [(c.change, c.to, c.ref, c.reason_code) for c in changes if c.kind == "lab_draws"] == [
+        (ChangeKind.FINISH, OrderState.DONE, "draws", "draws-in")
     ]
     over = replace(asked, state=OrderState.DONE, ended_on=draw_day())
     assert "place lab_draws" not in told(GO, ended=(over,))
