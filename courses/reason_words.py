@@ -5,7 +5,14 @@ from typing import Any
 
 from courses.models import Decision
 from courses.rules.order_states import LEFT_OUT
-from courses.rules.orders import ACTIVITY_CHANGED, DATE_CHANGED, EVIDENCE_IN, VERDICT_CHANGED, WINDOW_OPEN
+from courses.rules.orders import (
+    ACTIVITY_CHANGED,
+    DATE_CHANGED,
+    EVIDENCE_IN,
+    NO_LONGER_ASKED,
+    VERDICT_CHANGED,
+    WINDOW_OPEN,
+)
 
 _SAID: Mapping[str, str] = {
     "placed": "It was placed.",
@@ -14,6 +21,7 @@ _SAID: Mapping[str, str] = {
     ACTIVITY_CHANGED: "Another activity is recommended than was directed.",
     DATE_CHANGED: "The cycle is planned for another day than was directed.",
     VERDICT_CHANGED: "What the protocol says has changed, and nobody has signed it since.",
+    NO_LONGER_ASKED: "The protocol no longer asks for it.",
     "superseded": "A newer directive was signed.",
     "directive-void": "Its written directive no longer holds.",
     LEFT_OUT: "A physician left it out, with a reason.",

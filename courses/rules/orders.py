@@ -13,6 +13,9 @@ EVIDENCE_IN = {OrderKind.LAB_DRAWS: "draws-in", OrderKind.PREGNANCY_TEST: "test-
 ACTIVITY_CHANGED = "activity-changed"
 DATE_CHANGED = "date-changed"
 VERDICT_CHANGED = "verdict-changed"
+NO_LONGER_ASKED = "no-longer-asked"
+# What the next signature makes active.
+_NOT_SIGNED = (OrderState.PROPOSED, OrderState.SUSPENDED)
 _SUSPENDABLE = (OrderState.PROPOSED, OrderState.ACTIVE, OrderState.ACCEPTED, OrderState.PREPARED)
 
 
@@ -73,7 +76,8 @@ def plan_orders(
 ) -> tuple[OrderChange, ...]:
     """The changes the recommendation asks for.
 
-    `placed`: the kinds that were placed for this cycle under this verdict, whatever became of them;
+    `placed`: the kinds that were placed for this cycle under this verdict, whatever became of them, save
+    those that were no longer asked for;
     `left_out`: those that a physician left out under it; `ended`: what was ordered for this cycle to bring
     evidence in, and is over.
 
@@ -255,9 +259,13 @@ def _proposed_late(live: list[OpenOrder]) -> frozenset[OrderKind]:
 
 
 def _misfit(order: OpenOrder, recommendation: Recommendation) -> str:
-    """Why an order for the radiopharmaceutical no longer says what the protocol says; empty when it does."""
+    """Why an order no longer is what the protocol says; empty when it is.
+
+    What the set holds no longer is ended before it is signed, or signed again; a signed order, by people.
+    """
     if order.kind is not OrderKind.RADIOPHARMACEUTICAL:
-        return ""
+        is_asked = any(line.kind is order.kind for line in recommendation.order_set)
+        return "" if is_asked or order.state not in _NOT_SIGNED else NO_LONGER_ASKED
     if order.activity_gbq is not None and order.activity_gbq != recommendation.activity_gbq:
         return ACTIVITY_CHANGED
     return DATE_CHANGED if _day_changed(order, recommendation) else ""

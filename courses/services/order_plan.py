@@ -4,7 +4,7 @@ from datetime import datetime
 
 from courses.models import Cycle, Decision, Order
 from courses.rules.order_states import FOR_EVIDENCE, LEFT_OUT, LIVE_STATES, OrderKind, OrderState
-from courses.rules.orders import ChangeKind, OpenOrder, OrderChange, plan_orders
+from courses.rules.orders import NO_LONGER_ASKED, ChangeKind, OpenOrder, OrderChange, plan_orders
 from courses.rules.values import Recommendation
 from courses.services.orders import BY_HAND, move_order, place_order, recall_order
 from labs.clinic_days import clinic_day
@@ -26,7 +26,7 @@ def follow_with_orders(
     changes = plan_orders(
         recommendation=recommendation,
         open_orders=tuple(_open_order(order, decision=decision) for order in orders.values()),
-        placed=_kinds(under_this),
+        placed=_kinds([order for order in under_this if order.reason_code != NO_LONGER_ASKED]),
         left_out=_kinds([order for order in under_this if _is_left_out(order)]),
         ended=tuple(_ended_order(order) for order in every if _is_over(order)),
     )

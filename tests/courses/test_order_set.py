@@ -21,7 +21,8 @@ from courses.services.handling import OrderRefused
 from courses.services.leave_out import leave_out
 from courses.services.pharmacy import accept_order, cancel_order
 from labs.models import Patient
-from tests.builders import clinic_time, colleague, draw, make_course, make_patient, sign
+from labs.services.patients import register_patient
+from tests.builders import clinic_time, colleague, draw, make_course, make_patient, sign, state
 from tests.courses.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -44,9 +45,13 @@ def course() -> Course:
     return proposed()
 
 
-def proposed(*, disease: str = "no", protocol: str = US) -> Course:
+def proposed(*, disease: str = "no", protocol: str = US, patient: Patient | None = None) -> Course:
     made = make_course(
-        make_patient(), first_on=date(2026, 3, 9), by=physician(), disease=disease, protocol_id=protocol
+        patient or make_patient(),
+        first_on=date(2026, 3, 9),
+        by=physician(),
+        disease=disease,
+        protocol_id=protocol,
     )
     for day in (date(2026, 2, 16), date(2026, 3, 6)):
         draw(made.patient, day)
@@ -54,6 +59,20 @@ def proposed(*, disease: str = "no", protocol: str = US) -> Course:
     assess_course(course_id=made.pk, now=AT)
     made.refresh_from_db()
     return made
+
+
+def woman_of_36() -> Patient:
+    """One who may be pregnant, and is not."""
+    patient = register_patient(
+        mrn="T-36",
+        assigning_authority="TEST",
+        family="Birke",
+        given="Testa",
+        birth_date=date(1990, 1, 5),
+        sex="female",
+    )
+    state(patient, "pregnancy", date(2026, 3, 6), finding="negative")
+    return patient
 
 
 def standing(course: Course) -> Decision:
@@ -123,6 +142,19 @@ def test_once_the_disease_is_answered_the_go_can_be_signed(value: bool) -> None:
     assert Order.objects.filter(cycle__course=course, kind="steroid_cover").exists() is value
     sign(standing(course), by=physician(), now=AT)
     assert Order.objects.filter(kind="steroid_cover", state="active").exists() is value
+
+
+@pytest.mark.hazard("HZ-55")
+def test_cover_for_a_disease_that_the_patient_does_not_have_is_not_signed_and_comes_back_with_it() -> None:
+    course = proposed(disease="yes")
+    answer(course, value=False)
+    cover = order(course, "steroid_cover")
+    assert (cover.state, cover.reason_code) == ("void", "no-longer-asked")
+    answer(course, value=True, at=AT + timedelta(minutes=1))
+    assert order(course, "steroid_cover").state == "proposed"
+    answer(course, value=False, at=AT + timedelta(minutes=2))
+    sign(standing(course), by=physician(), now=AT + timedelta(minutes=3))
+    assert not Order.objects.filter(kind="steroid_cover", state="active").exists()
 
 
 def test_an_answer_from_before_the_course_does_not_stand_against_the_answer_at_its_start() -> None:
@@ -326,11 +358,9 @@ def done_by_api(browser: Client, found: Order, etag: str, *, key: str = "") -> A
 
 
 @pytest.mark.parametrize("kind", ["analogue_hold", "analogue_restart", "pregnancy_test"])
-def test_a_nurse_marks_as_done_by_the_api_what_is_done_by_hand(
-    course: Course, kind: str, enter, set_clock
-) -> None:
+def test_a_nurse_marks_as_done_by_the_api_what_is_done_by_hand(kind: str, enter, set_clock) -> None:
     set_clock(AT)
-    Order.objects.filter(cycle__course=course, kind="rescue").update(kind="pregnancy_test")
+    course = proposed(patient=woman_of_36())
     found = order(course, kind)
     browser = enter("nurse", username="n-api")
     etag = browser.get(f"/api/v1/orders/{found.public_id}/").headers["ETag"]

@@ -24,7 +24,14 @@ from courses.models import (
 )
 from courses.reason_words import why_sentence
 from courses.rules.order_states import LEFT_OUT
-from courses.rules.orders import ACTIVITY_CHANGED, DATE_CHANGED, EVIDENCE_IN, VERDICT_CHANGED, WINDOW_OPEN
+from courses.rules.orders import (
+    ACTIVITY_CHANGED,
+    DATE_CHANGED,
+    EVIDENCE_IN,
+    NO_LONGER_ASKED,
+    VERDICT_CHANGED,
+    WINDOW_OPEN,
+)
 from courses.services.assess import assess_course
 from courses.services.bookings import place_booking
 from courses.services.day_end import NotGiven
@@ -298,8 +305,8 @@ def test_every_reason_that_is_no_rule_has_a_sentence_of_its_own() -> None:
     for code in (
         *EVIDENCE_IN.values(), WINDOW_OPEN, ACTIVITY_CHANGED, DATE_CHANGED, VERDICT_CHANGED, LEFT_OUT,
         BY_HAND, CANCELLED, CANCELLED_BY_PHYSICIAN, DRAWS_IN, ENDED, *(f"vial-{fate}" for fate in GONE),
-        "placed", "recorded-on-the-day", "part-corrected", "superseded", "administered", "given-in-part",
-        *(f"not-given-{why.value.replace('_', '-')}" for why in NotGiven),
+        NO_LONGER_ASKED, "placed", "recorded-on-the-day", "part-corrected", "superseded", "administered",
+        "given-in-part", *(f"not-given-{why.value.replace('_', '-')}" for why in NotGiven),
     ):  # fmt: skip
         assert why_sentence(code) not in ("", by_a_rule), code
 

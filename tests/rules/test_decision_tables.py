@@ -72,6 +72,7 @@ VERDICTS = {
     "delay": replace(GO, action=Action.DELAY, activity_gbq=None, order_set=()),
     "stop": replace(GO, action=Action.STOP, activity_gbq=None, order_set=()),
 }
+NOT_ASKED = (OrderKind.STEROID_COVER, OrderKind.PREGNANCY_TEST)
 COMBINATIONS = list(product(VERDICTS, OrderState, OrderKind, (True, False), (True, False), (True, False)))
 
 
@@ -83,6 +84,11 @@ def expected_change(case: tuple[str, OrderState, OrderKind, bool, bool, bool]) -
     changed = (vial and not (same_day and same_activity)) if goes else not same_day
     rows: list[tuple[bool, ChangeKind | None]] = [
         (state not in LIVE_STATES, None),
+        # This patient may not be pregnant and has no peritoneal disease: what nobody signed for it ends.
+        (
+            goes and kind in NOT_ASKED and state in (OrderState.PROPOSED, OrderState.SUSPENDED),
+            ChangeKind.VOID,
+        ),
         # Draws and tests let nothing be given: a go ends them, for they are in, and a stop; nothing else.
         (goes and kind in FOR_EVIDENCE and state is OrderState.ACTIVE, ChangeKind.FINISH),
         (kind in FOR_EVIDENCE and verdict != "stop", None),

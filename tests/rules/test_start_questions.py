@@ -190,6 +190,8 @@ def test_an_id_that_stands_twice_is_refused_with_its_place_and_what_to_do():
         (0, "source", None, "every number names its source"),
         (1, "id", "EL-23", "stands twice"),
         (2, "most", "many", "must be a number"),
+        (0, "above", [{"limit": 20, "warning": "Late."}], "unknown key"),
+        (1, "at_most", [{"limit": 20, "warning": "Few."}], "unknown key"),
     ],
 )
 def test_a_file_that_is_not_whole_is_refused(place, key, value, fault):
