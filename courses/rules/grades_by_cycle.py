@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 
 from courses.rules.ctcae import grade_at_baseline
 from courses.rules.derived import Case
@@ -48,7 +49,7 @@ class ReportedRow:
 def reported_by_cycle(case: Case) -> tuple[ReportedRow, ...]:
     """A row for every term of a standing adverse event; one that lasts counts in each time it lasts into."""
     starts = sorted(cycle.on for cycle in case.chart.cycles)
-    spans = tuple(zip((None, *starts), (*starts, None), strict=True))
+    spans = tuple(pairwise((None, *starts, None)))
     by_term: dict[str, list[AdverseEvent]] = {}
     for event in sorted(case.chart.adverse_events, key=lambda each: (each.began_on, each.term)):
         by_term.setdefault(event.term.casefold(), []).append(event)
@@ -76,10 +77,10 @@ def grades_by_cycle(found: Mapping[str, Sequence[Reading]], case: Case) -> tuple
 
 def _rows(found: Mapping[str, Sequence[Reading]], case: Case) -> Iterator[TermRow]:
     for criterion in case.protocol.criteria.by_term.values():
-        own = found.get(criterion.quantity, ())
-        baseline = grade_at_baseline(criterion, case)
-        if baseline is None and not own:
+        if criterion.quantity not in found:
             continue
+        own = found[criterion.quantity]
+        baseline = grade_at_baseline(criterion, case)
         first = WorstGrade()
         if baseline is not None:
             first = WorstGrade(

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Context, Decimal
+from decimal import Decimal
 from enum import StrEnum
 
-_ROOTS = Context(prec=34)
 _SHOWN = Decimal("0.01")
 
 
@@ -137,7 +136,7 @@ def add_up(entries: Iterable[Entry]) -> Totals:
 
 def in_order(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     """The rows, each once, the oldest first; those without a day come before all others."""
-    return tuple(sorted(_once(entries), key=lambda row: (row.on or date.min, row.ref)))
+    return tuple(sorted(_once(entries), key=lambda row: row.on or date.min))
 
 
 def add_doses(doses: Iterable[Absorbed], *, limits: Mapping[str, Decimal | None]) -> tuple[OrganTotal, ...]:
@@ -152,7 +151,7 @@ def add_doses(doses: Iterable[Absorbed], *, limits: Mapping[str, Decimal | None]
 def _organ_total(organ: str, doses: list[Absorbed], limit: Decimal | None) -> OrganTotal:
     known = [dose.uncertainty_gy for dose in doses if dose.uncertainty_gy is not None]
     squares = sum((each * each for each in known), Decimal(0))
-    root = squares.sqrt(_ROOTS).quantize(_SHOWN) if len(known) == len(doses) else None
+    root = squares.sqrt().quantize(_SHOWN) if len(known) == len(doses) else None
     return OrganTotal(
         organ=organ,
         total_gy=sum((dose.gy for dose in doses), Decimal(0)),
@@ -173,12 +172,12 @@ def _once(entries: Iterable[Entry]) -> list[Entry]:
 
 def _doubles(rows: list[Entry]) -> frozenset[str]:
     """Reports of treatment elsewhere that repeat one which counts; the first by its ref counts."""
-    seen: set[tuple[date, Decimal, str]] = set()
+    seen: set[tuple[date, Decimal, tuple[str, ...]]] = set()
     found = set()
     for row in rows:
         if row.kind not in _REPORTED or row.on is None or row.activity_gbq is None or not row.hospital:
             continue
-        same = (row.on, row.activity_gbq, " ".join(row.hospital.casefold().split()))
+        same = (row.on, row.activity_gbq, tuple(row.hospital.casefold().split()))
         if same in seen:
             found.add(row.ref)
         seen.add(same)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from courses.rules.data_reader import DataError, TableReader
+from courses.rules.data_reader import TableReader
 from courses.rules.values import Sex, Source
 from labs.clinic_days import add_days, add_months
 
@@ -73,10 +73,6 @@ class PaperNumbers:
         """The same where the file holds a whole number."""
         return int(self.single[key].value)
 
-    def days(self, kind: PrecautionKind) -> int:
-        """How many days a precaution holds."""
-        return next(each.days for each in self.precautions if each.kind is kind)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
@@ -111,7 +107,7 @@ def ends_of(numbers: PaperNumbers, given: tuple[Given, ...]) -> Ends:
     if not given:
         return Ends(ask=Ask.NOT_GIVEN, counted_from=None, last_days={})
     last = max(each.on for each in given)
-    if sum((each.gbq for each in given), Decimal(0)) > numbers.number("activity.most_gbq"):
+    if sum(each.gbq for each in given) > numbers.number("activity.most_gbq"):
         return Ends(ask=Ask.ACTIVITY, counted_from=last, last_days={})
     days = {each.kind: add_days(last, each.days) for each in numbers.precautions}
     return Ends(ask=Ask.NOTHING, counted_from=last, last_days=days)
@@ -127,18 +123,16 @@ def birth_control(numbers: PaperNumbers, *, sex: Sex | None, last: date | None) 
     )
 
 
-# Each number that stands alone: its key, its unit, and whether it is a whole one.
-_SINGLE: tuple[tuple[str, str, bool], ...] = (
-    ("activity.most_gbq", "GBq", False),
-    ("activity.half_life_days", "days", False),
-    ("before.full_meal_hours", "hours", True),
-    ("stay.hours", "hours", True),
-    ("drinking.glasses_per_hour", "glasses an hour", True),
-    ("fever.celsius", "°C", False),
-    ("birth_control.female_months", "months", True),
-    ("birth_control.male_months", "months", True),
-    ("breast_feeding.days", "days", True),
-)
+# The numbers that stand alone, by the part of the file: each name, its unit, and whether it is a whole one.
+_SINGLE: Mapping[str, tuple[tuple[str, str, bool], ...]] = {
+    "activity": (("most_gbq", "GBq", False), ("half_life_days", "days", False)),
+    "before": (("full_meal_hours", "hours", True),),
+    "stay": (("hours", "hours", True),),
+    "drinking": (("glasses_per_hour", "glasses an hour", True),),
+    "fever": (("celsius", "°C", False),),
+    "birth_control": (("female_months", "months", True), ("male_months", "months", True)),
+    "breast_feeding": (("days", "days", True),),
+}
 
 
 def read_numbers(data: Mapping[str, Any]) -> PaperNumbers:
@@ -153,25 +147,21 @@ def read_numbers(data: Mapping[str, Any]) -> PaperNumbers:
     kinds = [each.kind for each in found.precautions]
     for kind in PrecautionKind:
         if kinds.count(kind) != 1:
-            raise DataError(
-                key="precaution",
-                reason=f"{kind.value!r} stands {kinds.count(kind)} times",
-                remedy="write each kind once",
-            )
+            told = f"{kind.value!r} stands {kinds.count(kind)} times"
+            raise table.fault("precaution", told, "write each kind once")
     table.finish()
     return found
 
 
 def _read_single(table: TableReader) -> dict[str, Stated]:
     found: dict[str, Stated] = {}
-    for name in dict.fromkeys(key.partition(".")[0] for key, _, _ in _SINGLE):
-        part = table.table(name)
+    for place, numbers in _SINGLE.items():
+        part = table.table(place)
         source = part.source()
-        for key, unit, is_whole in _SINGLE:
-            place, _, last = key.partition(".")
-            if place == name:
-                value = Decimal(part.whole(last, least=1)) if is_whole else part.positive(last)
-                found[key] = Stated(key=key, value=value, unit=unit, source=source)
+        for name, unit, is_whole in numbers:
+            key = f"{place}.{name}"
+            value = Decimal(part.whole(name, least=1)) if is_whole else part.positive(name)
+            found[key] = Stated(key=key, value=value, unit=unit, source=source)
         part.finish()
     return found
 

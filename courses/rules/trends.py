@@ -101,23 +101,25 @@ def _with_worst(quantity: str, found: Iterable[Reading], case: Case) -> Iterator
     """
     in_time = sorted(found, key=_in_time)
     low = falls(quantity, case)
-    worst: dict[int, Reading] = {}
+    worst: dict[int, tuple[Reading, Interval]] = {}
     for each in in_time:
         if low is None or each.value is None or each.interval == 0 or not _is_relied_on(each):
             continue
+        new = each, each.value
         before = worst.get(each.interval)
-        if before is None or _is_worse(each, before, low=low):
-            worst[each.interval] = each
-    marked = {id(each) for each in worst.values()}
+        if before is None or _is_worse(new, before, low=low):
+            worst[each.interval] = new
+    marked = {id(each) for each, _ in worst.values()}
     return (replace(each, is_worst=True) if id(each) in marked else each for each in in_time)
 
 
-def _is_worse(reading: Reading, than: Reading, *, low: bool) -> bool:
-    new, old = (0 if each.worst_grade is None else each.worst_grade.found.low for each in (reading, than))
-    if new != old:
-        return new > old
-    values = reading.value, than.value
-    return values[0] is not None and values[1] is not None and is_further(values[0], values[1], low=low)
+def _is_worse(new: tuple[Reading, Interval], old: tuple[Reading, Interval], *, low: bool) -> bool:
+    grade, before = _sure_grade(new[0]), _sure_grade(old[0])
+    return grade > before or (grade == before and is_further(new[1], old[1], low=low))
+
+
+def _sure_grade(reading: Reading) -> int:
+    return max([0, *(each.found.low for each in reading.grades)])
 
 
 def _is_relied_on(reading: Reading) -> bool:

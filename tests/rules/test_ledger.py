@@ -97,6 +97,18 @@ def test_one_row_with_two_contents_is_refused():
         add_up([entry("1", "7.4"), entry("1", "3.7")])
 
 
+def test_the_oldest_line_comes_first_one_without_a_day_before_all_and_one_day_goes_by_the_row():
+    january, march = date(2026, 1, 12), date(2026, 3, 9)
+    rows = [
+        entry("3", "7.4", on=march),
+        entry("4", "7.4", on=january),
+        entry("5", "3.7", on=None),
+        entry("2", "7.4", on=january),
+        entry("3", "7.4", on=march),
+    ]
+    assert [row.ref for row in in_order(rows)] == ["5", "2", "4", "3"]
+
+
 @given(lines(), st.randoms(use_true_random=False))
 def test_neither_the_order_nor_reading_a_row_twice_changes_anything(rows, chance):
     shuffled = [*rows, *rows[:3]]

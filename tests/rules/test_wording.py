@@ -1,6 +1,7 @@
 """The words of values: whole where they were measured, in one place where they were computed."""
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
@@ -25,6 +26,7 @@ from courses.rules.values import (
 )
 from courses.rules.wording import (
     clearance_evidence,
+    event_span_words,
     interval_words,
     lab_evidence,
     limit_words,
@@ -85,6 +87,19 @@ def test_an_event_names_its_record_as_evidence() -> None:
     assert [(e.name, e.value, e.on, e.until, e.ref) for e in reason.evidence] == [
         ("Nausea", "grade 3", draw_day(), draw_day(), "event-7")
     ]
+
+
+@pytest.mark.parametrize(
+    ("ended", "related", "words"),
+    [
+        (date(2026, 3, 12), False, "from 10 March 2026 to 12 March 2026, of another cause"),
+        (date(2026, 3, 12), True, "from 10 March 2026 to 12 March 2026, related to the treatment"),
+        (None, None, "from 10 March 2026, not over, cause not stated"),
+    ],
+)
+def test_an_event_is_told_with_how_long_it_lasted_and_what_it_came_from(ended, related, words) -> None:
+    event = AdverseEvent(term="Nausea", grade=2, began_on=date(2026, 3, 10), ended_on=ended, related=related)
+    assert event_span_words(event) == words
 
 
 # ---------------------------------------- creatinine clearance
