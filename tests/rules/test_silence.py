@@ -281,6 +281,7 @@ def test_a_bilirubin_over_a_normal_baseline_names_the_row_that_judges_it_and_tha
         "21",
         True,
     )
+    assert beside.limit_from == "the upper limit of normal 21 µmol/L"
 
 
 def test_a_finding_that_a_physician_attributed_to_another_cause_is_told_as_said_by_a_person() -> None:
