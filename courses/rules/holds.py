@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from courses.rules.derived import Case
 from courses.rules.facts import PrecautionaryHold
 from courses.rules.values import Action, Evidence, EvidenceKind, Reason
-from courses.rules.wording import day_words
+from courses.rules.wording import day_words, unended
 
 HOLD_RULE = "HOLD-PERSON"
 _SOURCE = "this service's own rule: anyone clinical may hold a course at once"
@@ -16,7 +16,7 @@ def hold_reasons(case: Case) -> Iterator[Reason]:
     held = sorted(case.chart.precautionary_holds, key=lambda hold: (hold.on, hold.by, hold.ref))
     if not held:
         return
-    told = "; ".join(f"{each.by} since {day_words(each.on)}: {_unended(each.reason)}" for each in held)
+    told = "; ".join(f"{each.by} since {day_words(each.on)}: {unended(each.reason)}" for each in held)
     people = dict.fromkeys(each.by for each in held)
     ends = [f"{name}, or a physician, takes back the hold of {name} with a reason" for name in people]
     alone = f"{held[0].by}, or a physician, takes it back with a reason"
@@ -29,10 +29,6 @@ def hold_reasons(case: Case) -> Iterator[Reason]:
         evidence=tuple(map(_evidence, held)),
         release=alone if len(people) == 1 else "; ".join(ends),
     )
-
-
-def _unended(text: str) -> str:
-    return text.strip().rstrip(".;")
 
 
 def _evidence(hold: PrecautionaryHold) -> Evidence:

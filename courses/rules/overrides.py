@@ -13,7 +13,7 @@ from courses.rules.protocol import CORRECTED_CALCIUM, CREATININE_CLEARANCE, Boun
 from courses.rules.schedule import Dates
 from courses.rules.silence import WINDOW_RULE
 from courses.rules.values import Action, Evidence, EvidenceKind, Reason
-from courses.rules.wording import day_words, lab_evidence, measured, unit_words
+from courses.rules.wording import day_words, lab_evidence, measured, unended, unit_words
 
 # What asks for evidence, or for a person, is answered and never overridden: no hold is among these.
 OVERRIDABLE = (Action.REDUCE, Action.DELAY, Action.STOP)
@@ -90,7 +90,7 @@ def _covered(reason: Reason, covered: dict[str, Override]) -> Reason:
         reason,
         action=Action.PROCEED,
         sentence=f"Overridden for cycle {override.cycle} by {people_of(override)} because "
-        f"{CODE_WORDS[override.code]} ({_bare(override.reason)}); void when a value it rests on worsens, "
+        f"{CODE_WORDS[override.code]} ({unended(override.reason)}); void when a value it rests on worsens, "
         f"is corrected or is withdrawn, or when the rule asks for more than to {override.action}. The "
         f"rule says: {reason.sentence}",
         release="",
@@ -101,10 +101,6 @@ def _covered(reason: Reason, covered: dict[str, Override]) -> Reason:
 def people_of(override: Override) -> str:
     """Who overrides: one physician, or two."""
     return f"{override.by} and {override.second}" if override.second else override.by
-
-
-def _bare(text: str) -> str:
-    return text.strip().rstrip(".;")
 
 
 def _note(override: Override, what: str, case: Case) -> Reason:

@@ -9,8 +9,8 @@ from courses.rules.protocol import LabRow
 from courses.rules.required import Lack, earlier_lack, lab_lack
 from courses.rules.schedule import Dates
 from courses.rules.values import Action, Evidence, EvidenceKind, Reason
-from courses.rules.waivers import waivers_of
-from courses.rules.wording import days_words
+from courses.rules.waivers import valid_days, waivers_of
+from courses.rules.wording import days_words, unended
 
 WAIVER_RULE = "EV-WAIVER"
 
@@ -28,8 +28,11 @@ def waiver_notes(case: Case, dates: Dates) -> Iterator[Reason]:
         before, after = _lack(waiver, row, without, dates), _lack(waiver, row, case, dates)
         if before is None:
             continue
-        note = _waived(waiver, before, case) if after is None else _in_vain(waiver, after, case)
-        yield note
+        if after is None:
+            more = valid_days(row, case, dates) - row.validity_days
+            yield _waived(waiver, before, case, more=more)
+        else:
+            yield _in_vain(waiver, after, case)
 
 
 def _lack(waiver: Waiver, row: LabRow, case: Case, dates: Dates) -> Lack | None:
@@ -39,13 +42,13 @@ def _lack(waiver: Waiver, row: LabRow, case: Case, dates: Dates) -> Lack | None:
     return earlier_lack(row, case=case, dates=dates)
 
 
-def _waived(waiver: Waiver, lack: Lack, case: Case) -> Reason:
+def _waived(waiver: Waiver, lack: Lack, case: Case, *, more: int) -> Reason:
     what = (
         "its earlier draw is waived"
         if waiver.what is WaivedThing.EARLIER_DRAW
-        else f"its result may be up to {days_words(_days(waiver, case))} older than the protocol says"
+        else f"its result may be up to {days_words(more)} older than the protocol says"
     )
-    text = f"{lack.name}: {what} for cycle {waiver.cycle}, by {waiver.by}: {_reason(waiver)}."
+    text = f"{lack.name}: {what} for cycle {waiver.cycle}, by {waiver.by}: {unended(waiver.reason)}."
     return _note(waiver, f"{text} Without it: {lack.gap.why}.", lack, case)
 
 
@@ -74,12 +77,3 @@ def _note(waiver: Waiver, sentence: str, lack: Lack, case: Case) -> Reason:
             *lack.evidence,
         ),
     )
-
-
-def _days(waiver: Waiver, case: Case) -> int:
-    """How many days it really gives."""
-    return min(waiver.days, case.protocol.waiver.days if case.protocol.waiver else 0)
-
-
-def _reason(waiver: Waiver) -> str:
-    return waiver.reason.strip().rstrip(".;")

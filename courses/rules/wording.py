@@ -82,6 +82,11 @@ def unit_words(unit: str) -> str:
     return unit.replace("10*9/L", "×10^9/L").replace("umol", "µmol").replace("[IU]", "IU")
 
 
+def unended(text: str) -> str:
+    """What a person wrote, without its full stop, so that a sentence may go on after it."""
+    return text.strip().rstrip(".;")
+
+
 def measured(value: str, unit: str) -> str:
     """A value with its unit as people write it; without one for a plain ratio."""
     return value if unit in ("", "1") else f"{value} {unit}"

@@ -47,26 +47,8 @@ def test_each_part_may_be_left_out():
     assert read({"follow_up": data()["follow_up"]}).nadir_draw is None
 
 
-@pytest.mark.parametrize(
-    ("path", "value", "fault"),
-    [
-        (
-            ("planning", "vial_order", "days_before"),
-            0,
-            "planning.vial_order.days_before: must be a whole number",
-        ),
-        (("planning", "vial_order", "source"), None, "every number names its source"),
-        (("planning", "nadir_draw", "last_day"), 27, "planning.nadir_draw.last_day: lies before first_day"),
-        (("planning", "nadir_draw", "analytes"), ["XYZ"], "'XYZ' is not known"),
-        (("planning", "nadir_draw", "analytes"), [], "names nothing to draw"),
-        (("planning", "steroid_cover", "over_to_days"), 13, "lies before over_from_days"),
-        (("planning", "colour"), "red", "planning.colour: unknown key"),
-        (("follow_up", "months"), [4, 2], "follow_up.months: must name at least one month, and rise"),
-        (("follow_up", "months"), [], "follow_up.months: must name at least one month"),
-        (("follow_up", "late_days"), "soon", "follow_up.late_days: must be a whole number"),
-    ],
-)
-def test_what_is_odd_is_refused_with_its_path(path, value, fault):
+def with_value(path, value):
+    """The two tables with one value changed; None takes it away."""
     changed = data()
     place = changed
     for key in path[:-1]:
@@ -75,6 +57,82 @@ def test_what_is_odd_is_refused_with_its_path(path, value, fault):
         del place[path[-1]]
     else:
         place[path[-1]] = value
+    return changed
+
+
+def test_a_time_of_one_day_only_is_a_time():
+    draw = with_value(("planning", "nadir_draw", "last_day"), 28)
+    assert (read(draw).nadir_draw.first_day, read(draw).nadir_draw.last_day) == (28, 28)
+    cover = with_value(("planning", "steroid_cover", "over_to_days"), 14)
+    assert (read(cover).cover.over_from_days, read(cover).cover.over_to_days) == (14, 14)
+
+
+KNOWN = ", ".join(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        (
+            ("planning", "vial_order", "days_before"),
+            0,
+            "planning.vial_order.days_before: must be a whole number of at least 1; correct the number",
+        ),
+        (
+            ("planning", "vial_order", "source"),
+            None,
+            "planning.vial_order.source: every number names its source; "
+            "add document, section, confidence, checked",
+        ),
+        (
+            ("planning", "nadir_draw", "last_day"),
+            27,
+            "planning.nadir_draw.last_day: lies before first_day; exchange the two",
+        ),
+        (
+            ("planning", "nadir_draw", "first_day"),
+            0,
+            "planning.nadir_draw.first_day: must be a whole number of at least 1; correct the number",
+        ),
+        (
+            ("planning", "nadir_draw", "analytes"),
+            ["XYZ"],
+            f"planning.nadir_draw.analytes: 'XYZ' is not known; known: {KNOWN}",
+        ),
+        (
+            ("planning", "nadir_draw", "analytes"),
+            [],
+            "planning.nadir_draw.analytes: names nothing to draw; name at least one analyte",
+        ),
+        (
+            ("planning", "steroid_cover", "over_to_days"),
+            13,
+            "planning.steroid_cover.over_to_days: lies before over_from_days; exchange the two",
+        ),
+        (("planning", "colour"), "red", "planning.colour: unknown key; remove it or correct its spelling"),
+        (
+            ("follow_up", "months"),
+            [4, 2],
+            "follow_up.months: must name at least one month, and rise; sort them, and keep each once",
+        ),
+        (
+            ("follow_up", "months"),
+            [2, 2],
+            "follow_up.months: must name at least one month, and rise; sort them, and keep each once",
+        ),
+        (
+            ("follow_up", "months"),
+            [],
+            "follow_up.months: must name at least one month, and rise; sort them, and keep each once",
+        ),
+        (
+            ("follow_up", "late_days"),
+            "soon",
+            "follow_up.late_days: must be a whole number of at least 0; correct the number",
+        ),
+    ],
+)
+def test_what_is_odd_is_refused_with_its_path_the_reason_and_what_to_do(path, value, told):
     with pytest.raises(DataError) as refused:
-        read(changed)
-    assert fault in str(refused.value)
+        read(with_value(path, value))
+    assert str(refused.value) == told

@@ -1,6 +1,5 @@
 """Holds, earlier treatments and waivers are told word for word, each with the record it rests on."""
 
-from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 
 from courses import library
-from courses.rules.facts import Facts, PrecautionaryHold, PriorAnswer, PriorTreatment, WaivedThing, Waiver
+from courses.rules.facts import Facts, PrecautionaryHold, PriorAnswer, PriorTreatment
 from courses.rules.recommend import recommend
 from courses.rules.values import Action, Chart, Evidence, EvidenceKind, Reason
 from tests.strategies import FIRST, chart, draw_day, panel
@@ -220,61 +219,3 @@ def test_one_of_a_month_comes_before_one_of_a_later_day() -> None:
     month, day = given_before(day=None, month="2021-04", ref="m"), given_before(ref="d")
     (note,) = reasons(asked(day, month), "ELIG-PRIOR", today=BEFORE_FIRST)
     assert [each.ref for each in note.evidence] == ["m", "d"]
-
-
-# --- Waivers -----------------------------------------------------------------------------------------
-
-
-def waived_window(days: int, *, drawn_days_before: int) -> list[Reason]:
-    """What is told of a longer window for platelets drawn so long before the planned day."""
-    planned = FIRST + timedelta(days=112)
-    old = replace_plt(planned - timedelta(days=drawn_days_before))
-    waiver = Waiver(
-        analyte="PLT",
-        what=WaivedThing.WINDOW,
-        cycle=3,
-        on=planned,
-        by="Dr Bauer",
-        reason="lost in transport.;",
-        days=days,
-    )
-    return reasons(chart(draws=old, waivers=(waiver,)), "EV-WAIVER", today=planned)
-
-
-def replace_plt(on: date) -> Any:
-    """A panel of the planned week, with platelets of another day."""
-    planned = FIRST + timedelta(days=112)
-    fresh = tuple(each for each in panel(planned - timedelta(days=1)) if each.code != plt_code())
-    return (*fresh, *(each for each in panel(on) if each.code == plt_code()))
-
-
-def plt_code() -> str:
-    """The code of platelets."""
-    return next(each.code for each in panel(TODAY) if each.analyte == "PLT")
-
-
-@pytest.mark.parametrize(("days", "told"), [(1, "1 day"), (6, "6 days"), (7, "7 days"), (30, "7 days")])
-def test_a_longer_window_is_told_by_the_days_it_really_gives(days: int, told: str) -> None:
-    window = US.lab("PLT").validity_days
-    (note,) = waived_window(days, drawn_days_before=window + 1)
-    assert f"its result may be up to {told} older than the protocol says for cycle 3" in note.sentence
-    assert "by Dr Bauer: lost in transport." in note.sentence
-
-
-def test_a_protocol_without_such_a_rule_gives_no_day() -> None:
-    none = replace(US, waiver=None)
-    planned = FIRST + timedelta(days=112)
-    waiver = Waiver(
-        analyte="PLT",
-        what=WaivedThing.WINDOW,
-        cycle=3,
-        on=planned,
-        by="Dr Bauer",
-        reason="lost",
-        days=7,
-    )
-    old = replace_plt(planned - timedelta(days=US.lab("PLT").validity_days + 1))
-    answer = recommend(chart=chart(draws=old, waivers=(waiver,)), protocol=none, today=planned)
-    (note,) = (each for each in answer.reasons if each.rule == "EV-WAIVER")
-    assert "the waiver of Dr Bauer does not help" in note.sentence
-    assert not answer.action.is_go

@@ -34,6 +34,7 @@ from courses.rules.wording import (
     quantity_words,
     shown,
     surrogate_words,
+    unended,
     unit_words,
     value_words,
 )
@@ -141,6 +142,14 @@ def test_a_computed_value_whose_grade_a_person_raised_is_told_beside_the_worst_b
 )
 def test_units_are_written_as_people_write_them(unit: str, words: str) -> None:
     assert unit_words(unit) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [(" as agreed.; ", "as agreed"), ("told by Dr. X", "told by Dr. X"), (".5 mg missing", ".5 mg missing")],
+)
+def test_a_reason_is_told_without_its_full_stop(text: str, words: str) -> None:
+    assert unended(text) == words
 
 
 def test_a_plain_ratio_has_no_unit() -> None:

@@ -1,0 +1,76 @@
+"""A physician's waiver is told word for word, by the days it really gives, and where it does not help."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from courses import library
+from courses.rules.facts import WaivedThing, Waiver
+from courses.rules.protocol import Protocol
+from courses.rules.recommend import recommend
+from courses.rules.values import Action, Measurement, Recommendation
+from tests.strategies import FIRST, chart, measurement, panel
+
+US = library.protocol("lutathera_us_2024_04")
+EMA = library.protocol("lutathera_ema_2024")
+PLANNED = FIRST + timedelta(days=112)
+
+
+def waiver(what: WaivedThing, days: int = 0, *, reason: str = "lost in transport.;") -> Waiver:
+    return Waiver(analyte="PLT", what=what, cycle=3, on=PLANNED, by="Dr Bauer", reason=reason, days=days)
+
+
+def drawn(platelets_days_before: int) -> tuple[Measurement, ...]:
+    """A whole draw of the day before, with platelets of another day."""
+    others = (each for each in panel(PLANNED - timedelta(days=1)) if each.analyte != "PLT")
+    return (*others, measurement("PLT", "220", PLANNED - timedelta(days=platelets_days_before)))
+
+
+def judged(protocol: Protocol, draws: tuple[Measurement, ...], *waivers: Waiver) -> Recommendation:
+    return recommend(chart=chart(draws=draws, waivers=waivers), protocol=protocol, today=PLANNED)
+
+
+def told(found: Recommendation) -> list[str]:
+    return [each.sentence for each in found.reasons if each.rule == "EV-WAIVER"]
+
+
+def word(day: date) -> str:
+    return f"{day.day} {day:%B} {day.year}"
+
+
+@pytest.mark.parametrize(("days", "words"), [(1, "1 day"), (6, "6 days"), (7, "7 days"), (30, "7 days")])
+def test_a_longer_window_is_told_by_the_days_it_really_gives(days: int, words: str) -> None:
+    window = US.lab("PLT").validity_days
+    [said] = told(judged(US, drawn(window + 1), waiver(WaivedThing.WINDOW, days)))
+    assert said.startswith(
+        f"Platelets: its result may be up to {words} older than the protocol says for cycle 3, by Dr Bauer: "
+        "lost in transport. Without it: "
+    )
+
+
+def test_days_that_would_make_the_earlier_draw_serve_as_the_last_one_are_not_told_as_given() -> None:
+    rule, row = EMA.waiver, EMA.lab("PLT")
+    assert rule is not None and row.earlier is not None
+    # The earlier draw lies 14 days before at the latest, so that 13 days are the most.
+    wide = replace(EMA, waiver=replace(rule, days=30))
+    more = 13 - row.validity_days
+    earlier = measurement("PLT", "220", PLANNED - timedelta(days=20))
+    found = judged(wide, (*drawn(13), earlier), waiver(WaivedThing.WINDOW, 30))
+    [said] = told(found)
+    assert f"its result may be up to {more} days older than the protocol says" in said
+
+
+def test_an_earlier_draw_that_is_waived_is_told_with_what_was_lacking() -> None:
+    [said] = told(judged(EMA, drawn(1), waiver(WaivedThing.EARLIER_DRAW, reason="told by Dr. X")))
+    assert said.startswith(
+        "Platelets: its earlier draw is waived for cycle 3, by Dr Bauer: told by Dr. X. Without it: "
+    )
+
+
+def test_a_protocol_without_such_a_rule_gives_no_day() -> None:
+    none = replace(US, waiver=None)
+    found = judged(none, drawn(US.lab("PLT").validity_days + 1), waiver(WaivedThing.WINDOW, 7))
+    [said] = told(found)
+    assert said.startswith("Platelets: the waiver of Dr Bauer does not help, for ")
+    assert found.action is Action.HOLD
