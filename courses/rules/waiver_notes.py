@@ -58,14 +58,13 @@ def _in_vain(waiver: Waiver, lack: Lack, case: Case) -> Reason:
 
 
 def _note(waiver: Waiver, sentence: str, lack: Lack, case: Case) -> Reason:
-    rule = case.protocol.waiver
-    extends = waiver.what is WaivedThing.WINDOW and rule is not None
+    rule = case.protocol.waiver if waiver.what is WaivedThing.WINDOW else None
     return Reason(
         rule=WAIVER_RULE,
         action=Action.PROCEED,
         sentence=sentence,
-        threshold=f"at most {days_words(rule.days)} more" if extends and rule else "a usable result",
-        source=str(rule.source) if extends and rule else lack.source,
+        threshold=f"at most {days_words(rule.days)} more" if rule else "a usable result",
+        source=str(rule.source) if rule else lack.source,
         evidence=(
             Evidence(
                 kind=EvidenceKind.FACT,

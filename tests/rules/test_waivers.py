@@ -9,7 +9,7 @@ from courses import library
 from courses.rules.facts import WaivedThing, Waiver
 from courses.rules.protocol import Protocol
 from courses.rules.recommend import recommend
-from courses.rules.values import Action, Measurement, Recommendation
+from courses.rules.values import Action, Evidence, EvidenceKind, Measurement, Recommendation
 from tests.strategies import FIRST, chart, measurement, panel
 
 US = library.protocol("lutathera_us_2024_04")
@@ -33,10 +33,6 @@ def judged(protocol: Protocol, draws: tuple[Measurement, ...], *waivers: Waiver)
 
 def told(found: Recommendation) -> list[str]:
     return [each.sentence for each in found.reasons if each.rule == "EV-WAIVER"]
-
-
-def word(day: date) -> str:
-    return f"{day.day} {day:%B} {day.year}"
 
 
 @pytest.mark.parametrize(("days", "words"), [(1, "1 day"), (6, "6 days"), (7, "7 days"), (30, "7 days")])
@@ -68,9 +64,46 @@ def test_an_earlier_draw_that_is_waived_is_told_with_what_was_lacking() -> None:
     )
 
 
+def said_of(given: Waiver) -> Evidence:
+    """The waiver as evidence."""
+    what = "window" if given.what is WaivedThing.WINDOW else "earlier draw"
+    return Evidence(kind=EvidenceKind.FACT, name="Waiver, Dr Bauer", value=what, on=PLANNED, ref="waiver:1")
+
+
+def test_a_longer_window_rests_on_the_waiver_and_the_old_result_by_the_protocols_rule() -> None:
+    given = replace(waiver(WaivedThing.WINDOW, 3), ref="waiver:1")
+    [note] = (each for each in judged(US, drawn(15), given).reasons if each.rule == "EV-WAIVER")
+    assert (note.action, note.threshold) == (Action.PROCEED, "at most 7 days more")
+    assert note.source == (
+        "our choice, a result may be one week older at most; the document names no window of its own "
+        "(to be confirmed by the clinic)"
+    )
+    assert note.sentence.endswith(
+        " Without it: the newest result, of 19 April 2026, could be used until 3 May 2026."
+    )
+    assert note.evidence[0] == said_of(given)
+    assert [(each.name, each.on) for each in note.evidence[1:]] == [("Platelets", date(2026, 4, 19))]
+
+
+def test_a_waived_earlier_draw_rests_on_the_waiver_by_the_rule_that_asks_for_the_draw() -> None:
+    given = replace(waiver(WaivedThing.EARLIER_DRAW), ref="waiver:1")
+    [note] = (each for each in judged(EMA, drawn(1), given).reasons if each.rule == "EV-WAIVER")
+    assert (note.action, note.threshold) == (Action.PROCEED, "a usable result")
+    assert note.source == (
+        "Lutathera EU summary of product characteristics, 2024, "
+        "4.4: at least once 2 to 4 weeks before (EU-06)"
+    )
+    assert note.sentence.endswith(
+        " Without it: no usable result of the earlier draw, 28 to 14 days before the treatment, "
+        "from 6 April 2026 to 20 April 2026."
+    )
+    assert note.evidence == (said_of(given),)
+
+
 def test_a_protocol_without_such_a_rule_gives_no_day() -> None:
     none = replace(US, waiver=None)
     found = judged(none, drawn(US.lab("PLT").validity_days + 1), waiver(WaivedThing.WINDOW, 7))
-    [said] = told(found)
-    assert said.startswith("Platelets: the waiver of Dr Bauer does not help, for ")
+    [note] = (each for each in found.reasons if each.rule == "EV-WAIVER")
+    assert note.sentence.startswith("Platelets: the waiver of Dr Bauer does not help, for ")
+    assert (note.threshold, note.source) == ("a usable result", str(US.lab("PLT").source))
     assert found.action is Action.HOLD
