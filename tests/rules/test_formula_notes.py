@@ -11,7 +11,7 @@ from courses import library
 from courses.rules.data_reader import DataError
 from courses.rules.protocol import Adults, Protocol, WeightChange
 from courses.rules.recommend import recommend
-from courses.rules.values import Action, Chart, Reason, Weight
+from courses.rules.values import Action, Chart, EvidenceKind, Reason, Weight
 from tests.rules.test_protocol_reader import PROTOCOL as DATA
 from tests.rules.test_protocol_reader import read
 from tests.strategies import BASELINE_DAY, chart, draw_day, panel
@@ -31,7 +31,10 @@ def notes(found: Chart, rule: str, protocol: Protocol = PROTOCOL) -> list[Reason
 def weighing(*kilograms: str) -> Chart:
     """A normal chart with weights of the baseline's day, the day before the newest draw, and its day."""
     days = (BASELINE_DAY, draw_day() - timedelta(days=1), draw_day())
-    weights = tuple(Weight(on=day, kg=Decimal(kg)) for day, kg in zip(days, kilograms, strict=True))
+    weights = tuple(
+        Weight(on=day, kg=Decimal(kg), ref=f"weight:{n}")
+        for n, (day, kg) in enumerate(zip(days, kilograms, strict=True))
+    )
     return replace(chart(draws=panel(draw_day())), weights=weights)
 
 
@@ -46,6 +49,16 @@ def test_a_weight_far_from_the_one_before_and_from_the_baselines_names_both_with
         ("25", "%", "above", "10", True),
     ]
     assert [(e.value, e.unit) for e in note.evidence] == [("72", "kg"), ("84", "kg"), ("63", "kg")]
+    assert (note.threshold, note.source) == (
+        "at most 10 % of change",
+        "our choice, hazard log HZ-31: a change of more than 10 % is pointed out "
+        "(to be confirmed by the clinic)",
+    )
+    assert [(e.kind, e.name, e.on, e.ref) for e in note.evidence] == [
+        (EvidenceKind.WEIGHT, "Body weight", day, f"weight:{n}")
+        for n, day in enumerate((BASELINE_DAY, draw_day() - timedelta(days=1), draw_day()))
+    ]
+    assert {c.quantity for c in note.comparisons} == {"Change of body weight"}
 
 
 def test_only_the_weight_that_lies_far_is_named() -> None:
@@ -65,8 +78,16 @@ def test_two_weights_of_one_day_are_not_held_against_each_other() -> None:
 def test_somebody_who_turns_eighteen_after_the_planned_day_is_pointed_out() -> None:
     young = chart(draws=panel(draw_day()), birth_date=NEARLY_ADULT)
     (note,) = notes(young, "ELIG-AGE")
-    assert "is 17 years old on the planned day" in note.sentence
+    assert note.sentence == (
+        "The patient, born on 5 May 2008, is 17 years old on the planned day, and the creatinine clearance "
+        "by Cockcroft and Gault was derived in people of 18 years or older: a physician agrees to its use, "
+        "or judges the kidney function otherwise."
+    )
     assert (note.threshold, note.comparisons[0].value) == ("18 years or older", "17")
+    assert note.source == (
+        "our choice, Cockcroft-Gault is not validated in adolescents (clinical dossier 7.1, 11 no. 3) "
+        "(to be confirmed by the clinic)"
+    )
     assert notes(replace(young, birth_date=NEARLY_ADULT - timedelta(days=1)), "ELIG-AGE") == []
 
 
