@@ -1,0 +1,172 @@
+"""What makes an override void, each told word for word with the override it is about."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from courses.rules.facts import Override
+from courses.rules.override_basis import override_basis
+from courses.rules.recommend import recommend
+from courses.rules.values import Action, AdverseEvent, Chart, Evidence, EvidenceKind, Reason
+from tests.rules.test_overrides import US, given_override
+from tests.rules.test_overrides_words import DAY, platelets
+from tests.strategies import chart, panel
+
+BY_TWO = "The override of cycle 3 by Dr Bauer and Dr Chen, 27 April 2026, "
+
+
+def told(found: Chart, override: Override, *, today: date = DAY) -> list[Reason]:
+    """What is said of an override beside the rule's own reasons."""
+    answer = recommend(chart=replace(found, overrides=(override,)), protocol=US, today=today)
+    return [
+        each
+        for each in answer.reasons
+        if each.rule == override.rule and each.sentence.startswith("The override of")
+    ]
+
+
+def stands(found: Chart, override: Override, *, today: date = DAY) -> bool:
+    answer = recommend(chart=replace(found, overrides=(override,)), protocol=US, today=today)
+    of_rule = [each for each in answer.reasons if each.rule == override.rule]
+    return all(each.action is Action.PROCEED for each in of_rule) and not told(found, override, today=today)
+
+
+def low() -> Override:
+    """Of platelets of 60, by two physicians."""
+    return replace(given_override(platelets("60"), "DM-PLT"), ref="override:1")
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (
+            {"second": ""},
+            "The override of cycle 3 by Dr Bauer, 27 April 2026, is void: "
+            "a second physician has not confirmed it.",
+        ),
+        (
+            {"second": "Dr Bauer"},
+            "The override of cycle 3 by Dr Bauer and Dr Bauer, 27 April 2026, is void: "
+            "a second physician has not confirmed it.",
+        ),
+        (
+            {"action": "reduce"},
+            f"{BY_TWO}is void: the rule asks to delay now, and to reduce was overridden.",
+        ),
+        (
+            {"cycle": 2},
+            "The override of cycle 2 by Dr Bauer and Dr Chen, 27 April 2026, is void: "
+            "it was given for that cycle only.",
+        ),
+        (
+            {"values": ()},
+            f"{BY_TWO}is void: the rule rests on Platelets 60 as well now, which was not overridden.",
+        ),
+    ],
+)
+def test_an_override_that_does_not_fit_says_why_it_is_void(changed: dict[str, object], words: str) -> None:
+    override = replace(low(), **changed)  # type: ignore[arg-type]
+    assert [each.sentence for each in told(platelets("60"), override)] == [words]
+    assert not stands(platelets("60"), override)
+
+
+def test_what_is_told_of_an_override_names_it_as_evidence() -> None:
+    [note] = told(platelets("220"), low())
+    assert note == Reason(
+        rule="DM-PLT",
+        action=Action.PROCEED,
+        sentence=f"{BY_TWO}is not needed any more: the rule asks for nothing now.",
+        threshold="the values it was given on, or better ones",
+        source="this service's own rule: an override covers one rule for one cycle, on the values it was "
+        "given on",
+        evidence=(
+            Evidence(
+                kind=EvidenceKind.FACT,
+                name="Override, Dr Bauer and Dr Chen",
+                value="delay: Discussed and decided by the tumour board.",
+                on=DAY,
+                ref="override:1",
+            ),
+        ),
+    )
+
+
+def test_of_an_earlier_cycle_and_a_rule_that_asks_for_nothing_there_is_nothing_to_tell() -> None:
+    assert told(platelets("220"), replace(low(), cycle=2)) == []
+
+
+def test_a_rule_that_cannot_be_overridden_is_not_silenced() -> None:
+    override = replace(low(), rule="CHK-PREGNANCY")
+    [note] = told(platelets("60"), override)
+    assert note.sentence.endswith("is not needed any more: the rule asks for nothing now.")
+
+
+def event(term: str = "Nausea", grade: int = 3, began: date = DAY - timedelta(days=3)) -> AdverseEvent:
+    return AdverseEvent(term=term, grade=grade, began_on=began, ref=f"event:{term}")
+
+
+@pytest.mark.parametrize(
+    ("events", "words"),
+    [
+        ((event(grade=4),), "the rule rests on Nausea grade 4 now, which is worse than what was overridden"),
+        (
+            (event(), event("Fatigue")),
+            "the rule rests on Fatigue grade 3 as well now, which was not overridden",
+        ),
+        (
+            (event(began=DAY - timedelta(days=2)),),
+            "Nausea grade 3 of 24 April 2026 was corrected or withdrawn",
+        ),
+    ],
+)
+def test_an_override_of_an_event_ends_with_a_worse_another_or_a_corrected_one(
+    events: tuple[AdverseEvent, ...], words: str
+) -> None:
+    before = chart(draws=panel(DAY), adverse_events=(event(),))
+    override = given_override(before, "DM-OTH")
+    assert stands(before, override)
+    now = chart(draws=panel(DAY), adverse_events=events)
+    assert [each.sentence for each in told(now, override)] == [f"{BY_TWO}is void: {words}."]
+
+
+def test_an_override_of_the_clearance_ends_when_the_weight_it_rests_on_is_taken_back() -> None:
+    before = chart(draws=panel(DAY, CREAT="150"))
+    named = tuple(replace(each, ref=f"weight:{n}") for n, each in enumerate(before.weights))
+    before = replace(before, weights=named)
+    override = given_override(before, "DM-REN")
+    assert stands(before, override)
+    again = replace(before, weights=(*named[:-1], replace(named[-1], ref="weight:9")))
+    assert [each.sentence for each in told(again, override)] == [
+        f"{BY_TWO}is void: Body weight 72 kg of 27 April 2026 was corrected or withdrawn."
+    ]
+    # The same record with another weight: the clearance falls with it.
+    lighter = replace(before, weights=(*named[:-1], replace(named[-1], kg=Decimal(70))))
+    [note] = told(lighter, override)
+    assert note.sentence.startswith(f"{BY_TWO}is void: the rule rests on Creatinine clearance ")
+    assert note.sentence.endswith(" mL/min now, which is worse than what was overridden.")
+
+
+SOON = date(2026, 4, 18)  # six weeks after the second cycle
+
+
+@pytest.mark.parametrize(("moved", "is_void"), [(-1, True), (0, False), (1, False)])
+def test_a_window_that_was_overridden_for_a_day_is_not_overridden_for_an_earlier_one(
+    moved: int, is_void: bool
+) -> None:
+    today = SOON - timedelta(days=5)
+    found = chart(draws=panel(today), planned_on=SOON)
+    basis = override_basis(rule="SCH-WINDOW", chart=found, protocol=US, today=today)
+    assert basis is not None
+    override = replace(low(), rule="SCH-WINDOW", on=today, values=basis[1])
+    now = replace(found, planned_on=SOON + timedelta(days=moved))
+    assert [each.sentence for each in told(now, override, today=today)] == (
+        [
+            "The override of cycle 3 by Dr Bauer and Dr Chen, 13 April 2026, is void: "
+            "the planned day was moved to an earlier one."
+        ]
+        if is_void
+        else []
+    )
+    assert stands(now, override, today=today) is not is_void
