@@ -32,7 +32,7 @@ def _nadir_draw(table: TableReader, names: Mapping[str, str]) -> NadirDraw:
     found = NadirDraw(
         analytes=_analytes(table, names),
         first_day=table.whole("first_day", least=1),
-        last_day=table.whole("last_day", least=1),
+        last_day=table.whole("last_day"),
         source=table.source(),
     )
     if found.last_day < found.first_day:

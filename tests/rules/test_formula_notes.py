@@ -66,6 +66,9 @@ def test_only_the_weight_that_lies_far_is_named() -> None:
     assert [c.value_from for c in note.comparisons] == [
         "from 72 kg on 5 January 2026 to 64 kg on 27 April 2026"
     ]
+    # A ninth more is told in one place.
+    (note,) = notes(weighing("72", "72", "80"), "EV-WEIGHT")
+    assert {(c.value, c.limit) for c in note.comparisons} == {("11.1", "10")}
     assert notes(weighing("72", "72", "79.2"), "EV-WEIGHT") == []
     assert notes(weighing("72", "72", "64.8"), "EV-WEIGHT") == []
 

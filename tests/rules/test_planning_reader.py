@@ -44,7 +44,21 @@ def test_both_labels_say_when_to_order_to_draw_and_to_see_the_patient():
 def test_each_part_may_be_left_out():
     assert read({}) == Planning()
     assert read({"planning": {}}) == Planning()
-    assert read({"follow_up": data()["follow_up"]}).nadir_draw is None
+    assert read({"follow_up": data()["follow_up"]}) == Planning(follow_up=read(data()).follow_up)
+
+
+def test_what_a_file_says_is_read_as_it_stands():
+    found = read(data())
+    assert (found.vial_order.days_before, found.nadir_draw.first_day, found.nadir_draw.last_day) == (
+        14,
+        28,
+        42,
+    )
+    assert (found.cover.over_from_days, found.cover.over_to_days) == (14, 28)
+    follow_up = found.follow_up
+    assert follow_up.months == (2, 4, 6, 9, 12, 18, 24, 36, 48, 60)
+    assert (follow_up.early_days, follow_up.late_days) == (14, 14)
+    assert list(follow_up.analytes) == data()["follow_up"]["analytes"]
 
 
 def with_value(path, value):
@@ -87,6 +101,11 @@ KNOWN = ", ".join(NAMES)
         (
             ("planning", "nadir_draw", "last_day"),
             27,
+            "planning.nadir_draw.last_day: lies before first_day; exchange the two",
+        ),
+        (
+            ("planning", "nadir_draw", "last_day"),
+            0,
             "planning.nadir_draw.last_day: lies before first_day; exchange the two",
         ),
         (
