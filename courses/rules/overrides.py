@@ -20,6 +20,8 @@ OVERRIDABLE = (Action.REDUCE, Action.DELAY, Action.STOP)
 # These take two physicians.
 OF_TWO = (Action.DELAY, Action.STOP)
 _PLANNED = "planned day"
+# The evidence by which a rule can rest on more than was overridden; a weight shows in what is derived from it.
+_RESTED_ON = (EvidenceKind.LAB, EvidenceKind.DERIVED, EvidenceKind.ADVERSE_EVENT, EvidenceKind.FACT)
 _SOURCE = "this service's own rule: an override covers one rule for one cycle, on the values it was given on"
 CODE_WORDS = {
     OverrideCode.BENEFIT: "the expected benefit outweighs the risk",
@@ -183,29 +185,34 @@ def _newer_worse(override: Override, case: Case) -> Iterator[str]:
 
 def _beyond(item: Evidence, override: Override, case: Case) -> Iterator[str]:
     """What the rule rests on now and did not when it was overridden, or what is worse than that."""
-    same = [used for used in override.values if used.kind == item.kind.value and used.name == item.name]
-    match item.kind:
-        case EvidenceKind.LAB:
-            worse = bool(same) and all(
-                _is_worse(item.value, used.value, override.rule, _sample(item, case), case) for used in same
-            )
-        case EvidenceKind.ADVERSE_EVENT:
-            same = [used for used in same if used.on == item.on]
-            worse = any(item.value > used.value for used in same)  # grade 3, grade 4
-        case EvidenceKind.DERIVED:
-            worse = bool(same) and all(
-                _is_beyond(item.value, used.value, falls=True) and item.value != used.value for used in same
-            )
-        case EvidenceKind.FACT:
-            same = [used for used in same if (used.value, used.on) == (item.value, item.on)]
-            worse = False
-        case _:
-            return
+    if item.kind not in _RESTED_ON:
+        return
+    same = [used for used in override.values if _is_same(item, used)]
     if not same:
         yield f"the rule rests on {item.name} {item.value} as well now, which was not overridden"
-    elif worse:
+    elif _is_worse_now(item, same, override.rule, case):
         told = measured(item.value, unit_words(item.unit))
         yield f"the rule rests on {item.name} {told} now, which is worse than what was overridden"
+
+
+def _is_same(item: Evidence, used: UsedValue) -> bool:
+    """Whether both are about one thing: of events one of that day, of recorded facts exactly this one."""
+    if (used.kind, used.name) != (item.kind.value, item.name):
+        return False
+    if item.kind is EvidenceKind.FACT:
+        return (used.value, used.on) == (item.value, item.on)
+    return item.kind is not EvidenceKind.ADVERSE_EVENT or used.on == item.on
+
+
+def _is_worse_now(item: Evidence, same: list[UsedValue], rule: str, case: Case) -> bool:
+    if item.kind is EvidenceKind.LAB:
+        return all(_is_worse(item.value, used.value, rule, _sample(item, case), case) for used in same)
+    if item.kind is EvidenceKind.DERIVED:
+        return all(
+            _is_beyond(item.value, used.value, falls=True) and item.value != used.value for used in same
+        )
+    # Of events: grade 3, grade 4.
+    return item.kind is EvidenceKind.ADVERSE_EVENT and any(item.value > used.value for used in same)
 
 
 def _earlier_day(override: Override, dates: Dates) -> Iterator[str]:

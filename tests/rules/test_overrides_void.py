@@ -1,19 +1,30 @@
 """What makes an override void, each told word for word with the override it is about."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from courses.rules.facts import Override
+from courses.rules.facts import Override, UsedValue
 from courses.rules.override_basis import override_basis
 from courses.rules.recommend import recommend
-from courses.rules.values import Action, AdverseEvent, Chart, Evidence, EvidenceKind, Reason
+from courses.rules.values import (
+    Action,
+    AdverseEvent,
+    Chart,
+    Evidence,
+    EvidenceKind,
+    Reason,
+    Status,
+    UncountedPart,
+)
 from tests.rules.test_overrides import US, given_override
 from tests.rules.test_overrides_words import DAY, platelets
-from tests.strategies import chart, panel
+from tests.strategies import chart, measurement, panel
 
+SOON = date(2026, 4, 18)  # six weeks after the second cycle
 BY_TWO = "The override of cycle 3 by Dr Bauer and Dr Chen, 27 April 2026, "
 
 
@@ -148,7 +159,44 @@ def test_an_override_of_the_clearance_ends_when_the_weight_it_rests_on_is_taken_
     assert note.sentence.endswith(" mL/min now, which is worse than what was overridden.")
 
 
-SOON = date(2026, 4, 18)  # six weeks after the second cycle
+@pytest.mark.parametrize(
+    ("value", "more", "words"),
+    [
+        ("55", {}, "Platelets 55 ×10^9/L now, which is worse than what was overridden."),
+        ("65", {}, ""),
+        ("65", {"low": None}, ""),  # the rule knows by itself that falling platelets are the worse ones
+    ],
+)
+def test_a_result_of_between_the_used_ones_ends_an_override_where_it_is_worse_than_all(
+    value: str, more: dict[str, Any], words: str
+) -> None:
+    evening = datetime.combine(DAY, time(20), tzinfo=UTC)
+    late = measurement("PLT", "74", DAY, collected_at=evening, status=Status.PRELIMINARY)
+    override = given_override(platelets("60", late), "DM-PLT")
+    noon = measurement("PLT", value, DAY, collected_at=evening - timedelta(hours=8), **more)
+    now = platelets("60", late, noon)
+    assert [each.sentence for each in told(now, override)] == (
+        [f"{BY_TWO}is void: the rule rests on {words}"] if words else []
+    )
+    assert stands(now, override) is (not words)
+
+
+def part(activity: str) -> UncountedPart:
+    return UncountedPart(cycle=3, on=SOON - timedelta(days=1), activity_gbq=Decimal(activity))
+
+
+@pytest.mark.parametrize(("more", "words"), [((), ""), (("3",), "3.2")])
+def test_a_part_that_was_given_since_ends_the_override_of_a_window(more: tuple[str, ...], words: str) -> None:
+    today = SOON - timedelta(days=1)
+    before = chart(draws=panel(today), planned_on=SOON, uncounted_parts=(part("0.2"),))
+    basis = override_basis(rule="SCH-WINDOW", chart=before, protocol=US, today=today)
+    assert basis is not None
+    override = replace(low(), rule="SCH-WINDOW", on=today, values=basis[1])
+    now = replace(before, uncounted_parts=(part("0.2"), *map(part, more)))
+    expected = f"the rule rests on Given in parts that do not count {words} as well now"
+    assert [each.sentence.partition(" is void: ")[2] for each in told(now, override, today=today)] == (
+        [f"{expected}, which was not overridden."] if words else []
+    )
 
 
 @pytest.mark.parametrize(("moved", "is_void"), [(-1, True), (0, False), (1, False)])
@@ -159,7 +207,9 @@ def test_a_window_that_was_overridden_for_a_day_is_not_overridden_for_an_earlier
     found = chart(draws=panel(today), planned_on=SOON)
     basis = override_basis(rule="SCH-WINDOW", chart=found, protocol=US, today=today)
     assert basis is not None
-    override = replace(low(), rule="SCH-WINDOW", on=today, values=basis[1])
+    # Whatever else it rests on, only the planned day counts.
+    older = UsedValue(kind="recorded fact", name="Hold", value="lifted", on=SOON - timedelta(days=9))
+    override = replace(low(), rule="SCH-WINDOW", on=today, values=(*basis[1], older))
     now = replace(found, planned_on=SOON + timedelta(days=moved))
     assert [each.sentence for each in told(now, override, today=today)] == (
         [
