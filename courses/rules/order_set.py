@@ -83,7 +83,7 @@ def _test_asked(row: OrderRow, case: Case, dates: Dates, *, is_lacking: bool, to
     checks = [each.validity_days for each in case.protocol.checks if isinstance(each, PregnancyCheck)]
     opens_on = add_days(dates.judged_for, -max(checks, default=0))
     return EvidenceOrder(
-        line=OrderLine(kind=row.kind, items=_items(row, case, dates)),
+        line=OrderLine(kind=row.kind, items=row.items),
         opens_on=opens_on,
         is_due=opens_on <= today and is_lacking,
         since=opens_on,

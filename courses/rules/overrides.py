@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from operator import itemgetter
 
 from courses.rules.derived import ALBUMIN, CALCIUM, CREATININE, Case
 from courses.rules.dosing import LIMIT_RULE
@@ -20,7 +21,7 @@ OVERRIDABLE = (Action.REDUCE, Action.DELAY, Action.STOP)
 # These take two physicians.
 OF_TWO = (Action.DELAY, Action.STOP)
 _PLANNED = "planned day"
-# The evidence by which a rule can rest on more than was overridden; a weight shows in what is derived from it.
+# What a rule can rest on besides what was overridden; a weight shows in what is derived from it.
 _RESTED_ON = (EvidenceKind.LAB, EvidenceKind.DERIVED, EvidenceKind.ADVERSE_EVENT, EvidenceKind.FACT)
 _SOURCE = "this service's own rule: an override covers one rule for one cycle, on the values it was given on"
 CODE_WORDS = {
@@ -163,17 +164,14 @@ def _gone(values: Iterable[UsedValue], case: Case) -> Iterator[str]:
 
 def _newer_worse(override: Override, case: Case) -> Iterator[str]:
     """Results newer than the newest used one of their analyte, and worse than it."""
-    newest: dict[str, UsedValue] = {}
-    for used in override.values:
-        if used.kind == EvidenceKind.LAB.value and used.at is not None:
-            before = newest.get(used.name)
-            if before is None or (before.at is not None and used.at > before.at):
-                newest[used.name] = used
+    results = [used for used in override.values if used.kind == EvidenceKind.LAB.value]
+    timed = sorted(((used.at, used) for used in results if used.at is not None), key=itemgetter(0))
+    newest = {used.name: (at, used) for at, used in timed}
     for sample in (*case.history.decisive, *case.history.doubtful):
         name = case.protocol.names[sample.analyte]
-        used_last = newest.get(name)
-        if used_last is None or used_last.at is None or sample.at <= used_last.at:
+        if name not in newest or sample.at <= newest[name][0]:
             continue
+        _, used_last = newest[name]
         if sample.not_representative or sample.measurement.value is None or not case.history.present(sample):
             continue
         item = lab_evidence(sample, case.protocol)

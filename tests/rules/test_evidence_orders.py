@@ -1,5 +1,6 @@
 """When blood draws and a pregnancy test are asked for, and what has been drawn since that is not usable."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -102,6 +103,18 @@ def test_a_pregnancy_test_is_due_in_the_week_before_while_none_is_recorded(
     found = chart(birth_date=date(1986, 3, 2), facts=facts)
     assert told(asked(found, today)[TEST]) == (april(27), is_due, april(27), None)
     assert TEST not in asked(chart(), today)
+
+
+def test_a_pregnancy_test_says_what_the_protocol_says_of_it() -> None:
+    [row] = (each for each in US.orders if each.kind is TEST)
+    order = asked(chart(birth_date=date(1986, 3, 2)), april(27))[TEST]
+    assert order.line.items == row.items != ()
+
+
+def test_a_pregnancy_test_that_no_check_asks_for_opens_on_the_planned_day() -> None:
+    bare = replace(US, checks=())
+    order = asked(chart(sex=None, birth_date=None), april(27), bare)[TEST]
+    assert told(order) == (PLANNED, False, PLANNED, None)
 
 
 def test_after_the_planned_day_nobody_knows_for_when_and_nothing_is_asked_for() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from courses.rules.evidence import NOT_REPRESENTATIVE
 from courses.rules.facts import Override, UsedValue
 from courses.rules.override_basis import override_basis
 from courses.rules.recommend import recommend
@@ -16,6 +17,7 @@ from courses.rules.values import (
     Chart,
     Evidence,
     EvidenceKind,
+    Measurement,
     Reason,
     Status,
     UncountedPart,
@@ -170,15 +172,57 @@ def test_an_override_of_the_clearance_ends_when_the_weight_it_rests_on_is_taken_
 def test_a_result_of_between_the_used_ones_ends_an_override_where_it_is_worse_than_all(
     value: str, more: dict[str, Any], words: str
 ) -> None:
-    evening = datetime.combine(DAY, time(20), tzinfo=UTC)
-    late = measurement("PLT", "74", DAY, collected_at=evening, status=Status.PRELIMINARY)
+    late = newer("74", status=Status.PRELIMINARY)
     override = given_override(platelets("60", late), "DM-PLT")
-    noon = measurement("PLT", value, DAY, collected_at=evening - timedelta(hours=8), **more)
+    noon = newer(value, hours=-8, **more)
     now = platelets("60", late, noon)
     assert [each.sentence for each in told(now, override)] == (
         [f"{BY_TWO}is void: the rule rests on {words}"] if words else []
     )
     assert stands(now, override) is (not words)
+
+
+EVENING = datetime.combine(DAY, time(20), tzinfo=UTC)
+
+
+def newer(value: str, *, hours: int = 0, **more: Any) -> Measurement:
+    """Platelets of the evening after those that were overridden, or of some hours later."""
+    return measurement("PLT", value, DAY, collected_at=EVENING + timedelta(hours=hours), **more)
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        newer("50", quality=(NOT_REPRESENTATIVE,)),
+        replace(newer("50"), value=None),
+        newer("74", low=None),
+        newer("60"),
+    ],
+)
+def test_a_newer_result_that_shows_nothing_worse_ends_no_override(later: Measurement) -> None:
+    assert stands(platelets("60", later), low())
+
+
+def test_a_worse_result_is_seen_behind_one_that_does_not_count() -> None:
+    aside = newer("50", quality=(NOT_REPRESENTATIVE,))
+    worse = newer("59", hours=1, status=Status.PRELIMINARY)
+    assert [each.sentence for each in told(platelets("60", aside, worse), low())] == [
+        f"{BY_TWO}is void: Platelets 60 ×10^9/L of 27 April 2026 worsened to 59 ×10^9/L on 27 April 2026."
+    ]
+
+
+def test_a_corrected_result_is_seen_behind_other_things_that_were_used() -> None:
+    fact = UsedValue(kind="recorded fact", name="Hold", value="lifted", on=DAY)
+    override = replace(low(), values=(fact, *low().values))
+    assert [each.sentence for each in told(platelets("61"), override)] == [
+        f"{BY_TWO}is void: Platelets 60 ×10^9/L of 27 April 2026 was corrected or withdrawn."
+    ]
+
+
+def test_a_used_result_without_its_time_is_held_against_nothing_newer() -> None:
+    timeless = tuple(replace(used, at=None) for used in low().values)
+    [note] = told(platelets("60", newer("59")), replace(low(), values=timeless))
+    assert note.sentence.endswith(" was corrected or withdrawn.")
 
 
 def part(activity: str) -> UncountedPart:

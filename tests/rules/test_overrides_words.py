@@ -75,7 +75,9 @@ def test_a_void_override_names_the_value_that_became_worse_and_the_worse_one() -
 def test_what_is_overridden_is_told_by_whom_and_why_with_what_the_rule_says() -> None:
     override = given_override(platelets("60"), "DM-PLT")
     told = judge(replace(platelets("60"), overrides=(override,))).reasons
-    assert [reason.sentence for reason in told if reason.rule == "DM-PLT"] == [
+    of_rule = [reason for reason in told if reason.rule == "DM-PLT"]
+    assert [(each.action, each.release, each.release_on) for each in of_rule] == [(Action.PROCEED, "", None)]
+    assert [reason.sentence for reason in of_rule] == [
         "Overridden for cycle 3 by Dr Bauer and Dr Chen because the tumour board decided so (Discussed and "
         "decided by the tumour board); void when a value it rests on worsens, is corrected or is withdrawn, "
         "or when the rule asks for more than to delay. The rule says: Platelets 60 ×10^9/L on 27 April 2026, "
