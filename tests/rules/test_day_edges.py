@@ -1,5 +1,6 @@
 """The edges of a day of therapy: what blocks, how long things ran, predictions, sums of the ledger."""
 
+from dataclasses import replace
 from datetime import UTC, date, timedelta, timezone
 from decimal import Decimal
 
@@ -12,7 +13,7 @@ from courses.rules.day_times import Running, amino_acids, infusion
 from courses.rules.day_values import Blocker, DayFacts, DayLine, StepState
 from courses.rules.ledger import Absorbed, Entry, EntryKind, add_doses, add_up
 from courses.rules.prediction import Fit, decay_table
-from tests.builders_day_rules import at, facts, given, happened
+from tests.builders_day_rules import at, facts, given, happened, line
 from tests.rules.test_prediction import AT, found
 
 # --- What blocks, in words ---------------------------------------------------------------------------
@@ -84,6 +85,15 @@ def test_what_has_no_offset_of_its_own_is_counted_by_the_clock_of_the_world() ->
 def test_nothing_ran_later_than_now_whatever_is_asked() -> None:
     run = Running(started=at(11), ended=None, paused=None, pauses=(), now=at(12))
     assert run.ran(end=at(15)) == timedelta(hours=1)
+    assert replace(run, ended=at(13)).ran(end=at(15)) == timedelta(hours=1)
+
+
+def test_a_wrong_product_code_is_told_with_every_right_one() -> None:
+    day = facts()
+    both = replace(day.rules.dispensing, product_codes=("69488-003-01", "69488-003-70"))
+    scanned = happened("unit_scanned", at(11, 50), label="U-1", product_code="69488-010-61")
+    found = facts(scanned, rules=replace(day.rules, dispensing=both))
+    assert "(69488-003-01, 69488-003-70)" in line(found, "UNIT").sentence
 
 
 def test_every_instant_of_what_ran_is_told_in_utc() -> None:

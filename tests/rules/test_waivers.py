@@ -1,15 +1,19 @@
 """A physician's waiver is told word for word, by the days it really gives, and where it does not help."""
 
+import copy
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
 from courses import library
+from courses.rules.data_reader import DataError
 from courses.rules.facts import WaivedThing, Waiver
 from courses.rules.protocol import Protocol
 from courses.rules.recommend import recommend
 from courses.rules.values import Action, Evidence, EvidenceKind, Measurement, Recommendation
+from tests.rules.test_protocol_reader import PROTOCOL as DATA
+from tests.rules.test_protocol_reader import read
 from tests.strategies import FIRST, chart, measurement, panel
 
 US = library.protocol("lutathera_us_2024_04")
@@ -98,6 +102,21 @@ def test_a_waived_earlier_draw_rests_on_the_waiver_by_the_rule_that_asks_for_the
         "from 6 April 2026 to 20 April 2026."
     )
     assert note.evidence == (said_of(given),)
+
+
+@pytest.mark.parametrize("days", [0, -1])
+def test_a_protocol_that_lets_a_result_be_older_does_so_by_a_day_at_least(days: int) -> None:
+    data = copy.deepcopy(DATA)
+    data["waiver"]["waiver_days"] = 1
+    rule = read(copy.deepcopy(data)).waiver
+    assert rule is not None
+    assert rule.days == 1
+    data["waiver"]["waiver_days"] = days
+    with pytest.raises(DataError) as refused:
+        read(data)
+    assert str(refused.value) == (
+        "waiver.waiver_days: must be a whole number of at least 1; correct the number"
+    )
 
 
 def test_a_protocol_without_such_a_rule_gives_no_day() -> None:
