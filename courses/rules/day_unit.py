@@ -106,13 +106,13 @@ def _amino_doubt(run: Running, ran: timedelta, facts: DayFacts) -> tuple[str, st
 
 
 def _bag_fault(facts: DayFacts) -> str:
-    """Why the bag that runs is not one that pharmacy handed out; empty where it is."""
-    step = facts.newest(Happened.AMINO_START)
-    label = step.data.get("bag", "") if step else ""
+    """Why the bag that was started is not one that pharmacy handed out; empty where it is."""
+    step = facts.of(Happened.AMINO_START)[-1]
+    label = step.data.get("bag")
     bag = next((each for each in facts.bags if each.label == label), None)
     if bag is None:
         return f"The bag {label or '(no label)'} is none that pharmacy handed out for this cycle and day."
-    if step is not None and since(bag.expires_at, step.at) > timedelta(0):
+    if since(bag.expires_at, step.at) > timedelta(0):
         return f"The bag {label} had expired at {clock(bag.expires_at, facts)}."
     return ""
 
