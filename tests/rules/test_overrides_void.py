@@ -129,6 +129,10 @@ def event(term: str = "Nausea", grade: int = 3, began: date = DAY - timedelta(da
             "the rule rests on Fatigue grade 3 as well now, which was not overridden",
         ),
         (
+            (event(), event(began=DAY - timedelta(days=1))),
+            "the rule rests on Nausea grade 3 as well now, which was not overridden",
+        ),
+        (
             (event(began=DAY - timedelta(days=2)),),
             "Nausea grade 3 of 24 April 2026 was corrected or withdrawn",
         ),
@@ -197,6 +201,7 @@ def newer(value: str, *, hours: int = 0, **more: Any) -> Measurement:
         replace(newer("50"), value=None),
         newer("74", low=None),
         newer("60"),
+        newer("50", hours=-12, status=Status.PRELIMINARY),  # of the same instant, and not final
     ],
 )
 def test_a_newer_result_that_shows_nothing_worse_ends_no_override(later: Measurement) -> None:
