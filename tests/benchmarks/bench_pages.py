@@ -7,6 +7,7 @@ PRRT_BENCH_ROWS sets the smaller number, for a look at a smaller clinic.
 """
 
 import os
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -133,7 +134,7 @@ def measured(clients: dict[str, Client], wanted: dict[str, str]) -> dict[str, tu
         answer = clients[wanted[address]].get(address)
         assert answer.status_code == 200, (address, answer.status_code)
 
-    asked = {address: partial(ask, address) for address in wanted}
+    asked: dict[str, Callable[[], object]] = {address: partial(ask, address) for address in wanted}
     lists = {address: each for address, each in asked.items() if is_list(address)}
     work = {address: each for address, each in asked.items() if not is_list(address)}
     times = timed(lists, ROUNDS) | timed(work, ROUNDS_OF_WORK)
