@@ -208,6 +208,13 @@ def test_a_newer_result_that_shows_nothing_worse_ends_no_override(later: Measure
     assert stands(platelets("60", later), low())
 
 
+def test_an_override_may_rest_on_two_results_of_one_draw() -> None:
+    found = chart(draws=panel(DAY, ANC="0.9", HGB="79"))
+    override = given_override(found, "DM-HEM")
+    assert {used.name for used in override.values} == {"Neutrophils", "Haemoglobin"}
+    assert stands(found, override)
+
+
 def test_a_worse_result_is_seen_behind_one_that_does_not_count() -> None:
     aside = newer("50", quality=(NOT_REPRESENTATIVE,))
     worse = newer("59", hours=1, status=Status.PRELIMINARY)
