@@ -10,7 +10,7 @@ from courses.rules.activity import Measured
 from courses.rules.day_gate import release_blockers, start_blockers
 from courses.rules.day_steps import day_lines
 from courses.rules.day_times import Running, amino_acids, infusion
-from courses.rules.day_values import Blocker, DayFacts, DayLine, StepState
+from courses.rules.day_values import Blocker, DayFacts, DayLine, StepState, after
 from courses.rules.ledger import Absorbed, Entry, EntryKind, add_doses, add_up
 from courses.rules.prediction import Fit, decay_table
 from tests.builders_day_rules import at, facts, given, happened, line
@@ -86,6 +86,17 @@ def test_nothing_ran_later_than_now_whatever_is_asked() -> None:
     run = Running(started=at(11), ended=None, paused=None, pauses=(), now=at(12))
     assert run.ran(end=at(15)) == timedelta(hours=1)
     assert replace(run, ended=at(13)).ran(end=at(15)) == timedelta(hours=1)
+
+
+def test_a_span_is_added_in_utc() -> None:
+    later = after(at(12), timedelta(hours=1))
+    assert (later, later.tzinfo) == (at(13), UTC)
+
+
+def test_an_answer_of_before_midnight_on_the_clinics_clock_is_of_another_day() -> None:
+    asked = happened("allergy", at(23, 30), finding="none")
+    late = facts(asked, now=at(0, 30, day=date(2026, 5, 5)))
+    assert line(late, "ALLERGY").sentence == "Last asked about at 23:30, on another day."
 
 
 def test_a_wrong_product_code_is_told_with_every_right_one() -> None:

@@ -119,6 +119,14 @@ def test_a_protocol_that_lets_a_result_be_older_does_so_by_a_day_at_least(days: 
     )
 
 
+def test_of_several_waivers_only_those_that_were_needed_are_told() -> None:
+    needed = waiver(WaivedThing.WINDOW, 7)
+    others = [replace(needed, analyte=analyte) for analyte in ("ALB", "GLU", "K")]
+    assert US.lab("GLU") is None
+    found = judged(US, drawn(US.lab("PLT").validity_days + 1), *others, needed)
+    assert [each.partition(":")[0] for each in told(found)] == ["Platelets"]
+
+
 def test_a_protocol_without_such_a_rule_gives_no_day() -> None:
     none = replace(US, waiver=None)
     found = judged(none, drawn(US.lab("PLT").validity_days + 1), waiver(WaivedThing.WINDOW, 7))

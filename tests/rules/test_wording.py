@@ -22,6 +22,7 @@ from courses.rules.values import (
     EvidenceKind,
     Measurement,
     Recommendation,
+    UncountedPart,
     Weight,
 )
 from courses.rules.wording import (
@@ -31,6 +32,7 @@ from courses.rules.wording import (
     lab_evidence,
     limit_words,
     measured,
+    parts_evidence,
     quantity_words,
     shown,
     surrogate_words,
@@ -101,6 +103,23 @@ def test_an_event_names_its_record_as_evidence() -> None:
 def test_an_event_is_told_with_how_long_it_lasted_and_what_it_came_from(ended, related, words) -> None:
     event = AdverseEvent(term="Nausea", grade=2, began_on=date(2026, 3, 10), ended_on=ended, related=related)
     assert event_span_words(event) == words
+
+
+def test_parts_that_do_not_count_are_one_piece_of_evidence_with_their_sum_and_the_last_of_them() -> None:
+    parts = [
+        UncountedPart(cycle=3, on=date(2026, 5, 5), activity_gbq=Decimal("2.50"), ref="part:2"),
+        UncountedPart(cycle=3, on=date(2026, 5, 5), activity_gbq=Decimal("0.5"), ref="part:1"),
+        UncountedPart(cycle=3, on=date(2026, 5, 4), activity_gbq=Decimal("0.2"), ref="part:3"),
+    ]
+    for told in (parts, parts[::-1]):
+        assert parts_evidence(told) == Evidence(
+            kind=EvidenceKind.FACT,
+            name="Given in parts that do not count",
+            value="3.2",
+            unit="GBq",
+            on=date(2026, 5, 5),
+            ref="part:2",
+        )
 
 
 # ---------------------------------------- creatinine clearance
