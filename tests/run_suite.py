@@ -40,6 +40,7 @@ ONCE = (
     *("alerts/test_simulated_year.py", "alerts/test_scanners.py", "alerts/test_channels.py"),
     *("alerts/services/test_storm.py", "alerts/services/test_delivery_faults.py"),
     *("alerts/services/test_watch_*.py", "alerts/services/test_critical_values.py"),
+    "alerts/services/test_canary.py",  # a trial of the whole line runs on both in test_silence_line.py
     *("courses/test_dosimetry.py", "courses/test_infusion_correction_doors.py", "courses/test_webhooks.py"),
     *("courses/test_another_patients_unit.py", "courses/test_ledger.py", "courses/test_reschedule.py"),
     *("courses/test_overrides.py", "courses/test_waivers.py", "courses/test_rescission.py"),
