@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from tests.running_clinic import (
     Browser,
@@ -60,14 +59,6 @@ def clinic_at(
     yield make
     left = [line for clinic in made for line in clinic.stop()]
     assert not left, f"left running: {left}"
-
-
-@pytest.fixture
-def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty database of the kind this run tests."""
-    if connection.vendor == "postgresql":
-        return str(request.getfixturevalue("scratch_postgres"))
-    return f"sqlite:///{tmp_path / 'clinic.sqlite3'}"
 
 
 def play_the_line(clinic: Clinic, postbox: Postbox, *, within: float) -> None:
@@ -195,15 +186,18 @@ def test_a_low_platelet_count_becomes_an_acknowledged_alert_on_postgresql_and_re
     play_the_line(clinic, postbox[0], within=120)
 
 
+@pytest.mark.postgres
 def test_with_worker_and_broker_dead_the_second_runner_does_it_all_within_a_minute(
     clinic_at: Callable[..., Clinic],
     postbox: tuple[Postbox, int],
     free_port: Callable[[], int],
-    empty_database: str,
+    scratch_postgres: str,
     static_files: Path,
 ) -> None:
     nobody_there = f"redis://127.0.0.1:{free_port()}/0"
-    clinic = clinic_at(DATABASE_URL=empty_database, REDIS_URL=nobody_there, PRRT_STATIC_DIR=str(static_files))
+    clinic = clinic_at(
+        DATABASE_URL=scratch_postgres, REDIS_URL=nobody_there, PRRT_STATIC_DIR=str(static_files)
+    )
     clinic.run("migrate", "--verbosity", "0")
     clinic.run("demo")
     clinic.start("runner")
