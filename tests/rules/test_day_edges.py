@@ -1,7 +1,7 @@
 """The edges of a day of therapy: what blocks, how long things ran, predictions, sums of the ledger."""
 
 from dataclasses import replace
-from datetime import UTC, date, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -292,3 +292,10 @@ def test_the_root_has_more_digits_than_are_shown() -> None:
     ]
     (kidneys,) = add_doses(many, limits={"kidneys": None})
     assert kidneys.uncertainty_gy == Decimal("2469135780246912.50")
+
+
+def test_a_later_instant_is_told_in_utc_whatever_zone_it_was_counted_from() -> None:
+    berlin = timezone(timedelta(hours=2))
+    later = after(datetime(2026, 5, 4, 10, 0, tzinfo=berlin), timedelta(minutes=30))
+    assert later == datetime(2026, 5, 4, 8, 30, tzinfo=UTC)
+    assert later.tzinfo is UTC
