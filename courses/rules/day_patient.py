@@ -20,7 +20,7 @@ from courses.rules.day_values import (
     since,
 )
 from courses.rules.decimals import plain
-from courses.rules.facts import ALLERGY_ORDER, PregnancyFinding
+from courses.rules.facts import ALLERGY_ORDER, AllergyFinding, PregnancyFinding
 
 ASKED = "Ask the patient, and record the answer."
 _STANDS = "A wrong entry is corrected or taken back with its reason; another answer beside it undoes nothing."
@@ -280,8 +280,8 @@ def _allergy(facts: DayFacts) -> DayLine:
     step = _gravest(asked, _ALLERGY)
     if step is None:
         return _line("ALLERGY", name, StepState.DUE, "Nobody has asked about allergies today.", remedy=ASKED)
-    finding = step.data.get("finding", "")
-    if finding == "contraindicated":
+    finding = step.data.get("finding")
+    if finding == AllergyFinding.CONTRAINDICATED:
         return _line(
             "ALLERGY",
             name,
@@ -292,18 +292,26 @@ def _allergy(facts: DayFacts) -> DayLine:
     if _of_another_day(asked[-1], facts):
         said = f"Last asked about at {clock(asked[-1].at, facts)}, on another day."
         return _line("ALLERGY", name, StepState.DUE, said, remedy=ASKED)
-    if finding == "premedicate":
-        given = "" if _of_another_day(step, facts) else step.data.get("premedication", "")
-        if not given:
-            return _line(
-                "ALLERGY",
-                name,
-                StepState.BLOCKED,
-                "An earlier reaction asks for premedication.",
-                remedy="Give it, and record the answer again with what was given.",
-            )
-        return _line("ALLERGY", name, StepState.DONE, f"An earlier reaction; premedication given: {given}.")
+    if finding == AllergyFinding.PREMEDICATE:
+        return _premedicated(step, facts, name)
+    if finding != AllergyFinding.NONE:
+        said = f"Asked at {clock(step.at, facts)}, but the answer recorded is none that is known."
+        return _line("ALLERGY", name, StepState.BLOCKED, said, remedy=ASKED)
     return _line("ALLERGY", name, StepState.DONE, f"Asked at {clock(step.at, facts)}: none known.")
+
+
+def _premedicated(step: Step, facts: DayFacts, name: str) -> DayLine:
+    """After an earlier reaction: premedication given today."""
+    given = None if _of_another_day(step, facts) else step.data.get("premedication")
+    if given:
+        return _line("ALLERGY", name, StepState.DONE, f"An earlier reaction; premedication given: {given}.")
+    return _line(
+        "ALLERGY",
+        name,
+        StepState.BLOCKED,
+        "An earlier reaction asks for premedication.",
+        remedy="Give it, and record the answer again with what was given.",
+    )
 
 
 def _antiemetic(facts: DayFacts) -> DayLine:

@@ -314,6 +314,8 @@ def test_hours_without_an_analogue_are_counted_as_they_pass_when_clocks_change()
         ({"finding": "premedicate", "premedication": "clemastine 2 mg"}, False),
         ({"finding": "premedicate"}, True),
         ({"finding": "contraindicated"}, True),
+        ({"finding": "not legible"}, True),
+        ({}, True),
     ],
 )
 def test_an_earlier_reaction_asks_for_premedication_or_forbids(data: dict[str, str], blocks: bool):
