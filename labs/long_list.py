@@ -10,7 +10,7 @@ from django.utils.functional import cached_property
 MOST = 5_000  # rows that can be turned to; nobody turns a hundred pages, and to count on takes seconds
 
 
-class LongListPaginator(Paginator):  # type: ignore[type-arg]  # unknown to Django itself at run time
+class LongListPaginator(Paginator):  # type: ignore[type-arg]  # generic in its stubs alone
     """The first rows of a list, and whether there are more, which a search or a filter then brings up."""
 
     template_name = "labs/_pagination.html"  # where unfold looks for it

@@ -24,6 +24,7 @@ from courses.rules.facts import ALLERGY_ORDER, AllergyFinding, PregnancyFinding
 
 ASKED = "Ask the patient, and record the answer."
 _STANDS = "A wrong entry is corrected or taken back with its reason; another answer beside it undoes nothing."
+_NO_ANSWER = "what was recorded is no answer that the service knows"
 # How grave an answer is; of two alike the newer counts.
 _PREGNANCY: Mapping[str, int] = {
     PregnancyFinding.NEGATIVE: 0,
@@ -144,11 +145,12 @@ def _pregnancy(facts: DayFacts) -> DayLine:
             )
         words = "the test is negative" if finding == "negative" else "pregnancy is not possible"
         return _line("T-01", name, StepState.DONE, f"Asked at {clock(step.at, facts)}: {words}.")
+    words = "the test is positive" if finding == PregnancyFinding.POSITIVE else _NO_ANSWER
     return _line(
         "T-01",
         name,
         StepState.BLOCKED,
-        f"Recorded at {clock(step.at, facts)}: the test is positive.",
+        f"Recorded at {clock(step.at, facts)}: {words}.",
         remedy=f"Nothing is given. Tell the physician now. {_STANDS}",
     )
 
@@ -295,8 +297,8 @@ def _allergy(facts: DayFacts) -> DayLine:
     if finding == AllergyFinding.PREMEDICATE:
         return _premedicated(step, facts, name)
     if finding != AllergyFinding.NONE:
-        said = f"Asked at {clock(step.at, facts)}, but the answer recorded is none that is known."
-        return _line("ALLERGY", name, StepState.BLOCKED, said, remedy=ASKED)
+        said = f"Asked at {clock(step.at, facts)}: {_NO_ANSWER}."
+        return _line("ALLERGY", name, StepState.BLOCKED, said, remedy=f"Ask the patient. {_STANDS}")
     return _line("ALLERGY", name, StepState.DONE, f"Asked at {clock(step.at, facts)}: none known.")
 
 

@@ -322,6 +322,16 @@ def test_an_earlier_reaction_asks_for_premedication_or_forbids(data: dict[str, s
     assert (blocked(facts(happened("allergy", at(11), **data))) == ["ALLERGY"]) is blocks
 
 
+@pytest.mark.parametrize(("kind", "id_"), [("allergy", "ALLERGY"), ("pregnancy", "T-01")])
+def test_an_answer_that_says_nothing_known_is_not_told_as_one_and_ends_by_being_taken_back(
+    kind: str, id_: str
+):
+    odd, plain_one = happened(kind, at(11), finding="not legible"), happened(kind, at(11, 30), finding="none")
+    said = line(facts(odd, plain_one), id_)
+    assert said.sentence.endswith("what was recorded is no answer that the service knows.")
+    assert "is corrected or taken back" in said.remedy
+
+
 def test_an_antiemetic_late_or_missing_warns_and_does_not_block():
     late = facts(happened("antiemetic", at(10, 45), medicine="x", amount="1 mg"), without=("antiemetic",))
     none = facts(without=("antiemetic",))

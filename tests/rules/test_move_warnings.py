@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -34,9 +35,9 @@ def told(
     return move_warnings(plan, days=days, moved=moved, before=before, after=after, today=TODAY)
 
 
-def second(on: date, *, given: bool = True, **more: object) -> NewDay:
+def second(on: date, *, given: bool = True, **more: Any) -> NewDay:
     """Cycle 2 on a new day, after cycle 1 of 4 May 2026."""
-    return NewDay(number=2, on=on, previous_on=GIVEN, previous_is_given=given, **more)  # type: ignore[arg-type]
+    return NewDay(number=2, on=on, previous_on=GIVEN, previous_is_given=given, **more)
 
 
 def about_limit(*days: NewDay, plan: Protocol = US, after: Judgement = SAME) -> list[str]:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -35,8 +36,8 @@ def line(kind: OrderKind, found: Recommendation = GO) -> OrderLine:
     return next(each for each in found.order_set if each.kind is kind)
 
 
-def order(kind: OrderKind, state: OrderState = PROPOSED, **more: object) -> OpenOrder:
-    return OpenOrder(ref=f"the {kind}", kind=kind, state=state, **more)  # type: ignore[arg-type]
+def order(kind: OrderKind, state: OrderState = PROPOSED, **more: Any) -> OpenOrder:
+    return OpenOrder(ref=f"the {kind}", kind=kind, state=state, **more)
 
 
 def plan(

@@ -79,8 +79,8 @@ def low() -> Override:
         ),
     ],
 )
-def test_an_override_that_does_not_fit_says_why_it_is_void(changed: dict[str, object], words: str) -> None:
-    override = replace(low(), **changed)  # type: ignore[arg-type]
+def test_an_override_that_does_not_fit_says_why_it_is_void(changed: dict[str, Any], words: str) -> None:
+    override = replace(low(), **changed)
     assert [each.sentence for each in told(platelets("60"), override)] == [words]
     assert not stands(platelets("60"), override)
 
